@@ -1,0 +1,1 @@
+"""DeepLab: semantic image segmentation with atrous convolutions."""

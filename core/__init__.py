@@ -1,0 +1,1 @@
+"""Backbones, segmentation heads and the tensor operations they share."""

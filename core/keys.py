@@ -1,0 +1,17 @@
+"""Names of tensors, samples and scopes that cross module borders."""
+
+# Output of the model that holds the semantic classes.
+OUTPUT_TYPE = 'semantic'
+
+# Keys of a sample on its way through the input pipeline.
+IMAGE = 'image'
+HEIGHT = 'height'
+WIDTH = 'width'
+IMAGE_NAME = 'image_name'
+LABEL = 'label'
+LABELS_CLASS = 'labels_class'
+LANDMARKS = 'landmarks'
+ORIGINAL_IMAGE = 'original_image'
+
+# Split whose records carry no labels.
+TEST_SET = 'test'

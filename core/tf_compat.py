@@ -1,0 +1,73 @@
+"""The only door to TensorFlow and TF-Slim: one API on TensorFlow 1.15 and 2.x.
+
+    from deeplab.core.tf_compat import tf, slim
+
+`tf` is `tensorflow.compat.v1` in graph mode on both runtimes. Everything that depends
+on the TensorFlow version lives here and nowhere else.
+"""
+import importlib
+import os
+import sys
+import warnings
+
+# Read by TensorFlow when it first touches Keras: layers must be those of Keras 2.
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+# C++ start-up notices (CPU features, absent CUDA); errors and warnings of a run stay.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+_LEGACY_LAYERS = 'tf_keras.legacy_tf_layers'
+_LEGACY_LAYERS_SOURCE = 'tf_keras.src.legacy_tf_layers'
+_LEGACY_LAYER_MODULES = ('base', 'convolutional', 'core', 'normalization', 'pooling')
+
+
+def _import_tensorflow():
+  with warnings.catch_warnings():
+    # TensorFlow 1.15 was written for a numpy whose deprecations became warnings since.
+    warnings.simplefilter('ignore', FutureWarning)
+    warnings.simplefilter('ignore', DeprecationWarning)
+    return importlib.import_module('tensorflow')
+
+
+def _register_legacy_layers():
+  """Puts the tf-keras legacy layers where TensorFlow's lazy loader looks for them.
+
+  `slim.batch_norm` asks for `tf_keras.legacy_tf_layers`; since tf-keras 2.13 the modules
+  are kept one package deeper.
+  """
+  if _LEGACY_LAYERS in sys.modules:
+    return
+  try:
+    sys.modules[_LEGACY_LAYERS] = importlib.import_module(_LEGACY_LAYERS_SOURCE)
+  except ImportError as error:
+    raise ImportError(
+        'TensorFlow %s needs the package tf-keras of the same minor version: '
+        'pip install "tf-keras~=%s.0" (%s)'
+        % (_tensorflow.__version__, '.'.join(_tensorflow.__version__.split('.')[:2]), error)
+    ) from error
+  for name in _LEGACY_LAYER_MODULES:
+    module = importlib.import_module('%s.%s' % (_LEGACY_LAYERS_SOURCE, name))
+    sys.modules['%s.%s' % (_LEGACY_LAYERS, name)] = module
+
+
+def _silence_deprecations():
+  # Graph mode is what this project is written in: notices to leave it help nobody.
+  from tensorflow.python.util import deprecation
+  deprecation._PRINT_DEPRECATION_WARNINGS = False
+  warnings.filterwarnings('ignore', message='.*`layer.apply` is deprecated.*')
+  warnings.filterwarnings('ignore', message='.*is deprecated and will be removed.*',
+                          module='tf_slim')
+
+
+_tensorflow = _import_tensorflow()
+TF_VERSION = tuple(int(x) for x in _tensorflow.__version__.split('.')[:2])
+IS_TF1 = TF_VERSION[0] == 1
+
+_silence_deprecations()
+tf = _tensorflow.compat.v1
+if not IS_TF1:
+  _register_legacy_layers()
+  tf.disable_v2_behavior()
+
+import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
+
+__all__ = ['IS_TF1', 'TF_VERSION', 'slim', 'tf']

@@ -1,0 +1,1 @@
+"""Dataset registry, record format, builders and the input pipeline."""

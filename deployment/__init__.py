@@ -1,0 +1,1 @@
+"""Export, inference and multi-device deployment."""

@@ -1,0 +1,1 @@
+"""Training pieces, reports and pictures shared by the scripts."""
