@@ -1,0 +1,302 @@
+"""Flags that scripts share, their way into the options record, and how scripts run."""
+import copy
+import json
+import signal
+import sys
+import traceback
+
+from absl import app, flags, logging
+
+from deeplab.core import feature_extractor, options
+from deeplab.core.keys import (  # noqa: F401  (public names of this module)
+    HEIGHT,
+    IMAGE,
+    IMAGE_NAME,
+    LABEL,
+    LABELS_CLASS,
+    LANDMARKS,
+    ORIGINAL_IMAGE,
+    OUTPUT_TYPE,
+    TEST_SET,
+    WIDTH,
+)
+from deeplab.core.tf_compat import tf
+
+FLAGS = flags.FLAGS
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+# --- preprocessing ---
+flags.DEFINE_integer('min_resize_value', None,
+                     'Images are scaled so that the shorter side is this, in pixels.',
+                     lower_bound=1)
+flags.DEFINE_integer('max_resize_value', None,
+                     'After min_resize_value, the longer side is at most this, in pixels.',
+                     lower_bound=1)
+flags.DEFINE_integer('resize_factor', None,
+                     'Resized sides become multiples of this plus one.', lower_bound=1)
+
+# --- network ---
+flags.DEFINE_string('model_variant', 'mobilenet_v2',
+                    'Backbone. One of: %s.' % ', '.join(sorted(feature_extractor.BACKBONES)))
+flags.DEFINE_multi_float('image_pyramid', None,
+                         'Input scales whose logits are merged; repeat the flag per scale.')
+flags.DEFINE_enum('merge_method', 'max', ['max', 'avg'],
+                  'How the logits of an image pyramid are merged.')
+flags.DEFINE_multi_integer('multi_grid', None,
+                           'Unit rates of the last backbone block (ResNet, Xception); '
+                           'repeat the flag per unit, e.g. 1 2 4.')
+flags.DEFINE_float('depth_multiplier', 1.0, 'Factor on all channel counts of MobileNet, > 0.')
+flags.DEFINE_integer('divisible_by', None,
+                     'MobileNet channel counts are multiples of this. Default: 8 at '
+                     'depth_multiplier 1, else 1.', lower_bound=1)
+flags.DEFINE_integer('nas_stem_output_num_conv_filters', 20,
+                     'Filters of the NAS stem (20 or 32 in the papers).', lower_bound=1)
+flags.DEFINE_bool('use_bounded_activation', False,
+                  'Bounds activations to [0, 6]; suits quantisation (Xception, head).')
+
+# --- head ---
+flags.DEFINE_boolean('add_image_level_feature', True,
+                     'Adds the image pooling branch to ASPP.')
+flags.DEFINE_list('image_pooling_crop_size', None,
+                  'height,width of the image pooling window, in input pixels. Default: '
+                  'the crop size.')
+flags.DEFINE_list('image_pooling_stride', '1,1',
+                  'Vertical,horizontal stride of the image pooling window.')
+flags.DEFINE_boolean('aspp_with_batch_norm', True,
+                     'Uses ASPP (DeepLab v3); without it logits come straight from the '
+                     'backbone, one convolution per atrous rate (DeepLab v2).')
+flags.DEFINE_boolean('aspp_with_separable_conv', True,
+                     'Makes the 3x3 convolutions of ASPP depthwise separable.')
+flags.DEFINE_list('decoder_output_stride', None,
+                  'Strides refined by the decoder, descending, e.g. 4. Default: no decoder.')
+flags.DEFINE_boolean('decoder_use_separable_conv', True,
+                     'Makes the convolutions of the decoder depthwise separable.')
+flags.DEFINE_integer('logits_kernel_size', 1,
+                     'Kernel side of the logits layer; 1 unless aspp_with_batch_norm is off.',
+                     lower_bound=1)
+flags.DEFINE_boolean('prediction_with_upsampled_logits', True,
+                     'Labels come from logits resized to the image (smooth borders) instead '
+                     'of resized labels (faster).')
+flags.DEFINE_string('dense_prediction_cell_json', '',
+                    'JSON file of a dense prediction cell that replaces ASPP.')
+
+
+class ModelOptions(options.ModelOptions):
+  """The options record, its other fields filled from flags.
+
+  Copies (`_replace`, copy, deepcopy, pickle) keep the fields as they are.
+  """
+  __slots__ = ()
+
+  def __new__(cls, outputs_to_num_classes, crop_size=None, atrous_rates=None,
+              output_stride=8, preprocessed_images_dtype=tf.float32):
+    """Returns a record for the flags given on the command line.
+
+    Args:
+      outputs_to_num_classes: dict, output name -> number of classes.
+      crop_size: (height, width) in pixels, or None.
+      atrous_rates: list of ASPP rates, or None.
+      output_stride: image size over feature size.
+      preprocessed_images_dtype: dtype the network computes in.
+
+    Raises:
+      ValueError: a flag's value cannot be used.
+    """
+    strides = size_list('decoder_output_stride', count=None)
+    return cls._make(options.ModelOptions(
+        outputs_to_num_classes=outputs_to_num_classes,
+        crop_size=crop_size,
+        atrous_rates=atrous_rates,
+        output_stride=output_stride,
+        preprocessed_images_dtype=preprocessed_images_dtype,
+        merge_method=FLAGS.merge_method,
+        add_image_level_feature=FLAGS.add_image_level_feature,
+        image_pooling_crop_size=size_list('image_pooling_crop_size'),
+        image_pooling_stride=size_list('image_pooling_stride'),
+        aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
+        aspp_with_separable_conv=FLAGS.aspp_with_separable_conv,
+        multi_grid=FLAGS.multi_grid,
+        decoder_output_stride=strides,
+        decoder_use_separable_conv=FLAGS.decoder_use_separable_conv,
+        logits_kernel_size=FLAGS.logits_kernel_size,
+        model_variant=FLAGS.model_variant,
+        depth_multiplier=FLAGS.depth_multiplier,
+        divisible_by=FLAGS.divisible_by,
+        prediction_with_upsampled_logits=FLAGS.prediction_with_upsampled_logits,
+        dense_prediction_cell_config=_read_dense_prediction_cell(),
+        nas_stem_output_num_conv_filters=FLAGS.nas_stem_output_num_conv_filters,
+        use_bounded_activation=FLAGS.use_bounded_activation))
+
+  def __deepcopy__(self, memo):
+    return self._make(copy.deepcopy(tuple(self), memo))
+
+  def __reduce__(self):
+    return type(self)._make, (tuple(self),)
+
+
+def _read_dense_prediction_cell():
+  path = FLAGS.dense_prediction_cell_json
+  if not path:
+    return None
+  if not tf.io.gfile.exists(path):
+    raise ValueError('--dense_prediction_cell_json: no file %s.' % path)
+  with tf.io.gfile.GFile(path) as stream:
+    try:
+      return json.loads(stream.read())
+    except ValueError as error:
+      raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (path, error)
+                       ) from error
+
+
+# --- flags of several scripts, declared once ---------------------------------------------
+
+
+def define_model_flags(output_stride=16):
+  """Declares the flags that size atrous convolutions."""
+  flags.DEFINE_multi_integer('atrous_rates', None,
+                             'Rates of the 3x3 ASPP branches, repeat per rate: 6 12 18 at '
+                             'output_stride 16, 12 24 36 at 8. Default: no such branch.')
+  flags.DEFINE_integer('output_stride', output_stride,
+                       'Input size over feature size: 8, 16 or 32; lower is finer, slower '
+                       'and takes more memory.', lower_bound=1)
+  flags.DEFINE_integer('quantize_delay_step', -1,
+                       'Step at which 8-bit fake quantisation starts; negative: none.')
+
+
+def define_dataset_flags(split_flag, split_default):
+  """Declares the flags that name records to read."""
+  flags.DEFINE_string('dataset', 'pascal_voc_seg',
+                      'Name of a built-in dataset, or of one described by the '
+                      'dataset_info.json beside its records.')
+  flags.DEFINE_string(split_flag, split_default, 'Split of the dataset to read.')
+  flags.DEFINE_string('dataset_dir', None, 'Folder of the TFRecord shards. Required.')
+
+
+def define_inference_flags():
+  """Declares the flags of multi-scale inference on a dataset."""
+  flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
+  flags.DEFINE_string('checkpoint_dir', None, 'Folder of the checkpoints. Required.')
+  flags.DEFINE_integer('eval_interval_secs', 300,
+                       'Least seconds between two looks for a new checkpoint.',
+                       lower_bound=0)
+  flags.DEFINE_multi_float('eval_scales', [1.0],
+                           'Input scales whose probabilities are averaged; repeat the flag.')
+  flags.DEFINE_bool('add_flipped_images', False,
+                    'Also averages over left-right mirrored images.')
+
+
+def dataset_name():
+  """Returns --dataset, or None when it was left to what stands beside the records."""
+  return FLAGS.dataset if FLAGS['dataset'].present else None
+
+
+def size_list(name, count=2):
+  """Returns the positive integers of a list flag, e.g. a (height, width), or None.
+
+  Args:
+    name: flag name.
+    count: how many integers there must be, or None for any.
+
+  Raises:
+    ValueError: the flag's value is something else; names the flag.
+  """
+  values = FLAGS[name].value
+  if values is None:
+    return None
+  try:
+    numbers = [int(v) for v in values]
+  except ValueError:
+    numbers = []
+  if not numbers or min(numbers) <= 0 or count not in (None, len(numbers)):
+    wanted = 'positive integers' if count is None else (
+        'two positive integers height,width' if count == 2 else '%d integers' % count)
+    raise ValueError('--%s must be %s such as %s; got %s.' % (
+        name, wanted, '4' if count is None else '513,513',
+        ','.join(str(v) for v in values) or 'nothing'))
+  return numbers
+
+
+def refuse_flags(allowed):
+  """Stops on flag values that this version cannot serve.
+
+  Args:
+    allowed: dict, flag name -> (accepted value, reason).
+
+  Raises:
+    ValueError: a flag has another value; names it, the value and the reason.
+  """
+  for name, (value, reason) in sorted(allowed.items()):
+    if FLAGS[name].value != value:
+      raise ValueError('--%s=%s: %s; leave the flag at %s.'
+                       % (name, FLAGS[name].value, reason, value))
+
+
+def flag_values():
+  """Returns dict of the project's own flags and values, for run records."""
+  own = {}
+  for module, module_flags in FLAGS.flags_by_module_dict().items():
+    if module.startswith('absl') or module.startswith('tensorflow'):
+      continue
+    own.update((flag.name, flag.value) for flag in module_flags)
+  return own
+
+
+# --- running a script ----------------------------------------------------------------------
+
+
+def run(main, required_flags=()):
+  """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
+
+  Exit codes: 0 done, 1 a user's mistake found while running (ValueError), 2 unusable
+  command line, 130 interrupted. With --verbosity=1 the traceback is shown too.
+
+  Args:
+    main: function of the left-over command line.
+    required_flags: names of flags that must be set.
+  """
+
+  def parse(argv):
+    try:
+      rest = FLAGS(argv)
+      missing = [name for name in required_flags if FLAGS[name].value is None]
+      if missing:
+        raise flags.ValidationError(
+            'Required: %s.' % ', '.join('--%s=...' % name for name in missing))
+      if len(rest) > 1:
+        raise flags.ValidationError(
+            'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
+      return rest
+    except flags.Error as error:
+      _stop(error, EXIT_USAGE)
+
+  def guarded(argv):
+    _set_up_logging()
+    try:
+      return main(argv)
+    except ValueError as error:
+      if logging.get_verbosity() >= logging.DEBUG:
+        traceback.print_exc()
+      _stop(error, EXIT_ERROR)
+    except KeyboardInterrupt:
+      _stop('interrupted.', EXIT_INTERRUPTED)
+
+  app.run(guarded, flags_parser=parse)
+
+
+def _set_up_logging():
+  if not FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.INFO)
+  handler = logging.get_absl_handler()
+  handler.setFormatter(logging.logging.Formatter(
+      '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
+  tf.get_logger().setLevel('WARN')
+
+
+def _stop(error, code):
+  sys.stderr.write('%s: error: %s\n' % (
+      sys.argv[0].rsplit('/', 1)[-1], ' '.join(str(error).split())))
+  sys.stderr.flush()
+  sys.exit(code)

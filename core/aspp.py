@@ -1,0 +1,73 @@
+"""Atrous spatial pyramid pooling with the image-level feature.
+
+Reference: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation",
+  2017, section 3.3.
+"""
+from deeplab.core import utils
+from deeplab.core.head import head_arg_scope
+from deeplab.core.tf_compat import slim, tf
+
+ASPP_SCOPE = 'aspp'
+IMAGE_POOLING_SCOPE = 'image_pooling'
+CONCAT_PROJECTION_SCOPE = 'concat_projection'
+
+_DEPTH = 256
+_DROPOUT_KEEP_PROB = 0.9
+
+
+def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=False,
+               fine_tune_batch_norm=False):
+  """Returns the ASPP features of backbone features.
+
+  Branches, in the order of their channels: image pooling (if on), 1x1 convolution, one
+  3x3 convolution per atrous rate; then a 1x1 projection and dropout.
+
+  Args:
+    features: [batch, height, width, channels] backbone features.
+    options: ModelOptions.
+    weight_decay: L2 factor.
+    reuse: whether to reuse variables.
+    is_training: whether dropout is active.
+    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
+
+  Returns:
+    [batch, height, width, 256] tensor.
+  """
+  with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm,
+                      options.use_bounded_activation, reuse):
+    branches = []
+    if options.add_image_level_feature:
+      branches.append(_image_pooling(features, options))
+    branches.append(slim.conv2d(features, _DEPTH, 1, scope=ASPP_SCOPE + '0'))
+    for index, rate in enumerate(options.atrous_rates or (), 1):
+      scope = ASPP_SCOPE + str(index)
+      if options.aspp_with_separable_conv:
+        branches.append(utils.split_separable_conv2d(
+            features, filters=_DEPTH, rate=rate, weight_decay=weight_decay, scope=scope))
+      else:
+        branches.append(slim.conv2d(features, _DEPTH, 3, rate=rate, scope=scope))
+    net = tf.concat(branches, 3)
+    net = slim.conv2d(net, _DEPTH, 1, scope=CONCAT_PROJECTION_SCOPE)
+    return slim.dropout(net, keep_prob=_DROPOUT_KEEP_PROB, is_training=is_training,
+                        scope=CONCAT_PROJECTION_SCOPE + '_dropout')
+
+
+def _image_pooling(features, options):
+  """Returns pooled and projected features, resized back to the feature size.
+
+  The window is `image_pooling_crop_size` (else `crop_size`) at feature resolution, so an
+  image of crop size gives one global average; without a crop size it is global.
+  """
+  if options.crop_size is None:
+    pooled = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
+    size = utils.image_size(features)
+  else:
+    scale = 1.0 / options.output_stride
+    window = [utils.scale_dimension(d, scale)
+              for d in options.image_pooling_crop_size or options.crop_size]
+    size = [utils.scale_dimension(d, scale) for d in options.crop_size]
+    pooled = slim.avg_pool2d(features, window, options.image_pooling_stride, padding='VALID')
+  pooled = slim.conv2d(pooled, _DEPTH, 1, scope=IMAGE_POOLING_SCOPE)
+  pooled = utils.resize_bilinear(pooled, size, features.dtype)
+  pooled.set_shape((None,) + utils.static_size(size) + (_DEPTH,))
+  return pooled

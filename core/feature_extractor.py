@@ -1,0 +1,226 @@
+"""Backbones behind one interface: the table of variants and how to run a row of it."""
+import functools
+import typing
+
+from deeplab.core import mobilenet_v2, registry
+from deeplab.core.tf_compat import slim, tf
+
+# Key of the decoder's rows in `networks_to_feature_maps`.
+DECODER_END_POINTS = 'decoder_end_points'
+
+# Mean of the ImageNet training images, red green blue, in 0..255.
+_MEAN_RGB = [123.15, 115.90, 103.06]
+_MID_GREY = [127.5, 127.5, 127.5]
+
+
+class BackboneSettings(typing.NamedTuple):
+  """What `extract_features` asks of a backbone; each family uses the fields it knows.
+
+  The fields are those of `extract_features`, where they are described.
+  """
+  output_stride: int = 8
+  multi_grid: typing.Optional[typing.Sequence[int]] = None
+  depth_multiplier: float = 1.0
+  divisible_by: typing.Optional[int] = None
+  final_endpoint: typing.Optional[str] = None
+  weight_decay: float = 0.0001
+  reuse: typing.Optional[bool] = None
+  is_training: bool = False
+  fine_tune_batch_norm: bool = False
+  regularize_depthwise: bool = False
+  num_classes: typing.Optional[int] = None
+  global_pool: bool = False
+  nas_stem_output_num_conv_filters: int = 20
+  nas_training_hyper_parameters: typing.Optional[dict] = None
+  use_bounded_activation: bool = False
+
+  @property
+  def is_batch_norm_training(self):
+    """Whether batch norm uses batch statistics."""
+    return self.is_training and self.fine_tune_batch_norm
+
+
+class Backbone(typing.NamedTuple):
+  """A row of BACKBONES.
+
+  Attributes:
+    network: the network function of the variant.
+    arg_scope: function that returns the arg scope of the network.
+    build: function (row, preprocessed images, settings) -> (features, end_points) that
+      translates BackboneSettings to the arguments of `network` and `arg_scope`.
+    scope: variable scope of the network in checkpoints.
+    preprocess: function (float images in 0..255, dtype) -> network input.
+    mean_pixel: RGB in 0..255 that preprocessing maps to about 0; the colour of padding.
+    decoder_end_points: dict, stride -> list of end points the decoder may refine with.
+  """
+  network: typing.Callable
+  arg_scope: typing.Callable
+  build: typing.Callable
+  scope: str
+  preprocess: typing.Callable
+  mean_pixel: typing.Sequence[float]
+  decoder_end_points: dict
+
+
+def mean_pixel(model_variant=None):
+  """Returns the RGB colour, 0..255, that padding must have for `model_variant`.
+
+  None stands for the ImageNet mean.
+  """
+  if model_variant is None:
+    return list(_MEAN_RGB)
+  return list(_backbone(model_variant).mean_pixel)
+
+
+def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=1.0,
+                     divisible_by=None, final_endpoint=None, model_variant=None,
+                     weight_decay=0.0001, reuse=None, is_training=False,
+                     fine_tune_batch_norm=False, regularize_depthwise=False,
+                     preprocess_images=True, preprocessed_images_dtype=tf.float32,
+                     num_classes=None, global_pool=False,
+                     nas_stem_output_num_conv_filters=20,
+                     nas_training_hyper_parameters=None, use_bounded_activation=False):
+  """Runs the backbone `model_variant` on images.
+
+  Args:
+    images: [batch, height, width, 3] tensor in 0..255.
+    output_stride: ratio of image size to feature size.
+    multi_grid: list of unit rates of the last block (ResNet, Xception), or None.
+    depth_multiplier: width factor (MobileNet).
+    divisible_by: channel divisor (MobileNet), or None.
+    final_endpoint: end point to stop at (MobileNet, NAS), or None.
+    model_variant: key of BACKBONES.
+    weight_decay: L2 factor of the weights.
+    reuse: whether to reuse variables.
+    is_training: whether dropout and drop path are active.
+    fine_tune_batch_norm: with is_training, batch norm uses batch statistics and adds its
+      moving averages to the update ops; else it is frozen and adds none.
+    regularize_depthwise: whether L2 covers depthwise weights (Xception).
+    preprocess_images: whether to scale the images as the network expects.
+    preprocessed_images_dtype: dtype the network computes in.
+    num_classes: adds an image classifier when set (not MobileNet), else None.
+    global_pool: whether features are averaged over the image before the classifier.
+    nas_stem_output_num_conv_filters: stem width (NAS).
+    nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
+      'total_training_steps' (NAS), or None.
+    use_bounded_activation: whether activations are bounded to [0, 6] (Xception).
+
+  Returns:
+    features: [batch, ceil(height/output_stride), ceil(width/output_stride), channels].
+    end_points: dict from names to tensors.
+
+  Raises:
+    ValueError: unknown model_variant or a setting the backbone cannot serve.
+  """
+  backbone = _backbone(model_variant)
+  settings = BackboneSettings(
+      output_stride=output_stride, multi_grid=multi_grid, depth_multiplier=depth_multiplier,
+      divisible_by=divisible_by, final_endpoint=final_endpoint, weight_decay=weight_decay,
+      reuse=reuse, is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
+      regularize_depthwise=regularize_depthwise, num_classes=num_classes,
+      global_pool=global_pool,
+      nas_stem_output_num_conv_filters=nas_stem_output_num_conv_filters,
+      nas_training_hyper_parameters=nas_training_hyper_parameters,
+      use_bounded_activation=use_bounded_activation)
+  if preprocess_images:
+    images = backbone.preprocess(images, preprocessed_images_dtype)
+  return backbone.build(backbone, images, settings)
+
+
+def decoder_end_points(model_variant, stride):
+  """Returns the names of the end points, scope included, that the decoder takes at `stride`.
+
+  Raises:
+    ValueError: unknown model_variant, or the backbone has no end point at that stride.
+  """
+  backbone = _backbone(model_variant)
+  if stride not in backbone.decoder_end_points:
+    raise ValueError(
+        'decoder_output_stride=%s: %s has no decoder end point there. Valid strides: %s.'
+        % (stride, model_variant,
+           ', '.join(str(s) for s in sorted(backbone.decoder_end_points))))
+  return ['%s/%s' % (backbone.scope, name) for name in backbone.decoder_end_points[stride]]
+
+
+def get_network(network_name, preprocess_images, preprocessed_images_dtype=tf.float32,
+                arg_scope=None):
+  """Returns the network function of a variant, with preprocessing and arg scope built in.
+
+  Args:
+    network_name: key of BACKBONES.
+    preprocess_images: whether the function scales images in 0..255 first.
+    preprocessed_images_dtype: dtype the network computes in.
+    arg_scope: arg scope to run within, or None for none.
+
+  Returns:
+    Function (inputs, *args, **kwargs) -> (features, end_points).
+  """
+  backbone = _backbone(network_name)
+
+  @functools.wraps(backbone.network)
+  def network(inputs, *args, **kwargs):
+    if preprocess_images:
+      inputs = backbone.preprocess(inputs, preprocessed_images_dtype)
+    with slim.arg_scope(arg_scope or {}):
+      return backbone.network(inputs, *args, **kwargs)
+
+  return network
+
+
+def _backbone(model_variant):
+  return registry.lookup(BACKBONES, model_variant, what='model_variant')
+
+
+# --- input scaling ---------------------------------------------------------------------
+
+
+def _preprocess_subtract_imagenet_mean(inputs, dtype=tf.float32):
+  """Returns inputs minus the ImageNet mean; channels beyond RGB are left as they are."""
+  num_channels = inputs.shape.as_list()[-1]
+  mean = _MEAN_RGB + [0.0] * (num_channels - len(_MEAN_RGB))
+  return tf.cast(tf.cast(inputs, tf.float32) - tf.reshape(mean, [1, 1, 1, -1]), dtype)
+
+
+def _preprocess_zero_mean_unit_range(inputs, dtype=tf.float32):
+  """Returns inputs mapped from 0..255 to -1..1."""
+  return tf.cast((2.0 / 255.0) * tf.cast(inputs, tf.float32) - 1.0, dtype)
+
+
+# --- families: BackboneSettings -> arguments of the network ----------------------------
+
+
+def _build_mobilenet(row, images, settings):
+  with slim.arg_scope(row.arg_scope(is_training=settings.is_batch_norm_training,
+                                    weight_decay=settings.weight_decay)):
+    features, end_points = row.network(
+        images, depth_multiplier=settings.depth_multiplier,
+        output_stride=settings.output_stride, divisible_by=settings.divisible_by,
+        final_endpoint=settings.final_endpoint, reuse=settings.reuse, scope=row.scope)
+  return features, {'%s/%s' % (row.scope, name): tensor
+                    for name, tensor in end_points.items()}
+
+
+# --- the table -------------------------------------------------------------------------
+
+BACKBONES = {
+    'mobilenet_v2': Backbone(
+        network=mobilenet_v2.mobilenet_v2_base,
+        arg_scope=mobilenet_v2.mobilenet_v2_arg_scope,
+        build=_build_mobilenet,
+        scope='MobilenetV2',
+        preprocess=_preprocess_zero_mean_unit_range,
+        mean_pixel=_MID_GREY,
+        decoder_end_points={
+            2: ['layer_2/depthwise_output'],
+            4: ['layer_4/depthwise_output'],
+            8: ['layer_7/depthwise_output'],
+            16: ['layer_14/depthwise_output'],
+        }),
+}
+
+# The reference's public views of the table.
+networks_map = {name: row.network for name, row in BACKBONES.items()}
+arg_scopes_map = {name: row.arg_scope for name, row in BACKBONES.items()}
+name_scope = {name: row.scope for name, row in BACKBONES.items()}
+networks_to_feature_maps = {
+    name: {DECODER_END_POINTS: row.decoder_end_points} for name, row in BACKBONES.items()}

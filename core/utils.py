@@ -1,0 +1,90 @@
+"""Tensor operations shared by the backbones and the segmentation heads."""
+from deeplab.core.tf_compat import slim, tf
+
+
+def resize_bilinear(images, size, output_dtype=tf.float32):
+  """Returns `images` resized with corners aligned.
+
+  Args:
+    images: [batch, height, width, channels] tensor.
+    size: (height, width), ints or int32 scalars or one int32 tensor of two.
+    output_dtype: dtype of the result.
+
+  Returns:
+    [batch, size[0], size[1], channels] tensor of `output_dtype`.
+  """
+  images = tf.image.resize_bilinear(images, size, align_corners=True)
+  return tf.cast(images, dtype=output_dtype)
+
+
+def scale_dimension(dim, scale):
+  """Returns `int((dim - 1) * scale + 1)`: the size of `dim` aligned pixels after scaling.
+
+  Args:
+    dim: int or int32 scalar tensor.
+    scale: float.
+
+  Returns:
+    int, or int32 scalar tensor if `dim` is a tensor.
+  """
+  if isinstance(dim, tf.Tensor):
+    return tf.cast((tf.cast(dim, tf.float32) - 1.0) * scale + 1.0, dtype=tf.int32)
+  return int((float(dim) - 1.0) * scale + 1.0)
+
+
+def image_size(images):
+  """Returns (height, width) of an NHWC tensor: ints where static, else int32 scalars."""
+  static = images.shape.as_list()[1:3]
+  if None not in static:
+    return tuple(static)
+  dynamic = tf.shape(images)
+  return tuple(dynamic[i + 1] if d is None else d for i, d in enumerate(static))
+
+
+def static_size(size):
+  """Returns (height, width) with None in place of tensors, for `set_shape`."""
+  return tuple(None if isinstance(d, tf.Tensor) else int(d) for d in size)
+
+
+def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=0.00004,
+                           depthwise_weights_initializer_stddev=0.33,
+                           pointwise_weights_initializer_stddev=0.06, scope=None):
+  """Applies a depthwise and then a pointwise convolution, each with its own batch norm.
+
+  Normaliser and activation come from the surrounding arg scope. The depthwise weights are
+  not regularised.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    filters: number of output channels.
+    kernel_size: side of the depthwise kernel.
+    rate: atrous rate of the depthwise convolution.
+    weight_decay: L2 factor of the pointwise weights.
+    depthwise_weights_initializer_stddev: of the truncated normal initialiser.
+    pointwise_weights_initializer_stddev: of the truncated normal initialiser.
+    scope: prefix of the two variable scopes `<scope>_depthwise` and `<scope>_pointwise`.
+
+  Returns:
+    [batch, height, width, filters] tensor.
+
+  Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic
+    Image Segmentation", ECCV 2018, section 3.1.
+  """
+  outputs = slim.separable_conv2d(
+      inputs,
+      None,
+      kernel_size=kernel_size,
+      depth_multiplier=1,
+      rate=rate,
+      weights_initializer=tf.truncated_normal_initializer(
+          stddev=depthwise_weights_initializer_stddev),
+      weights_regularizer=None,
+      scope=scope + '_depthwise')
+  return slim.conv2d(
+      outputs,
+      filters,
+      1,
+      weights_initializer=tf.truncated_normal_initializer(
+          stddev=pointwise_weights_initializer_stddev),
+      weights_regularizer=slim.l2_regularizer(weight_decay),
+      scope=scope + '_pointwise')

@@ -1,0 +1,299 @@
+"""Builds the DeepLab graph: backbone, ASPP, decoder, logits; one scale or a pyramid.
+
+    images --core/feature_extractor--> features, end_points
+      --core/aspp--> [--core/decoder-->] --> logits --> labels
+
+References:
+  v1: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
+    Connected CRFs", ICLR 2015.
+  v2: Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets,
+    Atrous Convolution, and Fully Connected CRFs", TPAMI 2017.
+  v3: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017.
+  v3+: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
+    Segmentation", ECCV 2018.
+"""
+from deeplab.core import aspp, feature_extractor, registry, utils
+from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
+from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
+from deeplab.core.tf_compat import slim, tf
+
+LOGITS_SCOPE_NAME = 'logits'
+MERGED_LOGITS_SCOPE = 'merged_logits'
+META_ARCHITECTURE_SCOPE = 'meta_architecture'
+
+_LOGITS_STDDEV = 0.01
+
+# merge_method -> function of stacked logits [batch, height, width, classes, scales].
+_MERGE_METHODS = {
+    'max': lambda stacked: tf.reduce_max(stacked, axis=4),
+    'avg': lambda stacked: tf.reduce_mean(stacked, axis=4),
+}
+
+
+def get_extra_layer_scopes(last_layers_contain_logits_only=False):
+  """Returns the scopes of the layers that come after the backbone.
+
+  Args:
+    last_layers_contain_logits_only: whether to return the logits' scope alone.
+  """
+  if last_layers_contain_logits_only:
+    return [LOGITS_SCOPE_NAME]
+  return [LOGITS_SCOPE_NAME, IMAGE_POOLING_SCOPE, ASPP_SCOPE, CONCAT_PROJECTION_SCOPE,
+          DECODER_SCOPE, META_ARCHITECTURE_SCOPE]
+
+
+def predict_labels(images, model_options, image_pyramid=None):
+  """Predicts labels and class probabilities in one pass over the image pyramid.
+
+  Args:
+    images: [batch, height, width, 3] tensor in 0..255.
+    model_options: ModelOptions.
+    image_pyramid: list of scales, or None for [1.0].
+
+  Returns:
+    dict, per output name: labels [batch, height, width] int64. Per output name with
+    PROBABILITIES_SUFFIX: softmax [batch, height, width, classes] float32, at image size
+    with `prediction_with_upsampled_logits`, else at the size of the logits.
+  """
+  outputs_to_scales_to_logits = multi_scale_logits(
+      images, model_options=model_options, image_pyramid=image_pyramid)
+  size = utils.image_size(images)
+  predictions = {}
+  for output, scales_to_logits in sorted(outputs_to_scales_to_logits.items()):
+    logits = scales_to_logits[MERGED_LOGITS_SCOPE]
+    if model_options.prediction_with_upsampled_logits:
+      logits = utils.resize_bilinear(logits, size, logits.dtype)
+      labels = tf.argmax(logits, 3)
+    else:
+      labels = tf.argmax(logits, 3)
+      labels = tf.image.resize_nearest_neighbor(
+          tf.expand_dims(tf.cast(labels, tf.int32), 3), size, align_corners=True)
+      labels = tf.cast(tf.squeeze(labels, 3), tf.int64)
+    predictions[output] = labels
+    predictions[output + PROBABILITIES_SUFFIX] = tf.nn.softmax(logits)
+  return predictions
+
+
+# Key of the probabilities in the dicts of `predict_labels*`: output name + this.
+PROBABILITIES_SUFFIX = '_probabilities'
+
+
+def predict_labels_multi_scale(images, model_options, eval_scales=(1.0,),
+                               add_flipped_images=False):
+  """Predicts labels from the mean of the softmax over scales and left-right flips.
+
+  Args:
+    images: [batch, height, width, 3] tensor in 0..255.
+    model_options: ModelOptions.
+    eval_scales: scales, each one pass of the network.
+    add_flipped_images: whether every scale is also run on the mirrored images.
+
+  Returns:
+    dict as that of `predict_labels`, everything at image size.
+  """
+  size = utils.image_size(images)
+  outputs_to_probabilities = {
+      output: [] for output in model_options.outputs_to_num_classes}
+  is_first = True
+  for scale in eval_scales:
+    for is_flipped in ((False, True) if add_flipped_images else (False,)):
+      with tf.variable_scope(tf.get_variable_scope(), reuse=None if is_first else True):
+        is_first = False
+        outputs_to_scales_to_logits = multi_scale_logits(
+            tf.reverse(images, [2]) if is_flipped else images,
+            model_options=model_options, image_pyramid=[scale])
+      for output, scales_to_logits in sorted(outputs_to_scales_to_logits.items()):
+        logits = scales_to_logits[MERGED_LOGITS_SCOPE]
+        if is_flipped:
+          logits = tf.reverse(logits, [2])
+        logits = utils.resize_bilinear(logits, size, logits.dtype)
+        outputs_to_probabilities[output].append(tf.nn.softmax(logits))
+  predictions = {}
+  for output, maps in sorted(outputs_to_probabilities.items()):
+    mean = tf.add_n(maps) / float(len(maps))
+    predictions[output] = tf.argmax(mean, 3)
+    predictions[output + PROBABILITIES_SUFFIX] = mean
+  return predictions
+
+
+def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001,
+                       is_training=False, fine_tune_batch_norm=False,
+                       nas_training_hyper_parameters=None):
+  """Returns the logits of every scale of an image pyramid, and their merger.
+
+  Args:
+    images: [batch, height, width, 3] tensor in 0..255.
+    model_options: ModelOptions.
+    image_pyramid: list of scales > 0 of the input, or None for [1.0].
+    weight_decay: L2 factor of the weights.
+    is_training: whether dropout and drop path are active.
+    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
+    nas_training_hyper_parameters: see `feature_extractor.extract_features`.
+
+  Returns:
+    dict, output name -> dict from 'merged_logits', and with several scales also
+    'logits_<scale>', to [batch, h, w, classes] tensors. All have the size of the largest
+    scale (at least 1.0) at the decoder's, else the backbone's, output stride.
+
+  Raises:
+    ValueError: a scale is not positive, or an option does not fit the model.
+  """
+  image_pyramid = [float(scale) for scale in image_pyramid or [1.0]]
+  if min(image_pyramid) <= 0:
+    raise ValueError('image_pyramid scales must be positive, got %s.' % image_pyramid)
+  merge = registry.lookup(_MERGE_METHODS, model_options.merge_method, what='merge_method')
+  crop_size = model_options.crop_size or utils.image_size(images)
+  logits_stride = float(min(model_options.decoder_output_stride or
+                            [model_options.output_stride]))
+  logits_size = [utils.scale_dimension(d, max(1.0, max(image_pyramid)) / logits_stride)
+                 for d in crop_size]
+
+  outputs_to_scales_to_logits = {
+      output: {} for output in model_options.outputs_to_num_classes}
+  for index, scale in enumerate(image_pyramid):
+    scaled_images, scaled_options = _scale_input(images, model_options, scale)
+    outputs_to_logits = _get_logits(
+        scaled_images, scaled_options, weight_decay=weight_decay, reuse=True if index else None,
+        is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
+        nas_training_hyper_parameters=nas_training_hyper_parameters)
+    for output, logits in sorted(outputs_to_logits.items()):
+      outputs_to_scales_to_logits[output]['logits_%.2f' % scale] = utils.resize_bilinear(
+          logits, logits_size, logits.dtype)
+
+  for scales_to_logits in outputs_to_scales_to_logits.values():
+    per_scale = [tensor for _, tensor in sorted(scales_to_logits.items())]
+    if len(image_pyramid) == 1:
+      scales_to_logits.clear()
+      scales_to_logits[MERGED_LOGITS_SCOPE] = per_scale[0]
+    else:
+      scales_to_logits[MERGED_LOGITS_SCOPE] = merge(tf.stack(per_scale, axis=4))
+  return outputs_to_scales_to_logits
+
+
+def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
+                     is_training=False, fine_tune_batch_norm=False,
+                     nas_training_hyper_parameters=None):
+  """Returns the features the logits (or the decoder) are computed from.
+
+  Args:
+    images: [batch, height, width, 3] tensor in 0..255.
+    model_options: ModelOptions.
+    weight_decay: L2 factor.
+    reuse: whether to reuse variables.
+    is_training: whether dropout and drop path are active.
+    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
+    nas_training_hyper_parameters: see `feature_extractor.extract_features`.
+
+  Returns:
+    features: [batch, h, w, 256] ASPP features, or the backbone's own without
+      `aspp_with_batch_norm`.
+    end_points: dict of the backbone's end points.
+  """
+  features, end_points = feature_extractor.extract_features(
+      images,
+      output_stride=model_options.output_stride,
+      multi_grid=model_options.multi_grid,
+      model_variant=model_options.model_variant,
+      depth_multiplier=model_options.depth_multiplier,
+      divisible_by=model_options.divisible_by,
+      weight_decay=weight_decay,
+      reuse=reuse,
+      is_training=is_training,
+      preprocessed_images_dtype=model_options.preprocessed_images_dtype,
+      fine_tune_batch_norm=fine_tune_batch_norm,
+      nas_stem_output_num_conv_filters=model_options.nas_stem_output_num_conv_filters,
+      nas_training_hyper_parameters=nas_training_hyper_parameters,
+      use_bounded_activation=model_options.use_bounded_activation)
+  if not model_options.aspp_with_batch_norm:
+    return features, end_points
+  return aspp.build_aspp(
+      features, model_options, weight_decay=weight_decay, reuse=reuse,
+      is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm), end_points
+
+
+def get_branch_logits(features, num_classes, atrous_rates=None, aspp_with_batch_norm=False,
+                      kernel_size=1, weight_decay=0.0001, reuse=None, scope_suffix=''):
+  """Returns the logits of one output.
+
+  Args:
+    features: [batch, height, width, channels] tensor.
+    num_classes: number of channels of the logits.
+    atrous_rates: one convolution per rate is summed, unless aspp_with_batch_norm.
+    aspp_with_batch_norm: whether the features already went through ASPP; the logits are
+      then one 1x1 convolution.
+    kernel_size: side of the kernel, 1 where there is a single convolution.
+    weight_decay: L2 factor of the weights.
+    reuse: whether to reuse variables.
+    scope_suffix: name of the output, the variable scope within 'logits'.
+
+  Returns:
+    [batch, height, width, num_classes] tensor.
+
+  Raises:
+    ValueError: kernel_size is not 1 where it must be.
+  """
+  if aspp_with_batch_norm or atrous_rates is None:
+    if kernel_size != 1:
+      raise ValueError('logits_kernel_size must be 1 with aspp_with_batch_norm or without '
+                       'atrous_rates, got %s.' % kernel_size)
+    atrous_rates = [1]
+  branches = []
+  with slim.arg_scope([slim.conv2d],
+                      weights_regularizer=slim.l2_regularizer(weight_decay),
+                      weights_initializer=tf.truncated_normal_initializer(
+                          stddev=_LOGITS_STDDEV),
+                      activation_fn=None, normalizer_fn=None, reuse=reuse), \
+       tf.variable_scope(LOGITS_SCOPE_NAME, LOGITS_SCOPE_NAME, [features]):
+    for index, rate in enumerate(atrous_rates):
+      branches.append(slim.conv2d(
+          features, num_classes, kernel_size=kernel_size, rate=rate,
+          scope='%s_%d' % (scope_suffix, index) if index else scope_suffix))
+    return tf.add_n(branches)
+
+
+def _scale_input(images, model_options, scale):
+  """Returns images and options for one scale of the pyramid."""
+  if scale == 1.0:
+    return images, model_options
+
+  def scaled(size):
+    return [utils.scale_dimension(d, scale) for d in size]
+
+  size = scaled(model_options.crop_size or utils.image_size(images))
+  images = utils.resize_bilinear(tf.cast(images, tf.float32), size)
+  options = model_options
+  if options.crop_size is not None:
+    options = options._replace(crop_size=size)
+  if options.image_pooling_crop_size is not None:
+    options = options._replace(
+        image_pooling_crop_size=scaled(options.image_pooling_crop_size))
+  return images, options
+
+
+def _get_logits(images, model_options, weight_decay=0.0001, reuse=None, is_training=False,
+                fine_tune_batch_norm=False, nas_training_hyper_parameters=None):
+  """Returns dict, output name -> logits of one scale; arguments as `extract_features`."""
+  features, end_points = extract_features(
+      images, model_options, weight_decay=weight_decay, reuse=reuse,
+      is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
+      nas_training_hyper_parameters=nas_training_hyper_parameters)
+  if model_options.decoder_output_stride is not None:
+    features = refine_by_decoder(
+        features, end_points,
+        crop_size=model_options.crop_size,
+        decoder_output_stride=model_options.decoder_output_stride,
+        decoder_use_separable_conv=model_options.decoder_use_separable_conv,
+        model_variant=model_options.model_variant,
+        weight_decay=weight_decay,
+        reuse=reuse,
+        is_training=is_training,
+        fine_tune_batch_norm=fine_tune_batch_norm,
+        use_bounded_activation=model_options.use_bounded_activation)
+  return {
+      output: get_branch_logits(
+          features, num_classes,
+          atrous_rates=model_options.atrous_rates,
+          aspp_with_batch_norm=model_options.aspp_with_batch_norm,
+          kernel_size=model_options.logits_kernel_size,
+          weight_decay=weight_decay, reuse=reuse, scope_suffix=output)
+      for output, num_classes in sorted(model_options.outputs_to_num_classes.items())}
