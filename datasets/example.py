@@ -1,0 +1,165 @@
+"""The record format of the TFRecord shards: written and parsed here and nowhere else."""
+import numpy as np
+
+from deeplab.core import keys
+from deeplab.core.tf_compat import tf
+
+_IMAGE = 'image/encoded'
+_NAME = 'image/filename'
+_IMAGE_FORMAT = 'image/format'
+_HEIGHT = 'image/height'
+_WIDTH = 'image/width'
+_CHANNELS = 'image/channels'
+_LABEL = 'image/segmentation/class/encoded'
+_LABEL_FORMAT = 'image/segmentation/class/format'
+_LANDMARKS = 'image/landmarks'
+
+# What a record that lacks the feature stands for.
+_PARSED_FEATURES = {
+    _IMAGE: (tf.string, ''),
+    _NAME: (tf.string, ''),
+    _IMAGE_FORMAT: (tf.string, 'jpeg'),
+    _HEIGHT: (tf.int64, 0),
+    _WIDTH: (tf.int64, 0),
+    _LABEL: (tf.string, ''),
+    _LABEL_FORMAT: (tf.string, 'png'),
+    _LANDMARKS: (tf.string, ''),
+}
+
+
+def make_example(image_data, filename, height, width, label_data, image_format,
+                 label_format='png', landmarks=None):
+  """Returns the `tf.train.Example` of one image and its label map.
+
+  Args:
+    image_data: bytes of a JPEG or PNG file with three channels.
+    filename: name of the record, str or bytes.
+    height: image height in pixels.
+    width: image width in pixels.
+    label_data: bytes of an 8-bit grey PNG of class ids, or None for an unlabelled image.
+    image_format: 'jpeg' or 'png'.
+    label_format: 'png'.
+    landmarks: body points, numbers of any shape, usually [1, num_points, 2 or more]; or
+      their serialised float tensor as bytes; None: no landmarks.
+  """
+  return tf.train.Example(features=tf.train.Features(feature={
+      _IMAGE: bytes_feature(image_data),
+      _NAME: bytes_feature(filename),
+      _IMAGE_FORMAT: bytes_feature(image_format),
+      _HEIGHT: int64_feature(height),
+      _WIDTH: int64_feature(width),
+      _CHANNELS: int64_feature(3),
+      _LABEL: bytes_feature(label_data or b''),
+      _LABEL_FORMAT: bytes_feature(label_format),
+      _LANDMARKS: bytes_feature(serialize_landmarks(landmarks)),
+  }))
+
+
+def parse(serialized, has_label=True):
+  """Returns the sample of one serialised record; for `tf.data.Dataset.map`.
+
+  Args:
+    serialized: scalar string tensor.
+    has_label: whether the records carry a label map.
+
+  Returns:
+    Dict of keys.IMAGE: [height, width, 3] uint8; keys.LABELS_CLASS: [height, width, 1] uint8
+    class ids (absent unless has_label); keys.HEIGHT, keys.WIDTH: int64 scalars as recorded;
+    keys.IMAGE_NAME: string scalar; keys.LANDMARKS: string scalar, a serialised float tensor
+    or ''.
+  """
+  features = tf.io.parse_single_example(serialized, {
+      name: tf.io.FixedLenFeature((), dtype, default_value=default)
+      for name, (dtype, default) in _PARSED_FEATURES.items()})
+  sample = {
+      keys.IMAGE: _decode_image(features[_IMAGE]),
+      keys.IMAGE_NAME: features[_NAME],
+      keys.HEIGHT: features[_HEIGHT],
+      keys.WIDTH: features[_WIDTH],
+      keys.LANDMARKS: features[_LANDMARKS],
+  }
+  if has_label:
+    label = tf.image.decode_png(features[_LABEL], channels=1)
+    label.set_shape([None, None, 1])
+    sample[keys.LABELS_CLASS] = label
+  return sample
+
+
+def read_records(path):
+  """Yields the `tf.train.Example` of every record of one shard, in order.
+
+  Raises:
+    ValueError: the shard cannot be read or a record is corrupt; names shard and index.
+  """
+  index = 0
+  records = tf.io.tf_record_iterator(path)
+  while True:
+    try:
+      record = tf.train.Example.FromString(next(records))
+    except StopIteration:
+      return
+    except Exception as error:
+      # DecodeError is not one class: protobuf implementations raise their own.
+      if not isinstance(error, tf.errors.OpError) and type(error).__name__ != 'DecodeError':
+        raise
+      raise ValueError('%s: record %d is corrupt or cut off (%s). Build this shard again.'
+                       % (path, index, str(error).split('\n')[0])) from error
+    yield record
+    index += 1
+
+
+def record_name(record):
+  """Returns the name of a `tf.train.Example`, '' where it has none."""
+  return _first_bytes(record, _NAME).decode('utf-8', 'replace')
+
+
+def image_bytes(record):
+  """Returns the encoded image of a `tf.train.Example`, b'' where it has none."""
+  return _first_bytes(record, _IMAGE)
+
+
+def label_bytes(record):
+  """Returns the encoded label map of a `tf.train.Example`, b'' where it has none."""
+  return _first_bytes(record, _LABEL)
+
+
+def serialize_landmarks(landmarks):
+  """Returns the serialised float32 tensor of `landmarks`; b'' for None, bytes unchanged."""
+  if landmarks is None:
+    return b''
+  if isinstance(landmarks, bytes):
+    return landmarks
+  points = np.asarray(landmarks, np.float32)
+  return tf.make_tensor_proto(points).SerializeToString()
+
+
+def int64_feature(values):
+  """Returns the int64 feature of an integer or a list or array of them."""
+  return tf.train.Feature(int64_list=tf.train.Int64List(value=_as_list(values)))
+
+
+def float_feature(values):
+  """Returns the float feature of a number or a list or array of them."""
+  return tf.train.Feature(float_list=tf.train.FloatList(value=_as_list(values)))
+
+
+def bytes_feature(value):
+  """Returns the bytes feature of one str (as UTF-8) or bytes value."""
+  value = value.encode('utf-8') if isinstance(value, str) else value
+  return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _decode_image(data):
+  # The kernel behind decode_jpeg looks at the bytes and reads PNG as well.
+  image = tf.image.decode_jpeg(data, channels=3)
+  image.set_shape([None, None, 3])
+  return image
+
+
+def _first_bytes(record, name):
+  values = record.features.feature[name].bytes_list.value
+  return values[0] if values else b''
+
+
+def _as_list(values):
+  return np.asarray(values).reshape(-1).tolist()

@@ -1,0 +1,172 @@
+"""Which datasets exist, and where the shards of a split are.
+
+A dataset is a row of `DATASETS`, or any folder with the `dataset_info.json` that the
+builders leave beside their records.
+"""
+import difflib
+import typing
+
+from absl import logging
+
+from deeplab.datasets import dataset_info
+from deeplab.datasets.shards import split_files
+
+__all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'check_split', 'resolve',
+           'split_files']
+
+
+class DatasetDescriptor(typing.NamedTuple):
+  """What training and evaluation need to know of a dataset.
+
+  Attributes:
+    splits_to_sizes: dict, split name -> number of records.
+    num_classes: number of class ids, the background included.
+    ignore_label: label value that takes no part in loss and metrics.
+    class_names: one name per class id, or None.
+    colormap: name in `core.colormaps.COLORMAPS`, or list of [r, g, b] per class id, or None.
+    train_id_to_eval_id: evaluation id per class id, or None where they are the same.
+    name: name of the dataset.
+  """
+  splits_to_sizes: typing.Dict[str, int]
+  num_classes: int
+  ignore_label: int
+  class_names: typing.Optional[typing.Sequence[str]] = None
+  colormap: typing.Any = None
+  train_id_to_eval_id: typing.Optional[typing.Sequence[int]] = None
+  name: str = ''
+
+
+_VOC_CLASSES = (
+    'background', 'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat',
+    'chair', 'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant',
+    'sheep', 'sofa', 'train', 'tvmonitor')
+_CITYSCAPES_CLASSES = (
+    'road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign',
+    'vegetation', 'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train',
+    'motorcycle', 'bicycle')
+_CITYSCAPES_EVAL_IDS = (
+    7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+FORMA_CLASSES = (
+    'background', 'other', 'garment', 'skin', 'hair', 'arms', 'shoe', 'sleeves', 'pants')
+
+
+def _forma(train, trainval, val):
+  sizes = {'train': train, 'trainval': trainval, 'val': val}
+  return DatasetDescriptor(sizes, len(FORMA_CLASSES), 255, FORMA_CLASSES, 'forma')
+
+
+def _sum(*parts):
+  """Returns the descriptor of the records of all parts together."""
+  first = parts[0]
+  assert all(part.num_classes == first.num_classes and part.ignore_label == first.ignore_label
+             for part in parts)
+  return first._replace(splits_to_sizes={
+      split: sum(part.splits_to_sizes[split] for part in parts)
+      for split in first.splits_to_sizes})
+
+
+_IMATERIALIST37K = _forma(29606, 3701, 3701)
+_HUMANPARSING17K = _forma(14164, 1771, 1771)
+_NSFW1K = _forma(1000, 100, 1)
+_TRYON1K = _forma(1000, 100, 72)
+_TRYON10K = _forma(10000, 0, 0)
+_FORMA54K = _sum(_IMATERIALIST37K, _HUMANPARSING17K)
+
+_ROWS = {
+    'cityscapes': DatasetDescriptor(
+        {'train': 2975, 'val': 500}, 19, 255, _CITYSCAPES_CLASSES, 'cityscapes',
+        _CITYSCAPES_EVAL_IDS),
+    'pascal_voc_seg': DatasetDescriptor(
+        {'train': 1464, 'train_aug': 10582, 'trainval': 2913, 'val': 1449}, 21, 255,
+        _VOC_CLASSES, 'pascal'),
+    'ade20k': DatasetDescriptor(
+        {'train': 20210, 'val': 2000}, 151, 0, colormap='ade20k'),
+    'imaterialist37k': _IMATERIALIST37K,
+    'humanparsing17k': _HUMANPARSING17K,
+    'nsfw1k': _NSFW1K,
+    'tryon1k': _TRYON1K,
+    'forma54k': _FORMA54K,
+    'forma55k': _sum(_FORMA54K, _NSFW1K),
+    'forma54k_tryon1k': _sum(_FORMA54K, _TRYON1K),
+    'forma54k_nsfw1k_tryon1k': _sum(_FORMA54K, _NSFW1K, _TRYON1K),
+    'tryon10k': _TRYON10K,
+    'forma54k_tryon10k': _sum(_FORMA54K, _TRYON10K),
+    'forma54k_tryon10k_landmarks': _sum(_FORMA54K, _TRYON10K),
+    'imaterialist37k_landmarks_seg_pants': _IMATERIALIST37K,
+    'humanparsing17k_landmarks_seg_pants': _HUMANPARSING17K,
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants':
+        _sum(_HUMANPARSING17K, _IMATERIALIST37K, _TRYON10K),
+}
+DATASETS = {name: row._replace(name=name) for name, row in _ROWS.items()}
+
+
+def resolve(dataset_name, dataset_dir=None):
+  """Returns the DatasetDescriptor of a name, a folder, or both.
+
+  Args:
+    dataset_name: row of `DATASETS`, or any name for a folder with a dataset_info.json, or
+      None or '' for what that file says.
+    dataset_dir: folder of the records, or None. What its dataset_info.json says of sizes
+      goes before the table.
+
+  Raises:
+    ValueError: the name is not built in and the folder has no dataset_info.json, or the
+      folder holds a dataset with other classes than the built-in one of this name.
+  """
+  row = DATASETS.get(dataset_name)
+  info = dataset_info.read(dataset_dir) if dataset_dir else None
+  if info is None:
+    if row is None:
+      raise ValueError(_unknown_dataset_message(dataset_name, dataset_dir))
+    return row
+  found = _from_info(info)
+  if row is None or dataset_name == info.name:
+    if dataset_name and dataset_name != info.name:
+      logging.info('Dataset %r: %s calls it %r.', dataset_name,
+                   dataset_info.path_in(dataset_dir), info.name)
+    return found
+  if (row.num_classes, row.ignore_label) != (found.num_classes, found.ignore_label):
+    raise ValueError(
+        'Dataset %r has num_classes=%d and ignore_label=%d, but %s is of dataset %r with '
+        'num_classes=%d and ignore_label=%d. Pass --dataset=%s or another --dataset_dir.'
+        % (dataset_name, row.num_classes, row.ignore_label, dataset_info.path_in(dataset_dir),
+           info.name, found.num_classes, found.ignore_label, info.name))
+  return row._replace(splits_to_sizes=found.splits_to_sizes)
+
+
+def check_split(descriptor, split, dataset_dir):
+  """Raises ValueError unless the dataset has the split; lists those it has."""
+  if split not in descriptor.splits_to_sizes:
+    raise ValueError('Dataset %r in %s has no split %r.%s Its splits: %s.' % (
+        descriptor.name, dataset_dir, split, _hint(split, descriptor.splits_to_sizes),
+        ', '.join(sorted(descriptor.splits_to_sizes))))
+
+
+def _from_info(info):
+  # A folder built from a built-in dataset still has that dataset's names, colours and ids.
+  row = DATASETS.get(info.name, DatasetDescriptor({}, 0, 0))
+  is_same = (row.num_classes, row.ignore_label) == (info.num_classes, info.ignore_label)
+  return DatasetDescriptor(
+      splits_to_sizes={name: split.num_examples for name, split in info.splits.items()},
+      num_classes=info.num_classes,
+      ignore_label=info.ignore_label,
+      class_names=info.class_names or (row.class_names if is_same else None),
+      colormap=info.colormap or (row.colormap if is_same else None),
+      train_id_to_eval_id=row.train_id_to_eval_id if is_same else None,
+      name=info.name)
+
+
+def _unknown_dataset_message(dataset_name, dataset_dir):
+  where = dataset_info.path_in(dataset_dir) if dataset_dir else 'the dataset_dir'
+  if not dataset_name:
+    return ('No dataset name was given and there is no %s. Pass --dataset (%s), or a folder '
+            'made by one of the dataset builders.' % (where, ', '.join(DATASETS)))
+  return ('Unknown dataset %r.%s Built in: %s. Any other name needs the %s that the dataset '
+          'builders leave beside the records; %s does not exist.' % (
+              dataset_name, _hint(dataset_name, DATASETS), ', '.join(DATASETS),
+              dataset_info.FILE_NAME, where))
+
+
+def _hint(name, known):
+  near = difflib.get_close_matches(str(name), list(known), n=1)
+  return ' Did you mean %r?' % near[0] if near else ''

@@ -1,0 +1,78 @@
+"""File names of the shards of a split."""
+import os
+import re
+
+_SHARD = '%s-%05d-of-%05d.tfrecord'
+_NUMBERED = re.compile(r'^(?P<split>.+)-(?P<shard>\d+)-of-(?P<count>\d+)(\.[a-z]+)?$')
+_UNNUMBERED_SUFFIXES = ('.tfrecord', '.tfrecords', '.record')
+_TEMPORARY_SUFFIXES = ('.tmp', '.part', '.lock')
+
+
+def shard_name(split, shard, num_shards):
+  """Returns the file name of shard number `shard` (from 0) of a split."""
+  return _SHARD % (split, shard, num_shards)
+
+
+def split_files(dataset_dir, split):
+  """Returns the sorted paths of the shards of one split.
+
+  Files called `<split>-<i>-of-<n>` with any extension count, and `<split>-*` with an
+  extension of TFRecords. Hidden and temporary files do not, nor does `train-aug-00000-of-1`
+  count for `train`.
+
+  Raises:
+    ValueError: dataset_dir does not exist, has no records at all or none of the split (lists
+      the splits found), or shards are missing by their own numbering.
+  """
+  if not os.path.isdir(dataset_dir):
+    raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
+  names = sorted(os.listdir(dataset_dir))
+  found = [name for name in names if _is_of_split(name, split)]
+  if not found:
+    others = splits_in(dataset_dir)
+    if not others:
+      raise ValueError('dataset_dir %r holds no records (files like %s). Build the dataset '
+                       'first or pass the folder of its .tfrecord files.'
+                       % (dataset_dir, shard_name(split, 0, 1)))
+    raise ValueError('dataset_dir %r holds no records of split %r (files like %s). Splits '
+                     'found: %s.' % (dataset_dir, split, shard_name(split, 0, 1),
+                                     ', '.join(others)))
+  _check_complete(dataset_dir, found)
+  return [os.path.join(dataset_dir, name) for name in found]
+
+
+def splits_in(dataset_dir):
+  """Returns the sorted names of the splits that have numbered shards in `dataset_dir`."""
+  matches = [_match(name) for name in os.listdir(dataset_dir)]
+  return sorted({match.group('split') for match in matches if match})
+
+
+def _is_of_split(name, split):
+  match = _match(name)
+  if match:
+    return match.group('split') == split
+  return name.startswith(split + '-') and name.endswith(_UNNUMBERED_SUFFIXES)
+
+
+def _match(name):
+  if name.startswith('.') or name.endswith(_TEMPORARY_SUFFIXES):
+    return None
+  return _NUMBERED.match(name)
+
+
+def _check_complete(dataset_dir, names):
+  matches = [match for match in map(_match, names) if match]
+  counts = sorted({int(match.group('count')) for match in matches})
+  if len(counts) > 1:
+    raise ValueError('dataset_dir %r mixes shards of two builds: %s and %s. Remove those of '
+                     'the older one.' % (dataset_dir, *[
+                         next(m.group(0) for m in matches if int(m.group('count')) == count)
+                         for count in counts[:2]]))
+  if not counts:
+    return
+  present = {int(match.group('shard')) for match in matches}
+  missing = sorted(set(range(counts[0])) - present)
+  if missing:
+    example = shard_name(matches[0].group('split'), missing[0], counts[0])
+    raise ValueError('dataset_dir %r lacks %d of %d shards, the first is %s. Build or copy the '
+                     'dataset again.' % (dataset_dir, len(missing), counts[0], example))
