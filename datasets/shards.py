@@ -76,3 +76,12 @@ def _check_complete(dataset_dir, names):
     example = shard_name(matches[0].group('split'), missing[0], counts[0])
     raise ValueError('dataset_dir %r lacks %d of %d shards, the first is %s. Build or copy the '
                      'dataset again.' % (dataset_dir, len(missing), counts[0], example))
+
+
+def leftovers(dataset_dir, split, planned):
+  """Returns the names of temporary files of a split and of its shards not in `planned`."""
+  names = os.listdir(dataset_dir)
+  temporary = [name for name in names
+               if name.startswith('.%s-' % split) and name.endswith(_TEMPORARY_SUFFIXES)]
+  numbered = [name for name in names if _match(name) and _is_of_split(name, split)]
+  return sorted(temporary + [name for name in numbered if name not in planned])

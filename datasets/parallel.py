@@ -1,0 +1,103 @@
+"""Runs independent pieces of work in worker processes, with one progress bar over all."""
+import concurrent.futures
+import concurrent.futures.process
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import tqdm
+
+# Worker processes are forked where the system can: they need no second import of TensorFlow
+# (some seconds each), and they use only its file writer and protocol buffers, never a
+# session, whose threads would not survive the fork.
+_START_METHOD = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
+_POLL_SECS = 0.2
+# State of a worker process: counter of finished items and the sign to stop.
+_shared = {}
+
+
+class _Stopped(Exception):
+  """Another worker failed; the result of this one is not wanted."""
+
+
+def run(function, work, sizes, num_processes=None, description=''):
+  """Returns `[function(piece, on_item) for piece in work]`, computed over processes.
+
+  Args:
+    function: module-level function; calls `on_item()` after every item it has finished.
+    work: list of pickleable pieces.
+    sizes: number of items of each piece, for the progress bar.
+    num_processes: number of worker processes; None: one per processor. One: this process.
+    description: begins the progress bar.
+
+  Raises:
+    ValueError: as the first piece that failed raised it, or a worker process died.
+  """
+  if num_processes is not None and num_processes < 1:
+    raise ValueError('num_processes must be at least 1, got %r.' % (num_processes,))
+  num_processes = min(num_processes or os.cpu_count() or 1, len(work))
+  with tqdm.tqdm(total=sum(sizes), desc=description, unit='image', mininterval=0.5) as bar:
+    if num_processes <= 1:
+      return [function(piece, bar.update) for piece in work]
+    return _run_in_processes(function, work, num_processes, bar)
+
+
+def _run_in_processes(function, work, num_processes, bar):
+  context = multiprocessing.get_context(_START_METHOD)
+  finished, stop = context.Value('q', 0), context.Event()
+  pool = concurrent.futures.ProcessPoolExecutor(
+      num_processes, mp_context=context, initializer=_start_worker,
+      initargs=(finished, stop, os.getpid()))
+  futures = []
+  with pool:
+    try:
+      futures = [pool.submit(_run_piece, function, piece) for piece in work]
+      _wait(futures, finished, bar)
+      return [future.result() for future in futures]
+    except concurrent.futures.process.BrokenProcessPool as error:
+      raise ValueError('A worker process died, probably for lack of memory. Run again with '
+                       'fewer processes; finished shards are kept.') from error
+    except BaseException:
+      stop.set()
+      for future in futures:
+        future.cancel()
+      raise
+
+
+def _wait(futures, finished, bar):
+  """Waits for all futures; raises what the first failed one raised."""
+  pending = set(futures)
+  while pending:
+    done, pending = concurrent.futures.wait(
+        pending, timeout=_POLL_SECS, return_when=concurrent.futures.FIRST_EXCEPTION)
+    bar.update(finished.value - bar.n)
+    for future in done:
+      future.result()
+  bar.update(finished.value - bar.n)
+
+
+def _start_worker(finished, stop, parent):
+  _shared.update(finished=finished, stop=stop)
+  # Ctrl-C reaches the whole process group; the parent alone decides what happens.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+
+
+def _exit_with_parent(parent):
+  """Ends an orphan: without this, workers of a killed build would wait for work for ever."""
+  while os.getppid() == parent:
+    time.sleep(_POLL_SECS)
+  os._exit(1)
+
+
+def _run_piece(function, piece):
+  return function(piece, _count_item)
+
+
+def _count_item():
+  if _shared['stop'].is_set():
+    raise _Stopped()
+  with _shared['finished'].get_lock():
+    _shared['finished'].value += 1

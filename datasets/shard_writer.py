@@ -1,0 +1,112 @@
+"""Writes one shard: encodes, checks and counts its examples."""
+import collections
+import os
+import typing
+
+import numpy as np
+
+from deeplab.core import files
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import example, pairs
+
+
+class Shard(typing.NamedTuple):
+  """One unit of work: the examples that go into one file."""
+  path: str
+  examples: typing.Sequence
+  num_classes: int
+  ignore_label: int
+  label_map: typing.Optional[dict] = None
+
+
+class ShardStats(object):
+  """Counts over the records of a shard; stats of shards add up.
+
+  Attributes:
+    num_examples: number of records.
+    sizes: Counter of (height, width).
+    pixel_counts: [256] int64, label pixels per value.
+  """
+
+  def __init__(self, num_examples=0, sizes=(), pixel_counts=None):
+    self.num_examples = num_examples
+    self.sizes = collections.Counter(sizes)
+    self.pixel_counts = np.zeros(256, np.int64) if pixel_counts is None else pixel_counts
+
+  def add(self, other):
+    """Adds the counts of `other` to these."""
+    self.num_examples += other.num_examples
+    self.sizes.update(other.sizes)
+    self.pixel_counts = self.pixel_counts + other.pixel_counts
+
+  def to_json(self):
+    """Returns the counts as plain lists and numbers."""
+    return {'num_examples': self.num_examples,
+            'sizes': [[h, w, n] for (h, w), n in sorted(self.sizes.items())],
+            'pixel_counts': self.pixel_counts.tolist()}
+
+  @classmethod
+  def from_json(cls, content):
+    """Returns the ShardStats that `to_json` gave."""
+    return cls(content['num_examples'], {(h, w): n for h, w, n in content['sizes']},
+               np.array(content['pixel_counts'], np.int64))
+
+
+def write_shard(shard, on_example=None):
+  """Writes the file of one Shard, whole or not at all, and returns its ShardStats.
+
+  Args:
+    shard: Shard.
+    on_example: function without arguments called after every record, or None.
+
+  Raises:
+    ValueError: an image or label cannot be used (names record and file), or the shard cannot
+      be written.
+  """
+  stats = ShardStats()
+  try:
+    with files.atomic_path(shard.path) as temporary, \
+         tf.io.TFRecordWriter(temporary) as writer:
+      for item in shard.examples:
+        writer.write(_record(item, shard, stats).SerializeToString())
+        if on_example:
+          on_example()
+      writer.flush()
+  except (OSError, tf.errors.OpError) as error:
+    raise ValueError('%s cannot be written: %s.' % (shard.path, _reason(error))) from error
+  return stats
+
+
+def _record(item, shard, stats):
+  """Returns the tf.train.Example of one Example and adds it to `stats`."""
+  try:
+    image = pairs.read_image(item.image_path)
+    label = _label_of(item, image, shard, stats)
+    landmarks = pairs.read_landmarks(item.landmarks)
+  except ValueError as error:
+    raise ValueError('Record %r: %s' % (item.name, error)) from error
+  stats.num_examples += 1
+  stats.sizes[image.height, image.width] += 1
+  return example.make_example(image.data, item.name, image.height, image.width, label,
+                              image.format, landmarks=landmarks)
+
+
+def _label_of(item, image, shard, stats):
+  """Returns the PNG bytes of the label map, or None for an unlabelled example."""
+  if item.label_path is None:
+    return None
+  label = pairs.read_label(item.label_path, shard.num_classes, shard.ignore_label,
+                           shard.label_map)
+  if (label.height, label.width) != (image.height, image.width):
+    raise ValueError(
+        'sizes differ: image %s is %dx%d (height x width, upright), label %s is %dx%d.'
+        % (item.image_path, image.height, image.width, item.label_path, label.height,
+           label.width))
+  stats.pixel_counts += label.pixel_counts
+  return label.data
+
+
+def _reason(error):
+  if isinstance(error, OSError) and error.errno:
+    return os.strerror(error.errno)
+  return str(error).split('\n')[0]

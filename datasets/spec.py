@@ -1,0 +1,43 @@
+"""Records that declare a raw dataset: its pairs of files, splits and classes."""
+import typing
+
+
+class Example(typing.NamedTuple):
+  """One image and its label map on disk.
+
+  Attributes:
+    name: name of the record.
+    image_path: path of the image, of any format Pillow reads.
+    label_path: path of the label map, a PNG of class ids; None only in the split 'test'.
+    landmarks: body points as numbers, [1, num_points, 2 or more]; or the path of a JSON file
+      with them, as it is or under the key 'pose_landmarks'; None: none.
+  """
+  name: str
+  image_path: str
+  label_path: typing.Optional[str] = None
+  landmarks: typing.Any = None
+
+
+class DatasetSpec(typing.NamedTuple):
+  """A raw dataset, ready to be built.
+
+  Attributes:
+    name: name of the dataset.
+    splits: dict, split name -> list of Example, in the order of the records.
+    num_classes: number of class ids, at most 256.
+    ignore_label: label value that takes no part in training and evaluation, 0..255.
+    class_names: one name per class id, or None.
+    colormap: name in `core.colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
+    num_shards: number of shards per split, at most; no shard is empty.
+    label_map: dict, value in the label file -> class id or ignore_label, or None to take the
+      values as they are. With a map, values that are not in it are an error, the ignore label
+      excepted.
+  """
+  name: str
+  splits: typing.Dict[str, typing.Sequence[Example]]
+  num_classes: int
+  ignore_label: int
+  class_names: typing.Optional[typing.Sequence[str]] = None
+  colormap: typing.Any = None
+  num_shards: int = 4
+  label_map: typing.Optional[typing.Dict[int, int]] = None
