@@ -238,7 +238,7 @@ def flag_values():
   """Returns dict of the project's own flags and values, for run records."""
   own = {}
   for module, module_flags in FLAGS.flags_by_module_dict().items():
-    if module.startswith('absl') or module.startswith('tensorflow'):
+    if module.startswith(('absl', 'tensorflow')):
       continue
     own.update((flag.name, flag.value) for flag in module_flags)
   return own

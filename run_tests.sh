@@ -1,0 +1,42 @@
+#!/bin/sh
+# Runs all tests on every lane this machine has, then the whole job in short form.
+# Sets up its own virtual environments. Usage: sh run_tests.sh
+set -eu
+cd "$(dirname "$0")"
+workers=${TEST_WORKERS:-2}
+
+run_lane() {  # $1: interpreter, or nothing for the default lane
+  (
+    PYTHON=$1
+    . utils/setup_env.sh
+    echo "== $LANE lane: tests"
+    "$PYTHON" -m pytest -n "$workers" --dist loadfile
+  )
+}
+
+short_job() {  # $1: interpreter, or nothing; $2: steps
+  work_dir=$(mktemp -d)
+  status=0
+  PYTHON=$1 NUM_ITERATIONS=$2 NUM_TRAIN=24 NUM_VAL=8 BATCH_SIZE=4 CROP_SIZE=129,129 \
+    WORK_DIR=$work_dir sh local_test.sh || status=$?
+  rm -rf "$work_dir"
+  return $status
+}
+
+python37=$(
+  for candidate in python3.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.7.*/bin/python3.7; do
+    "$candidate" -c 'import venv' >/dev/null 2>&1 && { echo "$candidate"; break; }
+  done || true
+)
+
+echo "== default lane: the job in short form"
+short_job '' 12
+if [ -n "$python37" ]; then
+  run_lane "$python37"
+  echo "== TF1 lane: the job in short form"
+  short_job "$python37" 6
+else
+  echo "== TF1 LANE SKIPPED: no Python 3.7 on the PATH or among pyenv's versions"
+fi
+# Last, so that the closing line is that of the default lane's tests.
+run_lane ''

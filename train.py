@@ -1,0 +1,150 @@
+"""Trains a DeepLab model on TFRecords; see --help.
+
+    python train.py --train_logdir=RUN/train --dataset_dir=RECORDS --dataset=NAME
+"""
+from absl import flags, logging
+
+from deeplab import common
+from deeplab.core import keys
+from deeplab.datasets import data_generator
+from deeplab.utils import training
+
+FLAGS = flags.FLAGS
+
+# --- machines and devices ---
+flags.DEFINE_integer('num_clones', 1, 'Copies of the model, one per GPU.', lower_bound=1)
+flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
+flags.DEFINE_integer('num_replicas', 1, 'Worker processes.', lower_bound=1)
+flags.DEFINE_integer('startup_delay_steps', 15,
+                     'Steps by which the start of further replicas is staggered.')
+flags.DEFINE_integer('num_ps_tasks', 0, 'Parameter server processes.', lower_bound=0)
+flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
+flags.DEFINE_integer('task', 0, 'Index of this replica.', lower_bound=0)
+
+# --- logs ---
+flags.DEFINE_string('train_logdir', None,
+                    'Folder of checkpoints and summaries; training continues at the newest '
+                    'checkpoint in it. Required.')
+flags.DEFINE_integer('log_steps', 10, 'Steps between two lines of the log.', lower_bound=1)
+flags.DEFINE_integer('save_interval_secs', 1200, 'Seconds between two checkpoints.',
+                     lower_bound=1)
+flags.DEFINE_integer('save_summaries_secs', 600, 'Seconds between two summaries.',
+                     lower_bound=1)
+flags.DEFINE_boolean('save_summaries_images', False,
+                     'Adds pictures of input, label and prediction to the summaries.')
+flags.DEFINE_string('profile_logdir', None,
+                    'Folder for timelines of single steps (open in chrome://tracing).')
+
+# --- optimisation ---
+flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'], 'Learning rate schedule.')
+flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0.', lower_bound=0)
+flags.DEFINE_float('learning_rate_decay_factor', 0.1, 'Factor per decay of policy step.')
+flags.DEFINE_integer('learning_rate_decay_step', 2000, 'Steps per decay of policy step.',
+                     lower_bound=1)
+flags.DEFINE_float('learning_power', 0.9, 'Power of policy poly.')
+flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
+                     lower_bound=1)
+flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_bound=1)
+flags.DEFINE_integer('train_batch_size', 8,
+                     'Images per step over all clones; 12 or more to train batch norm well.',
+                     lower_bound=1)
+flags.DEFINE_float('weight_decay', 0.00004,
+                   'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 '
+                   'for ResNet.', lower_bound=0)
+flags.DEFINE_list('train_crop_size', '513,513', 'Crop height,width in pixels.')
+flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
+                   'Factor on the gradients of the layers after the backbone.')
+flags.DEFINE_boolean('upsample_logits', True,
+                     'Compares logits resized to the labels; else resized labels.')
+flags.DEFINE_float('drop_path_keep_prob', 1.0,
+                   'Share of paths kept at the last cell and step (NAS), 0..1.',
+                   lower_bound=0, upper_bound=1)
+flags.DEFINE_integer('slow_start_step', 0, 'First steps with slow_start_learning_rate.',
+                     lower_bound=0)
+flags.DEFINE_float('slow_start_learning_rate', .0001, 'Learning rate of the slow start.',
+                   lower_bound=0)
+flags.DEFINE_integer('hard_example_mining_step', 0,
+                     'Steps over which the share of mined pixels falls from all to '
+                     'top_k_percent_pixels.', lower_bound=0)
+flags.DEFINE_float('top_k_percent_pixels', 1.0,
+                   'Share, over 0 up to 1, of the hardest pixels that make the loss.',
+                   lower_bound=0, upper_bound=1)
+
+# --- fine-tuning ---
+flags.DEFINE_string('tf_initial_checkpoint', None, 'Checkpoint to start the weights from.')
+flags.DEFINE_boolean('initialize_last_layer', True,
+                     'Takes the last layers from tf_initial_checkpoint too.')
+flags.DEFINE_boolean('last_layers_contain_logits_only', False,
+                     'Counts only the logits as last layers.')
+flags.DEFINE_boolean('fine_tune_batch_norm', True,
+                     'Trains batch norm on the batches; off: frozen, for small batches.')
+
+# --- augmentation ---
+flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
+flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
+flags.DEFINE_float('scale_factor_step_size', 0.25,
+                   'Step between the scales drawn from; 0: any scale in the range.',
+                   lower_bound=0)
+
+common.define_model_flags()
+common.define_dataset_flags('train_split', 'train')
+
+_NOT_YET = {
+    'num_clones': (1, 'training on several devices is not available yet'),
+    'clone_on_cpu': (False, 'training on several devices is not available yet'),
+    'num_replicas': (1, 'training on several machines is not available yet'),
+    'num_ps_tasks': (0, 'training on several machines is not available yet'),
+    'startup_delay_steps': (15, 'training on several machines is not available yet'),
+    'master': ('', 'training on several machines is not available yet'),
+    'task': (0, 'training on several machines is not available yet'),
+    'tf_initial_checkpoint': (None, 'starting from a checkpoint is not available yet'),
+    'initialize_last_layer': (True, 'starting from a checkpoint is not available yet'),
+    'quantize_delay_step': (-1, 'quantisation is not available yet'),
+}
+
+
+def main(unused_argv):
+  """Trains as the flags say."""
+  if FLAGS.train_batch_size % FLAGS.num_clones:
+    raise ValueError('--train_batch_size=%d must be divisible by --num_clones=%d.'
+                     % (FLAGS.train_batch_size, FLAGS.num_clones))
+  common.refuse_flags(_NOT_YET)
+  crop_size = common.size_list('train_crop_size')
+  dataset = data_generator.Dataset(
+      dataset_name=common.dataset_name(),
+      split_name=FLAGS.train_split,
+      dataset_dir=FLAGS.dataset_dir,
+      batch_size=FLAGS.train_batch_size,
+      crop_size=crop_size,
+      min_resize_value=FLAGS.min_resize_value,
+      max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor,
+      min_scale_factor=FLAGS.min_scale_factor,
+      max_scale_factor=FLAGS.max_scale_factor,
+      scale_factor_step_size=FLAGS.scale_factor_step_size,
+      model_variant=FLAGS.model_variant,
+      num_readers=2,
+      is_training=True,
+      should_shuffle=True,
+      should_repeat=True)
+  model_options = common.ModelOptions(
+      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
+      crop_size=crop_size,
+      atrous_rates=FLAGS.atrous_rates,
+      output_stride=FLAGS.output_stride)
+  logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
+               FLAGS.train_split, dataset.num_of_classes)
+  checkpoint = training.train(
+      dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
+      dataset.files, model_options, train_options())
+  logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
+
+
+def train_options():
+  """Returns the TrainOptions of the flags."""
+  return training.TrainOptions(**{
+      name: FLAGS[name].value for name in training.TrainOptions._fields})
+
+
+if __name__ == '__main__':
+  common.run(main, required_flags=['train_logdir', 'dataset_dir'])

@@ -1,0 +1,101 @@
+"""Softmax cross entropy over pixels, with ignored pixels and hard example mining."""
+from deeplab.core import utils
+from deeplab.core.tf_compat import tf
+
+# Keeps the mean over no pixels finite.
+_MIN_COUNT = 1e-5
+
+
+def add_softmax_cross_entropy_loss_for_each_scale(
+    scales_to_logits, labels, num_classes, ignore_label, loss_weight=1.0,
+    upsample_logits=True, hard_example_mining_step=0, top_k_percent_pixels=1.0, scope=None):
+  """Adds one cross entropy loss per entry of `scales_to_logits` to the losses collection.
+
+  Args:
+    scales_to_logits: dict, name -> [batch, h, w, num_classes] logits.
+    labels: [batch, height, width, 1] int32 class ids.
+    num_classes: number of classes.
+    ignore_label: id of pixels that do not count. Other ids outside 0..num_classes-1 add
+      nothing to the sum but count as pixels.
+    loss_weight: factor on the loss of every pixel.
+    upsample_logits: whether logits are resized to the labels (bilinear), else the labels
+      to the logits (nearest).
+    hard_example_mining_step: with top_k_percent_pixels < 1, steps over which the share of
+      pixels falls linearly from all to top_k_percent_pixels; 0: at once.
+    top_k_percent_pixels: share, in (0, 1], of the pixels of the batch with the largest
+      losses that count.
+    scope: prefix of the name scopes.
+
+  Raises:
+    ValueError: labels is None or top_k_percent_pixels is out of range.
+  """
+  if labels is None:
+    raise ValueError('No labels: the cross entropy loss needs a split with labels.')
+  if not 0.0 < top_k_percent_pixels <= 1.0:
+    raise ValueError('top_k_percent_pixels must be in (0, 1], got %s.' % top_k_percent_pixels)
+  for name, logits in sorted(scales_to_logits.items()):
+    with tf.name_scope('%s_%s' % (scope, name) if scope else name):
+      logits, scaled_labels = _match_sizes(logits, labels, upsample_logits)
+      losses, weights = pixel_losses(
+          tf.reshape(logits, [-1, num_classes]), tf.reshape(scaled_labels, [-1]),
+          num_classes, ignore_label, loss_weight)
+      if top_k_percent_pixels == 1.0:
+        loss = _mean_over_present(losses, weights)
+      else:
+        loss = _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels)
+      tf.losses.add_loss(loss)
+
+
+def pixel_losses(logits, labels, num_classes, ignore_label, loss_weight=1.0):
+  """Returns weighted cross entropies and the weights of pixels.
+
+  Args:
+    logits: [pixels, num_classes] float tensor.
+    labels: [pixels] int32 class ids.
+    num_classes: number of classes.
+    ignore_label: id whose pixels get weight 0.
+    loss_weight: weight of the others.
+
+  Returns:
+    losses: [pixels] float32; 0 where ignored or out of range.
+    weights: [pixels] float32; loss_weight, or 0 where ignored.
+  """
+  weights = loss_weight * tf.cast(tf.not_equal(labels, ignore_label), tf.float32)
+  is_class = tf.logical_and(labels >= 0, labels < num_classes)
+  cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
+      labels=tf.where(is_class, labels, tf.zeros_like(labels)),
+      logits=tf.cast(logits, tf.float32))
+  return weights * tf.cast(is_class, tf.float32) * cross_entropy, weights
+
+
+def _match_sizes(logits, labels, upsample_logits):
+  if upsample_logits:
+    logits = utils.resize_bilinear(logits, utils.image_size(labels), logits.dtype)
+    return logits, labels
+  labels = tf.image.resize_nearest_neighbor(
+      labels, utils.image_size(logits), align_corners=True)
+  return logits, labels
+
+
+def _mean_over_present(losses, weights):
+  num_present = tf.reduce_sum(tf.cast(tf.not_equal(weights, 0.0), tf.float32))
+  return div_maybe_zero(tf.reduce_sum(losses), num_present)
+
+
+def _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels):
+  num_pixels = tf.cast(tf.shape(losses)[0], tf.float32)
+  if hard_example_mining_step == 0:
+    share = top_k_percent_pixels
+  else:
+    step = tf.cast(tf.train.get_or_create_global_step(), tf.float32)
+    ratio = tf.minimum(1.0, step / hard_example_mining_step)
+    share = ratio * top_k_percent_pixels + 1.0 - ratio
+  num_hardest = tf.cast(share * num_pixels, tf.int32)
+  hardest, _ = tf.nn.top_k(losses, k=num_hardest, sorted=True)
+  num_present = tf.reduce_sum(tf.cast(tf.not_equal(hardest, 0.0), tf.float32))
+  return div_maybe_zero(tf.reduce_sum(hardest), num_present)
+
+
+def div_maybe_zero(total, count):
+  """Returns total / count, or 0 where count is 0."""
+  return tf.cast(count > 0, tf.float32) * tf.div(total, tf.maximum(_MIN_COUNT, count))

@@ -1,0 +1,123 @@
+"""Tests of the pixel losses against a few lines of numpy."""
+import numpy as np
+import pytest
+
+from deeplab.core.tf_compat import tf
+from deeplab.utils import losses
+
+NUM_CLASSES = 4
+IGNORE = 255
+
+
+def numpy_cross_entropy(logits, labels):
+  """Returns [pixels] cross entropies; 0 outside 0..classes-1."""
+  logits = logits.astype(np.float64)
+  log_sum = np.log(np.exp(logits).sum(1))
+  inside = (labels >= 0) & (labels < logits.shape[1])
+  picked = logits[np.arange(len(labels)), np.where(inside, labels, 0)]
+  return np.where(inside, log_sum - picked, 0.0)
+
+
+def run_loss(logits, labels, step=0, **kwargs):
+  with tf.Graph().as_default(), tf.Session() as session:
+    global_step = tf.train.get_or_create_global_step()
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        logits if isinstance(logits, dict) else {'merged_logits': tf.constant(logits)},
+        None if labels is None else tf.constant(labels), NUM_CLASSES, IGNORE, **kwargs)
+    session.run(global_step.initializer)
+    session.run(global_step.assign(step))
+    return session.run(tf.losses.get_losses())
+
+
+@pytest.fixture(name='pixels')
+def make_pixels():
+  rng = np.random.RandomState(3)
+  logits = rng.standard_normal((2, 5, 6, NUM_CLASSES)).astype(np.float32)
+  labels = rng.randint(0, NUM_CLASSES, (2, 5, 6, 1)).astype(np.int32)
+  labels[0, :2] = IGNORE
+  return logits, labels
+
+
+def flat(pixels):
+  logits, labels = pixels
+  return logits.reshape(-1, NUM_CLASSES), labels.reshape(-1)
+
+
+def test_loss_is_the_mean_over_pixels_that_are_not_ignored(pixels):
+  logits, labels = flat(pixels)
+  wanted = numpy_cross_entropy(logits, labels).sum() / (labels != IGNORE).sum()
+  np.testing.assert_allclose(run_loss(*pixels), [wanted], rtol=1e-6)
+
+
+def test_ignored_pixels_do_not_change_the_loss(pixels):
+  logits, labels = pixels
+  changed = logits.copy()
+  changed[0, :2] += 7.0
+  np.testing.assert_allclose(run_loss(logits, labels), run_loss(changed, labels), rtol=1e-6)
+
+
+def test_loss_weight_scales_the_loss(pixels):
+  np.testing.assert_allclose(
+      run_loss(*pixels, loss_weight=2.5), 2.5 * np.array(run_loss(*pixels)), rtol=1e-6)
+
+
+def test_all_ignored_gives_zero(pixels):
+  logits, labels = pixels
+  assert run_loss(logits, np.full_like(labels, IGNORE)) == [0.0]
+
+
+def test_out_of_range_labels_add_nothing_but_count(pixels):
+  logits, labels = pixels
+  labels = labels.copy()
+  labels[1, 0] = 77
+  flat_logits, flat_labels = flat((logits, labels))
+  wanted = numpy_cross_entropy(flat_logits, flat_labels).sum() / (flat_labels != IGNORE).sum()
+  np.testing.assert_allclose(run_loss(logits, labels), [wanted], rtol=1e-6)
+
+
+def test_logits_are_upsampled_or_labels_shrunk():
+  labels = np.arange(25).reshape(1, 5, 5, 1).astype(np.int32) % NUM_CLASSES
+  logits = np.random.RandomState(0).standard_normal((1, 3, 3, NUM_CLASSES)).astype('f')
+  # Corners aligned: pixels 0, 2, 4 of five fall on 0, 1, 2 of three, bilinear between.
+  grid = np.array([[1, 0, 0], [.5, .5, 0], [0, 1, 0], [0, .5, .5], [0, 0, 1]])
+  upsampled = np.einsum('yi,xj,ijc->yxc', grid, grid, logits[0])
+  wanted = numpy_cross_entropy(upsampled.reshape(-1, NUM_CLASSES), labels.ravel()).mean()
+  np.testing.assert_allclose(run_loss(logits, labels), [wanted], rtol=1e-5)
+  wanted = numpy_cross_entropy(logits.reshape(-1, NUM_CLASSES),
+                               labels[0, ::2, ::2, 0].ravel()).mean()
+  np.testing.assert_allclose(run_loss(logits, labels, upsample_logits=False), [wanted],
+                             rtol=1e-5)
+
+
+@pytest.mark.parametrize('mining_step, step, share', [
+    (0, 0, .25), (10, 0, 1.0), (10, 4, .4 * .25 + .6), (10, 30, .25)])
+def test_hard_mining_averages_the_largest_losses(pixels, mining_step, step, share):
+  cross_entropy = numpy_cross_entropy(*flat(pixels)) * (flat(pixels)[1] != IGNORE)
+  hardest = np.sort(cross_entropy)[::-1][:int(share * len(cross_entropy))]
+  wanted = hardest.sum() / (hardest != 0).sum()
+  np.testing.assert_allclose(
+      run_loss(*pixels, step=step, hard_example_mining_step=mining_step,
+               top_k_percent_pixels=.25), [wanted], rtol=1e-5)
+
+
+def test_hard_mining_of_ignored_pixels_gives_zero(pixels):
+  logits, labels = pixels
+  assert run_loss(logits, np.full_like(labels, IGNORE), top_k_percent_pixels=.5) == [0.0]
+
+
+def test_every_scale_adds_one_loss(pixels):
+  logits, labels = pixels
+  with tf.Graph().as_default():
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {name: tf.constant(logits) for name in ('logits_0.50', 'logits_1.00', 'merged_logits')},
+        tf.constant(labels), NUM_CLASSES, IGNORE, scope='semantic')
+    names = [loss.op.name for loss in tf.losses.get_losses()]
+  assert [name.split('/')[0] for name in names] == [
+      'semantic_logits_0.50', 'semantic_logits_1.00', 'semantic_merged_logits']
+
+
+def test_bad_arguments_are_refused(pixels):
+  with pytest.raises(ValueError, match='split with labels'):
+    run_loss(pixels[0], None)
+  with pytest.raises(ValueError, match=r'top_k_percent_pixels must be in \(0, 1\], got 0'):
+    run_loss(*pixels, top_k_percent_pixels=0)
