@@ -1,12 +1,14 @@
 """`dataset_info.json`: what the builders leave beside the records and the readers pick up."""
 import json
 import os
+import re
 import typing
 
 from deeplab.core import colormaps, files
 
 FILE_NAME = 'dataset_info.json'
 _FORMAT_VERSION = 1
+_NUMBER_LIST = re.compile(r'\[[\d,\s]+\]')
 
 
 class SplitInfo(typing.NamedTuple):
@@ -42,7 +44,7 @@ class DatasetInfo(typing.NamedTuple):
   ignore_label: int
   class_names: typing.Optional[typing.List[str]] = None
   colormap: typing.Union[None, str, typing.List[typing.List[int]]] = None
-  splits: typing.Dict[str, SplitInfo] = {}  # noqa: RUF012  (never changed)
+  splits: typing.Dict[str, SplitInfo] = {}
 
 
 def path_in(dataset_dir):
@@ -73,7 +75,12 @@ def write(info, dataset_dir):
   content = {'format_version': _FORMAT_VERSION}
   content.update(info._asdict())
   content['splits'] = {name: dict(split._asdict()) for name, split in info.splits.items()}
-  files.write_text(path_in(dataset_dir), json.dumps(content, indent=2, ensure_ascii=False) + '\n')
+  text = json.dumps(content, indent=2, ensure_ascii=False)
+  files.write_text(path_in(dataset_dir), _NUMBER_LIST.sub(_on_one_line, text) + '\n')
+
+
+def _on_one_line(match):
+  return ' '.join(match.group().split()).replace('[ ', '[').replace(' ]', ']')
 
 
 class _Reader(object):

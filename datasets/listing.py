@@ -15,7 +15,8 @@ def find_pairs(image_dir, label_dir, names=None):
 
   Args:
     image_dir: folder of images.
-    label_dir: folder of label maps, one per image; another folder than image_dir.
+    label_dir: folder of label maps, one per image; another folder than image_dir. None:
+      images without labels.
     names: stems to take, in this order, e.g. of a split list; None: all.
 
   Raises:
@@ -23,10 +24,12 @@ def find_pairs(image_dir, label_dir, names=None):
       label, or (without `names`) a label has no image.
   """
   images = files_by_stem(image_dir, IMAGE_SUFFIXES, 'images')
-  labels = files_by_stem(label_dir, _LABEL_SUFFIXES, 'label maps')
   wanted = sorted(images) if names is None else names
   if names is not None:
     _require_all(wanted, images, image_dir, 'image', 'names of the split list')
+  if label_dir is None:
+    return [Example(name, images[name]) for name in wanted]
+  labels = files_by_stem(label_dir, _LABEL_SUFFIXES, 'label maps')
   _require_all(wanted, labels, label_dir, 'label', 'images')
   if names is None:
     _require_all(sorted(labels), images, image_dir, 'image', 'labels')

@@ -214,7 +214,8 @@ def _checked(values, label_map, num_classes, ignore_label, path):
     more = ' and %d more' % (len(bad) - _SHOWN_VALUES) if len(bad) > _SHOWN_VALUES else ''
     expected = ('0..%d' % (num_classes - 1) if label_map is None
                 else 'the %d values of the label map' % len(label_map))
-    raise ValueError('%s: label values %s%s; expected %s, or %d for ignored pixels.'
+    raise ValueError('%s: label values %s%s; expected %s, or %d for ignored pixels. Check '
+                     'num_classes and ignore_label, or correct the label.'
                      % (path, shown, more, expected, ignore_label))
   if label_map is None:
     return values.astype(np.uint8)

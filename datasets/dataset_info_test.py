@@ -1,0 +1,72 @@
+"""Tests of dataset_info.json."""
+import json
+
+import pytest
+
+from deeplab.datasets import dataset_info
+
+
+def _info():
+  split = dataset_info.SplitInfo(
+      4, 2, {'min': [10, 20], 'median': [11, 21], 'max': [12, 22]}, [5, 0, 7], 3)
+  return dataset_info.DatasetInfo(
+      'Straßen', 3, 255, ['a', 'b', 'ü'], [[0, 0, 0], [255, 0, 0], [0, 0, 9]], {'val': split})
+
+
+def test_what_is_written_is_read_back(tmp_path):
+  dataset_info.write(_info(), str(tmp_path))
+  assert dataset_info.read(str(tmp_path)) == _info()
+  text = (tmp_path / 'dataset_info.json').read_text(encoding='utf-8')
+  assert '"class_pixel_counts": [5, 0, 7]' in text
+  assert json.loads(text)['format_version'] == 1
+
+
+def test_names_and_colours_are_optional(tmp_path):
+  info = _info()._replace(class_names=None, colormap=None)
+  dataset_info.write(info, str(tmp_path))
+  assert dataset_info.read(str(tmp_path)) == info
+
+
+def test_a_folder_without_the_file_gives_none(tmp_path):
+  assert dataset_info.read(str(tmp_path)) is None
+  assert dataset_info.read(str(tmp_path / 'absent')) is None
+
+
+@pytest.mark.parametrize('keys, value', [
+    (['format_version'], 2),
+    (['name'], ''),
+    (['num_classes'], 0),
+    (['num_classes'], True),
+    (['ignore_label'], 256),
+    (['class_names'], ['a']),
+    (['colormap'], 'rainbow'),
+    (['colormap'], [[0, 0, 0]]),
+    (['colormap'], [[0, 0, 256]] * 3),
+    (['splits'], {}),
+    (['splits', 'val'], 7),
+    (['splits', 'val', 'num_examples'], -1),
+    (['splits', 'val', 'num_shards'], '2'),
+    (['splits', 'val', 'image_sizes'], {'min': [1, 1]}),
+    (['splits', 'val', 'class_pixel_counts'], [1, 2]),
+    (['splits', 'val', 'num_ignored_pixels'], None),
+])
+def test_malformed_fields_are_named(tmp_path, keys, value):
+  dataset_info.write(_info(), str(tmp_path))
+  path = tmp_path / 'dataset_info.json'
+  content = json.loads(path.read_text(encoding='utf-8'))
+  fields = content
+  for key in keys[:-1]:
+    fields = fields[key]
+  fields[keys[-1]] = value
+  path.write_text(json.dumps(content))
+  with pytest.raises(ValueError) as error:
+    dataset_info.read(str(tmp_path))
+  assert str(path) in str(error.value)
+  assert repr('.'.join(keys)) in str(error.value)
+
+
+@pytest.mark.parametrize('text', ['{', '[]', ''])
+def test_files_that_are_no_json_object_are_named(tmp_path, text):
+  (tmp_path / 'dataset_info.json').write_text(text)
+  with pytest.raises(ValueError, match='dataset_info.json'):
+    dataset_info.read(str(tmp_path))

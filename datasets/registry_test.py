@@ -1,0 +1,101 @@
+"""Tests of the dataset registry."""
+import pytest
+
+from deeplab.core import colormaps
+from deeplab.datasets import dataset_info, registry
+
+# split sizes in the order train, trainval, val, train_aug; classes; ignore label.
+_EXPECTED = {
+    'cityscapes': ((2975, None, 500, None), 19, 255),
+    'pascal_voc_seg': ((1464, 2913, 1449, 10582), 21, 255),
+    'ade20k': ((20210, None, 2000, None), 151, 0),
+    'imaterialist37k': ((29606, 3701, 3701, None), 9, 255),
+    'humanparsing17k': ((14164, 1771, 1771, None), 9, 255),
+    'nsfw1k': ((1000, 100, 1, None), 9, 255),
+    'tryon1k': ((1000, 100, 72, None), 9, 255),
+    'forma54k': ((43770, 5472, 5472, None), 9, 255),
+    'forma55k': ((44770, 5572, 5473, None), 9, 255),
+    'forma54k_tryon1k': ((44770, 5572, 5544, None), 9, 255),
+    'forma54k_nsfw1k_tryon1k': ((45770, 5672, 5545, None), 9, 255),
+    'tryon10k': ((10000, 0, 0, None), 9, 255),
+    'forma54k_tryon10k': ((53770, 5472, 5472, None), 9, 255),
+    'forma54k_tryon10k_landmarks': ((53770, 5472, 5472, None), 9, 255),
+    'imaterialist37k_landmarks_seg_pants': ((29606, 3701, 3701, None), 9, 255),
+    'humanparsing17k_landmarks_seg_pants': ((14164, 1771, 1771, None), 9, 255),
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants':
+        ((53770, 5472, 5472, None), 9, 255),
+}
+
+
+def _write_info(folder, name='streets', num_classes=3, ignore_label=255, **fields):
+  split = dataset_info.SplitInfo(
+      7, 2, {'min': [1, 1], 'median': [2, 2], 'max': [3, 3]}, [1] * num_classes, 0)
+  dataset_info.write(dataset_info.DatasetInfo(
+      name, num_classes, ignore_label, splits={'train': split}, **fields), str(folder))
+  return str(folder)
+
+
+def test_the_table_holds_the_17_sets_in_order():
+  assert list(registry.DATASETS) == list(_EXPECTED)
+
+
+@pytest.mark.parametrize('name', list(_EXPECTED))
+def test_every_row_has_its_sizes_classes_and_colours(name):
+  row = registry.resolve(name)
+  sizes, num_classes, ignore_label = _EXPECTED[name]
+  assert row.splits_to_sizes == {split: size for split, size in zip(
+      ('train', 'trainval', 'val', 'train_aug'), sizes) if size is not None}
+  assert (row.name, row.num_classes, row.ignore_label) == (name, num_classes, ignore_label)
+  assert row.class_names is None or len(set(row.class_names)) == num_classes
+  assert len(colormaps.colormap(row.colormap)) >= num_classes
+  assert row.train_id_to_eval_id is None or len(row.train_id_to_eval_id) == num_classes
+
+
+def test_positional_descriptors_keep_the_first_three_fields():
+  row = registry.DatasetDescriptor({'train': 1}, 2, 255)
+  assert (row.splits_to_sizes, row.num_classes, row.ignore_label) == ({'train': 1}, 2, 255)
+
+
+@pytest.mark.parametrize('name', [None, '', 'streets', 'any other'])
+def test_an_info_file_describes_a_dataset_that_is_not_built_in(tmp_path, name):
+  folder = _write_info(tmp_path, class_names=['a', 'b', 'c'], colormap='forma')
+  assert registry.resolve(name, folder) == registry.DatasetDescriptor(
+      {'train': 7}, 3, 255, ['a', 'b', 'c'], 'forma', None, 'streets')
+
+
+def test_an_info_file_of_a_built_in_name_goes_before_the_table(tmp_path):
+  row = registry.resolve('cityscapes', _write_info(tmp_path, 'cityscapes', 19))
+  assert row == registry.DATASETS['cityscapes']._replace(splits_to_sizes={'train': 7})
+
+
+def test_an_info_file_of_another_name_gives_the_sizes_where_the_classes_agree(tmp_path):
+  row = registry.resolve('pascal_voc_seg', _write_info(tmp_path, 'tiny voc', 21))
+  assert row == registry.DATASETS['pascal_voc_seg']._replace(splits_to_sizes={'train': 7})
+
+
+def test_an_info_file_of_other_classes_than_the_built_in_name_is_an_error(tmp_path):
+  with pytest.raises(ValueError) as error:
+    registry.resolve('pascal_voc_seg', _write_info(tmp_path, num_classes=11, ignore_label=11))
+  for part in ("'pascal_voc_seg' has num_classes=21 and ignore_label=255", "dataset 'streets'",
+               'num_classes=11 and ignore_label=11'):
+    assert part in str(error.value)
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_info_file(tmp_path):
+  with pytest.raises(ValueError) as error:
+    registry.resolve('cityscape', str(tmp_path))
+  for part in ("Unknown dataset 'cityscape'", "Did you mean 'cityscapes'?", 'tryon10k',
+               str(tmp_path / 'dataset_info.json'), 'does not exist'):
+    assert part in str(error.value)
+
+
+def test_no_name_needs_an_info_file(tmp_path):
+  with pytest.raises(ValueError, match='No dataset name was given'):
+    registry.resolve(None, str(tmp_path))
+
+
+def test_unknown_splits_list_the_known_ones():
+  row = registry.resolve('cityscapes')
+  registry.check_split(row, 'val', 'folder')
+  with pytest.raises(ValueError, match="no split 'vall'. Did you mean 'val'. .*: train, val"):
+    registry.check_split(row, 'vall', 'folder')
