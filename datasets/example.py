@@ -92,14 +92,17 @@ def read_records(path):
     ValueError: the shard cannot be read or a record is corrupt; names shard and index.
   """
   index = 0
-  records = tf.io.tf_record_iterator(path)
+  records = None
   while True:
     try:
+      records = records or tf.io.tf_record_iterator(path)
       record = tf.train.Example.FromString(next(records))
     except StopIteration:
       return
+    except tf.errors.NotFoundError as error:
+      raise ValueError('Shard %s does not exist.' % path) from error
     except Exception as error:
-      # DecodeError is not one class: protobuf implementations raise their own.
+      # Implementations of protobuf each have a DecodeError of their own.
       if not isinstance(error, tf.errors.OpError) and type(error).__name__ != 'DecodeError':
         raise
       raise ValueError('%s: record %d is corrupt or cut off (%s). Build this shard again.'

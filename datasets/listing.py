@@ -61,8 +61,7 @@ def files_by_stem(folder, suffixes, what):
 def read_split_list(path):
   """Returns the record names of a split list: one per line, blank lines apart.
 
-  Only the first word counts where a line holds several paths; folders and image extensions
-  are cut off.
+  Folders and image extensions are cut off.
 
   Raises:
     ValueError: the file cannot be read, is empty, or names a record twice.

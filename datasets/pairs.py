@@ -112,7 +112,8 @@ def read_landmarks(landmarks):
     if isinstance(landmarks, dict):
       landmarks = landmarks.get('pose_landmarks', 'no pose_landmarks')
   try:
-    points = np.array(landmarks, np.float32)
+    # float(None) would be NaN in numpy's eyes.
+    points = np.array('null' if landmarks is None else landmarks, np.float32)
     return points if points.size else None
   except (TypeError, ValueError) as error:
     raise ValueError('%s: expected points of numbers like [[[x, y], ...]], got %.80r.'

@@ -68,7 +68,8 @@ def write_shard(shard, on_example=None):
     with files.atomic_path(shard.path) as temporary, \
          tf.io.TFRecordWriter(temporary) as writer:
       for item in shard.examples:
-        writer.write(_record(item, shard, stats).SerializeToString())
+        # Features are a map: without this flag their order differs from run to run.
+        writer.write(_record(item, shard, stats).SerializeToString(deterministic=True))
         if on_example:
           on_example()
       writer.flush()

@@ -1,0 +1,54 @@
+"""Tests of reading class names."""
+import pytest
+
+from deeplab.datasets.class_names import read_class_names
+
+
+@pytest.mark.parametrize('value', [None, ''])
+def test_nothing_gives_nothing(value):
+  assert read_class_names(value) == (None, None)
+
+
+def test_commas_separate_names():
+  assert read_class_names('sky, road,car') == (['sky', 'road', 'car'], None)
+
+
+@pytest.mark.parametrize('text, expected', [
+    ('sky\nroad\n\n', (['sky', 'road'], None)),
+    ('name,r,g,b\nsky,1,2,3\nroad, 4, 5, 6\n', (['sky', 'road'], [[1, 2, 3], [4, 5, 6]])),
+    ('\ufeffstraße,0,0,255\n', (['straße'], [[0, 0, 255]])),
+    ('"traffic light, red",1,1,1\n', (['traffic light, red'], [[1, 1, 1]])),
+])
+def test_files_hold_names_and_colours(tmp_path, text, expected):
+  path = tmp_path / 'classes.csv'
+  path.write_text(text, encoding='utf-8')
+  assert read_class_names(str(path)) == expected
+
+
+@pytest.mark.parametrize('text, message', [
+    ('', 'is empty'),
+    ('name,r,g,b\n', 'is empty'),
+    ('sky\nroad,1,2,3\n', "or every line `name,r,g,b`; got 'road,1,2,3'"),
+    ('sky,1,2\n', "got 'sky,1,2'"),
+    ('sky,1,2,300\n', "class 'sky' has the colour 1,2,300"),
+    ('sky,1,2,x\n', 'expected three integers in 0..255'),
+    ('sky\nsky\n', "classes 0 and 1 are both called 'sky'"),
+])
+def test_unusable_files_are_named(tmp_path, text, message):
+  path = tmp_path / 'classes.csv'
+  path.write_text(text)
+  with pytest.raises(ValueError) as error:
+    read_class_names(str(path))
+  assert message in str(error.value)
+  assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize('value, message', [
+    ('a,,b', 'class 1 has an empty name'),
+    ('a,b,a', "classes 0 and 2 are both called 'a'"),
+    ('classes.csv', "'classes.csv' does not exist"),
+    ('folder/classes', 'does not exist'),
+])
+def test_unusable_values_are_refused(value, message):
+  with pytest.raises(ValueError, match=message):
+    read_class_names(value)

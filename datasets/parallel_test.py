@@ -1,0 +1,67 @@
+"""Tests of work in processes."""
+import os
+import signal
+import time
+
+import pytest
+
+from deeplab.datasets import parallel
+
+
+def _square(piece, on_item):
+  on_item()
+  return piece * piece
+
+
+def _process_id(piece, on_item):
+  del piece
+  time.sleep(0.2)
+  on_item()
+  return os.getpid()
+
+
+def _fail_on_two(piece, on_item):
+  if piece == 2:
+    raise ValueError('piece %d is bad' % piece)
+  for _ in range(200):
+    on_item()
+    time.sleep(0.05)
+
+
+def _die(piece, on_item):
+  del piece, on_item
+  os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize('num_processes', [1, 2, None])
+def test_results_come_in_the_order_of_the_work(num_processes):
+  assert parallel.run(_square, list(range(9)), [1] * 9, num_processes) == [
+      x * x for x in range(9)]
+
+
+def test_work_is_spread_over_processes():
+  ids = set(parallel.run(_process_id, list(range(4)), [1] * 4, 2))
+  assert len(ids) == 2
+  assert os.getpid() not in ids
+
+
+def test_one_process_is_this_one():
+  assert parallel.run(_process_id, [0], [1], 4) == [os.getpid()]
+
+
+@pytest.mark.parametrize('num_processes', [1, 2])
+def test_the_first_error_stops_all_work(num_processes):
+  begin = time.time()
+  with pytest.raises(ValueError, match='^piece 2 is bad$'):
+    parallel.run(_fail_on_two, [2, 1] * 5, [200] * 10, num_processes)
+  assert time.time() - begin < 5
+
+
+def test_a_worker_that_dies_is_one_clear_error():
+  with pytest.raises(ValueError, match='A worker process died'):
+    parallel.run(_die, [0, 1], [1, 1], 2)
+
+
+def test_no_processes_is_an_error():
+  with pytest.raises(ValueError, match='num_processes must be at least 1, got 0'):
+    parallel.run(_square, [1], [1], 0)
