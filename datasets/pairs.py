@@ -83,11 +83,11 @@ def read_label(path, num_classes, ignore_label, label_map=None):
     raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'
                      % (path, image.format))
   values = _ids(image, data, path)
-  labels = _checked(values, label_map, num_classes, ignore_label, path)
+  labels, pixel_counts = _checked(values, label_map, num_classes, ignore_label, path)
   if label_map is not None or not _is_plain_grey(image, data):
     data = _encode(Image.fromarray(labels), 'PNG')
   height, width = labels.shape
-  return EncodedLabel(data, height, width, np.bincount(labels.ravel(), minlength=256))
+  return EncodedLabel(data, height, width, pixel_counts)
 
 
 def read_landmarks(landmarks):
@@ -185,7 +185,7 @@ def _encode(image, encoding):
 def _ids(image, data, path):
   """Returns the values of a label file as stored, [height, width] integers."""
   if image.mode in _ID_MODES:
-    values = np.asarray(image).astype(np.int32)
+    values = np.array(image)
     bit_depth = data[_PNG_BIT_DEPTH_OFFSET] if image.format == 'PNG' else 8
     if image.mode == 'L' and bit_depth in _STRETCHED_GREY:
       values //= _STRETCHED_GREY[bit_depth]
@@ -199,14 +199,14 @@ def _ids(image, data, path):
     raise ValueError(
         '%s is a colour picture (%s, %d colours), not a map of class ids. Save one id per '
         'pixel as a grey or palette PNG.' % (path, image.mode, num_colors))
-  return channels[:, :, 0].astype(np.int32)
+  return channels[:, :, 0]
 
 
 def _checked(values, label_map, num_classes, ignore_label, path):
-  """Returns the mapped values as uint8 class ids."""
+  """Returns the mapped values as uint8 class ids, and how many pixels each of 256 has."""
   if values.min() < 0 or values.max() > 65535:
     raise ValueError('%s: values %d..%d are no class ids.' % (path, values.min(), values.max()))
-  counts = np.bincount(values.ravel())
+  counts = np.bincount(values.ravel(), minlength=256)
   present = np.flatnonzero(counts).tolist()
   known = range(num_classes) if label_map is None else label_map
   bad = [v for v in present if v not in known and v != ignore_label]
@@ -219,7 +219,8 @@ def _checked(values, label_map, num_classes, ignore_label, path):
                      'num_classes and ignore_label, or correct the label.'
                      % (path, shown, more, expected, ignore_label))
   if label_map is None:
-    return values.astype(np.uint8)
+    return values.astype(np.uint8), counts[:256]
   targets = np.zeros(len(counts), np.uint8)
   targets[present] = [label_map.get(v, v) for v in present]
-  return targets[values]
+  labels = targets[values]
+  return labels, np.bincount(labels.ravel(), minlength=256)
