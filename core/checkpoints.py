@@ -1,0 +1,243 @@
+"""Checkpoints: which one is meant, whether it fits a graph, and waiting for new ones."""
+import os
+import re
+import time
+
+from absl import logging
+
+from deeplab.core.tf_compat import tf
+
+_GLOBAL_STEP = 'global_step'
+_FILE_SUFFIX = re.compile(r'\.(index|meta|data-\d+-of-\d+)$')
+_STEP_SUFFIX = re.compile(r'-(\d+)$')
+
+_POLL_SECS = 2.0
+# Between two lines that say what is being waited for.
+_REMIND_SECS = 300.0
+
+# Names of a message; the rest is counted.
+_MAX_NAMED = 3
+
+# Scopes that exist or not by an option -> that option. A prefix is enough.
+_SCOPES_TO_OPTIONS = (
+    ('decoder', '--decoder_output_stride'),
+    ('image_pooling', '--add_image_level_feature'),
+    ('aspp0', '--aspp_with_batch_norm'),
+    ('aspp', '--atrous_rates and --aspp_with_separable_conv'),
+    ('concat_projection', '--aspp_with_batch_norm'),
+    ('meta_architecture', '--dense_prediction_cell_json'),
+)
+
+
+def resolve_checkpoint(path):
+  """Returns the checkpoint prefix that `path` stands for, or None where there is none.
+
+  Args:
+    path: folder (its newest checkpoint is meant), prefix such as 'run/model.ckpt-100', or
+      one of the files of a checkpoint, e.g. the .index.
+  """
+  if not path:
+    return None
+  if tf.gfile.IsDirectory(path):
+    return _newest_in(path)
+  prefix = _FILE_SUFFIX.sub('', path)
+  return prefix if _exists(prefix) else None
+
+
+def require_checkpoint(path, flag):
+  """Returns `resolve_checkpoint(path)`.
+
+  Args:
+    path: folder, prefix or file.
+    flag: name of the flag that holds it, for the message.
+
+  Raises:
+    ValueError: there is no checkpoint; lists those beside it, if any.
+  """
+  checkpoint = resolve_checkpoint(path)
+  if checkpoint:
+    return checkpoint
+  if tf.gfile.IsDirectory(path):
+    raise ValueError('--%s=%s: the folder holds no checkpoint (*.index).' % (flag, path))
+  folder = os.path.dirname(path) or '.'
+  near = [os.path.basename(prefix) for prefix in _prefixes_in(folder)][-_MAX_NAMED:]
+  raise ValueError('--%s=%s: no such checkpoint; %s' % (
+      flag, path,
+      'there are %s in %s.' % (', '.join(near), folder) if near
+      else 'give a folder of checkpoints, or a prefix such as run/train/model.ckpt-1000.'))
+
+
+def global_step(checkpoint):
+  """Returns the training step of a checkpoint prefix; 0 where it is not known."""
+  reader = _reader(checkpoint)
+  if reader.has_tensor(_GLOBAL_STEP):
+    return int(reader.get_tensor(_GLOBAL_STEP))
+  match = _STEP_SUFFIX.search(checkpoint)
+  return int(match.group(1)) if match else 0
+
+
+def check_restorable(checkpoint_path, variables):
+  """Stops unless every variable is in the checkpoint with the same shape.
+
+  Parts of the head that the checkpoint has and the graph lacks are refused too: without
+  them the other weights fit but the labels would be wrong.
+
+  Args:
+    checkpoint_path: checkpoint prefix.
+    variables: list of tf.Variable, those of the whole graph.
+
+  Raises:
+    ValueError: one line with the differing variables and the options to look at.
+  """
+  stored = _reader(checkpoint_path).get_variable_to_shape_map()
+  expected = {v.op.name: v.shape.as_list() for v in variables}
+  missing = sorted(name for name in expected if name not in stored)
+  reshaped = sorted(name for name in expected
+                    if name in stored and list(stored[name]) != expected[name])
+  unused = _unused_head_scopes(stored, expected)
+  if not missing and not reshaped and not unused:
+    return
+  problems = []
+  if reshaped:
+    problems.append(_some(
+        ['%s is %s in the checkpoint, %s here' % (name, _text(stored[name]),
+                                                  _text(expected[name]))
+         for name in reshaped], 'variables of another shape', '; '))
+  if missing:
+    problems.append('not in the checkpoint: %s' % _some(missing, 'variables'))
+  if unused:
+    problems.append('only in the checkpoint: %s' % ', '.join(s + '/...' for s in unused))
+  hints = _hints(stored, expected, missing, reshaped, unused)
+  raise ValueError('Checkpoint of another model: %s: %s.%s' % (
+      checkpoint_path, '; '.join(problems), ''.join(' %s.' % hint for hint in hints)))
+
+
+def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=None):
+  """Yields checkpoints as they appear, the newest one first.
+
+  A checkpoint that stopped existing, or that was passed by a newer one, is left out.
+
+  Args:
+    checkpoint_dir: folder that checkpoints are written to (it need not exist yet), or the
+      prefix of one checkpoint, which is then the only one.
+    min_interval_secs: least seconds between two checkpoints yielded.
+    max_number: how many to yield; 0 or less: no limit.
+    timeout: seconds to wait for a checkpoint; None: for ever.
+
+  Raises:
+    ValueError: `timeout` seconds went by without a new checkpoint.
+  """
+  if not tf.gfile.IsDirectory(checkpoint_dir) and resolve_checkpoint(checkpoint_dir):
+    yield resolve_checkpoint(checkpoint_dir)
+    return
+  previous = None
+  number = 0
+  while max_number <= 0 or number < max_number:
+    yielded_at = time.time()
+    previous = _wait_for_other(checkpoint_dir, previous, timeout)
+    yield previous
+    number += 1
+    is_last = 0 < max_number <= number
+    left = 0 if is_last else yielded_at + min_interval_secs - time.time()
+    if left > 0:
+      logging.info('Next look for a checkpoint in %s in %.0f s.', checkpoint_dir, left)
+      time.sleep(left)
+
+
+def _wait_for_other(folder, previous, timeout):
+  """Returns the newest checkpoint once it is not `previous`."""
+  what = 'a checkpoint newer than %s' % previous if previous else 'a first checkpoint'
+  start = reminded = time.time()
+  is_announced = False
+  while True:
+    found = resolve_checkpoint(folder)
+    if found and found != previous:
+      return found
+    now = time.time()
+    if timeout is not None and now - start >= timeout:
+      raise ValueError('Waited %.0f s for %s in %s.' % (timeout, what, folder))
+    if not is_announced or now - reminded >= _REMIND_SECS:
+      logging.info('Waiting for %s in %s.', what, folder)
+      is_announced, reminded = True, now
+    time.sleep(_POLL_SECS if timeout is None else min(_POLL_SECS, timeout))
+
+
+def _newest_in(folder):
+  """Returns the newest complete checkpoint of a folder, or None."""
+  state = tf.train.get_checkpoint_state(folder)
+  if state and _exists(state.model_checkpoint_path):
+    return state.model_checkpoint_path
+  # The state file is absent, or names files as they were called before a move.
+  prefixes = _prefixes_in(folder)
+  return prefixes[-1] if prefixes else None
+
+
+def _exists(prefix):
+  # TensorFlow 1.15 raises where the folder does not exist.
+  return (tf.gfile.IsDirectory(os.path.dirname(prefix) or '.')
+          and tf.train.checkpoint_exists(prefix))
+
+
+def _prefixes_in(folder):
+  """Returns the checkpoint prefixes of a folder, lowest step first."""
+  if not tf.gfile.IsDirectory(folder):
+    return []
+  prefixes = [name[:-len('.index')] for name in tf.gfile.Glob(
+      os.path.join(folder, '*.index'))]
+
+  def step(prefix):
+    match = _STEP_SUFFIX.search(prefix)
+    return int(match.group(1)) if match else -1
+
+  return sorted(prefixes, key=lambda prefix: (step(prefix), prefix))
+
+
+def _reader(checkpoint):
+  try:
+    return tf.train.NewCheckpointReader(checkpoint)
+  except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    raise ValueError('Checkpoint %s cannot be read: %s'
+                     % (checkpoint, str(error).split('\n')[0])) from error
+
+
+def _unused_head_scopes(stored, expected):
+  """Returns the scopes of the head that only the checkpoint has."""
+  present = {name.split('/')[0] for name in expected}
+  return [scope for scope in sorted({name.split('/')[0] for name in stored} - present)
+          if _option_of(scope)]
+
+
+def _option_of(scope):
+  for prefix, option in _SCOPES_TO_OPTIONS:
+    if scope.startswith(prefix):
+      return option
+  return None
+
+
+def _hints(stored, expected, missing, reshaped, unused):
+  """Returns sentences, without full stop, that say which options differ."""
+  hints = []
+  if any(name.startswith('logits/') and list(stored[name])[:-1] == expected[name][:-1]
+         for name in reshaped):
+    hints.append('It was trained with another number of classes: check the dataset')
+  scopes = {name.split('/')[0] for name in stored}
+  absent = sorted({name.split('/')[0] for name in missing} - scopes)
+  options = {_option_of(scope) for scope in absent + unused}
+  hints.extend('Check %s' % option for option in sorted(o for o in options if o))
+  if any(_option_of(scope) is None for scope in absent) or (
+      reshaped and not hints):
+    backbones = sorted(scope for scope in scopes
+                       if scope not in (_GLOBAL_STEP, 'logits') and not _option_of(scope))
+    hints.append('Check --model_variant and --depth_multiplier; the checkpoint has %s'
+                 % (', '.join(s + '/...' for s in backbones[:_MAX_NAMED]) or 'no backbone'))
+  return hints
+
+
+def _some(items, what, separator=', '):
+  shown = separator.join(items[:_MAX_NAMED])
+  rest = len(items) - _MAX_NAMED
+  return shown if rest <= 0 else '%s and %d more %s' % (shown, rest, what)
+
+
+def _text(shape):
+  return '[%s]' % ','.join(str(d) for d in shape)

@@ -1,0 +1,162 @@
+"""Tests of finding, checking and awaiting checkpoints."""
+import os
+import shutil
+
+import pytest
+
+from deeplab.core import checkpoints
+from deeplab.core.tf_compat import tf
+
+NAMES_TO_SHAPES = {
+    'MobilenetV2/Conv/weights': [3, 3, 3, 8],
+    'logits/semantic/weights': [1, 1, 8, 21],
+    'logits/semantic/biases': [21],
+}
+
+
+def write_checkpoint(folder, step, names_to_shapes=None, has_step=True):
+  """Writes zeros as a checkpoint; returns its prefix."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, shape in (names_to_shapes or NAMES_TO_SHAPES).items():
+      tf.get_variable(name, shape, initializer=tf.zeros_initializer())
+    if has_step:
+      tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    if has_step:
+      session.run(tf.train.get_global_step().assign(step))
+    return tf.train.Saver().save(session, str(folder / 'model.ckpt'), global_step=step)
+
+
+def check(prefix, names_to_shapes):
+  with tf.Graph().as_default():
+    checkpoints.check_restorable(prefix, [
+        tf.get_variable(name, shape) for name, shape in names_to_shapes.items()])
+
+
+def test_folder_stands_for_its_newest_checkpoint(tmp_path):
+  assert checkpoints.resolve_checkpoint(str(tmp_path)) is None
+  write_checkpoint(tmp_path, 5)
+  newest = write_checkpoint(tmp_path, 12)
+  assert checkpoints.resolve_checkpoint(str(tmp_path)) == newest
+  assert checkpoints.global_step(newest) == 12
+
+
+def test_moved_folder_without_valid_state_file_goes_by_step(tmp_path):
+  for step in (9, 10):
+    write_checkpoint(tmp_path, step)
+  os.remove(str(tmp_path / 'checkpoint'))
+  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
+  (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "/gone/model.ckpt-10"\n')
+  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
+
+
+def test_prefix_and_files_stand_for_themselves(tmp_path):
+  prefix = write_checkpoint(tmp_path, 5)
+  write_checkpoint(tmp_path, 6)
+  for path in (prefix, prefix + '.index', prefix + '.meta',
+               prefix + '.data-00000-of-00001'):
+    assert checkpoints.resolve_checkpoint(path) == prefix
+  assert checkpoints.resolve_checkpoint(str(tmp_path / 'model.ckpt-7')) is None
+  assert checkpoints.resolve_checkpoint(None) is None
+
+
+def test_step_comes_from_the_name_where_the_variable_is_absent(tmp_path):
+  assert checkpoints.global_step(write_checkpoint(tmp_path, 31, has_step=False)) == 31
+
+
+def test_required_checkpoint_names_flag_and_neighbours(tmp_path):
+  with pytest.raises(ValueError, match='--checkpoint_path=.*the folder holds no checkpoint'):
+    checkpoints.require_checkpoint(str(tmp_path), 'checkpoint_path')
+  write_checkpoint(tmp_path, 5)
+  with pytest.raises(ValueError, match='no such checkpoint; there are model.ckpt-5 in'):
+    checkpoints.require_checkpoint(str(tmp_path / 'model.ckpt-6'), 'checkpoint_path')
+
+
+def test_unreadable_checkpoint_is_named(tmp_path):
+  prefix = write_checkpoint(tmp_path, 5)
+  (tmp_path / 'model.ckpt-5.index').write_bytes(b'not an index')
+  with pytest.raises(ValueError, match='model.ckpt-5 cannot be read'):
+    checkpoints.global_step(prefix)
+
+
+def test_same_model_is_restorable_whatever_else_is_stored(tmp_path):
+  stored = dict(NAMES_TO_SHAPES, **{'logits/semantic/biases/Momentum': [21],
+                                    'MobilenetV2/Logits/weights': [8, 4]})
+  check(write_checkpoint(tmp_path, 1, stored), NAMES_TO_SHAPES)
+
+
+def test_other_number_of_classes_is_named(tmp_path):
+  prefix = write_checkpoint(tmp_path, 1)
+  with pytest.raises(ValueError) as error:
+    check(prefix, dict(NAMES_TO_SHAPES, **{'logits/semantic/weights': [1, 1, 8, 11],
+                                           'logits/semantic/biases': [11]}))
+  text = str(error.value)
+  assert 'Checkpoint of another model: %s' % prefix in text
+  assert ('logits/semantic/weights is [1,1,8,21] in the checkpoint, [1,1,8,11] here') in text
+  assert 'another number of classes' in text
+  assert '\n' not in text
+
+
+def test_other_backbone_is_named(tmp_path):
+  prefix = write_checkpoint(tmp_path, 1)
+  other = {'xception_65/conv%d/weights' % i: [3] for i in range(5)}
+  with pytest.raises(ValueError) as error:
+    check(prefix, dict(other, **{'logits/semantic/biases': [21]}))
+  text = str(error.value)
+  assert ('not in the checkpoint: xception_65/conv0/weights, xception_65/conv1/weights, '
+          'xception_65/conv2/weights and 2 more variables') in text
+  assert 'Check --model_variant and --depth_multiplier; the checkpoint has MobilenetV2/' in text
+
+
+def test_head_parts_on_one_side_only_are_refused(tmp_path):
+  with_decoder = dict(NAMES_TO_SHAPES, **{'decoder/decoder_conv0/weights': [2]})
+  prefix = write_checkpoint(tmp_path, 1)
+  with pytest.raises(ValueError, match='not in the checkpoint: decoder/decoder_conv0/weights'
+                                       '.*Check --decoder_output_stride'):
+    check(prefix, with_decoder)
+  prefix = write_checkpoint(tmp_path, 2, with_decoder)
+  with pytest.raises(ValueError, match='only in the checkpoint: decoder/.*'
+                                       'Check --decoder_output_stride'):
+    check(prefix, NAMES_TO_SHAPES)
+
+
+def test_waiting_starts_at_the_newest_and_goes_on_to_newer_ones(tmp_path):
+  write_checkpoint(tmp_path, 1)
+  newest = write_checkpoint(tmp_path, 2)
+  found = checkpoints.wait_for_checkpoints(str(tmp_path), 0, max_number=2)
+  assert next(found) == newest
+  newer = write_checkpoint(tmp_path, 3)
+  assert next(found) == newer
+  assert list(found) == []
+
+
+def test_waiting_ends_with_what_was_waited_for(tmp_path):
+  absent = tmp_path / 'absent'
+  with pytest.raises(ValueError, match='Waited 0 s for a first checkpoint in .*absent'):
+    next(checkpoints.wait_for_checkpoints(str(absent), 0, 1, timeout=0))
+  prefix = write_checkpoint(tmp_path, 1)
+  found = checkpoints.wait_for_checkpoints(str(tmp_path), 0, 0, timeout=0)
+  assert next(found) == prefix
+  with pytest.raises(ValueError, match='newer than .*model.ckpt-1'):
+    next(found)
+
+
+def test_prefix_is_yielded_once(tmp_path):
+  prefix = write_checkpoint(tmp_path, 1)
+  write_checkpoint(tmp_path, 2)
+  assert list(checkpoints.wait_for_checkpoints(prefix, 100, 0)) == [prefix]
+
+
+def test_deleted_checkpoint_is_not_yielded(tmp_path):
+  folder = tmp_path / 'run'
+  folder.mkdir()
+  write_checkpoint(folder, 1)
+  shutil.rmtree(str(folder))
+  with pytest.raises(ValueError, match='first checkpoint'):
+    next(checkpoints.wait_for_checkpoints(str(folder), 0, 1, timeout=0))
+
+
+def test_paths_in_absent_folders_are_no_checkpoints(tmp_path):
+  assert checkpoints.resolve_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1')) is None
+  with pytest.raises(ValueError, match='no such checkpoint; give a folder'):
+    checkpoints.require_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1'), 'x')

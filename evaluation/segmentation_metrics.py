@@ -1,0 +1,188 @@
+"""Semantic segmentation metrics of a confusion matrix; count first, divide last.
+
+    counts = confusion_matrix(labels, predictions, num_classes, ignore_label)
+    np.nanmean(iou_per_class(counts))
+
+    python -m deeplab.evaluation.segmentation_metrics RUN/eval/metrics.json
+
+Counts are [num_classes, num_classes] int64 arrays of pixels: rows are labels, columns are
+predictions. Counts of several images or runs add up.
+"""
+import json
+import sys
+
+import numpy as np
+
+
+def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
+  """Returns the pixel counts of label maps and predictions.
+
+  Args:
+    labels: integer array of class ids, any shape.
+    predictions: integer array of the same shape, values in 0..num_classes-1.
+    num_classes: number of classes.
+    ignore_label: pixels with this label are not counted.
+
+  Returns:
+    [num_classes, num_classes] int64 array.
+
+  Raises:
+    ValueError: shapes differ, or ids are out of range.
+  """
+  labels, predictions = np.asarray(labels), np.asarray(predictions)
+  if labels.shape != predictions.shape:
+    raise ValueError('labels have shape %s, predictions %s.'
+                     % (labels.shape, predictions.shape))
+  is_counted = labels != ignore_label
+  labels = labels[is_counted].astype(np.int64)
+  predictions = predictions[is_counted].astype(np.int64)
+  for what, ids in (('label', labels), ('prediction', predictions)):
+    if ids.size and (ids.min() < 0 or ids.max() >= num_classes):
+      raise ValueError('%s ids range from %d to %d, expected 0..%d.'
+                       % (what, ids.min(), ids.max(), num_classes - 1))
+  counts = np.bincount(labels * num_classes + predictions, minlength=num_classes ** 2)
+  return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def iou_per_class(counts):
+  """Returns TP / (TP + FP + FN), [num_classes] float64; nan where the class is absent."""
+  hits, labels, predictions = _totals(counts)
+  return _divide(hits, labels + predictions - hits)
+
+
+def dice_per_class(counts):
+  """Returns 2 TP / (2 TP + FP + FN), which is F1; nan where the class is absent."""
+  hits, labels, predictions = _totals(counts)
+  return _divide(2 * hits, labels + predictions)
+
+
+def accuracy_per_class(counts):
+  """Returns TP / (TP + FN), which is recall; nan where no pixel has the label."""
+  hits, labels, _ = _totals(counts)
+  return _divide(hits, labels)
+
+
+def mean_iou(counts):
+  """Returns the mean IoU over the classes that labels or predictions have; nan if none."""
+  return _mean(iou_per_class(counts))
+
+
+def pixel_accuracy(counts):
+  """Returns the share of pixels that are predicted right; nan without pixels."""
+  hits, labels, _ = _totals(counts)
+  return float(_divide(hits.sum(), labels.sum()))
+
+
+def mean_class_accuracy(counts):
+  """Returns the mean of `accuracy_per_class` over classes that have labels."""
+  return _mean(accuracy_per_class(counts))
+
+
+def mean_dice(counts):
+  """Returns the mean of `dice_per_class` over the classes present."""
+  return _mean(dice_per_class(counts))
+
+
+def frequency_weighted_iou(counts):
+  """Returns the IoU of the classes weighted by their share of the label pixels."""
+  _, labels, _ = _totals(counts)
+  if not labels.sum():
+    return float('nan')
+  return float(np.nansum(labels * iou_per_class(counts)) / labels.sum())
+
+
+def summarize(counts, class_names=None):
+  """Returns all metrics of `counts` as a dict that JSON can hold; absent values are None.
+
+  Args:
+    counts: [num_classes, num_classes] int64 array.
+    class_names: one name per class, or None.
+
+  Returns:
+    Dict: 'miou', 'pixel_accuracy', 'mean_class_accuracy', 'frequency_weighted_iou',
+    'mean_dice': floats; 'num_pixels': int; 'classes': list, per class a dict of 'id',
+    'name', 'iou', 'dice', 'accuracy', 'label_pixels', 'predicted_pixels'.
+  """
+  counts = np.asarray(counts)
+  _, labels, predictions = _totals(counts)
+  names = class_names or ['class %d' % i for i in range(len(counts))]
+  columns = (iou_per_class(counts), dice_per_class(counts), accuracy_per_class(counts))
+  return {
+      'miou': _or_none(mean_iou(counts)),
+      'pixel_accuracy': _or_none(pixel_accuracy(counts)),
+      'mean_class_accuracy': _or_none(mean_class_accuracy(counts)),
+      'frequency_weighted_iou': _or_none(frequency_weighted_iou(counts)),
+      'mean_dice': _or_none(mean_dice(counts)),
+      'num_pixels': int(labels.sum()),
+      'classes': [
+          {'id': i, 'name': names[i], 'iou': _or_none(iou), 'dice': _or_none(dice),
+           'accuracy': _or_none(accuracy), 'label_pixels': int(labels[i]),
+           'predicted_pixels': int(predictions[i])}
+          for i, (iou, dice, accuracy) in enumerate(zip(*columns))],
+  }
+
+
+def format_table(summary):
+  """Returns the lines of a table of `summarize(...)`: one per class, then the means.
+
+  Shares are percent; '-' stands for a class that is absent.
+  """
+  classes = summary['classes']
+  width = max([len('pixel accuracy')] + [len(c['name']) for c in classes])
+  num_pixels = max(1, summary['num_pixels'])
+  lines = ['%3s  %-*s %7s %9s %7s %8s' % ('id', width, 'class', 'IoU', 'accuracy', 'Dice',
+                                          'pixels')]
+  for c in classes:
+    lines.append('%3d  %-*s %7s %9s %7s %8s' % (
+        c['id'], width, c['name'], _percent(c['iou']), _percent(c['accuracy']),
+        _percent(c['dice']), _percent(float(c['label_pixels']) / num_pixels) + '%'))
+  lines.append('%3s  %-*s %7s %9s %7s' % (
+      '', width, 'mean', _percent(summary['miou']), _percent(summary['mean_class_accuracy']),
+      _percent(summary['mean_dice'])))
+  lines.append('%3s  %-*s %7s' % ('', width, 'weighted IoU',
+                                  _percent(summary['frequency_weighted_iou'])))
+  lines.append('%3s  %-*s %7s' % ('', width, 'pixel accuracy',
+                                  _percent(summary['pixel_accuracy'])))
+  return lines
+
+
+def main(argv):
+  """Prints the table of the metrics.json files in `argv[1:]`."""
+  for path in argv[1:]:
+    with open(path, encoding='utf-8') as f:
+      metrics = json.load(f)
+    print('%s, split %s, %d images, %s' % (metrics['dataset'], metrics['split'],
+                                           metrics['num_examples'], metrics['checkpoint']))
+    print('\n'.join(format_table(metrics)))
+
+
+def _totals(counts):
+  """Returns pixels per class: predicted right, with the label, predicted."""
+  counts = np.asarray(counts)
+  return np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+
+
+def _divide(numerator, denominator):
+  """Returns the float64 quotient, nan where the denominator is 0."""
+  numerator = np.asarray(numerator, np.float64)
+  result = np.full(numerator.shape, np.nan)
+  return np.divide(numerator, denominator, out=result, where=np.asarray(denominator) > 0)
+
+
+def _mean(values):
+  values = values[~np.isnan(values)]
+  return float(values.mean()) if values.size else float('nan')
+
+
+def _or_none(value):
+  return None if np.isnan(value) else float(value)
+
+
+def _percent(value):
+  return '-' if value is None else '%.2f' % (100 * value)
+
+
+if __name__ == '__main__':
+  if len(sys.argv) < 2:
+    sys.exit('usage: python -m deeplab.evaluation.segmentation_metrics metrics.json...')
+  main(sys.argv)
