@@ -1,0 +1,85 @@
+"""Writes what an evaluation found: `metrics.json`, TensorBoard scalars, lines of a log."""
+import json
+import os
+
+import numpy as np
+from absl import logging
+
+from deeplab.core import files
+from deeplab.core.tf_compat import tf
+from deeplab.evaluation import segmentation_metrics
+
+METRICS_FILE_NAME = 'metrics.json'
+
+
+def miou_tag(eval_scales, add_flipped_images):
+  """Returns the summary tag of the mean IoU, e.g. 'miou_0.5_1.0_flipped'."""
+  return 'miou_%s%s' % ('_'.join(str(float(scale)) for scale in eval_scales),
+                        '_flipped' if add_flipped_images else '')
+
+
+def make_report(counts, class_names=None, **facts):
+  """Returns the content of `metrics.json`.
+
+  Args:
+    counts: [num_classes, num_classes] int64 array, rows are labels.
+    class_names: one name per class, or None.
+    **facts: what was evaluated: 'checkpoint', 'global_step', 'dataset', 'split',
+      'num_examples', 'tag' and more.
+
+  Returns:
+    Dict: the facts, the items of `segmentation_metrics.summarize` and 'confusion_matrix'.
+  """
+  report = dict(facts)
+  report.update(segmentation_metrics.summarize(counts, class_names))
+  report['confusion_matrix'] = np.asarray(counts).tolist()
+  return report
+
+
+def write_report(report, folder):
+  """Writes `metrics.json` into `folder`, whole or not at all; returns its path."""
+  path = os.path.join(folder, METRICS_FILE_NAME)
+  matrix = ',\n    '.join(json.dumps(row) for row in report['confusion_matrix'])
+  text = json.dumps(dict(report, confusion_matrix=None), indent=2, sort_keys=True,
+                    ensure_ascii=False)
+  # One line per row: the numbers of a matrix one below the other help nobody.
+  text = text.replace('"confusion_matrix": null',
+                      '"confusion_matrix": [\n    %s\n  ]' % matrix)
+  files.write_text(path, text + '\n')
+  return path
+
+
+def scalars(report):
+  """Returns the TensorBoard scalars of a report as a dict, tag -> value.
+
+  The mean IoU stands under the report's tag, the rest under 'eval/'. Classes that are
+  absent have none.
+  """
+  tag = report['tag']
+  values = {tag: report['miou']}
+  for name in ('pixel_accuracy', 'mean_class_accuracy', 'frequency_weighted_iou',
+               'mean_dice'):
+    values['eval/%s' % name] = report[name]
+  for c in report['classes']:
+    values['eval/%s_class_%d' % (tag, c['id'])] = c['iou']
+  return {name: value for name, value in values.items() if value is not None}
+
+
+def write_scalars(report, writer):
+  """Adds the scalars of a report to a `tf.summary.FileWriter`, at the report's step."""
+  summary = tf.Summary(value=[tf.Summary.Value(tag=name, simple_value=value)
+                              for name, value in sorted(scalars(report).items())])
+  writer.add_summary(summary, report['global_step'])
+  writer.flush()
+
+
+def log_report(report):
+  """Logs the table of a report, and a warning if all predictions are of one class."""
+  logging.info('%s, split %s: %d images, step %d\n%s', report['dataset'], report['split'],
+               report['num_examples'], report['global_step'],
+               '\n'.join(segmentation_metrics.format_table(report)))
+  predicted = [c for c in report['classes'] if c['predicted_pixels']]
+  if len(predicted) == 1:
+    logging.warning(
+        'Every pixel is predicted as class %d (%s): the model has learnt nothing yet, or its '
+        'options are not those of the training.', predicted[0]['id'], predicted[0]['name'])
