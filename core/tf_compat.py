@@ -5,9 +5,12 @@
 `tf` is `tensorflow.compat.v1` in graph mode on both runtimes. Everything that depends
 on the TensorFlow version lives here and nowhere else.
 """
+import contextlib
 import importlib
 import os
+import re
 import sys
+import tempfile
 import warnings
 
 # Read by TensorFlow when it first touches Keras: layers must be those of Keras 2.
@@ -20,8 +23,36 @@ _LEGACY_LAYERS_SOURCE = 'tf_keras.src.legacy_tf_layers'
 _LEGACY_LAYER_MODULES = ('base', 'convolutional', 'core', 'normalization', 'pooling')
 
 
+# What TensorFlow 2 writes on import before its log level can be set, on every start.
+_START_UP_NOTICE = re.compile(
+    br'WARNING: All log messages before absl|[IW]0000 .*(port|cudart_stub)\.cc')
+
+
+@contextlib.contextmanager
+def _without_start_up_notices():
+  """Holds back what is written to stderr and passes it on, less the known notices."""
+  try:
+    sys.stderr.flush()
+    real = os.dup(2)
+  except (AttributeError, OSError):  # no stderr at all
+    yield
+    return
+  with tempfile.TemporaryFile() as held:
+    os.dup2(held.fileno(), 2)
+    try:
+      yield
+    finally:
+      sys.stderr.flush()
+      os.dup2(real, 2)
+      os.close(real)
+      held.seek(0)
+      for line in held:
+        if not _START_UP_NOTICE.match(line):
+          os.write(2, line)
+
+
 def _import_tensorflow():
-  with warnings.catch_warnings():
+  with warnings.catch_warnings(), _without_start_up_notices():
     # TensorFlow 1.15 was written for a numpy whose deprecations became warnings since.
     warnings.simplefilter('ignore', FutureWarning)
     warnings.simplefilter('ignore', DeprecationWarning)
