@@ -1,5 +1,6 @@
 """Flags that scripts share, their way into the options record, and how scripts run."""
 import copy
+import functools
 import json
 import signal
 import sys
@@ -7,6 +8,7 @@ import traceback
 
 from absl import app, flags, logging
 
+from deeplab import model
 from deeplab.core import feature_extractor, options
 from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     HEIGHT,
@@ -21,6 +23,7 @@ from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     WIDTH,
 )
 from deeplab.core.tf_compat import tf
+from deeplab.datasets import dataset_info
 
 FLAGS = flags.FLAGS
 
@@ -186,6 +189,59 @@ def define_inference_flags():
                            'Input scales whose probabilities are averaged; repeat the flag.')
   flags.DEFINE_bool('add_flipped_images', False,
                     'Also averages over left-right mirrored images.')
+
+
+# Flags of eval and vis that only one value is served of so far, for `refuse_flags`.
+INFERENCE_NOT_YET = {
+    'master': ('', 'running on another TensorFlow server is not available yet'),
+    'quantize_delay_step': (-1, 'quantisation is not available yet'),
+}
+
+
+def prediction_function(scales_flag='eval_scales'):
+  """Returns function (images, model_options) -> predictions, as the flags ask for.
+
+  Args:
+    scales_flag: name of the flag that holds the input scales.
+
+  Raises:
+    ValueError: a scale is not positive, or flags exclude each other.
+  """
+  scales = FLAGS[scales_flag].value
+  if not scales or min(scales) <= 0:
+    raise ValueError('--%s must be positive, got %s.' % (scales_flag, scales))
+  if list(scales) == [1.0] and not FLAGS.add_flipped_images:
+    return functools.partial(model.predict_labels, image_pyramid=FLAGS.image_pyramid)
+  if FLAGS.image_pyramid:
+    raise ValueError('--image_pyramid cannot be combined with --%s or --add_flipped_images: '
+                     'leave one of them out.' % scales_flag)
+  return functools.partial(model.predict_labels_multi_scale, eval_scales=tuple(scales),
+                           add_flipped_images=FLAGS.add_flipped_images)
+
+
+def check_crop_holds_images(crop_flag, split):
+  """Stops if the dataset_info.json in --dataset_dir tells of images larger than a crop.
+
+  Args:
+    crop_flag: name of the flag that holds height,width of the crop.
+    split: the split that is read.
+
+  Raises:
+    ValueError: names the flag, the size seen and a value that does.
+  """
+  info = dataset_info.read(FLAGS.dataset_dir)
+  if info is None or split not in info.splits or FLAGS.min_resize_value:
+    return
+  crop_size = size_list(crop_flag)
+  largest = info.splits[split].image_sizes['max']
+  if any(side > crop for side, crop in zip(largest, crop_size)):
+    # Sides of k * 16 + 1 align with the features at every output stride up to 16.
+    fitting = [max(crop, (side + 14) // 16 * 16 + 1) for side, crop in zip(largest, crop_size)]
+    raise ValueError(
+        '--%s=%d,%d is smaller than images of split %r in %s, which are up to %d high and %d '
+        'wide. Pass --%s=%d,%d, or --min_resize_value and --max_resize_value.'
+        % ((crop_flag,) + tuple(crop_size) + (split, FLAGS.dataset_dir) + tuple(largest)
+           + (crop_flag,) + tuple(fitting)))
 
 
 def dataset_name():

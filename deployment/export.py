@@ -5,11 +5,8 @@
       --> RawSemanticPredictions float32 [1, padded height, padded width]
       --> SemanticPredictions int32 [1, height, width]
 
-`export.json` beside the graph says what the class ids mean and how the graph was made.
+`exported.write_record` adds what the class ids mean and how the graph was made.
 """
-import contextlib
-import hashlib
-import json
 import os
 import typing
 
@@ -18,14 +15,15 @@ from absl import logging
 from deeplab import model
 from deeplab.core import checkpoints, feature_extractor, files, keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
+from deeplab.deployment.exported import (
+    INPUT_NAME,
+    OUTPUT_NAME,
+    PROBABILITIES_NAME,
+    RAW_OUTPUT_NAME,
+    RAW_PROBABILITIES_NAME,
+    writing,
+)
 
-INPUT_NAME = 'ImageTensor'
-OUTPUT_NAME = 'SemanticPredictions'
-RAW_OUTPUT_NAME = 'RawSemanticPredictions'
-PROBABILITIES_NAME = 'SemanticProbabilities'
-RAW_PROBABILITIES_NAME = 'RawSemanticProbabilities'
-
-RECORD_FILE_NAME = 'export.json'
 TEXT_GRAPH_FILE_NAME = 'inference_graph.pbtxt'
 
 
@@ -71,7 +69,9 @@ def build_inference_graph(model_options, predict, options=None):
   """
   options = options or ExportOptions()
   input_image = tf.placeholder(tf.uint8, [1, None, None, 3], name=INPUT_NAME)
-  image = _resize(tf.cast(tf.squeeze(input_image, 0), tf.float32), options)
+  image, _ = preprocess_utils.resize_to_range(
+      tf.cast(tf.squeeze(input_image, 0), tf.float32), min_size=options.min_resize_value,
+      max_size=options.max_resize_value, factor=options.resize_factor)
   image_size = tf.shape(image)[:2]
   padded = _pad(image, model_options)
   predictions = predict(tf.expand_dims(padded, 0), _options_of_any_size(model_options, padded))
@@ -80,7 +80,7 @@ def build_inference_graph(model_options, predict, options=None):
   outputs = {RAW_OUTPUT_NAME: tf.cast(labels, tf.float32, name=RAW_OUTPUT_NAME)}
   labels = tf.cast(labels[:, :image_size[0], :image_size[1]], tf.int32)
   input_size = tf.shape(input_image)[1:3]
-  if options.min_resize_value or options.max_resize_value:
+  if options.min_resize_value:
     labels = tf.squeeze(tf.image.resize_nearest_neighbor(
         tf.expand_dims(labels, 3), input_size, align_corners=True), 3)
   outputs[OUTPUT_NAME] = tf.identity(labels, name=OUTPUT_NAME)
@@ -111,7 +111,7 @@ def export_frozen_graph(checkpoint, export_path, model_options, predict, options
     ValueError: the checkpoint is of another model, or the path cannot be written.
   """
   options = options or ExportOptions()
-  with _writing(export_path):
+  with writing(export_path):
     os.makedirs(os.path.dirname(os.path.abspath(export_path)), exist_ok=True)
   with tf.Graph().as_default() as graph:
     build_inference_graph(model_options, predict, options)
@@ -122,63 +122,13 @@ def export_frozen_graph(checkpoint, export_path, model_options, predict, options
       graph_def = graph.as_graph_def()
       frozen = tf.graph_util.convert_variables_to_constants(
           session, graph_def, options.output_names)
-  with _writing(export_path):
+  with writing(export_path):
     files.write_bytes(export_path, frozen.SerializeToString())
     if text_graph_path:
       files.write_text(text_graph_path, str(graph_def))
   logging.info('Frozen graph: %s (%.1f MB), %s -> %s.', export_path,
                os.path.getsize(export_path) / 1e6, INPUT_NAME,
                ', '.join(options.output_names))
-
-
-def write_record(export_path, content):
-  """Writes `export.json` beside a frozen graph.
-
-  Args:
-    export_path: the frozen graph.
-    content: dict for JSON; 'class_names' (list of str or None) and 'colormap' (list of
-      [r, g, b] or None) are what `deployment.inference` reads.
-  """
-  content = dict(content, graph=os.path.basename(export_path), sha256=sha256(export_path))
-  with _writing(export_path):
-    files.write_text(record_path(export_path),
-                     json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False,
-                                default=str) + '\n')
-
-
-def record_path(export_path):
-  """Returns the path of the `export.json` that belongs to a frozen graph."""
-  return os.path.join(os.path.dirname(os.path.abspath(export_path)), RECORD_FILE_NAME)
-
-
-def sha256(path):
-  """Returns the SHA-256 of a file as hexadecimal text."""
-  digest = hashlib.sha256()
-  with open(path, 'rb') as f:
-    for block in iter(lambda: f.read(1 << 20), b''):
-      digest.update(block)
-  return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _writing(path):
-  """Turns a failure to write into a ValueError that names the path."""
-  try:
-    yield
-  except OSError as error:
-    raise ValueError('Cannot write %s: %s.' % (path, error.strerror or error)) from error
-
-
-def _resize(image, options):
-  """Returns a float image, resized as the options say."""
-  if options.max_resize_value and not options.min_resize_value:
-    raise ValueError('max_resize_value=%d needs min_resize_value too.'
-                     % options.max_resize_value)
-  if not options.min_resize_value:
-    return image
-  return preprocess_utils.resize_to_range(
-      image, min_size=options.min_resize_value, max_size=options.max_resize_value,
-      factor=options.resize_factor, align_corners=True)[0]
 
 
 def _pad(image, model_options):

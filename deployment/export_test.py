@@ -1,8 +1,6 @@
 """Tests of exported graphs against the model they came from."""
 import functools
 import glob
-import json
-import os
 
 import numpy as np
 import pytest
@@ -10,7 +8,8 @@ import pytest
 from deeplab import model
 from deeplab.core import feature_extractor, options
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export
+from deeplab.deployment import export, exported
+from deeplab.utils import tiny_run
 
 CROP = (33, 49)
 NUM_CLASSES = 5
@@ -19,32 +18,14 @@ OPTIONS = options.ModelOptions(
     decoder_output_stride=[4])
 
 
-def random_image(height, width, seed=0):
-  # Large patches, so that labels differ from place to place.
-  patches = np.random.RandomState(seed).randint(0, 256, (height // 8 + 1, width // 8 + 1, 3))
-  return np.kron(patches, np.ones((8, 8, 1)))[:height, :width].astype(np.uint8)
-
-
-def write_checkpoint(folder, model_options=OPTIONS):
-  """Writes random weights that give every class some pixels; returns the prefix."""
-  with tf.Graph().as_default(), tf.Session() as session:
-    image = tf.constant(random_image(*CROP)[np.newaxis], tf.float32)
-    logits = model.multi_scale_logits(image, model_options, None)['semantic']
-    session.run(tf.global_variables_initializer())
-    rng = np.random.RandomState(2)
-    for variable in tf.global_variables():
-      shape = variable.shape.as_list()
-      if len(shape) == 4:
-        fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
-        variable.load(rng.normal(0, np.sqrt(2. / fan_in), shape), session)
-    bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
-    bias.load(-session.run(logits)[model.MERGED_LOGITS_SCOPE].mean(axis=(0, 1, 2)), session)
-    return tf.train.Saver().save(session, str(folder / 'model.ckpt'), global_step=3)
+def random_image(height, width):
+  return tiny_run.make_samples([(height, width)])[0].image
 
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
-  return write_checkpoint(tmp_path_factory.mktemp('checkpoint'))
+  return tiny_run.write_checkpoint(tmp_path_factory.mktemp('checkpoint'), random_image(*CROP),
+                                   OPTIONS)
 
 
 def predict_padded(checkpoint, image, predict=model.predict_labels, model_options=OPTIONS):
@@ -59,14 +40,14 @@ def predict_padded(checkpoint, image, predict=model.predict_labels, model_option
     return session.run(labels)
 
 
-def run_frozen(path, image, names=(export.OUTPUT_NAME, export.RAW_OUTPUT_NAME)):
+def run_frozen(path, image, names=(exported.OUTPUT_NAME, exported.RAW_OUTPUT_NAME)):
   graph_def = tf.GraphDef()
   with open(path, 'rb') as f:
     graph_def.ParseFromString(f.read())
   with tf.Graph().as_default(), tf.Session() as session:
     tf.import_graph_def(graph_def, name='')
     return session.run([name + ':0' for name in names],
-                       {export.INPUT_NAME + ':0': image[np.newaxis]})
+                       {exported.INPUT_NAME + ':0': image[np.newaxis]})
 
 
 def export_to(folder, checkpoint, predict=model.predict_labels, model_options=OPTIONS,
@@ -130,14 +111,14 @@ def test_resized_images_get_labels_of_their_own_size(tmp_path, checkpoint):
 def test_probabilities_come_when_asked_for(tmp_path, checkpoint, frozen):
   path = export_to(tmp_path, checkpoint, with_probabilities=True)
   labels, probabilities, raw = run_frozen(
-      path, random_image(20, 30), (export.OUTPUT_NAME, export.PROBABILITIES_NAME,
-                                   export.RAW_PROBABILITIES_NAME))
+      path, random_image(20, 30), (exported.OUTPUT_NAME, exported.PROBABILITIES_NAME,
+                                   exported.RAW_PROBABILITIES_NAME))
   assert probabilities.shape == (1, 20, 30, NUM_CLASSES)
   assert raw.shape == (1,) + CROP + (NUM_CLASSES,)
   np.testing.assert_allclose(probabilities.sum(axis=3), 1, atol=1e-5)
   assert np.mean(np.argmax(probabilities, 3) == labels) > 0.999
-  with pytest.raises(ValueError, match=export.PROBABILITIES_NAME):
-    run_frozen(frozen, random_image(20, 30), [export.PROBABILITIES_NAME])
+  with pytest.raises(ValueError, match=exported.PROBABILITIES_NAME):
+    run_frozen(frozen, random_image(20, 30), [exported.PROBABILITIES_NAME])
 
 
 def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
@@ -146,7 +127,7 @@ def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
     graph_def.ParseFromString(f.read())
   nodes = {node.name: node for node in graph_def.node}
   assert not [node.op for node in graph_def.node if 'Variable' in node.op]
-  shape = nodes[export.INPUT_NAME].attr['shape'].shape
+  shape = nodes[exported.INPUT_NAME].attr['shape'].shape
   assert [d.size for d in shape.dim] == [1, -1, -1, 3]
 
 
@@ -155,7 +136,7 @@ def test_graph_is_written_as_text_too(tmp_path, checkpoint):
   export.export_frozen_graph(checkpoint, str(tmp_path / 'new' / 'graph.pb'), OPTIONS,
                              model.predict_labels, text_graph_path=str(text_path))
   text = text_path.read_text()
-  assert 'name: "%s"' % export.OUTPUT_NAME in text
+  assert 'name: "%s"' % exported.OUTPUT_NAME in text
   assert 'VariableV2' in text or 'VarHandleOp' in text
 
 
@@ -172,15 +153,3 @@ def test_nothing_is_left_of_a_failed_export(tmp_path, checkpoint):
 def test_largest_side_alone_is_refused(tmp_path, checkpoint):
   with pytest.raises(ValueError, match='max_resize_value=49 needs min_resize_value'):
     export_to(tmp_path, checkpoint, max_resize_value=49)
-
-
-def test_record_names_the_graph_it_belongs_to(tmp_path):
-  path = tmp_path / 'graph.pb'
-  path.write_bytes(b'abc')
-  export.write_record(str(path), {'class_names': ['a'], 'path': tmp_path})
-  with open(export.record_path(str(path))) as f:
-    record = json.load(f)
-  assert os.listdir(str(tmp_path)).count('export.json') == 1
-  assert record['graph'] == 'graph.pb'
-  assert record['sha256'].startswith('ba7816bf8f01cfea')
-  assert record['class_names'] == ['a']

@@ -6,7 +6,7 @@ from absl import logging
 
 from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export
+from deeplab.deployment import exported
 
 
 class Segmenter(object):
@@ -38,7 +38,7 @@ class Segmenter(object):
     with tf.Graph().as_default() as graph:
       try:
         self._input, self._labels = tf.import_graph_def(
-            graph_def, return_elements=[export.INPUT_NAME + ':0', export.OUTPUT_NAME + ':0'],
+            graph_def, return_elements=[exported.INPUT_NAME + ':0', exported.OUTPUT_NAME + ':0'],
             name='')
       except (ValueError, tf.errors.OpError) as error:
         raise ValueError('%s cannot be used as an exported model: %s' % (
@@ -103,7 +103,7 @@ def _read_graph_def(path):
 
 def _read_record(graph_path):
   """Returns the content of export.json, {} where there is none of this very graph."""
-  path = export.record_path(graph_path)
+  path = exported.record_path(graph_path)
   try:
     with open(path, encoding='utf-8') as f:
       record = json.load(f)
@@ -111,7 +111,7 @@ def _read_record(graph_path):
     return {}
   except ValueError as error:
     raise ValueError('%s is not JSON: %s.' % (path, error)) from error
-  if record.get('sha256') != export.sha256(graph_path):
+  if record.get('sha256') != exported.sha256(graph_path):
     logging.warning('%s is of another graph than %s: class names and colours are not known.',
                     path, graph_path)
     return {}

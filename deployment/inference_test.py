@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, inference
+from deeplab.deployment import exported, inference
 
 
-def write_graph(path, output_name=export.OUTPUT_NAME):
+def write_graph(path, output_name=exported.OUTPUT_NAME):
   """Writes a graph whose labels are red // 100, for images of any size."""
   with tf.Graph().as_default() as graph:
-    image = tf.placeholder(tf.uint8, [1, None, None, 3], name=export.INPUT_NAME)
+    image = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
     tf.cast(image[..., 0] // 100, tf.int32, name=output_name)
     path.write_bytes(graph.as_graph_def().SerializeToString())
   return str(path)
@@ -43,14 +43,14 @@ def test_names_and_colours_come_from_the_record_of_the_graph(tmp_path, caplog):
   assert plain.class_names is None
   assert plain.class_name(2) == 'class 2'
   assert plain.colormap.tolist()[1] == [128, 0, 0]
-  export.write_record(path, {'class_names': ['sky', 'road'], 'colormap': [[1, 2, 3], [4, 5, 6]]})
+  exported.write_record(path, {'class_names': ['sky', 'road'], 'colormap': [[1, 2, 3], [4, 5, 6]]})
   named = inference.Segmenter(path)
   assert [named.class_name(i) for i in range(3)] == ['sky', 'road', 'class 2']
   assert named.colormap.tolist()[:2] == [[1, 2, 3], [4, 5, 6]]
   assert named.colormap.shape == (256, 3)
   with open(path, 'ab') as f:
     f.write(b'')
-  other = write_graph(tmp_path / 'other.pb', export.OUTPUT_NAME)
+  other = write_graph(tmp_path / 'other.pb', exported.OUTPUT_NAME)
   with open(other, 'ab') as f:  # an empty library field: another file, the same graph
     f.write(b'\x12\x00')
   with caplog.at_level('WARNING'):

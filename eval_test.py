@@ -1,0 +1,115 @@
+"""Tests of evaluation from the command line, against predictions counted with numpy."""
+import glob
+import json
+import os
+
+import numpy as np
+import pytest
+
+from deeplab.core import feature_extractor
+from deeplab.core.tf_compat import tf
+from deeplab.evaluation import segmentation_metrics
+from deeplab.utils import tiny_run
+
+SAMPLES = tiny_run.make_samples()
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A folder with records, checkpoints and the results of evaluations."""
+  folder = tmp_path_factory.mktemp('run')
+  for name in ('records', 'train'):
+    (folder / name).mkdir()
+  tiny_run.write_records(str(folder / 'records'), SAMPLES)
+  tiny_run.write_checkpoint(folder / 'train', SAMPLES[1].image)
+  return folder
+
+
+def flags_for(run, logdir, *more):
+  return ('--dataset_dir=%s/records' % run, '--checkpoint_dir=%s/train' % run,
+          '--eval_logdir=%s/%s' % (run, logdir), '--max_number_of_evaluations=1',
+          '--eval_crop_size=%d,%d' % tiny_run.CROP) + tiny_run.MODEL_FLAGS + more
+
+
+def read_metrics(run, logdir):
+  with open(str(run / logdir / 'metrics.json')) as f:
+    return json.load(f)
+
+
+def expected_counts(checkpoint):
+  predictions = tiny_run.predict(checkpoint, SAMPLES,
+                                 feature_extractor.mean_pixel('mobilenet_v2'))
+  return sum(segmentation_metrics.confusion_matrix(sample.label, prediction, 4)
+             for sample, prediction in zip(SAMPLES, predictions))
+
+
+def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run):
+  code, _, log = tiny_run.run_script('eval.py', *flags_for(run, 'eval'))
+  assert code == 0, log
+  metrics = read_metrics(run, 'eval')
+  counts = expected_counts(str(run / 'train' / 'model.ckpt-3'))
+  assert np.sum(counts > 0) > 6
+  assert np.abs(np.array(metrics['confusion_matrix']) - counts).sum() <= 2  # tips of ties
+  assert metrics['miou'] == pytest.approx(segmentation_metrics.mean_iou(counts), abs=1e-3)
+  assert metrics['num_examples'] == len(SAMPLES)
+  assert metrics['global_step'] == 3
+  assert metrics['checkpoint'] == str(run / 'train' / 'model.ckpt-3')
+  assert [c['name'] for c in metrics['classes']] == tiny_run.CLASS_NAMES
+  assert 'house' in log
+  assert 'pixel accuracy' in log
+
+  events, = glob.glob(str(run / 'eval' / 'events*'))
+  values = {value.tag: value.simple_value for event in tf.train.summary_iterator(events)
+            for value in event.summary.value}
+  assert values['miou_1.0'] == pytest.approx(metrics['miou'])
+  assert values['eval/miou_1.0_class_2'] == pytest.approx(metrics['classes'][2]['iou'])
+  assert values['eval/pixel_accuracy'] == pytest.approx(metrics['pixel_accuracy'])
+
+
+def test_batches_scales_and_flips(run):
+  messages = tiny_run.run_main(
+      'eval', flags_for(run, 'one'), flags_for(run, 'batch', '--eval_batch_size=2'),
+      flags_for(run, 'scales', '--eval_scales=0.75', '--eval_scales=1', '--add_flipped_images'),
+      flags_for(run, 'resized', '--min_resize_value=33', '--max_resize_value=49'))
+  assert messages == [''] * 4
+  one, batch = [np.array(read_metrics(run, name)['confusion_matrix'])
+                for name in ('one', 'batch')]
+  assert np.abs(one - batch).sum() <= 2
+  assert read_metrics(run, 'scales')['tag'] == 'miou_0.75_1.0_flipped'
+  assert read_metrics(run, 'resized')['num_pixels'] > 0
+
+
+def test_bad_input_is_told_in_one_line(run, tmp_path):
+  broken, plain, other = [tmp_path / name for name in ('broken', 'plain', 'other')]
+  for folder in (broken, plain, other):
+    folder.mkdir()
+  path = tiny_run.write_records(str(broken), SAMPLES)
+  with open(path, 'r+b') as f:
+    f.seek(os.path.getsize(path) // 2)
+    f.write(b'\xff' * 8)
+  tiny_run.write_records(str(plain), SAMPLES, with_info=False)
+  tiny_run.write_checkpoint(other, SAMPLES[1].image, tiny_run.MODEL_OPTIONS._replace(
+      outputs_to_num_classes={'semantic': 7}))
+
+  cases = [
+      (['--eval_split=test'], "'test'"),
+      (['--dataset=cityscapes'], "Dataset 'cityscapes' has num_classes=19"),
+      (['--dataset_dir=%s/absent' % tmp_path], 'absent'),
+      (['--checkpoint_dir=%s' % other], 'logits/semantic/weights is [1,1,256,7] in the '
+                                        'checkpoint, [1,1,256,4] here'),
+      (['--model_variant=mobilenet_v9'], 'mobilenet_v9'),
+      (['--eval_crop_size=49'], '--eval_crop_size must be two positive integers'),
+      (['--eval_crop_size=33,65'], '--eval_crop_size=33,65 is smaller than images of split '
+                                   "'val'"),
+      (['--dataset_dir=%s' % broken], os.path.basename(path)),
+      (['--quantize_delay_step=0'], '--quantize_delay_step=0: quantisation is not available'),
+      (['--master=grpc://x'], '--master=grpc://x'),
+      (['--eval_scales=0'], '--eval_scales must be positive'),
+      (['--image_pyramid=1', '--add_flipped_images'], '--image_pyramid cannot be combined'),
+  ]
+  messages = tiny_run.run_main('eval', *[flags_for(run, 'bad', *flags)
+                                         for flags, _ in cases])
+  for (flags, expected), message in zip(cases, messages):
+    assert expected in message, (flags, message)
+    assert not message.strip().count('\n'), message
+  assert not (run / 'bad' / 'metrics.json').exists()

@@ -1,0 +1,77 @@
+"""Tests of exporting from the command line, and of the exported graph in use."""
+import json
+import os
+
+import numpy as np
+import pytest
+
+from deeplab.core import feature_extractor
+from deeplab.deployment import inference
+from deeplab.utils import tiny_run
+
+SAMPLES = tiny_run.make_samples()
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A folder with records and a checkpoint."""
+  folder = tmp_path_factory.mktemp('run')
+  for name in ('records', 'train'):
+    (folder / name).mkdir()
+  tiny_run.write_records(str(folder / 'records'), SAMPLES)
+  tiny_run.write_checkpoint(folder / 'train', SAMPLES[1].image)
+  return folder
+
+
+def flags_for(run, *more):
+  return ('--checkpoint_path=%s/train' % run, '--export_path=%s/export/graph.pb' % run,
+          '--crop_size=%d' % tiny_run.CROP[0], '--crop_size=%d' % tiny_run.CROP[1]
+          ) + tiny_run.MODEL_FLAGS + more
+
+
+def test_exported_graph_labels_like_the_checkpoint(run):
+  code, _, log = tiny_run.run_script('export_model.py', *flags_for(
+      run, '--dataset_dir=%s/records' % run, '--save_inference_graph'))
+  assert code == 0, log
+  path = run / 'export' / 'graph.pb'
+  assert 'ImageTensor -> SemanticPredictions, RawSemanticPredictions' in log
+  assert sorted(os.listdir(str(run / 'export'))) == ['export.json', 'graph.pb',
+                                                     'inference_graph.pbtxt']
+  expected = tiny_run.predict(str(run / 'train' / 'model.ckpt-3'), SAMPLES,
+                              feature_extractor.mean_pixel('mobilenet_v2'))
+  with inference.Segmenter(str(path)) as segmenter:
+    masks = segmenter.run([sample.image for sample in SAMPLES])
+  for mask, labels in zip(masks, expected):
+    assert np.mean(mask == labels) > 0.999
+  assert segmenter.class_names == tiny_run.CLASS_NAMES
+  assert segmenter.colormap.tolist()[:4] == tiny_run.COLORMAP
+  with open(str(run / 'export' / 'export.json')) as f:
+    record = json.load(f)
+  assert record['global_step'] == 3
+  assert record['crop_size'] == list(tiny_run.CROP)
+  assert record['flags']['depth_multiplier'] == 0.25
+
+
+def test_bad_input_is_told_in_one_line(run, tmp_path):
+  (tmp_path / 'empty').mkdir()
+  cases = [
+      ([], 'logits/semantic/weights is [1,1,256,4] in the checkpoint, [1,1,256,21] here'),
+      (['--num_classes=7', '--dataset_dir=%s/records' % run],
+       "--num_classes=7, but dataset 'tiny' has 4 classes"),
+      (['--num_classes=4', '--checkpoint_path=%s/empty' % tmp_path],
+       'the folder holds no checkpoint'),
+      (['--num_classes=4', '--checkpoint_path=%s/train/model.ckpt-9' % run],
+       'no such checkpoint; there are model.ckpt-3 in'),
+      (['--num_classes=4', '--crop_size=9'], '--crop_size must be given twice'),
+      (['--num_classes=4', '--quantize_delay_step=0'], 'quantisation is not available yet'),
+      (['--num_classes=4', '--export_path=%s/records/x/../val-00000-of-00001.tfrecord/g.pb'
+        % run], 'Cannot write'),
+      (['--num_classes=4', '--max_resize_value=50'], 'max_resize_value=50 needs '
+                                                     'min_resize_value'),
+      (['--num_classes=4', '--inference_scales=-1'], '--inference_scales must be positive'),
+  ]
+  messages = tiny_run.run_main('export_model', *[
+      flags_for(run, '--export_path=%s/graph.pb' % tmp_path, *flags) for flags, _ in cases])
+  for (flags, expected), message in zip(cases, messages):
+    assert expected in message, (flags, message)
+  assert os.listdir(str(tmp_path)) == ['empty']

@@ -1,0 +1,52 @@
+"""Tests of the files that visualisation leaves."""
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.utils import result_writer
+
+COLORS = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
+LABELS = np.array([[0, 1, 2], [2, 1, 0]])
+IMAGE = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+
+
+def read(*path):
+  return np.array(Image.open(os.path.join(*[str(part) for part in path])))
+
+
+def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
+  with result_writer.ResultWriter(str(tmp_path), COLORS) as writer:
+    for index in range(40):  # more than may wait
+      writer.write(index, IMAGE, LABELS, b'name')
+  names = os.listdir(writer.picture_folder)
+  assert len(names) == 80
+  np.testing.assert_array_equal(read(writer.picture_folder, '000039_image.png'), IMAGE)
+  np.testing.assert_array_equal(read(writer.picture_folder, '000007_prediction.png'),
+                                np.array(COLORS)[LABELS])
+  assert sorted(os.listdir(str(tmp_path))) == ['segmentation_results']
+
+
+def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path):
+  with result_writer.ResultWriter(str(tmp_path), COLORS, with_raw=True,
+                                  train_id_to_eval_id=[7, 8, 33]) as writer:
+    writer.write(0, IMAGE, LABELS, 'h\u00e9llo'.encode('utf-8'))
+    writer.write(1, IMAGE, LABELS, b'seq/001')
+  folder = tmp_path / 'raw_segmentation_results'
+  np.testing.assert_array_equal(read(folder, u'h\u00e9llo.png'), [[7, 8, 33], [33, 8, 7]])
+  assert (folder / 'seq' / '001.png').exists()
+
+
+@pytest.mark.parametrize('name, path', [
+    (b'2007_000033', '2007_000033'), (b'../../etc/passwd', 'etc/passwd'),
+    (b'/root', 'root'), (b'a\\..\\b', 'a/b'), (b'..', 'unnamed'), (b'', 'unnamed'),
+    (b'a:\x00b', 'a__b'), (b'a.b.c', 'a.b.c')])
+def test_names_never_leave_the_folder(name, path):
+  assert result_writer.safe_name(name) == path.replace('/', os.sep)
+
+
+def test_error_of_a_thread_reaches_the_caller(tmp_path):
+  with pytest.raises(ValueError, match='Label ids range from 0 to 9'):
+    with result_writer.ResultWriter(str(tmp_path), COLORS) as writer:
+      writer.write(0, IMAGE, LABELS + 7 * (LABELS == 2), b'name')

@@ -1,0 +1,169 @@
+"""A tiny dataset and a random checkpoint, for tests of the scripts that come after training."""
+import io
+import json
+import os
+import subprocess
+import sys
+import typing
+
+import numpy as np
+from PIL import Image
+
+from deeplab import model
+from deeplab.core import options
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import dataset_info, example, shards
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+NAME = 'tiny'
+CLASS_NAMES = ['ground', 'tree', 'house', 'sky']
+COLORMAP = [[90, 60, 30], [10, 150, 20], [200, 30, 40], [120, 180, 250]]
+IGNORE_LABEL = 255
+CROP = (49, 65)
+SIZES = ((33, 41), (49, 65), (40, 33))
+
+MODEL_OPTIONS = options.ModelOptions(
+    {'semantic': len(CLASS_NAMES)}, crop_size=CROP, output_stride=16, depth_multiplier=0.25,
+    add_image_level_feature=False)
+MODEL_FLAGS = ('--output_stride=16', '--depth_multiplier=0.25', '--noadd_image_level_feature')
+
+
+class Sample(typing.NamedTuple):
+  """A record: its name, [height, width, 3] uint8 image and [height, width] uint8 label."""
+  name: str
+  image: np.ndarray
+  label: np.ndarray
+
+
+def make_samples(sizes=SIZES, seed=0):
+  """Returns samples of coloured patches; a tenth of the label pixels is ignored."""
+  rng = np.random.RandomState(seed)
+  samples = []
+  for index, (height, width) in enumerate(sizes):
+    patches = rng.randint(0, 256, (height // 8 + 1, width // 8 + 1, 3))
+    image = np.kron(patches, np.ones((8, 8, 1)))[:height, :width].astype(np.uint8)
+    label = (image[..., 0] // 64).astype(np.uint8)
+    label[rng.rand(height, width) < 0.1] = IGNORE_LABEL
+    samples.append(Sample('tiny/%03d' % index, image, label))
+  return samples
+
+
+def write_records(folder, samples, split='val', with_info=True):
+  """Writes one shard of samples and, if asked, their dataset_info.json into a folder."""
+  path = os.path.join(folder, shards.shard_name(split, 0, 1))
+  with tf.io.TFRecordWriter(path) as writer:
+    for sample in samples:
+      height, width = sample.label.shape
+      writer.write(example.make_example(
+          _png(sample.image), sample.name, height, width, _png(sample.label), 'png'
+      ).SerializeToString())
+  if with_info:
+    sizes = [list(side) for side in zip(*[sample.label.shape for sample in samples])]
+    dataset_info.write(dataset_info.DatasetInfo(
+        NAME, len(CLASS_NAMES), IGNORE_LABEL, CLASS_NAMES, COLORMAP,
+        {split: dataset_info.SplitInfo(
+            len(samples), 1,
+            {'min': [min(side) for side in sizes], 'max': [max(side) for side in sizes],
+             'median': [sorted(side)[len(side) // 2] for side in sizes]},
+            np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
+                        minlength=256)[:len(CLASS_NAMES)].tolist(),
+            int(sum((sample.label == IGNORE_LABEL).sum() for sample in samples)))}), folder)
+  return path
+
+
+def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
+  """Writes random weights whose labels of `image` are of several classes.
+
+  Args:
+    folder: folder of the checkpoint.
+    image: [height, width, 3] array; every class gets the same mean logit on it.
+    model_options: ModelOptions.
+    step: global step of the checkpoint.
+
+  Returns:
+    The checkpoint prefix.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.constant(np.asarray(image, np.float32)[np.newaxis])
+    logits = model.multi_scale_logits(
+        images, model_options._replace(crop_size=image.shape[:2]), None)
+    global_step = tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    rng = np.random.RandomState(2)
+    for variable in tf.global_variables():
+      shape = variable.shape.as_list()
+      if len(shape) == 4:
+        fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
+        variable.load(rng.normal(0, np.sqrt(2. / fan_in), shape), session)
+    bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
+    means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
+    bias.load(-means, session)
+    global_step.load(step, session)
+    return tf.train.Saver().save(session, os.path.join(str(folder), 'model.ckpt'),
+                                 global_step=step)
+
+
+def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS):
+  """Returns the [height, width] labels of samples, each padded to the crop with `fill`."""
+  batch = np.empty([len(samples)] + list(model_options.crop_size) + [3], np.float32)
+  batch[:] = fill
+  for padded, sample in zip(batch, samples):
+    padded[:sample.image.shape[0], :sample.image.shape[1]] = sample.image
+  with tf.Graph().as_default(), tf.Session() as session:
+    labels = model.predict_labels(tf.constant(batch), model_options)['semantic']
+    tf.train.Saver().restore(session, checkpoint)
+    labels = session.run(labels)
+  return [padded[:sample.label.shape[0], :sample.label.shape[1]]
+          for padded, sample in zip(labels, samples)]
+
+
+def run_script(name, *flags):
+  """Runs a script as a program; returns (exit code, stdout, stderr)."""
+  process = subprocess.run(
+      [sys.executable, os.path.join(ROOT, name)] + [str(flag) for flag in flags],
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  return (process.returncode, process.stdout.decode('utf-8'),
+          process.stderr.decode('utf-8'))
+
+
+_MAIN_RUNNER = """
+import importlib, json, sys
+from absl import flags
+script = importlib.import_module('deeplab.' + sys.argv[1])
+defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+messages = []
+for arguments in json.loads(sys.argv[2]):
+  flags.FLAGS.unparse_flags()
+  for name, default in defaults.items():
+    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
+  flags.FLAGS([script.__file__] + arguments)
+  try:
+    script.main([])
+    messages.append('')
+  except ValueError as error:
+    messages.append(str(error))
+print('MESSAGES ' + json.dumps(messages))
+"""
+
+
+def run_main(module, *command_lines):
+  """Calls the main function of a script once per list of flags, in one new process.
+
+  Returns:
+    List of the messages of the ValueErrors raised, '' where there was none.
+  """
+  process = subprocess.run(
+      [sys.executable, '-c', _MAIN_RUNNER, module,
+       json.dumps([[str(flag) for flag in line] for line in command_lines])],
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  lines = process.stdout.decode('utf-8').split('MESSAGES ')
+  if process.returncode or len(lines) != 2:
+    raise RuntimeError(process.stderr.decode('utf-8', 'replace'))
+  return json.loads(lines[1])
+
+
+def _png(pixels):
+  stream = io.BytesIO()
+  Image.fromarray(pixels).save(stream, 'PNG')
+  return stream.getvalue()

@@ -1,0 +1,103 @@
+"""Writes pictures of what checkpoints predict on TFRecords; see --help.
+
+    python vis.py --checkpoint_dir=RUN/train --vis_logdir=RUN/vis --dataset_dir=RECORDS \
+        --vis_crop_size=513,513 --max_number_of_iterations=1
+"""
+import functools
+import time
+
+from absl import flags, logging
+
+from deeplab import common
+from deeplab.core import checkpoints, colormaps, keys, preprocess_utils
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import data_generator
+from deeplab.utils import result_writer, visualizing
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('vis_logdir', None, 'Folder for the pictures. Required.')
+flags.DEFINE_integer('vis_batch_size', 1, 'Images per step.', lower_bound=1)
+flags.DEFINE_list('vis_crop_size', '513,513',
+                  'Height,width in pixels that images are padded to; must hold the largest.')
+flags.DEFINE_enum('colormap_type', 'pascal', sorted(colormaps.COLORMAPS),
+                  "Colours of the classes. Not given: the dataset's own, if it has any.")
+flags.DEFINE_boolean('also_save_raw_predictions', False,
+                     'Also writes class ids (Cityscapes: evaluation ids) as 8-bit PNG, under '
+                     'the names of the records.')
+flags.DEFINE_integer('max_number_of_iterations', 0,
+                     'Number of checkpoints to visualise, the newest first; 0: wait for new '
+                     'ones for ever.')
+
+common.define_model_flags()
+common.define_dataset_flags('vis_split', 'val')
+common.define_inference_flags()
+
+
+def main(unused_argv):
+  """Visualises the newest checkpoint, and those that follow."""
+  common.refuse_flags(common.INFERENCE_NOT_YET)
+  predict = common.prediction_function()
+  crop_size = common.size_list('vis_crop_size')
+  dataset = data_generator.Dataset(
+      dataset_name=common.dataset_name(),
+      split_name=FLAGS.vis_split,
+      dataset_dir=FLAGS.dataset_dir,
+      batch_size=FLAGS.vis_batch_size,
+      crop_size=crop_size,
+      min_resize_value=FLAGS.min_resize_value,
+      max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor,
+      model_variant=FLAGS.model_variant,
+      is_training=False,
+      should_shuffle=False,
+      should_repeat=False)
+  common.check_crop_holds_images('vis_crop_size', FLAGS.vis_split)
+  model_options = common.ModelOptions(
+      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
+      crop_size=crop_size,
+      atrous_rates=FLAGS.atrous_rates,
+      output_stride=FLAGS.output_stride)
+  with tf.Graph().as_default():
+    graph = visualizing.build_vis_graph(
+        dataset.get_one_shot_iterator().get_next(), model_options, predict,
+        _resized_size_function())
+    for checkpoint in checkpoints.wait_for_checkpoints(
+        FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations):
+      _visualize(graph, checkpoint, dataset)
+
+
+def _visualize(graph, checkpoint, dataset):
+  """Writes the pictures of one checkpoint."""
+  logging.info('Visualising %s on %s, split %s.', checkpoint, FLAGS.dataset_dir,
+               FLAGS.vis_split)
+  start = time.time()
+  with result_writer.ResultWriter(
+      FLAGS.vis_logdir, _colors(dataset.descriptor),
+      with_raw=FLAGS.also_save_raw_predictions,
+      train_id_to_eval_id=dataset.descriptor.train_id_to_eval_id) as writer:
+    num_images = visualizing.write_pictures(
+        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
+  logging.info('%.1f images/s.', num_images / (time.time() - start))
+  logging.info('%d images and predictions: %s', num_images, writer.picture_folder)
+
+
+def _resized_size_function():
+  """Returns the function from the sizes of records to those of resized images, or None."""
+  if not FLAGS.min_resize_value:
+    return None
+  return functools.partial(
+      preprocess_utils.resized_size, min_size=FLAGS.min_resize_value,
+      max_size=FLAGS.max_resize_value, factor=FLAGS.resize_factor)
+
+
+def _colors(descriptor):
+  """Returns the colours of the class ids, [num_classes or more, 3] uint8."""
+  colormap = FLAGS.colormap_type
+  if not FLAGS['colormap_type'].present and descriptor.colormap is not None:
+    colormap = descriptor.colormap
+  return colormaps.colormap(colormap, num_entries=descriptor.num_classes)
+
+
+if __name__ == '__main__':
+  common.run(main, required_flags=['checkpoint_dir', 'vis_logdir', 'dataset_dir'])

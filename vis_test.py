@@ -1,0 +1,85 @@
+"""Tests of the pictures written from the command line."""
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core import colormaps, feature_extractor
+from deeplab.utils import tiny_run
+
+SAMPLES = tiny_run.make_samples()
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A folder with records and a checkpoint."""
+  folder = tmp_path_factory.mktemp('run')
+  for name in ('records', 'train'):
+    (folder / name).mkdir()
+  tiny_run.write_records(str(folder / 'records'), SAMPLES)
+  tiny_run.write_checkpoint(folder / 'train', SAMPLES[1].image)
+  return folder
+
+
+def flags_for(run, logdir, *more):
+  return ('--dataset_dir=%s/records' % run, '--checkpoint_dir=%s/train' % run,
+          '--vis_logdir=%s/%s' % (run, logdir), '--max_number_of_iterations=1',
+          '--vis_crop_size=%d,%d' % tiny_run.CROP) + tiny_run.MODEL_FLAGS + more
+
+
+def read(*path):
+  return np.array(Image.open(os.path.join(*[str(part) for part in path])))
+
+
+def test_program_writes_images_predictions_and_raw_ids(run):
+  code, _, log = tiny_run.run_script('vis.py', *flags_for(run, 'vis',
+                                                          '--also_save_raw_predictions'))
+  assert code == 0, log
+  pictures = run / 'vis' / 'segmentation_results'
+  assert str(pictures) in log
+  assert sorted(os.listdir(str(pictures))) == sorted(
+      '%06d_%s.png' % (i, kind) for i in range(3) for kind in ('image', 'prediction'))
+  expected = tiny_run.predict(str(run / 'train' / 'model.ckpt-3'), SAMPLES,
+                              feature_extractor.mean_pixel('mobilenet_v2'))
+  for index, sample in enumerate(SAMPLES):
+    np.testing.assert_array_equal(read(pictures, '%06d_image.png' % index), sample.image)
+    raw = read(run / 'vis' / 'raw_segmentation_results', sample.name + '.png')
+    assert raw.shape == sample.label.shape
+    assert np.mean(raw == expected[index]) > 0.999
+    np.testing.assert_array_equal(read(pictures, '%06d_prediction.png' % index),
+                                  np.array(tiny_run.COLORMAP)[raw])
+
+
+def test_batches_colours_and_resizing(run):
+  messages = tiny_run.run_main(
+      'vis', flags_for(run, 'one', '--also_save_raw_predictions'),
+      flags_for(run, 'batch', '--also_save_raw_predictions', '--vis_batch_size=2',
+                '--colormap_type=ade20k'),
+      flags_for(run, 'resized', '--also_save_raw_predictions', '--vis_batch_size=2',
+                '--min_resize_value=25', '--max_resize_value=49', '--vis_crop_size=49,49'))
+  assert messages == [''] * 3
+  for index, sample in enumerate(SAMPLES):
+    one, batch, resized = [
+        read(run / name / 'raw_segmentation_results', sample.name + '.png')
+        for name in ('one', 'batch', 'resized')]
+    assert np.mean(one == batch) > 0.999
+    np.testing.assert_array_equal(
+        read(run / 'batch' / 'segmentation_results', '%06d_prediction.png' % index),
+        colormaps.colormap('ade20k')[batch])
+    assert resized.shape == sample.label.shape
+    image = read(run / 'resized' / 'segmentation_results', '%06d_image.png' % index)
+    assert image.shape == sample.image.shape
+    assert np.abs(image.astype(int) - sample.image).mean() < 20
+
+
+def test_bad_input_is_told_in_one_line(run):
+  cases = [
+      (['--vis_split=test'], "'test'"),
+      (['--vis_crop_size=33,65'], '--vis_crop_size=33,65 is smaller than images'),
+      (['--decoder_output_stride=4'], 'Check --decoder_output_stride'),
+      (['--quantize_delay_step=10'], '--quantize_delay_step=10: quantisation is not'),
+  ]
+  messages = tiny_run.run_main('vis', *[flags_for(run, 'bad', *flags) for flags, _ in cases])
+  for (flags, expected), message in zip(cases, messages):
+    assert expected in message, (flags, message)
