@@ -101,4 +101,21 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'slim', 'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'projective_transform_op', 'slim', 'tf']
+
+
+def projective_transform_op():
+  """Returns TensorFlow's warp, or None where it has none (1.15).
+
+  A function (images [B, h, w, C], transforms [B, 8], output size [2], 'BILINEAR' or
+  'NEAREST') -> warped images, 0 outside.
+  """
+  if not hasattr(tf.raw_ops, 'ImageProjectiveTransformV2'):
+    return None
+
+  def transform(images, transforms, output_size, interpolation):
+    return tf.raw_ops.ImageProjectiveTransformV2(
+        images=images, transforms=transforms, output_shape=output_size,
+        interpolation=interpolation)
+
+  return transform

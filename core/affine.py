@@ -1,0 +1,87 @@
+"""Projective warps of images, on either runtime."""
+from deeplab.core import tf_compat
+from deeplab.core.tf_compat import tf
+
+BILINEAR = 'BILINEAR'
+NEAREST = 'NEAREST'
+
+
+def projective_transform(image, transform, output_size, interpolation, fill_value):
+  """Returns an image warped by a projective map from output to input pixels.
+
+  Output pixel (x, y) is read at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k) with
+  k = c0 x + c1 y + 1.
+
+  Args:
+    image: [height, width, channels] tensor.
+    transform: [8] float32 tensor, a0, a1, a2, b0, b1, b2, c0, c1.
+    output_size: (height, width), ints or int32 scalars.
+    interpolation: BILINEAR or NEAREST.
+    fill_value: colour outside the image: a number, or one per channel.
+
+  Returns:
+    [output height, output width, channels] tensor, dtype unchanged.
+  """
+  fill = tf.cast(tf.constant(fill_value), image.dtype)
+  # Outside, the warp gives 0: shifted by the fill, that is the fill colour.
+  shifted = tf.expand_dims(image - fill, 0)
+  transform = tf.cast(tf.expand_dims(transform, 0), tf.float32)
+  size = tf.stack(output_size)
+  operation = tf_compat.projective_transform_op()
+  if operation is None:
+    warped = gather_transform(shifted, transform, size, interpolation)
+  else:
+    warped = operation(shifted, transform, size, interpolation)
+  warped = tf.squeeze(warped, 0) + fill
+  warped.set_shape([d if isinstance(d, int) else None for d in output_size]
+                   + [image.shape.as_list()[2]])
+  return warped
+
+
+def gather_transform(images, transforms, output_size, interpolation):
+  """Warps with elementary operations; equal to TensorFlow 2's own operation.
+
+  Args:
+    images: [1, height, width, channels] tensor.
+    transforms: [1, 8] float32 tensor as in `projective_transform`.
+    output_size: [2] int32 tensor, (height, width).
+    interpolation: BILINEAR or NEAREST.
+
+  Returns:
+    [1, output height, output width, channels] tensor, 0 outside the image.
+  """
+  t = tf.unstack(transforms[0], num=8)
+  x, y = tf.meshgrid(tf.cast(tf.range(output_size[1]), tf.float32),
+                     tf.cast(tf.range(output_size[0]), tf.float32))
+  k = t[6] * x + t[7] * y + 1.0
+  input_x = (t[0] * x + t[1] * y + t[2]) / k
+  input_y = (t[3] * x + t[4] * y + t[5]) / k
+  image = images[0]
+  if interpolation == NEAREST:
+    return tf.expand_dims(_pixels(image, _round(input_x), _round(input_y)), 0)
+  left, top = tf.floor(input_x), tf.floor(input_y)
+  right_share = tf.expand_dims(input_x - left, 2)
+  bottom_share = tf.expand_dims(input_y - top, 2)
+
+  def row(y):
+    return ((1.0 - right_share) * tf.cast(_pixels(image, left, y), tf.float32)
+            + right_share * tf.cast(_pixels(image, left + 1.0, y), tf.float32))
+
+  warped = (1.0 - bottom_share) * row(top) + bottom_share * row(top + 1.0)
+  return tf.expand_dims(tf.cast(warped, images.dtype), 0)
+
+
+def _round(x):
+  # Halves go away from zero, as in C.
+  return tf.sign(x) * tf.floor(tf.abs(x) + 0.5)
+
+
+def _pixels(image, x, y):
+  """Returns [h, w, channels] pixels at integral float positions; 0 outside the image."""
+  height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+  is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+  zeros = tf.zeros_like(x)
+  positions = tf.cast(tf.stack([tf.where(is_inside, y, zeros),
+                                tf.where(is_inside, x, zeros)], axis=2), tf.int32)
+  return (tf.gather_nd(image, positions)
+          * tf.cast(tf.expand_dims(is_inside, 2), image.dtype))

@@ -1,0 +1,68 @@
+"""Augmentation for pictures of people: cuts the legs off below a line through the thighs."""
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+# Rows of the body landmarks.
+_RIGHT_HIP, _RIGHT_KNEE = 8, 9
+_LEFT_HIP, _LEFT_KNEE = 11, 12
+# Share of the hip in the cutting point between hip and knee.
+_MIN_HIP_SHARE, _MAX_HIP_SHARE = 0.4, 0.6
+# Keeps the slope of a line through one point above the other finite.
+_MIN_RUN_PX = 1e-3
+
+
+def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_source=None):
+  """Replaces what is below a line through both thighs by padding.
+
+  Args:
+    image: [height, width, 3] float32 tensor.
+    label: [height, width, 1] integer tensor.
+    landmarks: string scalar, a serialised float32 tensor [people, points, 2 or more] of
+      (x, y, ...) in pixels; the first person counts.
+    mean_pixel: colour of the padding, three numbers.
+    ignore_label: label of the padding.
+    random_source: RandomSource, or None.
+
+  Returns:
+    (image, label), shapes and dtypes unchanged.
+  """
+  random_source = random_source or RandomSource()
+  points = tf.io.parse_tensor(landmarks, tf.float32)[0, :, :2]
+
+  def between(hip, knee):
+    share = random_source.uniform(_MIN_HIP_SHARE, _MAX_HIP_SHARE)
+    return share * points[hip] + (1.0 - share) * points[knee]
+
+  mask = half_plane_mask(image, between(_RIGHT_HIP, _RIGHT_KNEE),
+                         between(_LEFT_HIP, _LEFT_KNEE))
+  mean_pixel = tf.constant(mean_pixel, tf.float32)
+  cut_image = mask * image + (1.0 - mask) * mean_pixel
+  cut_label = tf.where(mask > 0.5, label, tf.fill(tf.shape(label),
+                                                  tf.cast(ignore_label, label.dtype)))
+  cut_image.set_shape(image.shape)
+  cut_label.set_shape(label.shape)
+  return cut_image, cut_label
+
+
+def half_plane_mask(image, p1, p2):
+  """Returns 1 above the line through two points, 0 below, smooth along it.
+
+  Args:
+    image: [height, width, channels] tensor, for its size.
+    p1: [2] float32 tensor, (x, y) in pixels.
+    p2: [2] float32 tensor, (x, y) in pixels.
+
+  Returns:
+    [height, width, 1] float32 tensor in 0..1.
+  """
+  height, width = tf.unstack(tf.shape(image)[:2])
+  run = p2[0] - p1[0]
+  run = tf.where(tf.abs(run) < _MIN_RUN_PX, tf.fill([], _MIN_RUN_PX), run)
+  slope = (p2[1] - p1[1]) / run
+  x = tf.cast(tf.range(width), tf.float32)[tf.newaxis, :]
+  y = tf.cast(tf.range(height), tf.float32)[:, tf.newaxis]
+  mask = tf.cast(y - p1[1] <= slope * (x - p1[0]), tf.float32)[tf.newaxis, :, :, tf.newaxis]
+  # Twice the size and back blurs the edge by about a pixel.
+  mask = tf.image.resize_bilinear(mask, tf.stack([2 * height, 2 * width]))
+  mask = tf.image.resize_area(mask, tf.stack([height, width]), align_corners=True)
+  return tf.squeeze(mask, 0)

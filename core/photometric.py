@@ -1,0 +1,68 @@
+"""Augmentation of colours: hue to contrast, blur, noise; images float32 in 0..255."""
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+FULL_RANGE = 255.0
+
+
+def random_color(image, hue, saturation, brightness, contrast, random_source=None):
+  """Shifts hue, saturation, brightness and contrast, in this order.
+
+  Args:
+    image: [height, width, 3] float32 tensor in 0..255.
+    hue: largest shift, in turns of the colour circle, 0..0.5; 0: off.
+    saturation: (least, largest) factor; (1, 1): off.
+    brightness: largest shift, as a share of the full range; 0: off.
+    contrast: (least, largest) factor about the mean of each channel; (1, 1): off.
+    random_source: RandomSource, or None.
+
+  Returns:
+    [height, width, 3] float32 tensor, not clipped.
+  """
+  random_source = random_source or RandomSource()
+  if hue:
+    image = tf.image.adjust_hue(image, random_source.uniform(-hue, hue))
+  if tuple(saturation) != (1.0, 1.0):
+    image = tf.image.adjust_saturation(image, random_source.uniform(*saturation))
+  if brightness:
+    image += FULL_RANGE * random_source.uniform(-brightness, brightness)
+  if tuple(contrast) != (1.0, 1.0):
+    mean = tf.reduce_mean(image, axis=[0, 1], keepdims=True)
+    image = (image - mean) * random_source.uniform(*contrast) + mean
+  return image
+
+
+def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
+  """Shrinks the image by a random factor and enlarges it again.
+
+  Args:
+    image: [height, width, channels] float32 tensor.
+    mean: of the normal distribution whose absolute value, plus 1, is the factor.
+    stddev: of that distribution.
+    random_source: RandomSource, or None.
+
+  Returns:
+    Tensor of the same shape.
+  """
+  factor = 1.0 + tf.abs((random_source or RandomSource()).normal(mean, stddev))
+  size = tf.shape(image)[:2]
+  small = tf.maximum(tf.cast(tf.cast(size, tf.float32) / factor, tf.int32), 1)
+  blurred = tf.image.resize_bilinear(
+      tf.image.resize_area(tf.expand_dims(image, 0), small), size)
+  blurred = tf.squeeze(blurred, 0)
+  blurred.set_shape(image.shape)
+  return blurred
+
+
+def random_noise(image, mean=0.0, stddev=0.01, random_source=None):
+  """Adds normal noise to every value.
+
+  Args:
+    image: [height, width, channels] float32 tensor in 0..255.
+    mean: of the noise, as a share of the full range.
+    stddev: of the noise, as a share of the full range.
+    random_source: RandomSource, or None.
+  """
+  noise = (random_source or RandomSource()).normal(
+      mean * FULL_RANGE, stddev * FULL_RANGE, tf.shape(image))
+  return image + noise

@@ -1,0 +1,311 @@
+"""Geometry of the input pipeline: scale, pad, crop, flip; image and label together."""
+from deeplab.core import affine
+from deeplab.core.leg_cut import half_plane_mask, random_crop_legs
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+__all__ = [
+    'centered_affine_perturbation', 'flip_dim', 'get_random_scale', 'half_plane_mask',
+    'pad_to_bounding_box', 'random_crop', 'random_crop_legs', 'random_normal_clipped',
+    'randomly_scale_image_and_label', 'resize_to_range', 'resolve_shape']
+
+# Colours outside the image where the caller gives none: mid grey, and the usual ignore id.
+_DEFAULT_IMAGE_FILL = 127.5
+_DEFAULT_LABEL_FILL = 255
+
+
+def flip_dim(tensor_list, prob=0.5, dim=1, random_source=None):
+  """Flips all tensors or none.
+
+  Args:
+    tensor_list: list of tensors.
+    prob: probability of flipping, 0..1.
+    dim: dimension to reverse; 1 is the width of an image.
+    random_source: RandomSource, or None.
+
+  Returns:
+    List of the tensors and a bool scalar that tells whether they are flipped.
+  """
+  is_flipped = tf.less_equal((random_source or RandomSource()).uniform(), prob)
+  outputs = []
+  for tensor in tensor_list:
+    if not 0 <= dim < len(tensor.shape):
+      raise ValueError('dim=%d is not a dimension of a tensor of shape %s.'
+                       % (dim, tensor.shape))
+    flipped = tf.cond(is_flipped, lambda t=tensor: tf.reverse(t, [dim]), lambda t=tensor: t)
+    flipped.set_shape(tensor.shape)
+    outputs.append(flipped)
+  return outputs + [is_flipped]
+
+
+def pad_to_bounding_box(image, offset_height, offset_width, target_height, target_width,
+                        pad_value):
+  """Pads an image to a size, at an offset.
+
+  Args:
+    image: [height, width, channels] tensor.
+    offset_height: rows of padding above.
+    offset_width: columns of padding left.
+    target_height: height of the result.
+    target_width: width of the result.
+    pad_value: colour of the padding: a number or [channels] values.
+
+  Returns:
+    [target_height, target_width, channels] tensor, dtype unchanged.
+
+  Raises:
+    ValueError: the image is not three-dimensional, or statically too large. A dynamically
+      too large image fails when it is run.
+  """
+  if image.shape.ndims != 3:
+    raise ValueError('pad_to_bounding_box needs a [height, width, channels] image, got shape '
+                     '%s.' % image.shape)
+  height, width = _image_dimensions(image, rank=3)[:2]
+  below = target_height - offset_height - height
+  right = target_width - offset_width - width
+  if isinstance(below, int) and isinstance(right, int) and min(
+      below, right, offset_height, offset_width) < 0:
+    raise ValueError('An image of %dx%d at offset %d,%d does not fit into %dx%d.' % (
+        height, width, offset_height, offset_width, target_height, target_width))
+  pad_value = tf.cast(tf.constant(pad_value), image.dtype)
+  padded = tf.pad(image - pad_value,
+                  [[offset_height, below], [offset_width, right], [0, 0]]) + pad_value
+  padded.set_shape([d if isinstance(d, int) else None for d in (target_height, target_width)]
+                   + [image.shape.as_list()[2]])
+  return padded
+
+
+def random_crop(image_list, crop_height, crop_width, do_affine_perturbation=False,
+                fill_values=None, perturbation=None, random_source=None):
+  """Crops all images to the same random window, which may be a little warped.
+
+  Args:
+    image_list: list of [height, width, channels] tensors of equal height and width.
+    crop_height: height of the window in pixels.
+    crop_width: width of the window in pixels.
+    do_affine_perturbation: whether the window is warped, see
+      `centered_affine_perturbation`, as are the next two arguments.
+    fill_values: colour outside the image, per image.
+    perturbation: [6] float32 tensor of the warp.
+    random_source: RandomSource, or None.
+
+  Returns:
+    List of [crop_height, crop_width, channels] tensors, dtypes unchanged.
+
+  Raises:
+    ValueError: the list is empty, or an image is statically smaller than the window.
+  """
+  if not image_list:
+    raise ValueError('random_crop needs at least one image.')
+  random_source = random_source or RandomSource()
+  height, width = _image_dimensions(image_list[0], rank=3)[:2]
+  for image in image_list:
+    static = image.shape.as_list()
+    if (static[0] or crop_height) < crop_height or (static[1] or crop_width) < crop_width:
+      raise ValueError('A crop of %dx%d does not fit an image of %dx%d.'
+                       % (crop_height, crop_width, static[0], static[1]))
+  offset_height = random_source.integer(height - crop_height + 1)
+  offset_width = random_source.integer(width - crop_width + 1)
+  if do_affine_perturbation:
+    return centered_affine_perturbation(
+        image_list, offset_height, offset_width, crop_height, crop_width,
+        fill_values=fill_values, perturbation=perturbation, random_source=random_source)
+  return [_crop(image, offset_height, offset_width, crop_height, crop_width)
+          for image in image_list]
+
+
+def random_normal_clipped(shape=(), mean=0.0, stddev=0.05, dtype=tf.float32,
+                          clip_stddev_factor=3, random_source=None):
+  """Returns normal draws, clipped to mean +- clip_stddev_factor * stddev."""
+  draws = (random_source or RandomSource()).normal(mean, stddev, shape)
+  limit = clip_stddev_factor * stddev
+  return tf.cast(tf.clip_by_value(draws, mean - limit, mean + limit), dtype)
+
+
+def centered_affine_perturbation(image_list, offset_height, offset_width, crop_height,
+                                 crop_width, fill_values=None, perturbation=None,
+                                 random_source=None):
+  """Crops all images to the same window, warped about its centre.
+
+  Pixel p of the window, counted from its centre, is read at A p + t with
+  A = [[1 + a, b], [c, 1 + d]] and t = (tx, ty) in pixels. Float images are read bilinearly;
+  integer images, label maps, take the nearest pixel.
+
+  Args:
+    image_list: list of [height, width, channels] tensors of equal height and width.
+    offset_height: first row of the window.
+    offset_width: first column of the window.
+    crop_height: height of the window in pixels.
+    crop_width: width of the window in pixels.
+    fill_values: colour outside the image, per image; None: 127.5, and 255 for integers.
+    perturbation: [6] float32 tensor a, b, tx, c, d, ty; None: clipped normal draws of
+      standard deviation 0.05.
+    random_source: RandomSource, or None.
+
+  Returns:
+    List of [crop_height, crop_width, channels] tensors, dtypes unchanged.
+  """
+  if perturbation is None:
+    perturbation = random_normal_clipped([6], random_source=random_source)
+  a, b, tx, c, d, ty = tf.unstack(perturbation, num=6)
+  center_x, center_y = crop_width / 2.0, crop_height / 2.0
+  left = tf.cast(offset_width, tf.float32) + center_x
+  top = tf.cast(offset_height, tf.float32) + center_y
+  transform = tf.stack([
+      1.0 + a, b, left + tx - (1.0 + a) * center_x - b * center_y,
+      c, 1.0 + d, top + ty - c * center_x - (1.0 + d) * center_y,
+      0.0, 0.0])
+  outputs = []
+  for index, image in enumerate(image_list):
+    if fill_values is not None:
+      fill = fill_values[index]
+    else:
+      fill = _DEFAULT_LABEL_FILL if image.dtype.is_integer else _DEFAULT_IMAGE_FILL
+    outputs.append(affine.projective_transform(
+        image, transform, (crop_height, crop_width),
+        affine.NEAREST if image.dtype.is_integer else affine.BILINEAR, fill))
+  return outputs
+
+
+def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_source=None):
+  """Returns a random scale factor, a float or a float32 scalar tensor.
+
+  Args:
+    min_scale_factor: least factor.
+    max_scale_factor: largest factor.
+    step_size: distance between the factors drawn from, both ends included; 0: any factor
+      in the range.
+
+  Raises:
+    ValueError: min_scale_factor is negative or above max_scale_factor.
+  """
+  if min_scale_factor < 0 or min_scale_factor > max_scale_factor:
+    raise ValueError('min_scale_factor=%s and max_scale_factor=%s: need 0 <= min <= max.'
+                     % (min_scale_factor, max_scale_factor))
+  if min_scale_factor == max_scale_factor:
+    return float(min_scale_factor)
+  random_source = random_source or RandomSource()
+  if step_size == 0:
+    return random_source.uniform(min_scale_factor, max_scale_factor)
+  num_steps = int((max_scale_factor - min_scale_factor) / step_size + 1)
+  return tf.linspace(float(min_scale_factor), float(max_scale_factor),
+                     num_steps)[random_source.integer(num_steps)]
+
+
+def randomly_scale_image_and_label(image, label=None, scale=1.0):
+  """Scales an image (bilinear) and its label (nearest) by the same factor.
+
+  Args:
+    image: [height, width, channels] tensor.
+    label: [height, width, 1] tensor, or None.
+    scale: float or float32 scalar tensor.
+
+  Returns:
+    image: float32 of size int(size * scale); unchanged where scale is the number 1.
+    label: of the same size, dtype unchanged; or None.
+  """
+  if isinstance(scale, (int, float)) and scale == 1.0:
+    return image, label
+  size = tf.cast(tf.cast(tf.shape(image)[:2], tf.float32) * scale, tf.int32)
+  image = _resize(image, size, tf.image.ResizeMethod.BILINEAR)
+  if label is not None:
+    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR)
+  return image, label
+
+
+def resolve_shape(tensor, rank=None, scope=None):
+  """Returns the shape of a tensor as a list: ints where static, else int32 scalars.
+
+  Args:
+    tensor: the tensor.
+    rank: rank the tensor must have, or None.
+    scope: name scope, or None.
+  """
+  with tf.name_scope(scope, 'resolve_shape', [tensor]):
+    static = (tensor.shape if rank is None else tensor.shape.with_rank(rank)).as_list()
+    if None not in static:
+      return static
+    dynamic = tf.shape(tensor)
+    return [dynamic[i] if d is None else d for i, d in enumerate(static)]
+
+
+def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None,
+                    align_corners=True, label_layout_is_chw=False, scope=None,
+                    method=tf.image.ResizeMethod.BILINEAR):
+  """Resizes so that the short side is min_size and the long side at most max_size.
+
+  Args:
+    image: [height, width, channels] tensor.
+    label: [height, width, 1] tensor, or [1, height, width]; or None.
+    min_size: short side in pixels, or None for no resizing.
+    max_size: limit of the long side in pixels, or None.
+    factor: sides become multiples of this plus one, or None.
+    align_corners: whether the corner pixels keep their place.
+    label_layout_is_chw: whether the label's channel comes first.
+    scope: name scope, or None.
+    method: tf.image.ResizeMethod of the image; labels take the nearest pixel.
+
+  Returns:
+    [image, label]; the label is None if none was given.
+
+  Raises:
+    ValueError: max_size without min_size.
+  """
+  with tf.name_scope(scope, 'resize_to_range', [image]):
+    if not min_size:
+      if max_size:
+        raise ValueError('max_resize_value=%s needs min_resize_value too.' % max_size)
+      return [image, label]
+    size = resized_size(resolve_shape(image, rank=3)[:2], min_size, max_size, factor)
+    image = _resize(image, size, method, align_corners)
+    if label is None:
+      return [image, None]
+    if label_layout_is_chw:
+      label = tf.transpose(label, [1, 2, 0])
+    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR, align_corners)
+    return [image, tf.transpose(label, [2, 0, 1]) if label_layout_is_chw else label]
+
+
+def resized_size(size, min_size, max_size=None, factor=None):
+  """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives.
+
+  Args:
+    size: (height, width) before, ints or int32 scalars or one int32 tensor.
+    min_size: see `resize_to_range`, also for the others.
+    max_size: likewise.
+    factor: likewise.
+  """
+  size = tf.cast(tf.stack(size) if isinstance(size, (list, tuple)) else size, tf.float32)
+  result = tf.ceil(size * (float(min_size) / tf.reduce_min(size)))
+  if max_size:
+    max_size = float(max_size)
+    if factor:
+      # The largest multiple plus one that stays below the limit.
+      max_size += (factor - (max_size - 1) % factor) % factor - factor
+    shrunk = tf.ceil(size * (max_size / tf.reduce_max(size)))
+    result = tf.cond(tf.reduce_max(result) > max_size, lambda: shrunk, lambda: result)
+  result = tf.cast(result, tf.int32)
+  if factor:
+    result += (factor - (result - 1) % factor) % factor
+  return result
+
+
+def _image_dimensions(image, rank):
+  return resolve_shape(image, rank)
+
+
+def _crop(image, offset_height, offset_width, crop_height, crop_width):
+  """Returns the window of an image; fails when run if the image is smaller."""
+  cropped = tf.slice(image, tf.stack([offset_height, offset_width, 0]),
+                     tf.stack([crop_height, crop_width, -1]))
+  cropped.set_shape([crop_height, crop_width, image.shape.as_list()[2]])
+  return cropped
+
+
+def _resize(image, size, method, align_corners=True):
+  channels = image.shape.as_list()[2]
+  resized = tf.image.resize_images(tf.expand_dims(image, 0), size, method=method,
+                                   align_corners=align_corners)
+  resized = tf.squeeze(resized, 0)
+  resized.set_shape([None, None, channels])
+  return resized

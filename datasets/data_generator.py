@@ -1,0 +1,153 @@
+"""The input pipeline: TFRecord shards to batches, for training and evaluation.
+
+    files -> records --shuffle--> example.parse -> checks -> input_preprocess -> batches
+"""
+from deeplab import input_preprocess
+from deeplab.core import keys
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import example, record_check, registry
+
+# Encoded records, so that a large buffer costs little memory.
+_SHUFFLE_BUFFER = 512
+_AUTOTUNE = tf.data.experimental.AUTOTUNE
+_MAX_INDEX = 2 ** 62
+
+
+def get_cityscapes_dataset_name():
+  """Returns the name of the Cityscapes dataset."""
+  return 'cityscapes'
+
+
+class Dataset(object):
+  """A split of a dataset as batches of preprocessed samples.
+
+  Attributes:
+    descriptor: DatasetDescriptor.
+    num_of_classes: number of classes.
+    ignore_label: label value that takes no part.
+    files: the shards of the split.
+  """
+
+  def __init__(self, dataset_name, split_name, dataset_dir, batch_size, crop_size,
+               min_resize_value=None, max_resize_value=None, resize_factor=None,
+               min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
+               model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
+               should_repeat=False, augmentation=None, seed=None):
+    """Looks the dataset up and finds its shards.
+
+    Args:
+      dataset_name: built-in name, or any for records with a dataset_info.json.
+      split_name: name of the split; 'test' has no labels.
+      dataset_dir: folder of the shards.
+      batch_size: images per batch.
+      crop_size: (height, width) of the samples in pixels.
+      min_resize_value: see `input_preprocess.preprocess_image_and_label`, also for the
+        next five.
+      max_resize_value: likewise.
+      resize_factor: likewise.
+      min_scale_factor: likewise.
+      max_scale_factor: likewise.
+      scale_factor_step_size: likewise.
+      model_variant: backbone whose mean pixel pads images.
+      num_readers: shards read at once.
+      is_training: whether to augment; batches then are always full.
+      should_shuffle: whether to shuffle shards and records.
+      should_repeat: whether to go on for ever.
+      augmentation: Augmentation, or None for that of 'forma'.
+      seed: int for the same stream in every run, or None.
+
+    Raises:
+      ValueError: unknown dataset or split, missing or incomplete shards, model variant.
+    """
+    self.descriptor = registry.resolve(dataset_name, dataset_dir)
+    self.files = registry.split_files(dataset_dir, split_name)
+    registry.check_split(self.descriptor, split_name, dataset_dir)
+    self.split_name = split_name
+    self.dataset_dir = dataset_dir
+    self.batch_size = batch_size
+    self.crop_size = crop_size
+    self.min_resize_value = min_resize_value
+    self.max_resize_value = max_resize_value
+    self.resize_factor = resize_factor
+    self.min_scale_factor = min_scale_factor
+    self.max_scale_factor = max_scale_factor
+    self.scale_factor_step_size = scale_factor_step_size
+    self.model_variant = model_variant
+    self.num_readers = num_readers
+    self.is_training = is_training
+    self.should_shuffle = should_shuffle
+    self.should_repeat = should_repeat
+    self.augmentation = augmentation
+    self.seed = seed
+
+  @property
+  def num_of_classes(self):
+    """Number of classes."""
+    return self.descriptor.num_classes
+
+  @property
+  def ignore_label(self):
+    """Label value that takes no part in loss and metrics."""
+    return self.descriptor.ignore_label
+
+  def get_one_shot_iterator(self):
+    """Returns an iterator over `get_dataset`."""
+    return tf.data.make_one_shot_iterator(self.get_dataset())
+
+  def get_dataset(self):
+    """Returns the tf.data.Dataset of batches.
+
+    A sample has image float32 [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] (not for
+    split 'test'), height and width int64 [B] as recorded, image_name and landmarks strings
+    [B]; outside training also original_image, padded to the crop size.
+    """
+    records = tf.data.Dataset.from_tensor_slices(self.files)
+    if self.should_shuffle:
+      records = records.shuffle(len(self.files), seed=self.seed)
+      records = records.interleave(
+          tf.data.TFRecordDataset, cycle_length=min(self.num_readers, len(self.files)),
+          block_length=1)
+      records = records.shuffle(_SHUFFLE_BUFFER, seed=self.seed)
+    else:
+      records = records.flat_map(tf.data.TFRecordDataset)
+    if self.should_repeat:
+      records = records.repeat()
+    numbered = tf.data.Dataset.zip((records, tf.data.Dataset.range(_MAX_INDEX)))
+    samples = numbered.map(self._make_sample, num_parallel_calls=_AUTOTUNE)
+    return samples.batch(self.batch_size, drop_remainder=self.is_training).prefetch(_AUTOTUNE)
+
+  def _make_sample(self, serialized, index):
+    has_label = self.split_name != keys.TEST_SET
+    sample = record_check.checked_sample(
+        example.parse(serialized, has_label=has_label), self.descriptor)
+    return self._preprocess_image(sample, RandomSource(self.seed, index))
+
+  def _preprocess_image(self, sample, random_source=None):
+    """Returns the sample with image and label ready for the network."""
+    crop_height, crop_width = self.crop_size
+    original_image, image, label = input_preprocess.preprocess_image_and_label(
+        sample[keys.IMAGE], sample.pop(keys.LABELS_CLASS, None), crop_height, crop_width,
+        min_resize_value=self.min_resize_value,
+        max_resize_value=self.max_resize_value,
+        resize_factor=self.resize_factor,
+        min_scale_factor=self.min_scale_factor,
+        max_scale_factor=self.max_scale_factor,
+        scale_factor_step_size=self.scale_factor_step_size,
+        ignore_label=self.ignore_label,
+        is_training=self.is_training,
+        model_variant=self.model_variant,
+        landmarks=sample[keys.LANDMARKS],
+        augmentation=self.augmentation,
+        random_source=random_source,
+        name=sample[keys.IMAGE_NAME])
+    sample[keys.IMAGE] = image
+    if label is not None:
+      sample[keys.LABEL] = label
+    if not self.is_training:
+      # All of one size, so that they form batches.
+      original_image = tf.image.pad_to_bounding_box(
+          original_image, 0, 0, crop_height, crop_width)
+      original_image.set_shape([crop_height, crop_width, 3])
+      sample[keys.ORIGINAL_IMAGE] = original_image
+    return sample

@@ -1,0 +1,187 @@
+"""From a decoded record to the network's input: resizing, padding, and augmentation.
+
+The order of the steps, each on image and label together where it moves pixels: leg cut,
+resize to range, random scale, pad, affine warp and crop, flip, colour, blur, noise, clip.
+Outside training only resizing and padding take place.
+"""
+from deeplab.core import feature_extractor, input_errors, photometric, preprocess_utils
+from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+
+def preprocess_image_and_label(
+    image, label, crop_height, crop_width, min_resize_value=None, max_resize_value=None,
+    resize_factor=None, min_scale_factor=1.0, max_scale_factor=1.0,
+    scale_factor_step_size=0, ignore_label=255, is_training=True, model_variant=None,
+    landmarks=None, augmentation=None, random_source=None, name=None):
+  """Prepares one image and its label.
+
+  Args:
+    image: [height, width, 3] tensor in 0..255.
+    label: [height, width, 1] tensor of class ids, or None outside training.
+    crop_height: height of the result in pixels.
+    crop_width: width of the result in pixels.
+    min_resize_value: short side to resize to, in pixels, or None.
+    max_resize_value: limit of the long side, or None.
+    resize_factor: resized sides become multiples of this plus one, or None.
+    min_scale_factor: least random scale.
+    max_scale_factor: largest random scale.
+    scale_factor_step_size: step between random scales; 0: any in the range.
+    ignore_label: label of padding.
+    is_training: whether to augment and crop; else the image is padded only.
+    model_variant: backbone whose mean pixel is the colour of padding.
+    landmarks: string scalar of body landmarks ('' where unknown), or None.
+    augmentation: Augmentation, or None for that of 'forma'.
+    random_source: RandomSource, or None.
+    name: string scalar, the record's name for messages, or None.
+
+  Returns:
+    original_image: the image after resizing (uint8 if there was none).
+    image: [crop_height, crop_width, 3] float32 in 0..255.
+    label: [crop_height, crop_width, 1] int32, or None.
+
+  Raises:
+    ValueError: training without label, or bad sizes or scales.
+  """
+  if is_training and label is None:
+    raise ValueError('Training needs labels: choose a split that has them.')
+  augmentation = augmentation or AUGMENTATIONS['forma']
+  random_source = random_source or RandomSource()
+  mean_pixel = feature_extractor.mean_pixel(model_variant)
+  original_image = image
+  image = tf.cast(image, tf.float32)
+  label = None if label is None else tf.cast(label, tf.int32)
+
+  if is_training and landmarks is not None and augmentation.leg_cut_probability:
+    image, label = _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label,
+                                   augmentation, random_source)
+  if min_resize_value or max_resize_value:
+    image, label = preprocess_utils.resize_to_range(
+        image, label, min_size=min_resize_value, max_size=max_resize_value,
+        factor=resize_factor)
+    original_image = image
+  if is_training:
+    scale = preprocess_utils.get_random_scale(
+        min_scale_factor, max_scale_factor, scale_factor_step_size, random_source)
+    image, label = preprocess_utils.randomly_scale_image_and_label(image, label, scale)
+  image, label = _pad_to_crop(image, label, crop_height, crop_width, mean_pixel, ignore_label)
+  if is_training:
+    image, label = _crop_and_flip(image, label, crop_height, crop_width, mean_pixel,
+                                  ignore_label, augmentation, random_source)
+    image = _vary_colors(image, augmentation, random_source)
+  else:
+    image, label = _check_fits(image, label, crop_height, crop_width, name)
+  return original_image, image, label
+
+
+def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,
+          brightness_max_delta=0.2, contract_factor_lb=0.7, contrast_factor_ub=1.3):
+  """Returns an image with random hue, saturation, brightness and contrast.
+
+  Args:
+    x: [height, width, 3] float32 tensor in 0..255.
+    hue_max_delta: see `photometric.random_color`, also for the others.
+    saturation_facter_lb: least saturation factor.
+    saturation_facter_ub: largest saturation factor.
+    brightness_max_delta: largest shift as a share of the full range 0..255.
+    contract_factor_lb: least contrast factor.
+    contrast_factor_ub: largest contrast factor.
+  """
+  return photometric.random_color(
+      x, hue_max_delta, (saturation_facter_lb, saturation_facter_ub), brightness_max_delta,
+      (contract_factor_lb, contrast_factor_ub))
+
+
+def blur(x, mean=0.0, stddev=1.0):
+  """Returns an image shrunk by 1 + |N(mean, stddev)| and enlarged again."""
+  return photometric.random_blur(x, mean, stddev)
+
+
+def noise(x, mean=0.0, stddev=0.01):
+  """Returns an image in 0..255 plus normal noise, given as shares of the full range."""
+  return photometric.random_noise(x, mean, stddev)
+
+
+def _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label, augmentation,
+                    random_source):
+  # Drawn outside the branch: draws must not depend on what was drawn before.
+  is_cut = tf.logical_and(
+      tf.not_equal(landmarks, ''),
+      random_source.uniform() < augmentation.leg_cut_probability)
+  cut_image, cut_label = tf.cond(
+      is_cut,
+      lambda: preprocess_utils.random_crop_legs(
+          image, label, landmarks, mean_pixel, ignore_label, random_source),
+      lambda: (image, label))
+  cut_image.set_shape(image.shape)
+  cut_label.set_shape(label.shape)
+  return cut_image, cut_label
+
+
+def _pad_to_crop(image, label, crop_height, crop_width, mean_pixel, ignore_label):
+  """Pads below and right, to at least the crop size."""
+  height, width = preprocess_utils.resolve_shape(image, rank=3)[:2]
+  target_height = _at_least(height, crop_height)
+  target_width = _at_least(width, crop_width)
+  image = preprocess_utils.pad_to_bounding_box(
+      image, 0, 0, target_height, target_width, mean_pixel)
+  if label is not None:
+    label = preprocess_utils.pad_to_bounding_box(
+        label, 0, 0, target_height, target_width, ignore_label)
+  return image, label
+
+
+def _at_least(size, minimum):
+  return tf.maximum(size, minimum) if isinstance(size, tf.Tensor) else max(size, minimum)
+
+
+def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_label,
+                   augmentation, random_source):
+  is_warped = augmentation.affine_stddev > 0
+  perturbation = preprocess_utils.random_normal_clipped(
+      [6], stddev=augmentation.affine_stddev, clip_stddev_factor=augmentation.affine_clip,
+      random_source=random_source) if is_warped else None
+  image, label = preprocess_utils.random_crop(
+      [image, label], crop_height, crop_width, do_affine_perturbation=is_warped,
+      fill_values=[mean_pixel, ignore_label], perturbation=perturbation,
+      random_source=random_source)
+  if augmentation.flip_probability:
+    image, label, _ = preprocess_utils.flip_dim(
+        [image, label], augmentation.flip_probability, dim=1, random_source=random_source)
+  return image, label
+
+
+def _vary_colors(image, augmentation, random_source):
+  image = photometric.random_color(
+      image, augmentation.hue, augmentation.saturation, augmentation.brightness,
+      augmentation.contrast, random_source)
+  if augmentation.blur_probability:
+    image = tf.cond(
+        random_source.uniform() < augmentation.blur_probability,
+        lambda: photometric.random_blur(image, stddev=augmentation.blur_stddev,
+                                        random_source=random_source),
+        lambda: image)
+  if augmentation.noise_stddev:
+    image = photometric.random_noise(image, stddev=augmentation.noise_stddev,
+                                     random_source=random_source)
+  return tf.clip_by_value(image, 0.0, photometric.FULL_RANGE)
+
+
+def _check_fits(image, label, crop_height, crop_width, name):
+  """Fails when run if the padded image is larger than the crop; sets static shapes."""
+  shape = tf.shape(image)
+  check = input_errors.check(
+      tf.reduce_all(tf.equal(shape[:2], [crop_height, crop_width])),
+      ['Image ', tf.constant('') if name is None else name, ' is ', tf.as_string(shape[0]),
+       ' high and ', tf.as_string(shape[1]),
+       ' wide, more than the crop size %d,%d: pass a crop size of at least '
+       % (crop_height, crop_width),
+       tf.as_string(shape[0]), ',', tf.as_string(shape[1]), '.'])
+  with tf.control_dependencies([check]):
+    image = tf.identity(image)
+  image.set_shape([crop_height, crop_width, 3])
+  if label is not None:
+    label.set_shape([crop_height, crop_width, 1])
+  return image, label
+
