@@ -245,8 +245,10 @@ def check_crop_holds_images(crop_flag, split):
 
 
 def dataset_name():
-  """Returns --dataset, or None when it was left to what stands beside the records."""
-  return FLAGS.dataset if FLAGS['dataset'].present else None
+  """Returns --dataset; None if it was not given and the records describe themselves."""
+  if not FLAGS['dataset'].present and dataset_info.read(FLAGS.dataset_dir) is not None:
+    return None
+  return FLAGS.dataset
 
 
 def size_list(name, count=2):

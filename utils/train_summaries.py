@@ -3,6 +3,7 @@ from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 
 _MAX_IMAGES = 3
+_DEFAULT_COLORMAP = 'pascal'
 
 
 def add_loss_summaries(total_loss):
@@ -31,7 +32,8 @@ def add_image_summaries(images, labels, logits, dataset):
     dataset: DatasetDescriptor; ignored pixels are grey where no class has their id.
   """
   # One entry per id of a byte, so that the ignore label has a colour too.
-  palette = tf.constant(colormaps.colormap(dataset.colormap, num_entries=256), tf.uint8)
+  palette = tf.constant(colormaps.colormap(
+      dataset.colormap or _DEFAULT_COLORMAP, num_entries=256), tf.uint8)
   predictions = tf.expand_dims(tf.cast(tf.argmax(logits, 3), tf.int32), 3)
   predictions = tf.image.resize_nearest_neighbor(
       predictions, tf.shape(images)[1:3], align_corners=True)
