@@ -9,7 +9,7 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab import model
-from deeplab.core import feature_extractor, options
+from deeplab.core import feature_extractor, options, registry
 from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     HEIGHT,
     IMAGE,
@@ -108,6 +108,7 @@ class ModelOptions(options.ModelOptions):
     Raises:
       ValueError: a flag's value cannot be used.
     """
+    registry.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
     strides = size_list('decoder_output_stride', count=None)
     return cls._make(options.ModelOptions(
         outputs_to_num_classes=outputs_to_num_classes,

@@ -80,14 +80,13 @@ def test_batches_scales_and_flips(run):
 
 
 def test_bad_input_is_told_in_one_line(run, tmp_path):
-  broken, plain, other = [tmp_path / name for name in ('broken', 'plain', 'other')]
-  for folder in (broken, plain, other):
+  broken, other = tmp_path / 'broken', tmp_path / 'other'
+  for folder in (broken, other):
     folder.mkdir()
   path = tiny_run.write_records(str(broken), SAMPLES)
   with open(path, 'r+b') as f:
     f.seek(os.path.getsize(path) // 2)
     f.write(b'\xff' * 8)
-  tiny_run.write_records(str(plain), SAMPLES, with_info=False)
   tiny_run.write_checkpoint(other, SAMPLES[1].image, tiny_run.MODEL_OPTIONS._replace(
       outputs_to_num_classes={'semantic': 7}))
 
@@ -101,6 +100,8 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--eval_crop_size=49'], '--eval_crop_size must be two positive integers'),
       (['--eval_crop_size=33,65'], '--eval_crop_size=33,65 is smaller than images of split '
                                    "'val'"),
+      (['--min_resize_value=60'], 'Image tiny/000 is 60 high and 75 wide, more than the crop '
+                                  'size 49,65'),
       (['--dataset_dir=%s' % broken], os.path.basename(path)),
       (['--quantize_delay_step=0'], '--quantize_delay_step=0: quantisation is not available'),
       (['--master=grpc://x'], '--master=grpc://x'),

@@ -49,8 +49,14 @@ def make_samples(sizes=SIZES, seed=0):
   return samples
 
 
-def write_records(folder, samples, split='val', with_info=True):
-  """Writes one shard of samples and, if asked, their dataset_info.json into a folder."""
+def write_records(folder, samples, split='val'):
+  """Writes one shard of samples and their dataset_info.json into a folder; returns the shard.
+
+  Args:
+    folder: existing folder.
+    samples: list of Sample.
+    split: name of the split, the only one of the dataset_info.json.
+  """
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
     for sample in samples:
@@ -58,17 +64,16 @@ def write_records(folder, samples, split='val', with_info=True):
       writer.write(example.make_example(
           _png(sample.image), sample.name, height, width, _png(sample.label), 'png'
       ).SerializeToString())
-  if with_info:
-    sizes = [list(side) for side in zip(*[sample.label.shape for sample in samples])]
-    dataset_info.write(dataset_info.DatasetInfo(
-        NAME, len(CLASS_NAMES), IGNORE_LABEL, CLASS_NAMES, COLORMAP,
-        {split: dataset_info.SplitInfo(
-            len(samples), 1,
-            {'min': [min(side) for side in sizes], 'max': [max(side) for side in sizes],
-             'median': [sorted(side)[len(side) // 2] for side in sizes]},
-            np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
-                        minlength=256)[:len(CLASS_NAMES)].tolist(),
-            int(sum((sample.label == IGNORE_LABEL).sum() for sample in samples)))}), folder)
+  sides = [sorted(side) for side in zip(*[sample.label.shape for sample in samples])]
+  counts = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
+                       minlength=256)
+  dataset_info.write(dataset_info.DatasetInfo(
+      NAME, len(CLASS_NAMES), IGNORE_LABEL, CLASS_NAMES, COLORMAP,
+      {split: dataset_info.SplitInfo(
+          len(samples), 1,
+          {'min': [side[0] for side in sides], 'max': [side[-1] for side in sides],
+           'median': [side[len(side) // 2] for side in sides]},
+          counts[:len(CLASS_NAMES)].tolist(), int(counts[IGNORE_LABEL]))}), folder)
   return path
 
 
