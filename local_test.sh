@@ -50,11 +50,14 @@ fi
     "datasets/build_custom_data.py (see g3doc/own_data.md)" >&2
   exit 1
 }
-# The network input that holds the largest validation image.
-eval_crop=$("$PYTHON" -m deeplab.datasets.dataset_info --dataset_dir="$records" --split=val \
-  --print_crop_size)
-num_classes=$("$PYTHON" -m deeplab.datasets.dataset_info --dataset_dir="$records" \
-  --print_num_classes)
+# The number of classes, and the network input that holds the largest validation image.
+describe='
+import json, sys
+info = json.load(open(sys.argv[1] + "/dataset_info.json"))
+sides = info["splits"]["val"]["image_sizes"]["max"]
+print(info["num_classes"], *[-(-(side - 1) // 16) * 16 + 1 for side in sides])'
+set -- $("$PYTHON" -c "$describe" "$records")
+num_classes=$1 eval_height=$2 eval_width=$3
 run=$WORK_DIR/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
 model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_stride=4
   ${MODEL_FLAGS:-}"
@@ -71,18 +74,18 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
 
   step "evaluate"
   "$PYTHON" eval.py --dataset_dir="$records" --checkpoint_dir="$run/train" \
-    --eval_logdir="$run/eval" --eval_split=val --eval_crop_size="$eval_crop" \
+    --eval_logdir="$run/eval" --eval_split=val --eval_crop_size="$eval_height,$eval_width" \
     --max_number_of_evaluations=1 $model_flags
 
   step "visualise"
   "$PYTHON" vis.py --dataset_dir="$records" --checkpoint_dir="$run/train" \
-    --vis_logdir="$run/vis" --vis_split=val --vis_crop_size="$eval_crop" \
+    --vis_logdir="$run/vis" --vis_split=val --vis_crop_size="$eval_height,$eval_width" \
     --max_number_of_iterations=1 --also_save_raw_predictions $model_flags
 
   step "export"
   "$PYTHON" export_model.py --checkpoint_path="$run/train" \
     --export_path="$run/export/frozen_inference_graph.pb" --num_classes="$num_classes" \
-    --crop_size="${eval_crop%,*}" --crop_size="${eval_crop#*,}" $model_flags
+    --crop_size="$eval_height" --crop_size="$eval_width" $model_flags
 }
 
 step "predict a held-out picture with the exported graph"
