@@ -117,6 +117,6 @@ def undo_resizing(pixels, resized_size, size):
 
 def _nearest(old, new):
   """Returns per index of a side of `new` pixels the nearest one of `old`, ends aligned."""
-  if new == 1:
-    return np.zeros(1, np.int64)
-  return np.floor(np.arange(new) * ((old - 1.0) / (new - 1.0)) + 0.5).astype(np.int64)
+  # In float32, so that halves fall to the side they fall to in the graph.
+  scale = np.float32(old - 1) / np.float32(max(1, new - 1))
+  return np.floor(np.arange(new, dtype=np.float32) * scale + np.float32(0.5)).astype(np.int64)
