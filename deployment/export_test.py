@@ -63,7 +63,7 @@ def frozen(checkpoint, tmp_path_factory):
   return export_to(tmp_path_factory.mktemp('export'), checkpoint)
 
 
-@pytest.mark.parametrize('height, width', [CROP, (20, 30), (33, 10), (50, 40), (70, 81)])
+@pytest.mark.parametrize('height, width', [CROP, (20, 30), (50, 81)])
 def test_labels_are_those_of_the_checkpoint_for_images_of_any_size(
     checkpoint, frozen, height, width):
   image = random_image(height, width)
