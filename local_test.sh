@@ -84,7 +84,7 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
 
   step "export"
   "$PYTHON" export_model.py --checkpoint_path="$run/train" \
-    --export_path="$run/export/frozen_inference_graph.pb" --num_classes="$num_classes" \
+    --export_path="$run/export/frozen_inference_graph.pb" --dataset_dir="$records" --num_classes="$num_classes" \
     --crop_size="$eval_height" --crop_size="$eval_width" $model_flags
 }
 

@@ -19,7 +19,7 @@ def add_loss_summaries(total_loss):
 def add_variable_histograms():
   """Adds a histogram per trainable variable."""
   for variable in tf.trainable_variables():
-    tf.summary.histogram(variable.op.name, variable)
+    tf.summary.histogram('variables/' + variable.op.name, variable)
 
 
 def add_image_summaries(images, labels, logits, dataset):
