@@ -50,14 +50,14 @@ fi
     "datasets/build_custom_data.py (see g3doc/own_data.md)" >&2
   exit 1
 }
-# The number of classes, and the network input that holds the largest validation image.
+# The network input that holds the largest validation image.
 describe='
 import json, sys
 info = json.load(open(sys.argv[1] + "/dataset_info.json"))
 sides = info["splits"]["val"]["image_sizes"]["max"]
-print(info["num_classes"], *[-(-(side - 1) // 16) * 16 + 1 for side in sides])'
+print(*[-(-(side - 1) // 16) * 16 + 1 for side in sides])'
 set -- $("$PYTHON" -c "$describe" "$records")
-num_classes=$1 eval_height=$2 eval_width=$3
+eval_height=$1 eval_width=$2
 run=$WORK_DIR/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
 model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_stride=4
   ${MODEL_FLAGS:-}"
@@ -84,7 +84,7 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
 
   step "export"
   "$PYTHON" export_model.py --checkpoint_path="$run/train" \
-    --export_path="$run/export/frozen_inference_graph.pb" --dataset_dir="$records" --num_classes="$num_classes" \
+    --export_path="$run/export/frozen_inference_graph.pb" --dataset_dir="$records" \
     --crop_size="$eval_height" --crop_size="$eval_width" $model_flags
 }
 

@@ -117,6 +117,8 @@ class Dataset(object):
     samples = numbered.map(self._make_sample, num_parallel_calls=_AUTOTUNE)
     return samples.batch(self.batch_size, drop_remainder=self.is_training).prefetch(_AUTOTUNE)
 
+  # Plain graph code; AutoGraph would wrap its errors in a trace.
+  @tf.autograph.experimental.do_not_convert
   def _make_sample(self, serialized, index):
     has_label = self.split_name != keys.TEST_SET
     sample = record_check.checked_sample(
