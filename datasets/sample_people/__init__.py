@@ -1,0 +1,1 @@
+"""Rendered dressed people with exact labels: the dataset that needs no download."""

@@ -1,0 +1,269 @@
+"""The figure below the clothes: proportions, pose and skeleton.
+
+The unit is the height of an average head; x runs to the right of the picture, y downwards,
+the floor is at y = 0. Sides are those of the picture: -1 left, +1 right.
+"""
+import typing
+
+import numpy as np
+
+from deeplab.datasets.sample_people import raster
+
+# Landmarks in the order of the BODY-18 keypoints of OpenPose; right and left are the person's.
+LANDMARKS = (
+    'nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder',
+    'left_elbow', 'left_wrist', 'right_hip', 'right_knee', 'right_ankle', 'left_hip',
+    'left_knee', 'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear')
+
+_UPPER_ARM, _FOREARM = 1.22, 1.08
+_THIGH, _SHANK = 1.58, 1.50
+_ANKLE_HEIGHT = 0.2
+_TORSO = 2.25
+# Where arms can be and how often.
+_ARM_POSES = ('hang', 'swing', 'hip', 'pocket', 'out', 'up', 'wave', 'belly', 'head')
+_ARM_ODDS = (0.30, 0.14, 0.14, 0.08, 0.10, 0.05, 0.08, 0.07, 0.04)
+_LEG_POSES = ('stand', 'rest', 'wide', 'walk', 'stride', 'hop')
+_LEG_ODDS = (0.34, 0.22, 0.12, 0.14, 0.14, 0.04)
+
+
+class Build(typing.NamedTuple):
+  """Proportions: factors on the average, and half-widths of the torso in units."""
+  legs: float
+  girth: float
+  head: float
+  shoulder: float
+  chest: float
+  waist: float
+  hip: float
+
+
+class Limb(typing.NamedTuple):
+  """An arm or a leg.
+
+  Attributes:
+    side: -1 or +1.
+    joints: [3, 2] shoulder, elbow, wrist or hip, knee, ankle.
+    path: [n, 2] the joints with the middle one rounded.
+    in_front: whether it is nearer to the viewer than the torso (arms), or than the other one.
+  """
+  side: int
+  joints: np.ndarray
+  path: np.ndarray
+  in_front: bool
+
+  def radii(self, knots, values):
+    """Returns [n] radii at `path`, given `values` at the fractions `knots` of its length."""
+    steps = np.hypot(*np.diff(self.path, axis=0).T)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.interp(travelled / max(travelled[-1], 1e-6), knots, values)
+
+  def at(self, fraction):
+    """Returns the [2] point at a fraction of the length of the path."""
+    steps = np.hypot(*np.diff(self.path, axis=0).T)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.array([np.interp(fraction * travelled[-1], travelled, self.path[:, i])
+                     for i in range(2)])
+
+
+class Body(typing.NamedTuple):
+  """A posed figure.
+
+  Attributes:
+    build: Build.
+    turn: how far it is turned to a side, -1..1 (sign: the side it looks to).
+    is_back: whether it shows its back.
+    spine: [3, 2] pelvis, bend and neck base: control points of the line of the torso.
+    tilts: (hip line, shoulder line) in radians.
+    arms, legs: pairs of Limb, left of the picture first.
+    head_center: [2].
+    head_tilt: radians.
+  """
+  build: Build
+  turn: float
+  is_back: bool
+  spine: np.ndarray
+  tilts: typing.Tuple[float, float]
+  arms: typing.Tuple[Limb, Limb]
+  legs: typing.Tuple[Limb, Limb]
+  head_center: np.ndarray
+  head_tilt: float
+
+  def torso(self, height, across=0.0):
+    """Returns the [2] point of the torso at a height: 0 hip joints, 1 neck base.
+
+    Args:
+      height: fraction, a little beyond 0..1 as well.
+      across: offset along the tilted cross line, units.
+    """
+    return _torso_point(self.spine, self.tilts, height, across)
+
+  def half_width(self, height):
+    """Returns the half-width of the torso at a height, units."""
+    return _half_width(self.build, self.turn, height)
+
+  def landmarks(self):
+    """Returns the [18, 2] LANDMARKS in units."""
+    right, left = (1, 0) if self.is_back else (0, 1)
+    head, tilt = self.build.head, self.head_tilt
+    ahead = 0.0 if self.is_back else 0.2 * self.turn
+    sign = 1 if self.is_back else -1  # Side of the picture on which the person's right is.
+
+    def on_head(x, y):
+      return self.head_center + head * np.array(
+          [np.cos(tilt) * x - np.sin(tilt) * y, np.sin(tilt) * x + np.cos(tilt) * y])
+
+    points = [on_head(1.3 * ahead, 0.13), self.torso(1.0)]
+    for limbs in (self.arms, self.legs):
+      points.extend(limbs[right].joints)
+      points.extend(limbs[left].joints)
+    points += [on_head(ahead + sign * 0.16, 0.0), on_head(ahead - sign * 0.16, 0.0),
+               on_head(sign * 0.38, 0.04), on_head(-sign * 0.38, 0.04)]
+    return np.array(points)
+
+
+def sample_build(random):
+  """Returns a random Build, from slender to heavy and from child-like to tall."""
+  girth = np.clip(random.normal(1.08, 0.13), 0.85, 1.4)
+  curve = random.uniform()  # 0: shoulders wider than hips .. 1: the other way round.
+  return Build(
+      legs=random.uniform(0.82, 1.0), girth=girth, head=random.uniform(1.10, 1.28),
+      shoulder=(0.92 - 0.15 * curve) * (0.7 + 0.3 * girth),
+      chest=(0.66 - 0.09 * curve) * girth,
+      waist=(0.54 - 0.09 * curve) * girth ** 1.4,
+      hip=(0.56 + 0.07 * curve) * girth)
+
+
+def sample_body(random, build=None):
+  """Returns a random Body; `build` as given, or random."""
+  build = build or sample_build(random)
+  turn = np.clip(random.normal(0, 0.45), -1, 1)
+  is_back = random.uniform() < 0.06
+  stance = _LEG_POSES[random.choice(len(_LEG_POSES), p=_LEG_ODDS)]
+  if stance == 'stride' and abs(turn) < 0.5:
+    turn = np.sign(turn) * random.uniform(0.5, 1.0) if turn else 0.6
+  tilts = (random.normal(0, 0.05), random.normal(0, 0.05))
+  legs, pelvis = _pose_legs(random, build, turn, stance, tilts[0])
+  lean = random.normal(0, 0.07) + (0.05 * turn if stance == 'stride' else 0)
+  neck = pelvis + _TORSO * np.array([np.sin(lean), -np.cos(lean)])
+  bend = 0.5 * (pelvis + neck) + np.array([random.normal(0, 0.07), 0])
+  spine = np.array([pelvis, bend, neck])
+  arms = tuple(_pose_arm(random, build, turn, spine, tilts, side) for side in (-1, 1))
+  head_tilt = random.normal(0, 0.09)
+  up = 0.62 * build.head
+  center = neck + np.array([np.sin(0.5 * lean + head_tilt) + 0.05 * turn, -1]) * up
+  return Body(build, turn, is_back, spine, tilts, arms, legs, center, head_tilt)
+
+
+def _pose_legs(random, build, turn, stance, tilt):
+  """Returns the two legs on the floor and the [2] pelvis."""
+  length = build.legs * (_THIGH + _SHANK)
+  apart = 0.52 * build.hip * (1 - 0.25 * abs(turn))
+  spread = {'stand': random.uniform(0.8, 1.5), 'rest': random.uniform(0.9, 1.7),
+            'wide': random.uniform(1.9, 3.0), 'walk': random.uniform(0.4, 0.9),
+            'stride': random.uniform(2.4, 3.4), 'hop': random.uniform(1.0, 2.2)}[stance]
+  ahead = int(random.choice([-1, 1]))  # The leg that bears the weight, or is nearer.
+  facing = 1 if turn >= 0 else -1
+  feet = {}
+  for side in (-1, 1):
+    lift, forward = 0.0, 0.0
+    if stance == 'rest' and side != ahead:
+      lift, forward = random.uniform(0.0, 0.12), 0.25 * side
+    elif stance == 'walk' and side != ahead:
+      lift = random.uniform(0.25, 0.6)
+    elif stance == 'stride':
+      lift = random.uniform(0.1, 0.3) if side == -facing else 0.0
+    elif stance == 'hop':
+      lift = random.uniform(0.3, 0.7)
+    feet[side] = np.array([side * apart * spread + forward, -_ANKLE_HEIGHT - lift])
+  reach = max(apart * (spread - 1), 0)
+  height = np.sqrt(max(length ** 2 - reach ** 2, 1)) * (0.9 if stance == 'hop' else 0.992)
+  pelvis = np.array([0.12 * ahead if stance == 'rest' else 0.0, -_ANKLE_HEIGHT - height])
+  legs = []
+  for side in (-1, 1):
+    hip = pelvis + apart * side * np.array([np.cos(tilt), np.sin(tilt)])
+    outward = facing if abs(turn) > 0.45 else side
+    # Seen from the front a knee bends towards the viewer, hardly to the side.
+    sideways = 0.35 + 0.65 * abs(turn) if stance != 'hop' else 0.8
+    knee, ankle = _reach(hip, feet[side], build.legs * _THIGH, build.legs * _SHANK, outward,
+                         sideways)
+    legs.append(_limb(side, hip, knee, ankle, side == ahead))
+  return tuple(legs), pelvis
+
+
+def _pose_arm(random, build, turn, spine, tilts, side):
+  pose = _ARM_POSES[random.choice(len(_ARM_POSES), p=_ARM_ODDS)]
+  shoulder = _torso_point(spine, tilts, 0.885,
+                          side * (_half_width(build, turn, 0.92) - 0.15))
+  arm = _UPPER_ARM + _FOREARM
+  waist = _half_width(build, turn, 0.3)
+  outward = side
+  if pose == 'hang':
+    target = shoulder + arm * np.array([side * random.uniform(0.08, 0.28),
+                                        random.uniform(0.93, 0.98)])
+  elif pose == 'swing':
+    angle = random.uniform(-0.15, 0.75)
+    target = shoulder + arm * random.uniform(0.8, 0.97) * np.array(
+        [side * np.sin(angle), np.cos(angle)])
+  elif pose == 'hip':
+    target = _torso_point(spine, tilts, 0.18, side * (waist + 0.10))
+  elif pose == 'pocket':
+    target = _torso_point(spine, tilts, -0.10, side * (_half_width(build, turn, 0) + 0.02))
+  elif pose == 'out':
+    angle = random.uniform(0.7, 1.9)
+    target = shoulder + arm * random.uniform(0.7, 0.98) * np.array(
+        [side * np.sin(angle), np.cos(angle)])
+  elif pose == 'up':
+    angle = random.uniform(2.3, 2.95)
+    target = shoulder + arm * random.uniform(0.85, 0.98) * np.array(
+        [side * np.sin(angle), np.cos(angle)])
+  elif pose == 'wave':
+    target = shoulder + np.array([side * random.uniform(0.9, 1.4), random.uniform(-0.9, -0.3)])
+  elif pose == 'belly':
+    target = _torso_point(spine, tilts, random.uniform(0.3, 0.6),
+                          side * random.uniform(-0.25, 0.2))
+  else:
+    target = spine[2] + np.array([side * 0.62 * build.head, -0.95 * build.head])
+  in_front = pose in ('hip', 'belly', 'head', 'pocket') or random.uniform() < 0.6
+  elbow, wrist = _reach(shoulder, target, _UPPER_ARM, _FOREARM, outward)
+  return _limb(side, shoulder, elbow, wrist, in_front)
+
+
+def _limb(side, start, middle, end, in_front):
+  joints = np.array([start, middle, end])
+  return Limb(side, joints, raster.round_corners(joints, 0.28), bool(in_front))
+
+
+def _reach(start, target, first, second, outward, sideways=1.0):
+  """Returns (middle joint, end) of a limb of two bones that reaches for `target`.
+
+  Args:
+    start, target: [2] points.
+    first, second: lengths of the bones.
+    outward: sign of the x direction in which the middle joint gives way.
+    sideways: share of its way that is seen.
+  """
+  away = target - start
+  distance = max(np.hypot(*away), 1e-6)
+  away = away / distance
+  distance = np.clip(distance, abs(first - second) + 0.35, 0.999 * (first + second))
+  along = (first ** 2 - second ** 2 + distance ** 2) / (2 * distance)
+  height = np.sqrt(max(first ** 2 - along ** 2, 0))
+  normal = np.array([-away[1], away[0]])
+  if normal[0] * outward < 0:
+    normal = -normal
+  return start + along * away + sideways * height * normal, start + distance * away
+
+
+def _torso_point(spine, tilts, height, across):
+  t = height
+  center = (1 - t) ** 2 * spine[0] + 2 * t * (1 - t) * spine[1] + t * t * spine[2]
+  angle = tilts[0] + (tilts[1] - tilts[0]) * np.clip(height, 0, 1)
+  return center + across * np.array([np.cos(angle), np.sin(angle)])
+
+
+def _half_width(build, turn, height):
+  knots = (-0.2, 0.0, 0.12, 0.38, 0.68, 0.84, 0.94, 1.0, 1.04)
+  hip, waist, chest, shoulder = build.hip, build.waist, build.chest, build.shoulder
+  values = (0.9 * hip, hip, 0.97 * hip, waist, chest, 0.5 * (chest + shoulder), shoulder,
+            0.55 * shoulder, 0.2)
+  return float(np.interp(height, knots, values)) * (1 - 0.18 * abs(turn))

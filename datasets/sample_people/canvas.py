@@ -1,0 +1,150 @@
+"""A picture with labels, and the painter that puts lit shapes on both at once."""
+import typing
+
+import numpy as np
+
+from deeplab.datasets.sample_people import raster
+
+BACKGROUND, OTHER, GARMENT, SKIN, HAIR, ARMS, SHOE, SLEEVES, PANTS = range(9)
+NUM_CLASSES = 9
+IGNORE = 255
+
+
+class Light(typing.NamedTuple):
+  """Where light comes from: [3] unit vector (right, down, to the viewer) and its share."""
+  direction: np.ndarray
+  ambient: float
+
+  def shade(self, normal_x, normal_y):
+    """Returns the brightness of a surface; 1 where it faces the viewer."""
+    x, y, z = self.direction
+    normal_z = np.sqrt(np.maximum(1 - normal_x ** 2 - normal_y ** 2, 0))
+    facing = np.maximum(x * normal_x + y * normal_y + z * normal_z, 0) / z
+    return self.ambient + (1 - self.ambient) * np.minimum(facing, 1.35)
+
+
+class Canvas(object):
+  """An image and its label map, painted back to front.
+
+  Attributes:
+    rgb: [height, width, 3] float64 in about 0..1.
+    labels: [height, width] uint8 class ids.
+    light: Light.
+  """
+
+  def __init__(self, rgb, light):
+    self.rgb = rgb
+    self.labels = np.zeros(rgb.shape[:2], np.uint8)
+    self.light = light
+
+  @property
+  def size(self):
+    return self.labels.shape
+
+  def paint(self, mask, color, label, opacity=1.0):
+    """Paints a mask.
+
+    Args:
+      mask: raster.Mask or None (nothing to paint).
+      color: [3] or [h, w, 3] RGB in 0..1, before lighting.
+      label: class id of the pixels at least half covered, or None to leave labels.
+      opacity: 0..1.
+    """
+    if mask is None:
+      return
+    height, width = mask.coverage.shape
+    area = (slice(mask.top, mask.top + height), slice(mask.left, mask.left + width))
+    lit = color * self.light.shade(mask.normal_x, mask.normal_y)[..., np.newaxis]
+    below = self.rgb[area]
+    below += (opacity * mask.coverage)[..., np.newaxis] * (lit - below)
+    if label is not None:
+      self.labels[area][mask.coverage >= 0.5] = label
+
+  def cast_shadow(self, mask, offset, softness, strength, on_figure=True):
+    """Darkens what lies below a mask that is about to be painted.
+
+    Args:
+      mask: raster.Mask or None.
+      offset: (x, y) of the shadow in pixels.
+      softness: blur in pixels.
+      strength: 0..1.
+      on_figure: darkens pixels of figures; otherwise of the background.
+    """
+    if mask is None:
+      return
+    margin = int(2 * softness + 2)
+    dark = raster.blur(raster.pad(mask.coverage, margin), softness)
+    top = mask.top - margin + int(round(offset[1]))
+    left = mask.left - margin + int(round(offset[0]))
+    rows = slice(max(top, 0), min(top + dark.shape[0], self.size[0]))
+    columns = slice(max(left, 0), min(left + dark.shape[1], self.size[1]))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+      return
+    dark = dark[rows.start - top:rows.stop - top, columns.start - left:columns.stop - left]
+    dark = dark * ((self.labels[rows, columns] > 0) == on_figure)
+    self.rgb[rows, columns] *= (1 - strength * dark)[..., np.newaxis]
+
+
+class Painter(object):
+  """Paints a figure on a canvas in its own unit.
+
+  Args:
+    canvas: Canvas.
+    unit: pixels per unit (head height).
+    origin: (x, y) of the figure's zero point in pixels.
+  """
+
+  def __init__(self, canvas, unit, origin):
+    self.canvas = canvas
+    self.unit = unit
+    self.origin = np.asarray(origin, np.float64)
+
+  def to_pixels(self, points):
+    """Returns [n, 2] points of the figure in pixels."""
+    return np.asarray(points, np.float64) * self.unit + self.origin
+
+  def fill(self, points, surface, label, roundness=0.2, curved=True, shadow=0.0, opacity=1.0,
+           is_upright=False):
+    """Paints an outline.
+
+    Args:
+      points: [n, 2] corners in units.
+      surface: RGB or a function (x, y) -> RGB of coordinates in units.
+      label: class id, or None to leave labels.
+      roundness: width in units of the zone along the outline that bends away.
+      curved: draws a curve through the points instead of straight sides.
+      shadow: strength of the shadow on the figure below.
+      opacity: 0..1.
+      is_upright: bends away to the sides only, not above and below.
+    """
+    points = self.to_pixels(points)
+    mask = raster.polygon(raster.smooth(points) if curved else points, self.canvas.size,
+                          roundness * self.unit)
+    if mask is not None:
+      mask = mask._replace(x=mask.x - self.origin[0], y=mask.y - self.origin[1])
+      if is_upright:
+        mask = mask._replace(normal_y=np.zeros_like(mask.normal_y))
+    self._put(mask, surface, label, shadow, opacity)
+
+  def tube(self, path, radii, surface, label, cut=(0.0, 1.0), shadow=0.0, opacity=1.0):
+    """Paints a limb; `path` [n, 2] and `radii` [n] in units, the rest as in `fill`."""
+    mask = raster.tube(self.to_pixels(path), np.asarray(radii) * self.unit, self.canvas.size,
+                       cut)
+    self._put(mask, surface, label, shadow, opacity)
+
+  def ellipse(self, center, radius_x, radius_y, surface, label, angle=0.0, **options):
+    """Paints an ellipse; options as in `fill`."""
+    self.fill(raster.ellipse(center, radius_x, radius_y, angle), surface, label,
+              curved=False, **options)
+
+  def _put(self, mask, surface, label, shadow, opacity):
+    if mask is None:
+      return
+    if shadow:
+      light = self.canvas.light.direction
+      self.canvas.cast_shadow(mask, (-0.10 * light[0] * self.unit, 0.08 * self.unit),
+                              0.06 * self.unit, shadow)
+    color = surface
+    if callable(surface):
+      color = surface(mask.x / self.unit, mask.y / self.unit)
+    self.canvas.paint(mask, np.asarray(color), label, opacity)
