@@ -203,7 +203,8 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
       fine_tune_batch_norm=fine_tune_batch_norm,
       nas_stem_output_num_conv_filters=model_options.nas_stem_output_num_conv_filters,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
-      use_bounded_activation=model_options.use_bounded_activation)
+      use_bounded_activation=model_options.use_bounded_activation,
+      batch_norm_decay=model_options.batch_norm_decay)
   if not model_options.aspp_with_batch_norm:
     return features, end_points
   return aspp.build_aspp(
@@ -288,7 +289,8 @@ def _get_logits(images, model_options, weight_decay=0.0001, reuse=None, is_train
         reuse=reuse,
         is_training=is_training,
         fine_tune_batch_norm=fine_tune_batch_norm,
-        use_bounded_activation=model_options.use_bounded_activation)
+        use_bounded_activation=model_options.use_bounded_activation,
+        batch_norm_decay=model_options.batch_norm_decay)
   return {
       output: get_branch_logits(
           features, num_classes,

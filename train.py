@@ -79,6 +79,11 @@ flags.DEFINE_boolean('last_layers_contain_logits_only', False,
 flags.DEFINE_boolean('fine_tune_batch_norm', True,
                      'Trains batch norm on the batches; off: frozen, for small batches.')
 
+flags.DEFINE_float('batch_norm_decay', None,
+                   'Decay of the moving averages of batch norm, 0..1; 0.99 suits runs of a '
+                   "thousand steps. Default: each network's own, made for long runs.",
+                   lower_bound=0, upper_bound=1)
+
 # --- augmentation ---
 flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
 flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
@@ -131,7 +136,7 @@ def main(unused_argv):
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,
       atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+      output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
   logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
                FLAGS.train_split, dataset.num_of_classes)
   checkpoint = training.train(

@@ -34,7 +34,7 @@ def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=F
     [batch, height, width, 256] tensor.
   """
   with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm,
-                      options.use_bounded_activation, reuse):
+                      options.use_bounded_activation, reuse, options.batch_norm_decay):
     branches = []
     if options.add_image_level_feature:
       branches.append(_image_pooling(features, options))

@@ -17,7 +17,8 @@ _LOW_LEVEL_DEPTH = 48
 def refine_by_decoder(features, end_points, crop_size=None, decoder_output_stride=None,
                       decoder_use_separable_conv=False, model_variant=None,
                       weight_decay=0.0001, reuse=None, is_training=False,
-                      fine_tune_batch_norm=False, use_bounded_activation=False):
+                      fine_tune_batch_norm=False, use_bounded_activation=False,
+                      batch_norm_decay=None):
   """Refines features stride by stride with low-level features of the backbone.
 
   Args:
@@ -34,6 +35,7 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
     is_training: whether this is a training graph.
     fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
     use_bounded_activation: whether activations are bounded to [0, 6].
+    batch_norm_decay: decay of the moving averages, or None for the head's own.
 
   Returns:
     [batch, crop_height/stride, crop_width/stride, 256] tensor (aligned sizes, see
@@ -47,7 +49,7 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
     raise ValueError('decoder_output_stride must be descending strides such as 4 or 16,4; '
                      'got %s.' % (decoder_output_stride,))
   with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm,
-                      use_bounded_activation, reuse), \
+                      use_bounded_activation, reuse, batch_norm_decay), \
        tf.variable_scope(DECODER_SCOPE, DECODER_SCOPE, [features]):
     for index, stride in enumerate(strides):
       suffix = '_%d' % index if index else ''

@@ -33,11 +33,18 @@ class BackboneSettings(typing.NamedTuple):
   nas_stem_output_num_conv_filters: int = 20
   nas_training_hyper_parameters: typing.Optional[dict] = None
   use_bounded_activation: bool = False
+  batch_norm_decay: typing.Optional[float] = None
 
   @property
   def is_batch_norm_training(self):
     """Whether batch norm uses batch statistics."""
     return self.is_training and self.fine_tune_batch_norm
+
+  @property
+  def batch_norm_arguments(self):
+    """Arguments for an arg scope: batch_norm_decay where it is not the network's own."""
+    return {} if self.batch_norm_decay is None else {
+        'batch_norm_decay': self.batch_norm_decay}
 
 
 class Backbone(typing.NamedTuple):
@@ -79,7 +86,8 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
                      preprocess_images=True, preprocessed_images_dtype=tf.float32,
                      num_classes=None, global_pool=False,
                      nas_stem_output_num_conv_filters=20,
-                     nas_training_hyper_parameters=None, use_bounded_activation=False):
+                     nas_training_hyper_parameters=None, use_bounded_activation=False,
+                     batch_norm_decay=None):
   """Runs the backbone `model_variant` on images.
 
   Args:
@@ -104,6 +112,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
     nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
       'total_training_steps' (NAS), or None.
     use_bounded_activation: whether activations are bounded to [0, 6] (Xception).
+    batch_norm_decay: decay of the moving averages, or None for the network's own.
 
   Returns:
     features: [batch, ceil(height/output_stride), ceil(width/output_stride), channels].
@@ -121,7 +130,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
       global_pool=global_pool,
       nas_stem_output_num_conv_filters=nas_stem_output_num_conv_filters,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
-      use_bounded_activation=use_bounded_activation)
+      use_bounded_activation=use_bounded_activation, batch_norm_decay=batch_norm_decay)
   if preprocess_images:
     images = backbone.preprocess(images, preprocessed_images_dtype)
   return backbone.build(backbone, images, settings)
@@ -191,7 +200,8 @@ def _preprocess_zero_mean_unit_range(inputs, dtype=tf.float32):
 
 def _build_mobilenet(row, images, settings):
   with slim.arg_scope(row.arg_scope(is_training=settings.is_batch_norm_training,
-                                    weight_decay=settings.weight_decay)):
+                                    weight_decay=settings.weight_decay,
+                                    **settings.batch_norm_arguments)):
     features, end_points = row.network(
         images, depth_multiplier=settings.depth_multiplier,
         output_stride=settings.output_stride, divisible_by=settings.divisible_by,

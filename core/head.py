@@ -9,7 +9,7 @@ _BATCH_NORM_EPSILON = 1e-5
 
 @contextlib.contextmanager
 def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=False,
-                   reuse=None):
+                   reuse=None, batch_norm_decay=None):
   """Convolution + batch norm + ReLU (ReLU6 if bounded), Xavier initialised, with L2.
 
   Args:
@@ -17,10 +17,11 @@ def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=
     is_batch_norm_training: whether batch norm uses batch statistics and adds update ops.
     use_bounded_activation: whether activations are bounded to [0, 6].
     reuse: whether to reuse variables.
+    batch_norm_decay: decay of the moving averages, or None for 0.9997.
   """
   batch_norm = {
       'is_training': is_batch_norm_training,
-      'decay': _BATCH_NORM_DECAY,
+      'decay': _BATCH_NORM_DECAY if batch_norm_decay is None else batch_norm_decay,
       'epsilon': _BATCH_NORM_EPSILON,
       'scale': True,
   }

@@ -41,16 +41,18 @@ def make_divisible(value, divisor, min_value=None):
   return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-def mobilenet_v2_arg_scope(is_training=False, weight_decay=0.00004):
+def mobilenet_v2_arg_scope(is_training=False, weight_decay=0.00004,
+                           batch_norm_decay=_BATCH_NORM_DECAY):
   """Returns the arg scope of MobileNetV2: ReLU6, batch norm, L2 on 1x1 and 3x3 weights.
 
   Args:
     is_training: whether batch norm uses (and updates towards) batch statistics.
     weight_decay: L2 factor; depthwise weights are not regularised.
+    batch_norm_decay: decay of the moving averages.
   """
   batch_norm = {
       'is_training': is_training,
-      'decay': _BATCH_NORM_DECAY,
+      'decay': batch_norm_decay,
       'epsilon': _BATCH_NORM_EPSILON,
       'center': True,
       'scale': True,

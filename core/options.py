@@ -33,6 +33,8 @@ class ModelOptions(typing.NamedTuple):
     dense_prediction_cell_config: list of branch dicts that replace ASPP, or None.
     nas_stem_output_num_conv_filters: stem width of the NAS backbones.
     use_bounded_activation: whether activations are bounded to [0, 6] (Xception, head).
+    batch_norm_decay: decay of the moving averages of batch norm while training, or None
+      for each network's own (0.95 to 0.9997, made for tens of thousands of steps).
   """
   outputs_to_num_classes: dict
   crop_size: typing.Optional[typing.Sequence[int]] = None
@@ -56,3 +58,4 @@ class ModelOptions(typing.NamedTuple):
   dense_prediction_cell_config: typing.Optional[typing.Sequence[dict]] = None
   nas_stem_output_num_conv_filters: int = 20
   use_bounded_activation: bool = False
+  batch_norm_decay: typing.Optional[float] = None

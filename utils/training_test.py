@@ -151,3 +151,14 @@ def test_train_op_and_samples_have_their_names():
   assert {'image', 'label', 'semantic', 'train_op'} <= names
   assert 'logits/semantic/weights/Momentum' in slots
   assert model.LOGITS_SCOPE_NAME == 'logits'
+
+
+def test_batch_norm_decay_reaches_backbone_head_and_decoder():
+  names = ['%s/BatchNorm/moving_mean' % scope for scope in (
+      'MobilenetV2/Conv', 'aspp0', 'decoder/decoder_conv1_pointwise')]
+  for decay, expected in ((0.5, 0.5), (0.0, 1.0)):
+    _, slow = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=0.0), names)
+    _, values = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=decay), names)
+    for name in names:
+      # From zero, one update moves by 1 - decay of the batch's mean.
+      np.testing.assert_allclose(values[name][1], expected * slow[name][1], rtol=1e-3, atol=1e-5)
