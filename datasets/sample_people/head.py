@@ -167,7 +167,9 @@ class Head(object):
   def _curly_cap(self):
     cloud = self._cloud()
     upper = cloud[cloud[:, 1] < -0.06]
-    upper = upper[np.argsort(np.arctan2(upper[:, 1] + 0.14, upper[:, 0]))]
+    # From the left ear over the crown to the right ear.
+    turn = np.arctan2(upper[:, 1] + 0.14, upper[:, 0])
+    upper = upper[np.argsort(np.where(turn > np.pi / 2, turn - 2 * np.pi, turn))]
     inner = [(0.35, 0.02), (0.32, -0.15), (0.2, -0.27), (0.05 + self._ahead, -0.24),
              (-0.1, -0.28), (-0.3, -0.16), (-0.35, 0.02)]
     return np.concatenate([upper, inner])

@@ -18,7 +18,7 @@ _SLEEVE_ODDS = {
 SLEEVE_LENGTHS = (0.0, 0.34, 0.56, 0.97)
 _SHOES = ('sneakers', 'low', 'boots', 'high boots', 'bare')
 _SHOE_ODDS = (0.38, 0.24, 0.18, 0.10, 0.10)
-_HAIRSTYLES = ('short', 'side', 'bob', 'long', 'bun', 'tail', 'curly', 'bald')
+HAIRSTYLES = ('short', 'side', 'bob', 'long', 'bun', 'tail', 'curly', 'bald')
 _HAIR_ODDS = (0.20, 0.14, 0.14, 0.20, 0.10, 0.08, 0.11, 0.03)
 _LEATHER_COLORS = np.array([
     (0.45, 0.27, 0.16), (0.14, 0.12, 0.12), (0.66, 0.45, 0.28), (0.60, 0.14, 0.16),
@@ -31,7 +31,7 @@ class Outfit(typing.NamedTuple):
   Attributes:
     skin: [3] RGB.
     hair: [3] RGB.
-    hairstyle: one of _HAIRSTYLES.
+    hairstyle: one of HAIRSTYLES.
     hair_length: 0..1 within the style.
     top: one of _TOPS, or 'dress'.
     top_fabric, inner_fabric, sleeve_fabric, bottom_fabric: textures.Fabric.
@@ -100,7 +100,7 @@ def sample_outfit(random):
       skin=_row(random, textures.SKIN_COLORS) * random.uniform(0.92, 1.0)
       + random.uniform(-0.015, 0.015, 3),
       hair=textures.jitter(random, _row(random, textures.HAIR_COLORS), 0.02),
-      hairstyle=_pick(random, _HAIRSTYLES, _HAIR_ODDS),
+      hairstyle=_pick(random, HAIRSTYLES, _HAIR_ODDS),
       hair_length=random.uniform(),
       top=top,
       top_fabric=top_fabric,
