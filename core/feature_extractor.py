@@ -2,7 +2,7 @@
 import functools
 import typing
 
-from deeplab.core import mobilenet_v2, registry
+from deeplab.core import mobilenet_v2, registry, resnet_v1_beta, xception
 from deeplab.core.tf_compat import slim, tf
 
 # Key of the decoder's rows in `networks_to_feature_maps`.
@@ -159,7 +159,7 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype=tf.fl
     network_name: key of BACKBONES.
     preprocess_images: whether the function scales images in 0..255 first.
     preprocessed_images_dtype: dtype the network computes in.
-    arg_scope: arg scope to run within, or None for none.
+    arg_scope: arg scope to run within, or None for the network's own.
 
   Returns:
     Function (inputs, *args, **kwargs) -> (features, end_points).
@@ -170,7 +170,7 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype=tf.fl
   def network(inputs, *args, **kwargs):
     if preprocess_images:
       inputs = backbone.preprocess(inputs, preprocessed_images_dtype)
-    with slim.arg_scope(arg_scope or {}):
+    with slim.arg_scope(arg_scope or backbone.arg_scope()):
       return backbone.network(inputs, *args, **kwargs)
 
   return network
@@ -210,6 +210,78 @@ def _build_mobilenet(row, images, settings):
                     for name, tensor in end_points.items()}
 
 
+def _build_xception(row, images, settings):
+  with slim.arg_scope(row.arg_scope(weight_decay=settings.weight_decay,
+                                    regularize_depthwise=settings.regularize_depthwise,
+                                    use_bounded_activation=settings.use_bounded_activation,
+                                    **settings.batch_norm_arguments)):
+    return row.network(
+        images, num_classes=settings.num_classes,
+        is_training=settings.is_batch_norm_training, global_pool=settings.global_pool,
+        output_stride=settings.output_stride,
+        regularize_depthwise=settings.regularize_depthwise, multi_grid=settings.multi_grid,
+        reuse=settings.reuse, scope=row.scope)
+
+
+def _build_resnet(row, images, settings):
+  with slim.arg_scope(row.arg_scope(weight_decay=settings.weight_decay,
+                                    **settings.batch_norm_arguments)):
+    return row.network(
+        images, num_classes=settings.num_classes,
+        is_training=settings.is_batch_norm_training, global_pool=settings.global_pool,
+        output_stride=settings.output_stride, multi_grid=settings.multi_grid,
+        reuse=settings.reuse, scope=row.scope)
+
+
+def _xception_row(network, stride_4, stride_8):
+  """Returns the row of an Xception; strides as blocks of the entry flow.
+
+  Modules stride in their third convolution: their second one is the last of its size.
+  """
+  module = '%s/unit_1/xception_module/separable_conv2_pointwise'
+  return Backbone(
+      network=network,
+      arg_scope=xception.xception_arg_scope,
+      build=_build_xception,
+      scope=network.__name__,
+      preprocess=_preprocess_zero_mean_unit_range,
+      mean_pixel=_MID_GREY,
+      decoder_end_points={
+          2: ['entry_flow/conv1_2'],
+          4: [module % stride_4],
+          8: [module % stride_8],
+          16: [module % 'exit_flow/block1'],
+      })
+
+
+def _resnet_row(network, scope, root, last_unit):
+  """Returns the row of a ResNet v1; the `_beta` variants see images in -1..1.
+
+  Args:
+    network: function of resnet_v1_beta.
+    scope: variable scope.
+    root: last convolution of the root.
+    last_unit: last unit of block3 at stride 16. Blocks stride in their last unit: the
+      unit before is the last one of its size.
+  """
+  is_beta = network.__name__.endswith('_beta')
+  unit = 'block%d/unit_%d/bottleneck_v1/conv3'
+  return Backbone(
+      network=network,
+      arg_scope=resnet_v1_beta.resnet_arg_scope,
+      build=_build_resnet,
+      scope=scope,
+      preprocess=(_preprocess_zero_mean_unit_range if is_beta
+                  else _preprocess_subtract_imagenet_mean),
+      mean_pixel=_MID_GREY if is_beta else _MEAN_RGB,
+      decoder_end_points={
+          2: [root],
+          4: [unit % (1, 2)],
+          8: [unit % (2, 3)],
+          16: [unit % (3, last_unit)],
+      })
+
+
 # --- the table -------------------------------------------------------------------------
 
 BACKBONES = {
@@ -226,6 +298,18 @@ BACKBONES = {
             8: ['layer_7/depthwise_output'],
             16: ['layer_14/depthwise_output'],
         }),
+    'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', 5),
+    'resnet_v1_50_beta': _resnet_row(
+        resnet_v1_beta.resnet_v1_50_beta, 'resnet_v1_50', 'conv1_3', 5),
+    'resnet_v1_101': _resnet_row(resnet_v1_beta.resnet_v1_101, 'resnet_v1_101', 'conv1', 22),
+    'resnet_v1_101_beta': _resnet_row(
+        resnet_v1_beta.resnet_v1_101_beta, 'resnet_v1_101', 'conv1_3', 22),
+    'xception_41': _xception_row(
+        xception.xception_41, 'entry_flow/block2', 'entry_flow/block3'),
+    'xception_65': _xception_row(
+        xception.xception_65, 'entry_flow/block2', 'entry_flow/block3'),
+    'xception_71': _xception_row(
+        xception.xception_71, 'entry_flow/block3', 'entry_flow/block5'),
 }
 
 # The reference's public views of the table.

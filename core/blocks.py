@@ -1,0 +1,122 @@
+"""Stacks of residual blocks with a chosen output stride, and symmetric strided padding."""
+import typing
+
+from deeplab.core import dilation
+from deeplab.core.tf_compat import slim, tf
+
+DEFAULT_MULTI_GRID = [1, 1, 1]
+
+
+class Block(typing.NamedTuple):
+  """One block of a backbone.
+
+  Attributes:
+    scope: variable scope of the block; its units are `<scope>/unit_<n>`.
+    unit_fn: function (inputs, rate=, **row) -> outputs that builds one unit.
+    args: list of rows, one dict of keyword arguments of unit_fn per unit; the row's
+      'stride' (default 1) is the one the unit is designed with.
+  """
+  scope: str
+  unit_fn: typing.Callable
+  args: typing.Sequence[dict]
+
+
+@slim.add_arg_scope
+def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None,
+                       root_stride=1):
+  """Applies blocks in order; strides beyond output_stride become atrous rates.
+
+  Args:
+    net: [batch, height, width, channels] tensor.
+    blocks: list of Block.
+    output_stride: size of the network input over size of the result, or None for the
+      designed one.
+    outputs_collections: collection that receives the output of every block, or None.
+    root_stride: size of the network input over size of `net`.
+
+  Returns:
+    [batch, h, w, channels] tensor, h = ceil(height * root_stride / output_stride).
+
+  Raises:
+    ValueError: the blocks cannot give output_stride.
+  """
+  if output_stride is not None and (output_stride <= 0 or output_stride % root_stride):
+    raise ValueError('output_stride must be a multiple of %d for this network, got %s.'
+                     % (root_stride, output_stride))
+  strides = dilation.StrideBudget(output_stride)
+  strides.current_stride = root_stride
+  for block in blocks:
+    with tf.variable_scope(block.scope, 'block', [net]) as scope:
+      for index, row in enumerate(block.args):
+        stride, rate = strides.next(row.get('stride', 1))
+        with tf.variable_scope('unit_%d' % (index + 1), values=[net]):
+          net = block.unit_fn(net, rate=rate, **dict(row, stride=stride))
+      net = slim.utils.collect_named_outputs(outputs_collections, scope.name, net)
+  strides.check_reached()
+  return net
+
+
+def check_multi_grid(multi_grid):
+  """Returns the unit rates of the last block, a list of three ints; None is (1, 1, 1).
+
+  Raises:
+    ValueError: not three positive rates.
+  """
+  rates = list(DEFAULT_MULTI_GRID if multi_grid is None else multi_grid)
+  if len(rates) != len(DEFAULT_MULTI_GRID) or min(rates) < 1:
+    raise ValueError('multi_grid must be %d positive rates such as 1,2,4, got %s.'
+                     % (len(DEFAULT_MULTI_GRID), multi_grid))
+  return rates
+
+
+def fixed_padding(inputs, kernel_size, rate=1):
+  """Pads both spatial sides with zeros by what a kernel needs, whatever the input size.
+
+  TensorFlow's SAME padding depends on the input size when striding; this does not, so
+  features stay aligned at every size.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    kernel_size: side of the kernel of the VALID convolution to come.
+    rate: its atrous rate.
+
+  Returns:
+    [batch, height + k - 1, width + k - 1, channels] tensor, k the dilated kernel size.
+  """
+  total = (kernel_size - 1) * rate
+  before = total // 2
+  sides = [before, total - before]
+  return tf.pad(inputs, [[0, 0], sides, sides, [0, 0]])
+
+
+def conv2d_same(inputs, num_outputs, kernel_size, stride, rate=1, scope=None):
+  """Applies `slim.conv2d`, with `fixed_padding` in place of SAME when it strides.
+
+  Returns:
+    [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
+  """
+  padding = 'SAME'
+  if stride > 1:
+    inputs, padding = fixed_padding(inputs, kernel_size, rate), 'VALID'
+  return slim.conv2d(inputs, num_outputs, kernel_size, stride=stride, rate=rate,
+                     padding=padding, scope=scope)
+
+
+def add_classifier(net, end_points, num_classes, scope_name):
+  """Adds a 1x1 classifier without normaliser; end points `<scope>/logits`, `predictions`.
+
+  Returns:
+    [batch, height, width, num_classes] logits.
+  """
+  net = slim.conv2d(net, num_classes, 1, activation_fn=None, normalizer_fn=None,
+                    scope='logits')
+  end_points[scope_name + '/logits'] = net
+  end_points['predictions'] = slim.softmax(net, scope='predictions')
+  return net
+
+
+def average_over_image(net, end_points):
+  """Returns the [batch, 1, 1, channels] mean over the image; end point `global_pool`."""
+  net = tf.reduce_mean(net, [1, 2], keepdims=True, name='global_pool')
+  end_points['global_pool'] = net
+  return net

@@ -1,0 +1,211 @@
+"""ResNet v1 with atrous output strides, with the plain and the `_beta` (three 3x3) root.
+
+The stride of a block sits in its last unit, so that low-level features of full resolution
+exist right before it.
+
+References:
+  He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1.
+  Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017,
+    section 3.2 (multi-grid).
+"""
+from deeplab.core import blocks as blocks_lib
+from deeplab.core.blocks import conv2d_same, stack_blocks_dense
+from deeplab.core.tf_compat import slim, tf
+
+_DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
+
+# Output channels of a unit over those of its 3x3 convolution.
+_EXPANSION = 4
+# The root convolution and the max pool halve the image once each.
+_ROOT_STRIDE = 4
+# (base depth, stride) of the blocks before the last one.
+_STRIDED_BLOCKS = ((64, 2), (128, 2), (256, 2))
+_LAST_BASE_DEPTH = 512
+# Number of units in each of _STRIDED_BLOCKS; the last block has one per multi_grid rate.
+_NUM_UNITS = {'resnet_v1_50': (3, 4, 6), 'resnet_v1_101': (3, 4, 23)}
+
+
+def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.95,
+                     batch_norm_epsilon=1e-5, batch_norm_scale=True):
+  """Returns the arg scope of ResNet: ReLU, batch norm, He initialisation, L2.
+
+  Args:
+    is_training: whether batch norm uses (and updates towards) batch statistics.
+    weight_decay: L2 factor of the weights.
+    batch_norm_decay: decay of the moving averages.
+    batch_norm_epsilon: added to the variance.
+    batch_norm_scale: whether batch norm has a gamma.
+  """
+  with slim.arg_scope([slim.conv2d],
+                      weights_regularizer=slim.l2_regularizer(weight_decay),
+                      weights_initializer=slim.variance_scaling_initializer(),
+                      activation_fn=tf.nn.relu, normalizer_fn=slim.batch_norm), \
+       slim.arg_scope([slim.batch_norm], is_training=is_training, decay=batch_norm_decay,
+                      epsilon=batch_norm_epsilon, scale=batch_norm_scale), \
+       slim.arg_scope([slim.max_pool2d], padding='SAME') as scope:
+    return scope
+
+
+@slim.add_arg_scope
+def bottleneck(inputs, depth, depth_bottleneck, stride, unit_rate=1, rate=1,
+               outputs_collections=None, scope=None):
+  """Applies a residual unit: 1x1, 3x3 (stride, atrous), 1x1, plus the shortcut.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    depth: number of output channels.
+    depth_bottleneck: number of channels of the first two convolutions.
+    stride: stride of the 3x3 convolution and of the shortcut.
+    unit_rate: factor on `rate` from multi_grid.
+    rate: atrous rate from the output stride.
+    outputs_collections: collection that receives the output, or None.
+    scope: variable scope, default 'bottleneck_v1'.
+
+  Returns:
+    [batch, ceil(height/stride), ceil(width/stride), depth] tensor, after ReLU.
+  """
+  with tf.variable_scope(scope, 'bottleneck_v1', [inputs]) as unit_scope:
+    if inputs.shape.as_list()[3] != depth:
+      shortcut = slim.conv2d(inputs, depth, 1, stride=stride, activation_fn=None,
+                             scope='shortcut')
+    elif stride > 1:
+      shortcut = slim.max_pool2d(inputs, 1, stride=stride, scope='shortcut')
+    else:
+      shortcut = inputs
+    residual = slim.conv2d(inputs, depth_bottleneck, 1, stride=1, scope='conv1')
+    residual = conv2d_same(residual, depth_bottleneck, 3, stride, rate=rate * unit_rate,
+                           scope='conv2')
+    residual = slim.conv2d(residual, depth, 1, stride=1, activation_fn=None, scope='conv3')
+    output = tf.nn.relu(shortcut + residual)
+    return slim.utils.collect_named_outputs(outputs_collections, unit_scope.name, output)
+
+
+def root_block_fn_for_beta_variant(net):
+  """Returns [batch, ceil(h/2), ceil(w/2), 128]: three 3x3 convolutions, the first strided."""
+  net = conv2d_same(net, 64, 3, stride=2, scope='conv1_1')
+  net = slim.conv2d(net, 64, 3, stride=1, scope='conv1_2')
+  return slim.conv2d(net, 128, 3, stride=1, scope='conv1_3')
+
+
+def _plain_root_block(net):
+  """Returns [batch, ceil(h/2), ceil(w/2), 64]: one strided 7x7 convolution."""
+  return conv2d_same(net, 64, 7, stride=2, scope='conv1')
+
+
+def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_pool=True,
+                   output_stride=None, root_block_fn=None, reuse=None, scope=None):
+  """Builds a ResNet of any blocks; call within `resnet_arg_scope`.
+
+  Args:
+    inputs: [batch, height, width, 3] float tensor.
+    blocks: list of Block, see `resnet_v1_beta_block`.
+    num_classes: adds an image classifier when set, else None.
+    is_training: whether batch norm uses batch statistics; None: as the arg scope says.
+    global_pool: whether features are averaged over the image.
+    output_stride: input size over feature size, a multiple of 4, or None for the
+      designed one.
+    root_block_fn: function (images) -> features at stride 2, or None for the 7x7 root.
+    reuse: whether to reuse the variables of the scope.
+    scope: variable scope.
+
+  Returns:
+    features (or logits) [batch, h, w, channels], and a dict from the names of all
+    layers, units and blocks to their outputs.
+
+  Raises:
+    ValueError: output_stride cannot be reached.
+  """
+  batch_norm = {} if is_training is None else {'is_training': is_training}
+  with tf.variable_scope(scope, 'resnet_v1', [inputs], reuse=reuse) as network_scope:
+    collection = network_scope.original_name_scope + 'end_points'
+    with slim.arg_scope([slim.conv2d, bottleneck, stack_blocks_dense],
+                        outputs_collections=collection), \
+         slim.arg_scope([slim.batch_norm], **batch_norm):
+      net = (root_block_fn or _plain_root_block)(inputs)
+      net = slim.max_pool2d(net, 3, stride=2, padding='SAME', scope='pool1')
+      net = stack_blocks_dense(net, blocks, output_stride, root_stride=_ROOT_STRIDE)
+      end_points = slim.utils.convert_collection_to_dict(collection, clear_collection=True)
+      if global_pool:
+        net = blocks_lib.average_over_image(net, end_points)
+      if num_classes:
+        net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+  return net, end_points
+
+
+def resnet_v1_beta_block(scope, base_depth, num_units, stride):
+  """Returns a Block of bottlenecks whose last unit strides.
+
+  Args:
+    scope: name of the block.
+    base_depth: channels of the 3x3 convolutions; the outputs have four times as many.
+    num_units: number of bottlenecks.
+    stride: stride of the last one.
+  """
+  return _block(scope, base_depth, [(1, 1)] * (num_units - 1) + [(stride, 1)])
+
+
+def _block(scope, base_depth, strides_and_unit_rates):
+  return blocks_lib.Block(scope, bottleneck, [
+      {'depth': base_depth * _EXPANSION, 'depth_bottleneck': base_depth, 'stride': stride,
+       'unit_rate': unit_rate} for stride, unit_rate in strides_and_unit_rates])
+
+
+def _network(name, inputs, multi_grid, **kwargs):
+  """Builds the row `name` of _NUM_UNITS."""
+  multi_grid = blocks_lib.check_multi_grid(multi_grid)
+  blocks = [resnet_v1_beta_block('block%d' % (index + 1), base_depth, num_units, stride)
+            for index, ((base_depth, stride), num_units)
+            in enumerate(zip(_STRIDED_BLOCKS, _NUM_UNITS[name]))]
+  blocks.append(_block('block%d' % (len(blocks) + 1), _LAST_BASE_DEPTH,
+                       [(1, unit_rate) for unit_rate in multi_grid]))
+  return resnet_v1_beta(inputs, blocks, **kwargs)
+
+
+def resnet_v1_50(inputs, num_classes=None, is_training=None, global_pool=False,
+                 output_stride=None, multi_grid=None, reuse=None, scope='resnet_v1_50'):
+  """Builds ResNet-50 with the 7x7 root.
+
+  Args:
+    inputs: see `resnet_v1_beta`, as all but multi_grid.
+    num_classes: see there.
+    is_training: see there.
+    global_pool: see there.
+    output_stride: see there.
+    multi_grid: unit rates of the three units of the last block, or None for 1, 1, 1.
+    reuse: see there.
+    scope: see there.
+
+  Returns:
+    As `resnet_v1_beta`; features have 2048 channels.
+  """
+  return _network('resnet_v1_50', inputs, multi_grid, num_classes=num_classes,
+                  is_training=is_training, global_pool=global_pool,
+                  output_stride=output_stride, reuse=reuse, scope=scope)
+
+
+def resnet_v1_50_beta(inputs, num_classes=None, is_training=None, global_pool=False,
+                      output_stride=None, multi_grid=None, reuse=None,
+                      scope='resnet_v1_50'):
+  """Builds ResNet-50 with the root of three 3x3 convolutions; see `resnet_v1_50`."""
+  return _network('resnet_v1_50', inputs, multi_grid, num_classes=num_classes,
+                  is_training=is_training, global_pool=global_pool,
+                  output_stride=output_stride, reuse=reuse, scope=scope,
+                  root_block_fn=root_block_fn_for_beta_variant)
+
+
+def resnet_v1_101(inputs, num_classes=None, is_training=None, global_pool=False,
+                  output_stride=None, multi_grid=None, reuse=None, scope='resnet_v1_101'):
+  """Builds ResNet-101 with the 7x7 root; see `resnet_v1_50`."""
+  return _network('resnet_v1_101', inputs, multi_grid, num_classes=num_classes,
+                  is_training=is_training, global_pool=global_pool,
+                  output_stride=output_stride, reuse=reuse, scope=scope)
+
+
+def resnet_v1_101_beta(inputs, num_classes=None, is_training=None, global_pool=False,
+                       output_stride=None, multi_grid=None, reuse=None,
+                       scope='resnet_v1_101'):
+  """Builds ResNet-101 with the root of three 3x3 convolutions; see `resnet_v1_50`."""
+  return _network('resnet_v1_101', inputs, multi_grid, num_classes=num_classes,
+                  is_training=is_training, global_pool=global_pool,
+                  output_stride=output_stride, reuse=reuse, scope=scope,
+                  root_block_fn=root_block_fn_for_beta_variant)

@@ -1,0 +1,323 @@
+"""Xception as tables of modules, with atrous output strides.
+
+References:
+  Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017.
+  Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
+    Segmentation", ECCV 2018, section 3.2.
+"""
+import typing
+
+from deeplab.core import blocks as blocks_lib
+from deeplab.core.blocks import Block, conv2d_same, fixed_padding, stack_blocks_dense
+from deeplab.core.tf_compat import slim, tf
+
+__all__ = ['Block', 'fixed_padding', 'separable_conv2d_same', 'stack_blocks_dense',
+           'xception', 'xception_41', 'xception_65', 'xception_71', 'xception_arg_scope',
+           'xception_block', 'xception_module']
+
+_DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
+# Bounded activations lie in [-6, 6], as those of ReLU6 do in [0, 6].
+_CLIP_CAP = 6
+_ROOT_STRIDE = 2
+
+
+class _Module(typing.NamedTuple):
+  """A row of a flow: one block of `num_units` modules, the arguments of xception_block."""
+  depth_list: typing.Sequence[int]
+  skip_connection_type: str
+  stride: int = 1
+  num_units: int = 1
+  activation_fn_in_separable_conv: bool = False
+
+
+_ENTRY_FLOW = (
+    _Module((128,) * 3, 'conv', stride=2),
+    _Module((256,) * 3, 'conv', stride=2),
+    _Module((728,) * 3, 'conv', stride=2),
+)
+_DEEP_ENTRY_FLOW = (
+    _Module((128,) * 3, 'conv', stride=2),
+    _Module((256,) * 3, 'conv'),
+    _Module((256,) * 3, 'conv', stride=2),
+    _Module((728,) * 3, 'conv'),
+    _Module((728,) * 3, 'conv', stride=2),
+)
+_EXIT_FLOW = (
+    _Module((728, 1024, 1024), 'conv', stride=2),
+    _Module((1536, 1536, 2048), 'none', activation_fn_in_separable_conv=True),
+)
+
+
+def _middle_flow(num_units):
+  return (_Module((728,) * 3, 'sum', num_units=num_units),)
+
+
+# Variant -> its flows, in order; multi_grid sets the unit rates of the very last module.
+_FLOWS = {
+    'xception_41': (('entry_flow', _ENTRY_FLOW), ('middle_flow', _middle_flow(8)),
+                    ('exit_flow', _EXIT_FLOW)),
+    'xception_65': (('entry_flow', _ENTRY_FLOW), ('middle_flow', _middle_flow(16)),
+                    ('exit_flow', _EXIT_FLOW)),
+    'xception_71': (('entry_flow', _DEEP_ENTRY_FLOW), ('middle_flow', _middle_flow(16)),
+                    ('exit_flow', _EXIT_FLOW)),
+}
+
+
+def xception_arg_scope(weight_decay=0.00004, batch_norm_decay=0.9997,
+                       batch_norm_epsilon=0.001, batch_norm_scale=True,
+                       weights_initializer_stddev=0.09, regularize_depthwise=False,
+                       use_batch_norm=True, use_bounded_activation=False):
+  """Returns the arg scope of Xception: ReLU, batch norm, L2.
+
+  Args:
+    weight_decay: L2 factor of the weights.
+    batch_norm_decay: decay of the moving averages.
+    batch_norm_epsilon: added to the variance.
+    batch_norm_scale: whether batch norm has a gamma.
+    weights_initializer_stddev: of the truncated normal initialiser.
+    regularize_depthwise: whether L2 covers depthwise weights.
+    use_batch_norm: whether convolutions are followed by batch norm.
+    use_bounded_activation: whether activations are bounded to [0, 6] (ReLU6), for
+      networks that will be quantised; strided modules then pad as SAME does.
+  """
+  l2 = slim.l2_regularizer(weight_decay)
+  with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
+                      weights_initializer=tf.truncated_normal_initializer(
+                          stddev=weights_initializer_stddev),
+                      activation_fn=_activation(use_bounded_activation),
+                      normalizer_fn=slim.batch_norm if use_batch_norm else None), \
+       slim.arg_scope([slim.batch_norm], decay=batch_norm_decay,
+                      epsilon=batch_norm_epsilon, scale=batch_norm_scale), \
+       slim.arg_scope([slim.conv2d], weights_regularizer=l2), \
+       slim.arg_scope([slim.separable_conv2d],
+                      weights_regularizer=l2 if regularize_depthwise else None), \
+       slim.arg_scope([xception_module], use_bounded_activation=use_bounded_activation,
+                      use_explicit_padding=not use_bounded_activation) as scope:
+    return scope
+
+
+def _activation(is_bounded):
+  return tf.nn.relu6 if is_bounded else tf.nn.relu
+
+
+def _clip(features):
+  return tf.clip_by_value(features, -_CLIP_CAP, _CLIP_CAP)
+
+
+@slim.add_arg_scope
+def separable_conv2d_same(inputs, num_outputs, kernel_size, depth_multiplier, stride,
+                          rate=1, use_explicit_padding=True, regularize_depthwise=False,
+                          scope=None, **kwargs):
+  """Applies a depthwise and a pointwise convolution, aligned alike for every input size.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    num_outputs: number of output channels.
+    kernel_size: side of the depthwise kernel.
+    depth_multiplier: depthwise outputs per input channel.
+    stride: stride of the depthwise convolution.
+    rate: atrous rate of the depthwise convolution; 1 where stride is not.
+    use_explicit_padding: whether to use `fixed_padding` instead of SAME when striding.
+    regularize_depthwise: whether both form one layer `<scope>` with one normaliser, so
+      that the regulariser covers both; else they are two layers, `<scope>_depthwise` and
+      `<scope>_pointwise`.
+    scope: name of the layer.
+    **kwargs: further arguments of the slim layers.
+
+  Returns:
+    [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
+  """
+  padding = 'SAME'
+  if stride > 1 and use_explicit_padding:
+    inputs, padding = fixed_padding(inputs, kernel_size, rate), 'VALID'
+  depthwise = dict(kwargs, kernel_size=kernel_size, depth_multiplier=depth_multiplier,
+                   stride=stride, rate=rate, padding=padding)
+  if regularize_depthwise:
+    return slim.separable_conv2d(inputs, num_outputs, scope=scope, **depthwise)
+  net = slim.separable_conv2d(inputs, None, scope=scope + '_depthwise', **depthwise)
+  return slim.conv2d(net, num_outputs, 1, scope=scope + '_pointwise', **kwargs)
+
+
+@slim.add_arg_scope
+def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_list=None,
+                    rate=1, activation_fn_in_separable_conv=False,
+                    regularize_depthwise=False, outputs_collections=None, scope=None,
+                    use_bounded_activation=False, use_explicit_padding=True):
+  """Applies three separable convolutions, the last one strided, and a skip connection.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    depth_list: output channels of the three convolutions.
+    skip_connection_type: 'conv' (1x1 convolution), 'sum' (the inputs) or 'none'.
+    stride: stride of the third convolution.
+    unit_rate_list: factors on `rate` of the three convolutions, or None for 1, 1, 1.
+    rate: atrous rate from the output stride.
+    activation_fn_in_separable_conv: whether ReLU follows each depthwise and pointwise
+      convolution, instead of preceding each separable one.
+    regularize_depthwise: see `separable_conv2d_same`.
+    outputs_collections: collection that receives the output, or None.
+    scope: variable scope, default 'xception_module'.
+    use_bounded_activation: whether all activations are bounded, see `_CLIP_CAP`.
+    use_explicit_padding: see `separable_conv2d_same`.
+
+  Returns:
+    [batch, ceil(height/stride), ceil(width/stride), depth_list[2]] tensor.
+
+  Raises:
+    ValueError: not three depths or rates, or an unknown skip connection.
+  """
+  unit_rates = unit_rate_list or _DEFAULT_MULTI_GRID
+  if len(depth_list) != 3 or len(unit_rates) != 3:
+    raise ValueError('An Xception module has three convolutions; got depth_list=%s, '
+                     'unit_rate_list=%s.' % (depth_list, unit_rates))
+  if skip_connection_type not in _SKIPS:
+    raise ValueError('Unknown skip_connection_type %r. Valid: %s.'
+                     % (skip_connection_type, ', '.join(sorted(_SKIPS))))
+  relu = _activation(use_bounded_activation)
+  inner = relu if activation_fn_in_separable_conv else (
+      _clip if use_bounded_activation else None)
+  with tf.variable_scope(scope, 'xception_module', [inputs]) as module_scope:
+    residual = inputs
+    for index, (depth, unit_rate) in enumerate(zip(depth_list, unit_rates)):
+      if not activation_fn_in_separable_conv:
+        residual = relu(residual)
+      residual = separable_conv2d_same(
+          residual, depth, 3, depth_multiplier=1, stride=stride if index == 2 else 1,
+          rate=rate * unit_rate, use_explicit_padding=use_explicit_padding,
+          regularize_depthwise=regularize_depthwise, activation_fn=inner,
+          scope='separable_conv%d' % (index + 1))
+    outputs = _SKIPS[skip_connection_type](inputs, residual, stride, use_bounded_activation)
+    return slim.utils.collect_named_outputs(outputs_collections, module_scope.name, outputs)
+
+
+def _skip_conv(inputs, residual, stride, is_bounded):
+  shortcut = slim.conv2d(inputs, residual.shape.as_list()[3], 1, stride=stride,
+                         activation_fn=None, scope='shortcut')
+  return _skip_sum(shortcut, residual, stride, is_bounded)
+
+
+def _skip_sum(inputs, residual, stride, is_bounded):
+  del stride  # always 1: the shapes would not agree
+  if is_bounded:
+    return tf.nn.relu6(_clip(residual) + _clip(inputs))
+  return residual + inputs
+
+
+def _skip_none(inputs, residual, stride, is_bounded):
+  del inputs, stride, is_bounded
+  return residual
+
+
+_SKIPS = {'conv': _skip_conv, 'sum': _skip_sum, 'none': _skip_none}
+
+
+def xception(inputs, blocks, num_classes=None, is_training=True, global_pool=True,
+             keep_prob=0.5, output_stride=None, reuse=None, scope=None):
+  """Builds an Xception of any blocks; call within `xception_arg_scope`.
+
+  Args:
+    inputs: [batch, height, width, 3] float tensor.
+    blocks: list of Block, see `xception_block`.
+    num_classes: adds dropout and an image classifier when set, else None.
+    is_training: whether batch norm uses batch statistics and dropout is active.
+    global_pool: whether features are averaged over the image.
+    keep_prob: of the dropout before the classifier.
+    output_stride: input size over feature size, an even number, or None for the
+      designed one.
+    reuse: whether to reuse the variables of the scope.
+    scope: variable scope.
+
+  Returns:
+    features (or logits) [batch, h, w, channels], and a dict from the names of all
+    layers, modules and blocks to their outputs.
+
+  Raises:
+    ValueError: output_stride cannot be reached.
+  """
+  with tf.variable_scope(scope, 'xception', [inputs], reuse=reuse) as network_scope:
+    collection = network_scope.original_name_scope + 'end_points'
+    with slim.arg_scope([slim.conv2d, slim.separable_conv2d, xception_module,
+                         stack_blocks_dense], outputs_collections=collection), \
+         slim.arg_scope([slim.batch_norm], is_training=is_training):
+      net = conv2d_same(inputs, 32, 3, stride=2, scope='entry_flow/conv1_1')
+      net = conv2d_same(net, 64, 3, stride=1, scope='entry_flow/conv1_2')
+      net = stack_blocks_dense(net, blocks, output_stride, root_stride=_ROOT_STRIDE)
+      end_points = slim.utils.convert_collection_to_dict(collection, clear_collection=True)
+      if global_pool:
+        net = blocks_lib.average_over_image(net, end_points)
+      if num_classes:
+        net = slim.dropout(net, keep_prob=keep_prob, is_training=is_training,
+                           scope='prelogits_dropout')
+        net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+  return net, end_points
+
+
+def xception_block(scope, depth_list, skip_connection_type, activation_fn_in_separable_conv,
+                   regularize_depthwise, num_units, stride, unit_rate_list=None):
+  """Returns a Block of `num_units` equal modules; see `xception_module`."""
+  return Block(scope, xception_module, [{
+      'depth_list': depth_list,
+      'skip_connection_type': skip_connection_type,
+      'activation_fn_in_separable_conv': activation_fn_in_separable_conv,
+      'regularize_depthwise': regularize_depthwise,
+      'stride': stride,
+      'unit_rate_list': unit_rate_list or _DEFAULT_MULTI_GRID,
+  }] * num_units)
+
+
+def _network(name, inputs, regularize_depthwise, multi_grid, **kwargs):
+  """Builds the row `name` of _FLOWS."""
+  multi_grid = blocks_lib.check_multi_grid(multi_grid)
+  blocks = []
+  for flow, modules in _FLOWS[name]:
+    for index, module in enumerate(modules):
+      blocks.append(xception_block('%s/block%d' % (flow, index + 1),
+                                   regularize_depthwise=regularize_depthwise,
+                                   **module._asdict()))
+  for row in blocks[-1].args:
+    row['unit_rate_list'] = multi_grid
+  return xception(inputs, blocks, **kwargs)
+
+
+def xception_41(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
+                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
+                scope='xception_41'):
+  """Builds Xception-41.
+
+  Args:
+    inputs: see `xception`, as all but regularize_depthwise and multi_grid.
+    num_classes: see there.
+    is_training: see there.
+    global_pool: see there.
+    keep_prob: see there.
+    output_stride: see there.
+    regularize_depthwise: see `separable_conv2d_same`.
+    multi_grid: unit rates of the three convolutions of the last module, or None for
+      1, 1, 1.
+    reuse: see `xception`.
+    scope: see there.
+
+  Returns:
+    As `xception`; features have 2048 channels.
+  """
+  return _network('xception_41', inputs, regularize_depthwise, multi_grid,
+                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
+                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
+
+
+def xception_65(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
+                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
+                scope='xception_65'):
+  """Builds Xception-65; see `xception_41`."""
+  return _network('xception_65', inputs, regularize_depthwise, multi_grid,
+                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
+                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
+
+
+def xception_71(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
+                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
+                scope='xception_71'):
+  """Builds Xception-71; see `xception_41`."""
+  return _network('xception_71', inputs, regularize_depthwise, multi_grid,
+                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
+                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
