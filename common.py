@@ -122,7 +122,7 @@ class ModelOptions(options.ModelOptions):
         image_pooling_stride=size_list('image_pooling_stride'),
         aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
         aspp_with_separable_conv=FLAGS.aspp_with_separable_conv,
-        multi_grid=FLAGS.multi_grid,
+        multi_grid=_repeated_flag('multi_grid'),
         decoder_output_stride=strides,
         decoder_use_separable_conv=FLAGS.decoder_use_separable_conv,
         logits_kernel_size=FLAGS.logits_kernel_size,
@@ -139,6 +139,17 @@ class ModelOptions(options.ModelOptions):
 
   def __reduce__(self):
     return type(self)._make, (tuple(self),)
+
+
+def _repeated_flag(name):
+  """Returns the list of a repeatable flag.
+
+  absl appends to the list when arguments are parsed once more in the same process; from
+  here on a new parse replaces it, as it does the value of any other flag.
+  """
+  value = getattr(FLAGS, name)
+  FLAGS[name].present = 0
+  return value
 
 
 def _read_dense_prediction_cell():

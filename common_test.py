@@ -48,6 +48,12 @@ def test_model_options_come_from_flags():
   assert (options.output_stride, options.crop_size) == (16, [65, 97])
 
 
+def test_parsing_again_replaces_repeated_flags():
+  for grid in ([1, 2, 4], [1, 1, 2]):
+    FLAGS(['test'] + ['--multi_grid=%d' % rate for rate in grid])
+    assert common.ModelOptions({'semantic': 3}).multi_grid == grid
+
+
 def test_copies_keep_fields_that_differ_from_the_flags():
   options = common.ModelOptions({'semantic': 3})._replace(model_variant='xception_65')
   for copied in (copy.copy(options), copy.deepcopy(options),
