@@ -15,6 +15,7 @@ References:
 from deeplab.core import aspp, feature_extractor, registry, utils
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
+from deeplab.core.dense_prediction_cell import DensePredictionCell
 from deeplab.core.tf_compat import slim, tf
 
 LOGITS_SCOPE_NAME = 'logits'
@@ -143,8 +144,12 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     raise ValueError('image_pyramid scales must be positive, got %s.' % image_pyramid)
   merge = registry.lookup(_MERGE_METHODS, model_options.merge_method, what='merge_method')
   crop_size = model_options.crop_size or utils.image_size(images)
-  logits_stride = float(min(model_options.decoder_output_stride or
-                            [model_options.output_stride]))
+  strides = list(model_options.decoder_output_stride or ()) + [model_options.output_stride]
+  if max(strides) > model_options.output_stride:
+    raise ValueError('decoder_output_stride=%s: the decoder refines, its strides cannot be '
+                     'larger than output_stride=%d.'
+                     % (','.join(map(str, strides[:-1])), model_options.output_stride))
+  logits_stride = float(min(strides))
   logits_size = [utils.scale_dimension(d, max(1.0, max(image_pyramid)) / logits_stride)
                  for d in crop_size]
 
@@ -185,9 +190,12 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
     nas_training_hyper_parameters: see `feature_extractor.extract_features`.
 
   Returns:
-    features: [batch, h, w, 256] ASPP features, or the backbone's own without
-      `aspp_with_batch_norm`.
+    features: [batch, h, w, 256] features of ASPP or the dense prediction cell, or the
+      backbone's own without `aspp_with_batch_norm`.
     end_points: dict of the backbone's end points.
+
+  Raises:
+    ValueError: an option does not fit the backbone or the other options.
   """
   features, end_points = feature_extractor.extract_features(
       images,
@@ -205,8 +213,23 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
       use_bounded_activation=model_options.use_bounded_activation,
       batch_norm_decay=model_options.batch_norm_decay)
+  cell_config = model_options.dense_prediction_cell_config
   if not model_options.aspp_with_batch_norm:
+    if cell_config is not None:
+      raise ValueError('A dense prediction cell needs aspp_with_batch_norm.')
     return features, end_points
+  if cell_config is not None:
+    return DensePredictionCell(cell_config).build_cell(
+        features,
+        output_stride=model_options.output_stride,
+        crop_size=model_options.crop_size,
+        image_pooling_crop_size=model_options.image_pooling_crop_size,
+        weight_decay=weight_decay,
+        reuse=reuse,
+        is_training=is_training,
+        fine_tune_batch_norm=fine_tune_batch_norm,
+        scope=META_ARCHITECTURE_SCOPE,
+        batch_norm_decay=model_options.batch_norm_decay), end_points
   return aspp.build_aspp(
       features, model_options, weight_decay=weight_decay, reuse=reuse,
       is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm), end_points

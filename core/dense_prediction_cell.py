@@ -1,0 +1,248 @@
+"""The dense prediction cell: a searched head of 256-channel branches in place of ASPP.
+
+Reference: Chen et al., "Searching for Efficient Multi-Scale Architectures for Dense Image
+  Prediction", NeurIPS 2018.
+"""
+from deeplab.core import registry, utils
+from deeplab.core.head import head_arg_scope
+from deeplab.core.tf_compat import slim, tf
+
+_META_ARCHITECTURE_SCOPE = 'meta_architecture'
+_CONCAT_PROJECTION_SCOPE = 'concat_projection'
+# Keys and values of a branch.
+_OP = 'op'
+_CONV = 'conv'
+_PYRAMID_POOLING = 'pyramid_pooling'
+_KERNEL = 'kernel'
+_RATE = 'rate'
+_GRID_SIZE = 'grid_size'
+_TARGET_SIZE = 'target_size'
+_INPUT = 'input'
+
+_KERNELS = (1, 3)
+# Value of `input` that stands for the backbone features.
+_FEATURES = -1
+# The output stride that the rates of a configuration are meant for.
+_RATE_OUTPUT_STRIDE = 16
+
+
+def dense_prediction_cell_hparams():
+  """Returns the sizes the cell was searched with.
+
+  Keys: reduction_size, channels of a branch; concat_channels, channels of the result;
+  dropout_on_concat_features and dropout_on_projection_features, whether dropout comes
+  before and after the last projection while training; dropout_keep_prob.
+  """
+  return {
+      'reduction_size': 256,
+      'dropout_on_concat_features': True,
+      'dropout_on_projection_features': False,
+      'dropout_keep_prob': 0.9,
+      'concat_channels': 256,
+  }
+
+
+class DensePredictionCell(object):
+  """Builds the head that a list of branches describes.
+
+  A branch is a dict:
+    input: -1 for the backbone features, or the index of an earlier branch.
+    op: 'conv' or 'pyramid_pooling'.
+    kernel: side of the kernel of a conv, 1 or 3.
+    rate: [vertical, horizontal] atrous rate of a 3x3 conv at output_stride 16; default 1.
+    grid_size: [rows, columns] that pooling divides the image into.
+  """
+
+  def __init__(self, config, hparams=None):
+    """Checks and keeps the branches.
+
+    Args:
+      config: list of branch dicts.
+      hparams: dict as of `dense_prediction_cell_hparams`, or None for that.
+
+    Raises:
+      ValueError: a branch is malformed; names its index and key.
+    """
+    _check_config(config)
+    self.config = config
+    self.hparams = dense_prediction_cell_hparams() if hparams is None else hparams
+
+  def build_cell(self, features, output_stride=16, crop_size=None,
+                 image_pooling_crop_size=None, weight_decay=0.00004, reuse=None,
+                 is_training=False, fine_tune_batch_norm=False, scope=None,
+                 batch_norm_decay=None):
+    """Returns the features of all branches, projected.
+
+    Args:
+      features: [batch, height, width, channels] backbone features.
+      output_stride: network input size over feature size.
+      crop_size: (height, width) of the network input, or None: that of the features.
+      image_pooling_crop_size: (height, width) that sizes pooling windows; None: crop_size.
+      weight_decay: L2 factor.
+      reuse: whether to reuse variables.
+      is_training: whether dropout is active.
+      fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
+      scope: variable scope, or None for 'meta_architecture'.
+      batch_norm_decay: decay of the moving averages, or None for the head's own.
+
+    Returns:
+      [batch, height, width, 256] tensor.
+
+    Raises:
+      ValueError: output_stride is larger than 16 or does not divide it.
+    """
+    with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm, reuse=reuse,
+                        batch_norm_decay=batch_norm_decay), \
+         tf.variable_scope(scope or _META_ARCHITECTURE_SCOPE, values=[features]):
+      branches = []
+      for index, branch in enumerate(self.config):
+        inputs = features if branch[_INPUT] == _FEATURES else branches[branch[_INPUT]]
+        operation = self._parse_operation(
+            branch, crop_size or _input_size(features, output_stride), output_stride,
+            image_pooling_crop_size if crop_size is not None else None)
+        branches.append(_OPERATIONS[operation[_OP]](
+            inputs, operation, self.hparams['reduction_size'], weight_decay,
+            'branch%d' % index))
+      net = tf.concat(branches, 3)
+      net = self._dropout(net, 'dropout_on_concat_features', is_training)
+      net = slim.conv2d(net, self.hparams['concat_channels'], 1,
+                        scope=_CONCAT_PROJECTION_SCOPE)
+      return self._dropout(net, 'dropout_on_projection_features', is_training)
+
+  def _dropout(self, net, switch, is_training):
+    if not self.hparams[switch]:
+      return net
+    return slim.dropout(net, keep_prob=self.hparams['dropout_keep_prob'],
+                        is_training=is_training, scope=switch)
+
+  def _parse_operation(self, config, crop_size, output_stride,
+                       image_pooling_crop_size=None):
+    """Returns a branch with sizes in feature pixels.
+
+    A conv has op, kernel and rate; pooling has op, kernel (the window) and target_size.
+    """
+    if config[_OP] == _PYRAMID_POOLING:
+      target_size, window = self._get_pyramid_pooling_arguments(
+          crop_size, output_stride, config[_GRID_SIZE], image_pooling_crop_size)
+      return {_OP: _PYRAMID_POOLING, _TARGET_SIZE: target_size, _KERNEL: window}
+    if _RATE_OUTPUT_STRIDE % output_stride:
+      raise ValueError(
+          'output_stride must divide %d with a dense prediction cell, got %s.'
+          % (_RATE_OUTPUT_STRIDE, output_stride))
+    factor = _RATE_OUTPUT_STRIDE // output_stride
+    return {_OP: _CONV, _KERNEL: config[_KERNEL],
+            _RATE: [rate * factor for rate in config.get(_RATE, (1, 1))]}
+
+  def _get_pyramid_pooling_arguments(self, crop_size, output_stride, image_grid,
+                                     image_pooling_crop_size=None):
+    """Returns ([height, width] to resize to, [height, width] of the pooling window)."""
+    target_size = [utils.scale_dimension(d, 1.0 / output_stride) for d in crop_size]
+    window = [utils.scale_dimension(d, 1.0 / (output_stride * cells)) for d, cells
+              in zip(image_pooling_crop_size or crop_size, image_grid)]
+    return target_size, window
+
+
+def _input_size(features, output_stride):
+  """Returns the smallest network input size, [height, width], that gives the features."""
+  return [(d - 1) * output_stride + 1 for d in utils.image_size(features)]
+
+
+# --- operations of a branch: (inputs, parsed operation, depth, weight_decay, scope) -> tensor
+
+
+def _conv(inputs, operation, depth, weight_decay, scope):
+  if operation[_KERNEL] == 1:
+    return slim.conv2d(inputs, depth, 1, scope=scope)
+  return utils.split_separable_conv2d(inputs, filters=depth, kernel_size=operation[_KERNEL],
+                                      rate=operation[_RATE], weight_decay=weight_decay,
+                                      scope=scope)
+
+
+def _pyramid_pooling(inputs, operation, depth, weight_decay, scope):
+  del weight_decay  # in the arg scope
+  window, size = operation[_KERNEL], operation[_TARGET_SIZE]
+  if None in utils.static_size(window):
+    net = _average_pool_any_window(inputs, window)
+  else:
+    net = slim.avg_pool2d(inputs, window, stride=1, padding='VALID')
+  net = slim.conv2d(net, depth, 1, scope=scope)
+  net = utils.resize_bilinear(net, size, inputs.dtype)
+  net.set_shape((None,) + utils.static_size(size) + (depth,))
+  return net
+
+
+_OPERATIONS = {_CONV: _conv, _PYRAMID_POOLING: _pyramid_pooling}
+
+
+def _average_pool_any_window(inputs, window):
+  """Average pooling, VALID, stride 1, with a window known at run time only.
+
+  Sums over windows are differences of running sums along each side.
+  """
+  num_channels = inputs.shape.as_list()[3]
+  net = inputs
+  for axis, length in ((1, window[0]), (2, window[1])):
+    paddings = [[0, 0]] * 4
+    paddings[axis] = [1, 0]
+    sums = tf.pad(tf.cumsum(net, axis), paddings)
+    positions = tf.range(tf.shape(net)[axis] - length + 1)
+    net = tf.gather(sums, positions + length, axis=axis) - tf.gather(
+        sums, positions, axis=axis)
+    net = net / tf.cast(length, net.dtype)
+  net.set_shape([None, None, None, num_channels])
+  return net
+
+
+# --- checks ------------------------------------------------------------------------------
+
+
+def _check_config(config):
+  if not isinstance(config, (list, tuple)) or not config:
+    raise ValueError('The dense prediction cell must be a list of at least one branch, '
+                     'got %s.' % _shown(config))
+  for index, branch in enumerate(config):
+    where = 'Dense prediction cell, entry %d: ' % index
+    if not isinstance(branch, dict):
+      raise ValueError('%sexpected an object of keys such as "op", got %s.'
+                       % (where, _shown(branch)))
+    _check_key(where, branch, _INPUT, lambda x, last=index: _is_int(x) and
+               _FEATURES <= x < last, '-1 (the features) or the index of an earlier entry')
+    _check_key(where, branch, _OP, lambda x: isinstance(x, str), '"conv" or '
+               '"pyramid_pooling"')
+    try:
+      registry.lookup(_OPERATIONS, branch[_OP], what=_OP)
+    except ValueError as error:
+      raise ValueError('%s%s' % (where, error)) from error
+    for key, is_valid, expected in _KEYS[branch[_OP]]:
+      if key != _RATE or key in branch:
+        _check_key(where, branch, key, is_valid, expected)
+
+
+def _check_key(where, branch, key, is_valid, expected):
+  if key not in branch:
+    raise ValueError('%sno "%s", expected %s.' % (where, key, expected))
+  if not is_valid(branch[key]):
+    raise ValueError('%s"%s" is %s, expected %s.' % (where, key, _shown(branch[key]),
+                                                     expected))
+
+
+def _is_int(value):
+  return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_pair(value):
+  return (isinstance(value, (list, tuple)) and len(value) == 2
+          and all(_is_int(x) and x > 0 for x in value))
+
+
+def _shown(value):
+  text = repr(value)
+  return text if len(text) <= 80 else text[:77] + '...'
+
+
+# Operation -> (key, check, what is expected) of its own keys; `rate` may be absent.
+_KEYS = {
+    _CONV: ((_KERNEL, lambda x: _is_int(x) and x in _KERNELS, '1 or 3'),
+            (_RATE, _is_pair, 'two positive integers')),
+    _PYRAMID_POOLING: ((_GRID_SIZE, _is_pair, 'two positive integers'),),
+}
