@@ -13,8 +13,7 @@
 #   NUM_ITERATIONS  training steps
 #   BATCH_SIZE      images per step
 #   CROP_SIZE       training crop, height,width
-#   LEARNING_RATE   base learning rate
-#   TRAIN_FLAGS     further flags of train.py
+#   TRAIN_FLAGS     further flags of train.py: optimizer, learning rate, augmentation
 #   MODEL_FLAGS     further flags of train, eval, vis and export alike
 #   NUM_TRAIN, NUM_VAL  size of the sample people
 set -eu
@@ -26,8 +25,11 @@ WORK_DIR=${WORK_DIR:-experiments}
 MODEL_VARIANT=${MODEL_VARIANT:-mobilenet_v2}
 NUM_ITERATIONS=${NUM_ITERATIONS:-1500}
 BATCH_SIZE=${BATCH_SIZE:-8}
-CROP_SIZE=${CROP_SIZE:-257,257}
-LEARNING_RATE=${LEARNING_RATE:-0.05}
+CROP_SIZE=${CROP_SIZE:-193,193}
+# For a short run from scratch: Adam, and batch norm averages that follow quickly.
+TRAIN_FLAGS=${TRAIN_FLAGS:---optimizer=adam --adam_learning_rate=0.003
+  --batch_norm_decay=0.99 --augmentation=deeplab --min_scale_factor=0.5
+  --max_scale_factor=1.25}
 NUM_TRAIN=${NUM_TRAIN:-400}
 NUM_VAL=${NUM_VAL:-100}
 started=$(date +%s)
@@ -69,8 +71,8 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
   "$PYTHON" train.py --dataset_dir="$records" --train_logdir="$run/train" \
     --train_split=train --training_number_of_steps="$NUM_ITERATIONS" \
     --train_batch_size="$BATCH_SIZE" --train_crop_size="$CROP_SIZE" \
-    --base_learning_rate="$LEARNING_RATE" --save_summaries_secs=60 \
-    --save_summaries_images --save_interval_secs=300 $model_flags ${TRAIN_FLAGS:-}
+    --save_summaries_secs=60 \
+    --save_summaries_images --save_interval_secs=300 $model_flags $TRAIN_FLAGS
 
   step "evaluate"
   "$PYTHON" eval.py --dataset_dir="$records" --checkpoint_dir="$run/train" \

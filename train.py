@@ -5,9 +5,9 @@
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import keys
+from deeplab.core import augmentation, keys
 from deeplab.datasets import data_generator
-from deeplab.utils import training
+from deeplab.utils import optimizers, training
 
 FLAGS = flags.FLAGS
 
@@ -37,14 +37,22 @@ flags.DEFINE_string('profile_logdir', None,
 
 # --- optimisation ---
 flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'], 'Learning rate schedule.')
-flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0.', lower_bound=0)
+flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0.',
+                   lower_bound=0)
 flags.DEFINE_float('learning_rate_decay_factor', 0.1, 'Factor per decay of policy step.')
 flags.DEFINE_integer('learning_rate_decay_step', 2000, 'Steps per decay of policy step.',
                      lower_bound=1)
 flags.DEFINE_float('learning_power', 0.9, 'Power of policy poly.')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)
+flags.DEFINE_enum('optimizer', 'momentum', sorted(optimizers.OPTIMIZERS),
+                  'momentum as in the DeepLab papers, or adam, faster in short runs from '
+                  'scratch.')
 flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_bound=1)
+flags.DEFINE_float('adam_learning_rate', 0.001,
+                   'Learning rate at step 0 with optimizer adam; the policy applies.',
+                   lower_bound=0)
+flags.DEFINE_float('adam_epsilon', 1e-8, 'Epsilon of Adam.', lower_bound=0)
 flags.DEFINE_integer('train_batch_size', 8,
                      'Images per step over all clones; 12 or more to train batch norm well.',
                      lower_bound=1)
@@ -85,6 +93,9 @@ flags.DEFINE_float('batch_norm_decay', None,
                    lower_bound=0, upper_bound=1)
 
 # --- augmentation ---
+flags.DEFINE_enum('augmentation', 'forma', sorted(augmentation.AUGMENTATIONS),
+                  'Random variation of training images besides scale and crop: none; deeplab: '
+                  'flip; forma: also warp, colour, blur, noise and leg cut.')
 flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
 flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
 flags.DEFINE_float('scale_factor_step_size', 0.25,
@@ -131,7 +142,8 @@ def main(unused_argv):
       num_readers=2,
       is_training=True,
       should_shuffle=True,
-      should_repeat=True)
+      should_repeat=True,
+      augmentation=augmentation.AUGMENTATIONS[FLAGS.augmentation])
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,

@@ -70,5 +70,7 @@ def readable_loss_errors(options):
       raise
     raise ValueError(
         'The loss became NaN or infinite; the weights in %s are those of the last '
-        'checkpoint. Lower --base_learning_rate (now %g) or raise --slow_start_step.'
-        % (options.train_logdir, options.base_learning_rate)) from error
+        'checkpoint. Lower --%s (now %g) or raise --slow_start_step.'
+        % (options.train_logdir,
+           'adam_learning_rate' if options.optimizer == 'adam' else 'base_learning_rate',
+           options.initial_learning_rate)) from error

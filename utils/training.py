@@ -8,10 +8,17 @@ import typing
 from absl import logging
 
 from deeplab import model
-from deeplab.core import checkpoints, keys
+from deeplab.core import checkpoints, keys, registry
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import gradients, learning_rate, losses, train_hooks, train_summaries
+from deeplab.utils import (
+    gradients,
+    learning_rate,
+    losses,
+    optimizers,
+    train_hooks,
+    train_summaries,
+)
 
 _CHECKPOINTS_KEPT = 5
 
@@ -31,13 +38,16 @@ class TrainOptions(typing.NamedTuple):
     top_k_percent_pixels: likewise.
     drop_path_keep_prob: share of NAS paths kept at the last step and cell.
     learning_policy: see `learning_rate.get_model_learning_rate`, also for the next six.
-    base_learning_rate: learning rate at step 0.
+    base_learning_rate: learning rate at step 0 (momentum).
     learning_rate_decay_factor: factor per decay of 'step'.
     learning_rate_decay_step: steps per decay of 'step'.
     learning_power: power of 'poly'.
     slow_start_step: number of slow first steps.
     slow_start_learning_rate: learning rate of the slow start.
-    momentum: of the optimizer.
+    optimizer: key of `optimizers.OPTIMIZERS`.
+    momentum: of the momentum optimizer.
+    adam_learning_rate: learning rate at step 0 (adam).
+    adam_epsilon: of Adam.
     last_layer_gradient_multiplier: factor on the gradients of the last layers.
     last_layers_contain_logits_only: whether only the logits count as last layers.
     log_steps: steps between two lines of the log.
@@ -63,7 +73,10 @@ class TrainOptions(typing.NamedTuple):
   learning_power: float = 0.9
   slow_start_step: int = 0
   slow_start_learning_rate: float = 0.0001
+  optimizer: str = 'momentum'
   momentum: float = 0.9
+  adam_learning_rate: float = 0.001
+  adam_epsilon: float = 1e-8
   last_layer_gradient_multiplier: float = 1.0
   last_layers_contain_logits_only: bool = False
   log_steps: int = 10
@@ -71,6 +84,12 @@ class TrainOptions(typing.NamedTuple):
   save_summaries_secs: int = 600
   save_summaries_images: bool = False
   profile_logdir: typing.Optional[str] = None
+
+  @property
+  def initial_learning_rate(self):
+    """Learning rate at step 0 of the optimizer chosen."""
+    return (self.adam_learning_rate if self.optimizer == 'adam'
+            else self.base_learning_rate)
 
 
 class TrainGraph(typing.NamedTuple):
@@ -102,11 +121,12 @@ def build_train_graph(samples, dataset, model_options, options):
   global_step = tf.train.get_or_create_global_step()
   total_loss = _total_loss(samples, dataset, model_options, options)
   rate = learning_rate.get_model_learning_rate(
-      options.learning_policy, options.base_learning_rate,
+      options.learning_policy, options.initial_learning_rate,
       options.learning_rate_decay_step, options.learning_rate_decay_factor,
       options.training_number_of_steps, options.learning_power, options.slow_start_step,
       options.slow_start_learning_rate)
-  optimizer = tf.train.MomentumOptimizer(rate, options.momentum)
+  optimizer = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')(
+      rate, options)
   grads_and_vars = gradients.multiply_gradients(
       optimizer.compute_gradients(total_loss),
       gradients.get_model_gradient_multipliers(

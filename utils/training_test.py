@@ -156,9 +156,19 @@ def test_train_op_and_samples_have_their_names():
 def test_batch_norm_decay_reaches_backbone_head_and_decoder():
   names = ['%s/BatchNorm/moving_mean' % scope for scope in (
       'MobilenetV2/Conv', 'aspp0', 'decoder/decoder_conv1_pointwise')]
-  for decay, expected in ((0.5, 0.5), (0.0, 1.0)):
-    _, slow = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=0.0), names)
-    _, values = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=decay), names)
-    for name in names:
-      # From zero, one update moves by 1 - decay of the batch's mean.
-      np.testing.assert_allclose(values[name][1], expected * slow[name][1], rtol=1e-3, atol=1e-5)
+  _, whole = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=0.0), names)
+  _, quarter = steps(1, make_options(), MODEL_OPTIONS._replace(batch_norm_decay=0.75), names)
+  for name in names:
+    # From zero, one update moves by 1 - decay of the batch's mean.
+    np.testing.assert_allclose(quarter[name][1], 0.25 * whole[name][1], rtol=1e-3, atol=1e-5)
+
+
+def test_adam_is_chosen_by_name_with_its_own_learning_rate():
+  options = make_options(optimizer='adam', adam_learning_rate=0.01, learning_power=0.0)
+  assert options.initial_learning_rate == 0.01
+  _, values = steps(1, options, watch=['logits/semantic/biases'])
+  before, after = values['logits/semantic/biases']
+  # The first step of Adam is the learning rate, whatever the gradient.
+  np.testing.assert_allclose(np.abs(after - before), 0.01, rtol=1e-2)
+  with pytest.raises(ValueError, match="Unknown optimizer 'sgd'"):
+    steps(0, make_options(optimizer='sgd'))
