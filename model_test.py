@@ -220,3 +220,84 @@ def test_variables_of_further_heads(name, variant, changes):
     merged_logits(tf.zeros([1, 33, 33, 3]), CASES[variant].options(
         variant, crop_size=[33, 33], **changes))
     assert graph_variables() == recorded_variables(name)
+
+
+@pytest.mark.parametrize('variant', ['mobilenet_v2', 'xception_41', 'resnet_v1_50'])
+@pytest.mark.parametrize('strides', [[16, 4], [8, 4, 2]])
+def test_decoders_of_several_strides(variant, strides):
+  with tf.Graph().as_default():
+    logits = merged_logits(tf.zeros([1, 33, 48, 3]), CASES[variant].options(
+        variant, crop_size=[33, 48], decoder_output_stride=strides))
+    assert logits.shape.as_list() == [1, 32 // strides[-1] + 1, 48 // strides[-1], 21]
+
+
+@pytest.mark.parametrize('pyramid, keys', [
+    ([0.5, 1.0, 1.5], ['logits_0.50', 'logits_1.00', 'logits_1.50', 'merged_logits']),
+    ([0.5], ['merged_logits'])])
+def test_pyramid_scales_share_weights_and_size(pyramid, keys):
+  with tf.Graph().as_default():
+    scales = model.multi_scale_logits(
+        tf.zeros([1, 97, 129, 3]), CASES['mobilenet_v2'].options(
+            'mobilenet_v2', crop_size=[97, 129]), pyramid)['semantic']
+    assert sorted(scales) == keys
+    size = [10, 13] if 1.5 in pyramid else [7, 9]
+    assert {tuple(t.shape.as_list()) for t in scales.values()} == {tuple([1] + size + [21])}
+    assert graph_variables() == recorded_variables('mobilenet_v2')
+
+
+@pytest.mark.parametrize('method, merge', [('max', np.max), ('avg', np.mean)])
+def test_merged_logits_are_the_merger_of_the_scales(method, merge):
+  image = golden_weights.golden_image(33, 49)
+  with tf.Graph().as_default(), tf.Session() as session:
+    scales = model.multi_scale_logits(tf.constant(image), CASES['mobilenet_v2'].options(
+        'mobilenet_v2', merge_method=method), [0.5, 1.0])['semantic']
+    golden_weights.load_golden_weights(session, tf.global_variables())
+    values = session.run(scales)
+  stacked = np.stack([values['logits_0.50'], values['logits_1.00']])
+  np.testing.assert_allclose(values['merged_logits'], merge(stacked, axis=0), atol=1e-5)
+  assert np.abs(stacked[0] - stacked[1]).max() > 0.01
+
+
+def softmax(logits):
+  exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
+  return exponents / exponents.sum(axis=-1, keepdims=True)
+
+
+def test_multi_scale_prediction_is_the_mean_softmax_of_scales_and_flips():
+  image = golden_weights.golden_image(33, 49)
+  options = CASES['mobilenet_v2'].options('mobilenet_v2')
+  with tf.Graph().as_default(), tf.Session() as session:
+    predictions = model.predict_labels_multi_scale(
+        tf.constant(image), options, eval_scales=[1.0, 0.5], add_flipped_images=True)
+    singles = []
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+      for pixels, step in ((image, 1), (image[:, :, ::-1], -1)):
+        for scale in (1.0, 0.5):
+          logits = merged_logits(tf.constant(pixels), options, [scale])[:, :, ::step]
+          singles.append(tf.image.resize_bilinear(logits, [33, 49], align_corners=True))
+    golden_weights.load_golden_weights(session, tf.global_variables())
+    predictions, singles = session.run([predictions, singles])
+  mean = np.mean([softmax(logits) for logits in singles], axis=0)
+  np.testing.assert_allclose(predictions['semantic' + model.PROBABILITIES_SUFFIX], mean,
+                             atol=1e-5)
+  assert np.mean(predictions['semantic'] != mean.argmax(axis=3)) < 1e-3
+
+
+@pytest.mark.parametrize('variant, changes, pyramid, message', [
+    ('resnet_v1_55', {}, None, "Unknown model_variant 'resnet_v1_55'. Did you mean"),
+    ('resnet_v1_50', {'output_stride': 64}, None, 'output_stride=64 cannot be reached'),
+    ('xception_41', {'multi_grid': [1, 2, 4, 8]}, None, 'multi_grid must be 3 positive'),
+    ('mobilenet_v2', {'output_stride': 8, 'decoder_output_stride': [16, 4]}, None,
+     'decoder_output_stride=16,4: .* cannot be larger than output_stride=8'),
+    ('mobilenet_v2', {}, [1.0, 0.0], r'image_pyramid scales must be positive, got \[1.0, 0'),
+    ('mobilenet_v2', {}, [-1.0], 'image_pyramid scales must be positive'),
+    ('mobilenet_v2', {'dense_prediction_cell_config': [{'op': 'conv'}]}, None,
+     'Dense prediction cell, entry 0: no "input"'),
+    ('mobilenet_v2', {'dense_prediction_cell_config': read_cell(),
+                      'aspp_with_batch_norm': False}, None, 'needs aspp_with_batch_norm'),
+])
+def test_options_that_do_not_fit_are_refused(variant, changes, pyramid, message):
+  options = ModelOptions({'semantic': 3}, model_variant=variant, output_stride=16,
+                         crop_size=[33, 33])._replace(**changes)
+  with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
+    model.multi_scale_logits(tf.zeros([1, 33, 33, 3]), options, pyramid)

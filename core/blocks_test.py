@@ -1,8 +1,8 @@
-"""Stacks of blocks, symmetric padding and the stride rule."""
+"""Stacks of blocks and symmetric padding."""
 import numpy as np
 import pytest
 
-from deeplab.core import blocks, dilation
+from deeplab.core import blocks
 from deeplab.core.tf_compat import slim, tf
 
 
@@ -78,10 +78,3 @@ def test_strided_convolution_subsamples_the_dense_one(size, kernel_size):
     session.run(tf.global_variables_initializer())
     strided, dense = session.run([strided, dense])
   np.testing.assert_allclose(strided, dense[:, ::2, ::2], atol=1e-5)
-
-
-def test_budget_trades_stride_for_rate():
-  strides = dilation.StrideBudget(8)
-  assert [strides.next(s) for s in (2, 2, 2, 1, 2, 1, 2, 1)] == [
-      (2, 1), (2, 1), (2, 1), (1, 1), (1, 1), (1, 2), (1, 2), (1, 4)]
-  strides.check_reached()

@@ -30,12 +30,13 @@ def test_rates_grow_as_the_output_stride_shrinks(output_stride, rate):
   assert operation == {'op': 'conv', 'kernel': 3, 'rate': rate}
 
 
-def run(config, features, **kwargs):
-  """Returns the cell's output with golden weights."""
+def run(config, values, is_static=True, **kwargs):
+  """Returns the cell's output for `values` with golden weights."""
   with tf.Graph().as_default(), tf.Session() as session:
-    output = dpc.DensePredictionCell(config).build_cell(features(), **kwargs)
+    features = tf.placeholder(tf.float32, values.shape if is_static else [None, None, None, 3])
+    output = dpc.DensePredictionCell(config).build_cell(features, **kwargs)
     golden_weights.load_golden_weights(session, tf.global_variables())
-    return session.run(output)
+    return session.run(output, {features: values})
 
 
 def random_features(height=5, width=7):
@@ -55,7 +56,7 @@ def test_pointwise_branch_equals_numpy():
     scope = 'meta_architecture/' + scope
     weights = golden_weights.golden_weight(scope + '/weights', [1, 1, depth, 256])
     expected = batch_norm_relu(np.dot(expected, weights[0, 0]), scope)
-  actual = run([CONV1], lambda: tf.constant(random_features()))
+  actual = run([CONV1], random_features())
   np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -63,9 +64,8 @@ def test_pointwise_branch_equals_numpy():
 def test_sizes_known_at_run_time_only_give_the_same_features(size):
   config = [CONV1, CONV3, POOL, dict(POOL, input=1, grid_size=[1, 1])]
   features = random_features(*size)
-  static = run(config, lambda: tf.constant(features),
-               crop_size=[(d - 1) * 16 + 1 for d in size])
-  unknown = run(config, lambda: tf.placeholder_with_default(features, [None] * 3 + [3]))
+  static = run(config, features, crop_size=[(d - 1) * 16 + 1 for d in size])
+  unknown = run(config, features, is_static=False)
   assert static.shape == (2,) + size + (256,)
   np.testing.assert_allclose(unknown, static, rtol=1e-4, atol=1e-4)
 

@@ -1,0 +1,53 @@
+"""The decoder: sizes, strides, names."""
+import pytest
+
+from deeplab.core import decoder
+from deeplab.core.tf_compat import tf
+
+STRIDE_4 = 'xception_65/entry_flow/block2/unit_1/xception_module/separable_conv2_pointwise'
+STRIDE_8 = 'xception_65/entry_flow/block3/unit_1/xception_module/separable_conv2_pointwise'
+
+
+def refine(strides, crop_size=(65, 98), **kwargs):
+  end_points = {STRIDE_4: tf.zeros([2, 17, 25, 6]), STRIDE_8: tf.zeros([2, 9, 13, 5])}
+  return decoder.refine_by_decoder(
+      tf.zeros([2, 5, 7, 8]), end_points, crop_size=crop_size,
+      decoder_output_stride=strides, model_variant='xception_65', **kwargs)
+
+
+def shapes():
+  return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()
+          if v.op.name.endswith('weights')}
+
+
+@pytest.mark.parametrize('crop_size', [(65, 98), None])
+def test_features_are_refined_to_the_last_stride(crop_size):
+  with tf.Graph().as_default():
+    features = refine([8, 4], crop_size, decoder_use_separable_conv=True)
+    assert features.shape.as_list() == [2, 17, 25, 256]
+    names = shapes()
+  assert names['decoder/feature_projection0/weights'] == [1, 1, 5, 48]
+  assert names['decoder/feature_projection0_1/weights'] == [1, 1, 6, 48]
+  assert names['decoder/decoder_conv0_depthwise/depthwise_weights'] == [3, 3, 56, 1]
+  assert names['decoder/decoder_conv0_1_depthwise/depthwise_weights'] == [3, 3, 304, 1]
+  assert names['decoder/decoder_conv1_1_pointwise/weights'] == [1, 1, 256, 256]
+
+
+def test_plain_convolutions():
+  with tf.Graph().as_default():
+    refine([4])
+    assert shapes() == {
+        'decoder/feature_projection0/weights': [1, 1, 6, 48],
+        'decoder/decoder_conv0/decoder_conv0_1/weights': [3, 3, 56, 256],
+        'decoder/decoder_conv0/decoder_conv0_2/weights': [3, 3, 256, 256]}
+    assert len(tf.losses.get_regularization_losses()) == 3
+
+
+@pytest.mark.parametrize('strides, message', [
+    ([4, 8], r'must be descending strides such as 4 or 16,4; got \[4, 8\]'),
+    (None, 'must be descending strides .* got None'),
+    ([6], 'decoder_output_stride=6: xception_65 has no decoder end point there'),
+])
+def test_bad_strides(strides, message):
+  with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
+    refine(strides)
