@@ -100,8 +100,8 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--eval_crop_size=49'], '--eval_crop_size must be two positive integers'),
       (['--eval_crop_size=33,65'], '--eval_crop_size=33,65 is smaller than images of split '
                                    "'val'"),
-      (['--min_resize_value=60'], 'Image tiny/000 is 60 high and 75 wide, more than the crop '
-                                  'size 49,65'),
+      (['--min_resize_value=60'], 'Record tiny/000: the image is 60x75 (height x width), more '
+                                  'than the crop size 49,65 holds'),
       (['--dataset_dir=%s' % broken], os.path.basename(path)),
       (['--quantize_delay_step=0'], '--quantize_delay_step=0: quantisation is not available'),
       (['--master=grpc://x'], '--master=grpc://x'),

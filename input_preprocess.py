@@ -55,7 +55,7 @@ def preprocess_image_and_label(
 
   if is_training and landmarks is not None and augmentation.leg_cut_probability:
     image, label = _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label,
-                                   augmentation, random_source)
+                                   augmentation, random_source, name)
   if min_resize_value or max_resize_value:
     image, label = preprocess_utils.resize_to_range(
         image, label, min_size=min_resize_value, max_size=max_resize_value,
@@ -65,13 +65,14 @@ def preprocess_image_and_label(
     scale = preprocess_utils.get_random_scale(
         min_scale_factor, max_scale_factor, scale_factor_step_size, random_source)
     image, label = preprocess_utils.randomly_scale_image_and_label(image, label, scale)
+  size = preprocess_utils.resolve_shape(image, rank=3)[:2]
   image, label = _pad_to_crop(image, label, crop_height, crop_width, mean_pixel, ignore_label)
   if is_training:
     image, label = _crop_and_flip(image, label, crop_height, crop_width, mean_pixel,
                                   ignore_label, augmentation, random_source)
     image = _vary_colors(image, augmentation, random_source)
   else:
-    image, label = _check_fits(image, label, crop_height, crop_width, name)
+    image, label = _check_fits(image, label, size, (crop_height, crop_width), name)
   return original_image, image, label
 
 
@@ -104,7 +105,7 @@ def noise(x, mean=0.0, stddev=0.01):
 
 
 def _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label, augmentation,
-                    random_source):
+                    random_source, name):
   # Drawn outside the branch: draws must not depend on what was drawn before.
   is_cut = tf.logical_and(
       tf.not_equal(landmarks, ''),
@@ -112,7 +113,7 @@ def _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label, augmentat
   cut_image, cut_label = tf.cond(
       is_cut,
       lambda: preprocess_utils.random_crop_legs(
-          image, label, landmarks, mean_pixel, ignore_label, random_source),
+          image, label, landmarks, mean_pixel, ignore_label, random_source, name),
       lambda: (image, label))
   cut_image.set_shape(image.shape)
   cut_label.set_shape(label.shape)
@@ -153,35 +154,55 @@ def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_lab
 
 
 def _vary_colors(image, augmentation, random_source):
-  image = photometric.random_color(
+  varied = photometric.random_color(
       image, augmentation.hue, augmentation.saturation, augmentation.brightness,
       augmentation.contrast, random_source)
   if augmentation.blur_probability:
-    image = tf.cond(
-        random_source.uniform() < augmentation.blur_probability,
-        lambda: photometric.random_blur(image, stddev=augmentation.blur_stddev,
-                                        random_source=random_source),
-        lambda: image)
+    varied = _maybe_blur(varied, augmentation, random_source)
   if augmentation.noise_stddev:
-    image = photometric.random_noise(image, stddev=augmentation.noise_stddev,
-                                     random_source=random_source)
-  return tf.clip_by_value(image, 0.0, photometric.FULL_RANGE)
+    varied = photometric.random_noise(varied, stddev=augmentation.noise_stddev,
+                                      random_source=random_source)
+  # Geometry stays inside of the range; only these steps may leave it.
+  return image if varied is image else tf.clip_by_value(varied, 0.0, photometric.FULL_RANGE)
 
 
-def _check_fits(image, label, crop_height, crop_width, name):
-  """Fails when run if the padded image is larger than the crop; sets static shapes."""
-  shape = tf.shape(image)
+def _maybe_blur(image, augmentation, random_source):
+  return tf.cond(
+      random_source.uniform() < augmentation.blur_probability,
+      lambda: photometric.random_blur(image, stddev=augmentation.blur_stddev,
+                                      random_source=random_source),
+      lambda: image)
+
+
+def _check_fits(image, label, size, crop_size, name):
+  """Fails unless the crop holds the image, when run if sizes are not static.
+
+  Args:
+    image: the padded image.
+    label: the padded label, or None.
+    size: [height, width] of the image before padding, ints or int32 scalars.
+    crop_size: (height, width).
+    name: string scalar, the record's name for messages, or None.
+
+  Returns:
+    (image, label), of static shapes.
+  """
+  for is_static, length, limit in zip((isinstance(d, int) for d in size), size, crop_size):
+    if is_static and length > limit:
+      raise ValueError('An image of %sx%s (height x width) does not fit into the crop size '
+                       '%d,%d.' % (tuple(size) + tuple(crop_size)))
   check = input_errors.check(
-      tf.reduce_all(tf.equal(shape[:2], [crop_height, crop_width])),
-      ['Image ', tf.constant('') if name is None else name, ' is ', tf.as_string(shape[0]),
-       ' high and ', tf.as_string(shape[1]),
-       ' wide, more than the crop size %d,%d: pass a crop size of at least '
-       % (crop_height, crop_width),
-       tf.as_string(shape[0]), ',', tf.as_string(shape[1]), '.'])
+      tf.reduce_all(tf.stack(size) <= crop_size),
+      lambda: [
+          'Record ', '' if name is None else name, ': the image is ', tf.as_string(size[0]),
+          'x', tf.as_string(size[1]),
+          ' (height x width), more than the crop size %d,%d holds: pass a crop size of at '
+          'least ' % tuple(crop_size),
+          tf.as_string(tf.maximum(size[0], crop_size[0])), ',',
+          tf.as_string(tf.maximum(size[1], crop_size[1])), '.'])
   with tf.control_dependencies([check]):
     image = tf.identity(image)
-  image.set_shape([crop_height, crop_width, 3])
+  image.set_shape([crop_size[0], crop_size[1], 3])
   if label is not None:
-    label.set_shape([crop_height, crop_width, 1])
+    label.set_shape([crop_size[0], crop_size[1], 1])
   return image, label
-

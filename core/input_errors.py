@@ -9,15 +9,20 @@ _END = '[/input error]'
 _SENTENCE = re.compile(re.escape(_START) + r'\s*(.*?)\s*' + re.escape(_END), re.DOTALL)
 
 
-def check(condition, parts):
-  """Returns an operation that fails, when run, with a sentence for the user.
+def check(condition, make_parts):
+  """Returns a tensor that fails, when run, with a sentence for the user.
 
   Args:
     condition: bool scalar tensor that must hold.
-    parts: list of strings and string scalars that make the sentence.
+    make_parts: function () -> list of strings and string scalars that make the sentence;
+      they are computed only when it is needed.
   """
-  message = tf.strings.join([_START, ' '] + list(parts) + [' ', _END])
-  return tf.Assert(condition, [message], summarize=1)
+  def fail():
+    message = tf.strings.join([_START, ' '] + list(make_parts()) + [' ', _END])
+    with tf.control_dependencies([tf.Assert(False, [message], summarize=1)]):
+      return tf.constant(False)
+
+  return tf.cond(condition, lambda: tf.constant(True), fail)
 
 
 def sentence_of(error):

@@ -1,33 +1,38 @@
 """Augmentation for pictures of people: cuts the legs off below a line through the thighs."""
+from deeplab.core import input_errors
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 # Rows of the body landmarks.
 _RIGHT_HIP, _RIGHT_KNEE = 8, 9
 _LEFT_HIP, _LEFT_KNEE = 11, 12
+# People, points, coordinates.
+_LEAST_SHAPE = (1, _LEFT_KNEE + 1, 2)
 # Share of the hip in the cutting point between hip and knee.
 _MIN_HIP_SHARE, _MAX_HIP_SHARE = 0.4, 0.6
 # Keeps the slope of a line through one point above the other finite.
 _MIN_RUN_PX = 1e-3
 
 
-def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_source=None):
+def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_source=None,
+                     name=None):
   """Replaces what is below a line through both thighs by padding.
 
   Args:
     image: [height, width, 3] float32 tensor.
     label: [height, width, 1] integer tensor.
-    landmarks: string scalar, a serialised float32 tensor [people, points, 2 or more] of
-      (x, y, ...) in pixels; the first person counts.
+    landmarks: string scalar, a serialised float32 tensor [people, 13 points or more, 2 or
+      more] of (x, y, ...) in pixels; the first person counts.
     mean_pixel: colour of the padding, three numbers.
     ignore_label: label of the padding.
     random_source: RandomSource, or None.
+    name: string scalar, the record's name for messages, or None.
 
   Returns:
-    (image, label), shapes and dtypes unchanged.
+    (image, label), shapes and dtypes unchanged. Landmarks of another shape fail when run.
   """
   random_source = random_source or RandomSource()
-  points = tf.io.parse_tensor(landmarks, tf.float32)[0, :, :2]
+  points = _parse_landmarks(landmarks, '' if name is None else name)[0, :, :2]
 
   def between(hip, knee):
     share = random_source.uniform(_MIN_HIP_SHARE, _MAX_HIP_SHARE)
@@ -35,7 +40,7 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
 
   mask = half_plane_mask(image, between(_RIGHT_HIP, _RIGHT_KNEE),
                          between(_LEFT_HIP, _LEFT_KNEE))
-  mean_pixel = tf.constant(mean_pixel, tf.float32)
+  mean_pixel = tf.reshape(tf.cast(mean_pixel, tf.float32), [1, 1, -1])
   cut_image = mask * image + (1.0 - mask) * mean_pixel
   cut_label = tf.where(mask > 0.5, label, tf.fill(tf.shape(label),
                                                   tf.cast(ignore_label, label.dtype)))
@@ -66,3 +71,18 @@ def half_plane_mask(image, p1, p2):
   mask = tf.image.resize_bilinear(mask, tf.stack([2 * height, 2 * width]))
   mask = tf.image.resize_area(mask, tf.stack([height, width]), align_corners=True)
   return tf.squeeze(mask, 0)
+
+
+def _parse_landmarks(landmarks, name):
+  points = tf.io.parse_tensor(landmarks, tf.float32)
+  shape = tf.shape(points)
+  has_shape = tf.logical_and(
+      tf.equal(tf.size(shape), len(_LEAST_SHAPE)),
+      tf.reduce_all(tf.concat([shape, tf.zeros([3], tf.int32)], 0)[:3] >= _LEAST_SHAPE))
+  check = input_errors.check(has_shape, lambda: [
+      'Record ', name, ': the landmarks have the shape [',
+      tf.strings.reduce_join(tf.as_string(shape), separator=', '),
+      '], expected [people, %d or more points, 2 or more coordinates] with at least one '
+      'person.' % _LEAST_SHAPE[1]])
+  with tf.control_dependencies([check]):
+    return tf.identity(points)

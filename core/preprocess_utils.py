@@ -43,7 +43,8 @@ def pad_to_bounding_box(image, offset_height, offset_width, target_height, targe
   """Pads an image to a size, at an offset.
 
   Args:
-    image: [height, width, channels] tensor.
+    image: [height, width, channels] or [batch, height, width, channels] tensor or array;
+      three dimensions are taken for granted where they are not known.
     offset_height: rows of padding above.
     offset_width: columns of padding left.
     target_height: height of the result.
@@ -51,27 +52,33 @@ def pad_to_bounding_box(image, offset_height, offset_width, target_height, targe
     pad_value: colour of the padding: a number or [channels] values.
 
   Returns:
-    [target_height, target_width, channels] tensor, dtype unchanged.
+    Tensor of the image's rank, target_height x target_width, dtype unchanged.
 
   Raises:
-    ValueError: the image is not three-dimensional, or statically too large. A dynamically
-      too large image fails when it is run.
+    ValueError: the image has another rank, or is statically too large. A dynamically too
+      large image fails when it is run.
   """
-  if image.shape.ndims != 3:
-    raise ValueError('pad_to_bounding_box needs a [height, width, channels] image, got shape '
-                     '%s.' % image.shape)
-  height, width = _image_dimensions(image, rank=3)[:2]
+  image = tf.convert_to_tensor(image)
+  if image.shape.ndims is None:
+    image.set_shape([None] * 3)
+  if image.shape.ndims not in (3, 4):
+    raise ValueError('pad_to_bounding_box needs a [height, width, channels] image or a batch '
+                     'of them, got shape %s.' % image.shape)
+  height, width = resolve_shape(image)[-3:-1]
   below = target_height - offset_height - height
   right = target_width - offset_width - width
-  if isinstance(below, int) and isinstance(right, int) and min(
-      below, right, offset_height, offset_width) < 0:
-    raise ValueError('An image of %dx%d at offset %d,%d does not fit into %dx%d.' % (
-        height, width, offset_height, offset_width, target_height, target_width))
-  pad_value = tf.cast(tf.constant(pad_value), image.dtype)
-  padded = tf.pad(image - pad_value,
-                  [[offset_height, below], [offset_width, right], [0, 0]]) + pad_value
-  padded.set_shape([d if isinstance(d, int) else None for d in (target_height, target_width)]
-                   + [image.shape.as_list()[2]])
+  checks = [
+      check for what, size, offset, rest in (('height', height, offset_height, below),
+                                             ('width', width, offset_width, right))
+      for check in _fits(what, size, offset, rest)]
+  pad_value = tf.cast(tf.convert_to_tensor(pad_value), image.dtype)
+  paddings = [[offset_height, below], [offset_width, right], [0, 0]]
+  with tf.control_dependencies(checks):
+    padded = tf.pad(image - pad_value,
+                    [[0, 0]] * (image.shape.ndims - 3) + paddings) + pad_value
+  sizes = [d if isinstance(d, int) else None for d in (target_height, target_width)]
+  static = image.shape.as_list()
+  padded.set_shape(static[:-3] + sizes + static[-1:])
   return padded
 
 
@@ -93,17 +100,14 @@ def random_crop(image_list, crop_height, crop_width, do_affine_perturbation=Fals
     List of [crop_height, crop_width, channels] tensors, dtypes unchanged.
 
   Raises:
-    ValueError: the list is empty, or an image is statically smaller than the window.
+    ValueError: the list is empty, or the images are statically of different sizes or
+      smaller than the window. Where sizes are not static, this fails when run.
   """
   if not image_list:
     raise ValueError('random_crop needs at least one image.')
   random_source = random_source or RandomSource()
-  height, width = _image_dimensions(image_list[0], rank=3)[:2]
-  for image in image_list:
-    static = image.shape.as_list()
-    if (static[0] or crop_height) < crop_height or (static[1] or crop_width) < crop_width:
-      raise ValueError('A crop of %dx%d does not fit an image of %dx%d.'
-                       % (crop_height, crop_width, static[0], static[1]))
+  image_list = _of_one_size(image_list, crop_height, crop_width)
+  height, width = resolve_shape(image_list[0], rank=3)[:2]
   offset_height = random_source.integer(height - crop_height + 1)
   offset_width = random_source.integer(width - crop_width + 1)
   if do_affine_perturbation:
@@ -201,12 +205,14 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
     scale: float or float32 scalar tensor.
 
   Returns:
-    image: float32 of size int(size * scale); unchanged where scale is the number 1.
+    image: float32 of size int(size * scale), at least 1; unchanged where scale is the
+      number 1.
     label: of the same size, dtype unchanged; or None.
   """
   if isinstance(scale, (int, float)) and scale == 1.0:
     return image, label
   size = tf.cast(tf.cast(tf.shape(image)[:2], tf.float32) * scale, tf.int32)
+  size = tf.maximum(size, 1)
   image = _resize(image, size, tf.image.ResizeMethod.BILINEAR)
   if label is not None:
     label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR)
@@ -290,8 +296,36 @@ def resized_size(size, min_size, max_size=None, factor=None):
   return result
 
 
-def _image_dimensions(image, rank):
-  return resolve_shape(image, rank)
+def _fits(what, size, offset, rest):
+  """Returns the checks that a side fits where it is padded to; raises if it cannot."""
+  message = ('pad_to_bounding_box: target_%s must be >= %s + offset_%s, offsets not negative'
+             % (what, what, what))
+  if isinstance(offset, int) and isinstance(rest, int):
+    if min(offset, rest) < 0:
+      raise ValueError('%s; got %s=%s, offset_%s=%s, target_%s=%s.' % (
+          message, what, size, what, offset, what, size + offset + rest))
+    return []
+  return [tf.Assert(tf.minimum(offset, rest) >= 0, [message, size, offset])]
+
+
+def _of_one_size(image_list, crop_height, crop_width):
+  """Returns the images, which fail when run unless equal in size and not below the crop."""
+  sizes = [image.shape.with_rank(3).as_list()[:2] for image in image_list]
+  for size in sizes:
+    if (size[0] or crop_height) < crop_height or (size[1] or crop_width) < crop_width:
+      raise ValueError('A crop of %sx%s does not fit an image of %sx%s.'
+                       % (crop_height, crop_width, size[0], size[1]))
+  if all(size == sizes[0] and None not in size for size in sizes):
+    return image_list
+  first = tf.shape(image_list[0])[:2]
+  checks = [tf.Assert(tf.reduce_all(first >= [crop_height, crop_width]),
+                      ['A crop does not fit an image of', first])]
+  checks.extend(
+      tf.Assert(tf.reduce_all(tf.equal(tf.shape(image)[:2], first)),
+                ['random_crop needs images of equal size, got', first, tf.shape(image)[:2]])
+      for image in image_list[1:])
+  with tf.control_dependencies(checks):
+    return [tf.identity(image) for image in image_list]
 
 
 def _crop(image, offset_height, offset_width, crop_height, crop_width):

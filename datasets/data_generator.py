@@ -51,9 +51,9 @@ class Dataset(object):
       scale_factor_step_size: likewise.
       model_variant: backbone whose mean pixel pads images.
       num_readers: shards read at once.
-      is_training: whether to augment; batches then are always full.
+      is_training: whether to augment.
       should_shuffle: whether to shuffle shards and records.
-      should_repeat: whether to go on for ever.
+      should_repeat: whether to go on for ever; in training, batches then have a static size.
       augmentation: Augmentation, or None for that of 'forma'.
       seed: int for the same stream in every run, or None.
 
@@ -115,7 +115,9 @@ class Dataset(object):
       records = records.repeat()
     numbered = tf.data.Dataset.zip((records, tf.data.Dataset.range(_MAX_INDEX)))
     samples = numbered.map(self._make_sample, num_parallel_calls=_AUTOTUNE)
-    return samples.batch(self.batch_size, drop_remainder=self.is_training).prefetch(_AUTOTUNE)
+    # Nothing is dropped: a stream that repeats has no last batch.
+    is_endless = self.is_training and self.should_repeat
+    return samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(_AUTOTUNE)
 
   # Plain graph code; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert
@@ -147,9 +149,9 @@ class Dataset(object):
     if label is not None:
       sample[keys.LABEL] = label
     if not self.is_training:
-      # All of one size, so that they form batches.
-      original_image = tf.image.pad_to_bounding_box(
+      # All of one size, so that they form batches; after the check that the crop holds it.
+      with tf.control_dependencies([image]):
+        original_image = tf.identity(original_image)
+      sample[keys.ORIGINAL_IMAGE] = tf.image.pad_to_bounding_box(
           original_image, 0, 0, crop_height, crop_width)
-      original_image.set_shape([crop_height, crop_width, 3])
-      sample[keys.ORIGINAL_IMAGE] = original_image
     return sample

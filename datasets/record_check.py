@@ -1,9 +1,8 @@
 """Bad records: checked in the input graph, and named when something failed."""
 import contextlib
-import io
+import os
 
 import numpy as np
-from PIL import Image
 
 from deeplab.core import input_errors, keys
 from deeplab.core.tf_compat import tf
@@ -23,21 +22,25 @@ def checked_sample(sample, descriptor):
     return sample
   image, label = sample[keys.IMAGE], sample[keys.LABELS_CLASS]
   name = sample[keys.IMAGE_NAME]
-  ids = tf.cast(label, tf.int32)
-  is_bad = tf.logical_and(ids >= descriptor.num_classes,
-                          tf.not_equal(ids, descriptor.ignore_label))
-  sizes = [tf.as_string(tf.shape(t)[axis]) for t in (image, label) for axis in (0, 1)]
+  # Compared as bytes: this reads every pixel of every record.
+  is_bad = label > min(descriptor.num_classes - 1, label.dtype.max)
+  if 0 <= descriptor.ignore_label <= label.dtype.max:
+    is_bad = tf.logical_and(is_bad, tf.not_equal(label, descriptor.ignore_label))
+
+  def sizes_differ():
+    return ['Record ', name, ': the image is ', _size_text(image), ', its label ',
+            _size_text(label), ' (height x width); they must be equal.']
+
+  def values_are_bad():
+    return ['Record ', name, ': the label has the values ', _first_values(label, is_bad),
+            ', which are neither classes 0..%d nor the ignore label %d of dataset %s. Check '
+            '--dataset, or build the records again.'
+            % (descriptor.num_classes - 1, descriptor.ignore_label, descriptor.name)]
+
   checks = [
-      input_errors.check(
-          tf.reduce_all(tf.equal(tf.shape(image)[:2], tf.shape(label)[:2])),
-          ['Record ', name, ': the image is ', sizes[0], 'x', sizes[1], ', its label ',
-           sizes[2], 'x', sizes[3], ' (height x width); they must be equal.']),
-      input_errors.check(
-          tf.logical_not(tf.reduce_any(is_bad)),
-          ['Record ', name, ': the label has the values ', _first_values(ids, is_bad),
-           ', which are neither classes 0..%d nor the ignore label %d of dataset %s. Check '
-           '--dataset, or build the records again.'
-           % (descriptor.num_classes - 1, descriptor.ignore_label, descriptor.name)]),
+      input_errors.check(tf.reduce_all(tf.equal(tf.shape(image)[:2], tf.shape(label)[:2])),
+                         sizes_differ),
+      input_errors.check(tf.logical_not(tf.reduce_any(is_bad)), values_are_bad),
   ]
   with tf.control_dependencies(checks):
     return dict(sample, **{keys.IMAGE: tf.identity(image),
@@ -74,31 +77,37 @@ def describe_input_error(error, files, descriptor):
   if sentence:
     return ValueError(sentence)
   # TensorFlow does not say which record it could not read or decode.
-  for path in files:
-    try:
-      for index, record in enumerate(example.read_records(path)):
-        problem = record_problem(record, descriptor)
-        if problem:
-          return ValueError('Shard %s, record %d (%s): %s Build this shard again.' % (
-              path, index, example.record_name(record), problem))
-    except ValueError as found:
-      return found
+  with _make_decoder() as decode:
+    for path in files:
+      try:
+        for index, record in enumerate(example.read_records(path)):
+          problem = record_problem(record, descriptor, decode, _has_labels(path))
+          if problem:
+            return ValueError('Shard %s, record %d (%s): %s Build this shard again.' % (
+                path, index, example.record_name(record), problem))
+      except ValueError as found:
+        return found
   return None
 
 
-def record_problem(record, descriptor):
+def record_problem(record, descriptor, decode, has_label=True):
   """Returns a sentence on what is wrong with a `tf.train.Example`, or None.
 
   Args:
     record: the example.
     descriptor: DatasetDescriptor.
+    decode: function (record, key of the sample) -> array; raises tf.errors.OpError.
+    has_label: whether the record must have a label.
   """
-  image, problem = _decode(example.image_bytes(record), 'image')
-  if problem or not example.label_bytes(record):
-    return problem
-  label, problem = _decode(example.label_bytes(record), 'label')
-  if problem:
-    return problem
+  arrays = []
+  for what, key in (('image', keys.IMAGE), ('label', keys.LABELS_CLASS))[:1 + has_label]:
+    try:
+      arrays.append(decode(record, key))
+    except tf.errors.OpError as error:
+      return 'the %s cannot be decoded (%s).' % (what, str(error.message).split('\n')[0])
+  if not has_label:
+    return None
+  image, label = arrays
   if image.shape[:2] != label.shape[:2]:
     return 'the image is %dx%d, its label %dx%d (height x width).' % (
         image.shape[:2] + label.shape[:2])
@@ -110,15 +119,28 @@ def record_problem(record, descriptor):
   return None
 
 
-def _decode(data, what):
-  try:
-    return np.array(Image.open(io.BytesIO(data))), None
-  except Exception as error:  # Pillow raises many kinds on broken data
-    return None, 'the %s cannot be decoded (%s).' % (what, str(error).split('\n')[0])
+@contextlib.contextmanager
+def _make_decoder():
+  """Yields the function that decodes records exactly as the input pipeline does."""
+  with tf.Graph().as_default():
+    serialized = tf.placeholder(tf.string, [])
+    sample = example.parse(serialized)
+    with tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})) as session:
+      yield lambda record, key: session.run(
+          sample[key], {serialized: record.SerializeToString()})
 
 
-def _first_values(ids, is_bad):
-  values = tf.unique(tf.boolean_mask(ids, is_bad))[0]
+def _has_labels(path):
+  return not os.path.basename(path).startswith(keys.TEST_SET + '-')
+
+
+def _size_text(image):
+  sizes = tf.as_string(tf.shape(image))
+  return tf.strings.join([sizes[0], 'x', sizes[1]])
+
+
+def _first_values(label, is_bad):
+  values = tf.unique(tf.cast(tf.boolean_mask(label, is_bad), tf.int32))[0]
   shown = tf.strings.reduce_join(tf.as_string(values[:_MAX_VALUES]), separator=', ')
   return tf.cond(tf.size(values) > _MAX_VALUES,
                  lambda: tf.strings.join([shown, ', ...']), lambda: shown)

@@ -1,0 +1,145 @@
+"""Tests of the input pipeline on tiny records."""
+import os
+
+import numpy as np
+import pytest
+
+from deeplab.core import keys
+from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import data_generator, example, record_check
+from deeplab.utils import tiny_run
+
+SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
+
+
+def make_dataset(folder, split='val', **kwargs):
+  arguments = dict(dataset_name=None, split_name=split, dataset_dir=str(folder), batch_size=2,
+                   crop_size=tiny_run.CROP, model_variant='mobilenet_v2')
+  arguments.update(kwargs)
+  return data_generator.Dataset(**arguments)
+
+
+def read(dataset, num_batches=None):
+  """Returns batches: all, or the first ones."""
+  batches = []
+  with tf.Graph().as_default(), tf.Session() as session:
+    samples = dataset.get_one_shot_iterator().get_next()
+    with record_check.readable_input_errors(dataset.files, dataset.descriptor):
+      while num_batches is None or len(batches) < num_batches:
+        try:
+          batches.append(session.run(samples))
+        except tf.errors.OutOfRangeError:
+          break
+  return batches
+
+
+@pytest.fixture(name='samples')
+def make_samples():
+  return tiny_run.make_samples()
+
+
+def test_evaluation_keeps_order_and_pads_with_mean_and_ignore_label(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples)
+  batches = read(make_dataset(tmp_path))
+  names = [name.decode() for batch in batches for name in batch[keys.IMAGE_NAME]]
+  assert names == [sample.name for sample in samples]
+  height, width = samples[0].label.shape
+  image, label = batches[0][keys.IMAGE][0], batches[0][keys.LABEL][0]
+  np.testing.assert_array_equal(image[:height, :width], samples[0].image)
+  np.testing.assert_array_equal(image[height:], np.full_like(image[height:], 127.5))
+  np.testing.assert_array_equal(label[:height, :width, 0], samples[0].label)
+  assert (label[:, width:] == tiny_run.IGNORE_LABEL).all()
+  assert (image.dtype, label.dtype) == (np.float32, np.int32)
+  assert list(batches[0][keys.HEIGHT]) == [s.label.shape[0] for s in samples[:2]]
+
+
+def test_training_batches_are_full_static_and_repeatable(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples, split='train')
+
+  def make(seed):
+    return make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
+                        should_repeat=True, min_scale_factor=0.5, max_scale_factor=2.0,
+                        seed=seed)
+  with tf.Graph().as_default():
+    sample = make(1).get_one_shot_iterator().get_next()
+    assert sample[keys.IMAGE].shape.as_list() == [2] + list(tiny_run.CROP) + [3]
+    assert keys.ORIGINAL_IMAGE not in sample
+  first, again, other = [read(make(seed), 4) for seed in (1, 1, 2)]
+  for a, b in zip(first, again):
+    np.testing.assert_array_equal(a[keys.IMAGE], b[keys.IMAGE])
+    np.testing.assert_array_equal(a[keys.LABEL], b[keys.LABEL])
+  assert np.abs(first[0][keys.IMAGE] - other[0][keys.IMAGE]).max() > 1
+  values = np.concatenate([batch[keys.IMAGE].ravel() for batch in first])
+  assert values.min() >= 0
+  assert values.max() <= 255
+
+
+def test_preset_none_only_crops(tmp_path, samples):
+  exact = samples[1]
+  assert exact.label.shape == tiny_run.CROP
+  tiny_run.write_records(str(tmp_path), [exact], split='train')
+  batch, = read(make_dataset(tmp_path, 'train', is_training=True, should_repeat=True,
+                             augmentation=AUGMENTATIONS['none']), 1)
+  np.testing.assert_array_equal(batch[keys.IMAGE][0], exact.image)
+  np.testing.assert_array_equal(batch[keys.LABEL][0, ..., 0], exact.label)
+
+
+def test_split_without_labels(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples, split='test')
+  batch = read(make_dataset(tmp_path, 'test'))[0]
+  assert keys.LABEL not in batch
+  assert batch[keys.IMAGE].shape == (2,) + tiny_run.CROP + (3,)
+
+
+def test_image_larger_than_the_crop_is_named(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples)
+  with pytest.raises(ValueError, match=r'Record tiny/001: the image is 49x65 \(height x width\), '
+                                       'more than the crop size 49,49 holds: pass a crop size '
+                                       'of at least 49,65'):
+    read(make_dataset(tmp_path, crop_size=(49, 49)))
+
+
+def test_size_mismatch_is_named(tmp_path, samples):
+  bad = samples[0]._replace(label=samples[1].label)
+  tiny_run.write_records(str(tmp_path), [bad])
+  with pytest.raises(ValueError, match='Record tiny/000: the image is 33x41, its label 49x65'):
+    read(make_dataset(tmp_path))
+
+
+def rewrite(path, change):
+  """Passes every record of a shard through `change`, a function of the example."""
+  records = list(example.read_records(path))
+  with tf.io.TFRecordWriter(path) as writer:
+    for index, record in enumerate(records):
+      change(index, record)
+      writer.write(record.SerializeToString())
+
+
+def test_undecodable_image_is_named_with_its_shard(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples)
+
+  def corrupt(index, record):
+    if index == 1:
+      values = record.features.feature['image/encoded'].bytes_list.value
+      values[0] = b'\xff\xd8\xff' + values[0][:60]
+  rewrite(path, corrupt)
+  with pytest.raises(ValueError, match=r'Shard .*val-00000-of-00001.tfrecord, record 1 '
+                                       r'\(tiny/001\): the image cannot be decoded'):
+    read(make_dataset(tmp_path))
+
+
+def test_truncated_shard_is_named(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples)
+  with open(path, 'r+b') as stream:
+    stream.truncate(os.path.getsize(path) - 40)
+  with pytest.raises(ValueError, match='val-00000-of-00001.tfrecord: record 2 is corrupt'):
+    read(make_dataset(tmp_path))
+
+
+def test_random_voc_records_are_refused_by_their_labels():
+  if not os.path.isdir(SHARED_VOC):
+    pytest.skip('needs ../shared/data/pascal_voc_seg')
+  dataset = make_dataset(SHARED_VOC, dataset_name='pascal_voc_seg', crop_size=(513, 513))
+  with pytest.raises(ValueError, match='neither classes 0..20 nor the ignore label 255'):
+    read(dataset)
