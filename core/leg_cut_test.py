@@ -72,7 +72,7 @@ def test_legs_become_padding_between_two_and_three_fifths_of_the_thigh():
                                atol=1e-2)
     heights.extend([(~is_cut)[:, 15].sum(), (~is_cut)[:, 25].sum()])
   # Hip at 20, knee at 40: the cut is at 28..32, and the label's edge within a pixel of it.
-  assert 28 <= min(heights) and max(heights) <= 34
+  assert min(heights) >= 28 and max(heights) <= 34
   assert len(set(heights)) > 2
 
 
