@@ -23,9 +23,12 @@ _LEGACY_LAYERS_SOURCE = 'tf_keras.src.legacy_tf_layers'
 _LEGACY_LAYER_MODULES = ('base', 'convolutional', 'core', 'normalization', 'pooling')
 
 
-# What TensorFlow 2 writes on import before its log level can be set, on every start.
+# What TensorFlow 2 writes before its log level can be set, on every start.
 _START_UP_NOTICE = re.compile(
-    br'WARNING: All log messages before absl|[IW]0000 .*(port|cudart_stub)\.cc')
+    br'WARNING: All log messages before absl|[IW]0000 .*(port|cudart_stub)\.cc'
+    br'|E0000 .*cuda_platform\.cc.*failed call to cuInit')
+# Device nodes of NVIDIA drivers, on Linux and under WSL.
+_GPU_DEVICES = ('/dev/nvidiactl', '/dev/dxg')
 
 
 @contextlib.contextmanager
@@ -57,6 +60,16 @@ def _import_tensorflow():
     warnings.simplefilter('ignore', FutureWarning)
     warnings.simplefilter('ignore', DeprecationWarning)
     return importlib.import_module('tensorflow')
+
+
+def _settle_absent_gpus():
+  """Has TensorFlow find out here, not in the first session, that there is no GPU.
+
+  It calls that an error, which only is one where there is a driver.
+  """
+  if not any(os.path.exists(path) for path in _GPU_DEVICES):
+    with _without_start_up_notices():
+      tf.config.list_physical_devices()
 
 
 def _register_legacy_layers():
@@ -98,6 +111,7 @@ tf = _tensorflow.compat.v1
 if not IS_TF1:
   _register_legacy_layers()
   tf.disable_v2_behavior()
+  _settle_absent_gpus()
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-import tqdm
+from deeplab.core import progress
 
 # Worker processes are forked where the system can: they need no second import of TensorFlow
 # (some seconds each), and they use only its file writer and protocol buffers, never a
@@ -38,7 +38,7 @@ def run(function, work, sizes, num_processes=None, description=''):
   if num_processes is not None and num_processes < 1:
     raise ValueError('num_processes must be at least 1, got %r.' % (num_processes,))
   num_processes = min(num_processes or os.cpu_count() or 1, len(work))
-  with tqdm.tqdm(total=sum(sizes), desc=description, unit='image', mininterval=0.5) as bar:
+  with progress.bar(description, total=sum(sizes)) as bar:
     if num_processes <= 1:
       return [function(piece, bar.update) for piece in work]
     return _run_in_processes(function, work, num_processes, bar)

@@ -4,9 +4,7 @@
 """
 import typing
 
-import tqdm
-
-from deeplab.core import keys
+from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import confusion_matrix, sessions
@@ -66,8 +64,7 @@ def count_pixels(graph, checkpoint, dataset, split, files):
   counts = None
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
-       tqdm.tqdm(total=dataset.splits_to_sizes.get(split), desc='evaluating', unit='image',
-                 mininterval=0.5) as bar:
+       progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
     for counts, batch in sessions.batches(session, (graph.counts, graph.num_images)):  # noqa: B007
       bar.update(int(batch))
       num_images += int(batch)

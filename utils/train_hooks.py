@@ -5,6 +5,7 @@ import time
 from absl import logging
 
 from deeplab.core.tf_compat import tf
+from deeplab.utils import optimizers
 
 NOT_FINITE = 'The loss is not finite'
 
@@ -68,9 +69,8 @@ def readable_loss_errors(options):
   except tf.errors.InvalidArgumentError as error:
     if NOT_FINITE not in str(error):
       raise
+    rate_option = optimizers.OPTIMIZERS[options.optimizer].learning_rate_option
     raise ValueError(
         'The loss became NaN or infinite; the weights in %s are those of the last '
         'checkpoint. Lower --%s (now %g) or raise --slow_start_step.'
-        % (options.train_logdir,
-           'adam_learning_rate' if options.optimizer == 'adam' else 'base_learning_rate',
-           options.initial_learning_rate)) from error
+        % (options.train_logdir, rate_option, getattr(options, rate_option))) from error

@@ -85,12 +85,6 @@ class TrainOptions(typing.NamedTuple):
   save_summaries_images: bool = False
   profile_logdir: typing.Optional[str] = None
 
-  @property
-  def initial_learning_rate(self):
-    """Learning rate at step 0 of the optimizer chosen."""
-    return (self.adam_learning_rate if self.optimizer == 'adam'
-            else self.base_learning_rate)
-
 
 class TrainGraph(typing.NamedTuple):
   """Tensors of a training step.
@@ -120,13 +114,13 @@ def build_train_graph(samples, dataset, model_options, options):
   """
   global_step = tf.train.get_or_create_global_step()
   total_loss = _total_loss(samples, dataset, model_options, options)
+  optimizer_row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
   rate = learning_rate.get_model_learning_rate(
-      options.learning_policy, options.initial_learning_rate,
+      options.learning_policy, getattr(options, optimizer_row.learning_rate_option),
       options.learning_rate_decay_step, options.learning_rate_decay_factor,
       options.training_number_of_steps, options.learning_power, options.slow_start_step,
       options.slow_start_learning_rate)
-  optimizer = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')(
-      rate, options)
+  optimizer = optimizer_row.make(rate, options)
   grads_and_vars = gradients.multiply_gradients(
       optimizer.compute_gradients(total_loss),
       gradients.get_model_gradient_multipliers(

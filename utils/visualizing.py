@@ -5,10 +5,9 @@
 import typing
 
 import numpy as np
-import tqdm
 from PIL import Image
 
-from deeplab.core import keys
+from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import sessions
@@ -83,8 +82,7 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
   index = 0
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
-       tqdm.tqdm(total=dataset.splits_to_sizes.get(split), desc='visualising', unit='image',
-                 mininterval=0.5) as bar:
+       progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
     for batch in sessions.batches(session, graph.fetches):
       for image, labels, resized_size, size, name in zip(*batch):
         writer.write(index, undo_resizing(image, resized_size, size),
