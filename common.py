@@ -317,7 +317,7 @@ def flag_values():
 # --- running a script ----------------------------------------------------------------------
 
 
-def run(main, required_flags=()):
+def run(main, required_flags=(), allows_words=False):
   """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
 
   Exit codes: 0 done, 1 a user's mistake found while running (ValueError), 2 unusable
@@ -326,6 +326,7 @@ def run(main, required_flags=()):
   Args:
     main: function of the left-over command line.
     required_flags: names of flags that must be set.
+    allows_words: whether the command line may have words that are not flags.
   """
 
   def parse(argv):
@@ -335,7 +336,7 @@ def run(main, required_flags=()):
       if missing:
         raise flags.ValidationError(
             'Required: %s.' % ', '.join('--%s=...' % name for name in missing))
-      if len(rest) > 1:
+      if len(rest) > 1 and not allows_words:
         raise flags.ValidationError(
             'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
       return rest

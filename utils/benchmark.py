@@ -1,0 +1,65 @@
+"""Measures speed and memory side by side; see --help.
+
+    python utils/benchmark.py graph
+
+Every measurement is a process of its own, so that peaks of memory and warm caches of one
+do not reach the next. Figures of different runs do not compare: machines are shared.
+"""
+import json
+import typing
+
+from absl import flags, logging
+
+from deeplab import common
+from deeplab.core import files, registry
+from deeplab.utils import benchmark_graph
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('json', None, 'File to write the figures to.')
+flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
+                     lower_bound=1)
+flags.DEFINE_list('variants', None, 'Backbones to measure. Default: those with targets.')
+
+
+class Benchmark(typing.NamedTuple):
+  """A row of BENCHMARKS.
+
+  Attributes:
+    title: what is measured.
+    measure: function (repeats, variants) that yields dicts with 'what', 'value' and 'unit',
+      and 'target' where the project has one.
+  """
+  title: str
+  measure: typing.Callable
+
+
+BENCHMARKS = {
+    'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
+}
+
+
+def main(argv):
+  """Runs the benchmarks named on the command line, or all."""
+  names = argv[1:] or sorted(BENCHMARKS)
+  benchmarks = [registry.lookup(BENCHMARKS, name, what='benchmark') for name in names]
+  results = {}
+  for name, benchmark in zip(names, benchmarks):
+    print('%s (python utils/benchmark.py %s)' % (benchmark.title, name), flush=True)
+    results[name] = []
+    for row in benchmark.measure(FLAGS.repeats, FLAGS.variants):
+      results[name].append(row)
+      print(format_row(row), flush=True)
+  if FLAGS.json:
+    files.write_text(FLAGS.json, json.dumps(results, indent=2) + '\n')
+    logging.info('Figures: %s', FLAGS.json)
+
+
+def format_row(row):
+  """Returns a line for the terminal."""
+  target = '   (target: %s)' % row['target'] if 'target' in row else ''
+  return '  %-52s %10.4g %s%s' % (row['what'], row['value'], row['unit'], target)
+
+
+if __name__ == '__main__':
+  common.run(main, allows_words=True)

@@ -1,0 +1,45 @@
+"""Tests of the benchmark: figures come from processes of their own, and are written down."""
+import json
+
+import pytest
+
+from deeplab.utils import benchmark_child, tiny_run
+
+
+_MODULE = 'deeplab.utils.benchmark_test'
+
+
+def allocate(mebibytes):
+  return {'length': len(b'x' * (mebibytes << 20))}
+
+
+def test_peak_memory_is_that_of_the_measured_process_alone():
+  small = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
+  large = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 200})
+  again = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
+  assert large['length'] == 200 << 20
+  assert 180 < large['peak_memory_mib'] - small['peak_memory_mib'] < 220
+  assert abs(again['peak_memory_mib'] - small['peak_memory_mib']) < 20
+
+
+def test_failure_of_the_measured_process_is_told():
+  with pytest.raises(RuntimeError, match='TypeError'):
+    benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': None})
+
+
+def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
+  path = tmp_path / 'figures.json'
+  code, output, log = tiny_run.run_script(
+      'utils/benchmark.py', 'graph', '--repeats=1', '--json=%s' % path,
+      '--variants=mobilenet_v2')
+  assert code == 0, log
+  row, = json.loads(path.read_text())['graph']
+  assert row['unit'] == 's' and row['value'] > 0
+  assert row['num_operations'] > 1000
+  assert row['what'] in output
+
+
+def test_unknown_benchmark_is_told_with_the_valid_ones():
+  code, _, log = tiny_run.run_script('utils/benchmark.py', 'grph')
+  assert code == 1
+  assert "Unknown benchmark 'grph'" in log and 'graph' in log
