@@ -64,7 +64,10 @@ CASES = {
 
 def recorded_variables(name):
   with gzip.open(os.path.join(TESTDATA, 'variables.json.gz'), 'rt') as stream:
-    return sorted((n, tuple(shape)) for n, shape in json.load(stream)[name])
+    recorded = json.load(stream)
+  if name not in recorded:
+    pytest.skip('no variables are recorded for %s' % name)
+  return sorted((n, tuple(shape)) for n, shape in recorded[name])
 
 
 def graph_variables():
