@@ -5,7 +5,6 @@ import pytest
 
 from deeplab.utils import benchmark_child, tiny_run
 
-
 _MODULE = 'deeplab.utils.benchmark_test'
 
 
