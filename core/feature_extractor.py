@@ -2,7 +2,7 @@
 import functools
 import typing
 
-from deeplab.core import mobilenet_v2, registry, resnet_v1_beta, xception
+from deeplab.core import mobilenet_v2, nas_network, registry, resnet_v1_beta, xception
 from deeplab.core.tf_compat import slim, tf
 
 # Key of the decoder's rows in `networks_to_feature_maps`.
@@ -233,6 +233,24 @@ def _build_resnet(row, images, settings):
         reuse=settings.reuse, scope=row.scope)
 
 
+def _build_nas(row, images, settings):
+  nas_network.check_output_stride(row.scope, settings.output_stride)
+  with slim.arg_scope(row.arg_scope(weight_decay=settings.weight_decay,
+                                    **settings.batch_norm_arguments)):
+    features, end_points = row.network(
+        images, num_classes=settings.num_classes,
+        is_training=settings.is_batch_norm_training, global_pool=settings.global_pool,
+        output_stride=settings.output_stride,
+        nas_stem_output_num_conv_filters=settings.nas_stem_output_num_conv_filters,
+        nas_training_hyper_parameters=settings.nas_training_hyper_parameters,
+        reuse=settings.reuse, scope=row.scope, final_endpoint=settings.final_endpoint)
+  # The decoder asks with the scope.
+  end_points.update([('%s/%s' % (row.scope, name), end_points[name])
+                     for names in row.decoder_end_points.values() for name in names
+                     if name in end_points])
+  return features, end_points
+
+
 def _xception_row(network, stride_4, stride_8):
   """Returns the row of an Xception; strides as blocks of the entry flow.
 
@@ -282,6 +300,23 @@ def _resnet_row(network, scope, root, last_unit):
       })
 
 
+def _nas_row(network, stride_4, stride_8, stride_16):
+  """Returns the row of a searched network; strides as outputs of the stem or a cell."""
+  return Backbone(
+      network=network,
+      arg_scope=nas_network.nas_arg_scope,
+      build=_build_nas,
+      scope=network.__name__,
+      preprocess=_preprocess_zero_mean_unit_range,
+      mean_pixel=_MID_GREY,
+      decoder_end_points={
+          2: [nas_network.STEM_STRIDE_2],
+          4: [stride_4],
+          8: [stride_8],
+          16: [stride_16],
+      })
+
+
 # --- the table -------------------------------------------------------------------------
 
 BACKBONES = {
@@ -298,6 +333,8 @@ BACKBONES = {
             8: ['layer_7/depthwise_output'],
             16: ['layer_14/depthwise_output'],
         }),
+    'nas_hnasnet': _nas_row(nas_network.hnasnet, 'Cell_2', 'Cell_5', 'Cell_7'),
+    'nas_pnasnet': _nas_row(nas_network.pnasnet, nas_network.STEM, 'Cell_3', 'Cell_7'),
     'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', 5),
     'resnet_v1_50_beta': _resnet_row(
         resnet_v1_beta.resnet_v1_50_beta, 'resnet_v1_50', 'conv1_3', 5),

@@ -1,0 +1,199 @@
+"""Backbones found by architecture search: PNASNet and Auto-DeepLab (HNASNet).
+
+    images --stem--> stride 4 --12 cells, each on a level--> features
+
+The level of a cell says its resolution: 0 is stride 4, 1 is stride 8, 2 is 16, 3 is 32.
+
+References:
+  Liu et al., "Progressive Neural Architecture Search", ECCV 2018.
+  Liu et al., "Auto-DeepLab: Hierarchical Neural Architecture Search for Semantic Image
+    Segmentation", CVPR 2019.
+"""
+import typing
+
+from deeplab.core import blocks as blocks_lib
+from deeplab.core import nas_genotypes, utils
+from deeplab.core.blocks import conv2d_same
+from deeplab.core.tf_compat import slim, tf
+
+# End point of the last features at stride 2, inside the stem, and of the stem.
+STEM_STRIDE_2 = 'Conv1'
+STEM = 'Stem'
+
+# Scope -> output stride -> level of each cell.
+_LEVELS = {
+    'pnasnet': {
+        8: [1] * 12,
+        16: [1] * 4 + [2] * 8,
+        32: [1] * 4 + [2] * 4 + [3] * 4,
+    },
+    'hnasnet': {8: [0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1]},
+}
+
+
+class NASConfig(typing.NamedTuple):
+  """Sizes and schedule of a network.
+
+  Attributes:
+    filter_scaling_rate: growth of the channels when the resolution halves.
+    num_conv_filters: channels of a state at stride 4.
+    total_training_steps: see `nas_cell.NASBaseCell`.
+    drop_path_keep_prob: likewise.
+  """
+  filter_scaling_rate: float
+  num_conv_filters: int
+  total_training_steps: int
+  drop_path_keep_prob: float
+
+
+def config(num_conv_filters=20, total_training_steps=500000, drop_path_keep_prob=1.0):
+  """Returns a NASConfig whose channels double when the resolution halves."""
+  return NASConfig(2.0, num_conv_filters, total_training_steps, drop_path_keep_prob)
+
+
+def nas_arg_scope(weight_decay=4e-5, batch_norm_decay=0.9997, batch_norm_epsilon=0.001):
+  """Returns the arg scope of the networks: no activations, L2 on depthwise weights too.
+
+  Args:
+    weight_decay: L2 factor of the weights.
+    batch_norm_decay: decay of the moving averages.
+    batch_norm_epsilon: added to the variance.
+  """
+  with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
+                      weights_regularizer=slim.l2_regularizer(weight_decay),
+                      weights_initializer=slim.variance_scaling_initializer(
+                          factor=1.0 / 3.0, mode='FAN_IN', uniform=True),
+                      activation_fn=None, biases_initializer=None), \
+       slim.arg_scope([slim.batch_norm], decay=batch_norm_decay,
+                      epsilon=batch_norm_epsilon, scale=True) as scope:
+    return scope
+
+
+def _nas_stem(inputs):
+  """Returns features at stride 4, and the list of features at strides 2 and 4."""
+  net = conv2d_same(inputs, 64, 3, stride=2, scope='conv0')
+  net = slim.batch_norm(net, scope='conv0_bn')
+  net = tf.nn.relu(net)
+  net = conv2d_same(net, 64, 3, stride=1, scope='conv1')
+  half = slim.batch_norm(net, scope='conv1_bn')
+  net = tf.nn.relu(half)
+  net = conv2d_same(net, 128, 3, stride=2, scope='conv2')
+  net = slim.batch_norm(net, scope='conv2_bn')
+  return net, [half, net]
+
+
+def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=False,
+                    reuse=None, scope=None, final_endpoint=None):
+  """Builds stem and cells; call within `nas_arg_scope`.
+
+  Args:
+    images: [batch, height, width, 3] float tensor.
+    cell: NASBaseCell.
+    backbone: list, the level of each cell; neighbours differ by 1 at most.
+    num_classes: adds an image classifier when set, else None.
+    hparams: NASConfig.
+    global_pool: whether features are averaged over the image.
+    reuse: whether to reuse the variables of the scope.
+    scope: variable scope.
+    final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
+
+  Returns:
+    features (or logits) [batch, h, w, channels], and a dict of end points.
+
+  Raises:
+    ValueError: there is no end point of that name.
+  """
+  with tf.variable_scope(scope, 'nas', [images], reuse=reuse) as network_scope:
+    net, layers = _nas_stem(images)
+    end_points = {STEM_STRIDE_2: layers[0], STEM: net}
+    if final_endpoint in end_points:
+      return end_points[final_endpoint], end_points
+    filter_scaling = 1.0
+    # The stem ends at stride 4, level 0.
+    for number, (before, level) in enumerate(zip([0] + list(backbone), backbone)):
+      if level < before:
+        net = utils.resize_bilinear(
+            net, [utils.scale_dimension(d, 2) for d in utils.image_size(net)], net.dtype)
+      filter_scaling *= hparams.filter_scaling_rate ** (level - before)
+      net = cell(net, scope='cell_%d' % number, filter_scaling=filter_scaling,
+                 stride=2 if level > before else 1, prev_layer=layers[-2], cell_num=number)
+      layers.append(net)
+      end_point = 'Cell_%d' % number
+      end_points[end_point] = net
+      if end_point == final_endpoint:
+        return net, end_points
+    if final_endpoint is not None:
+      raise ValueError('Unknown final_endpoint %r. Valid: %s.'
+                       % (final_endpoint, ', '.join(end_points)))
+    net = tf.nn.relu(net)
+    if global_pool:
+      net = blocks_lib.average_over_image(net, end_points)
+    if num_classes:
+      net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+    return net, end_points
+
+
+def check_output_stride(scope, output_stride):
+  """Raises ValueError if the network of a scope cannot give output_stride."""
+  if output_stride not in _LEVELS[scope]:
+    raise ValueError('output_stride=%s: nas_%s gives features at stride %s only.' % (
+        output_stride, scope, ', '.join(str(stride) for stride in sorted(_LEVELS[scope]))))
+
+
+def _network(cell_type, backbone, images, num_conv_filters, training_hyper_parameters,
+             is_training, **kwargs):
+  """Builds the network of a cell type and the levels of its cells."""
+  hparams = config(num_conv_filters, **(training_hyper_parameters or {}))
+  if not is_training:
+    hparams = hparams._replace(drop_path_keep_prob=1.0)
+  cell = cell_type(hparams.num_conv_filters, hparams.drop_path_keep_prob, len(backbone),
+                   hparams.total_training_steps)
+  with slim.arg_scope([slim.batch_norm], is_training=is_training):
+    return _build_nas_base(images, cell, backbone, hparams=hparams, **kwargs)
+
+
+def pnasnet(images, num_classes, is_training=True, global_pool=False, output_stride=16,
+            nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
+            reuse=None, scope='pnasnet', final_endpoint=None):
+  """Builds PNASNet.
+
+  Args:
+    images: see `_build_nas_base`.
+    num_classes: see there.
+    is_training: whether batch norm uses batch statistics and drop path is active.
+    global_pool: see `_build_nas_base`.
+    output_stride: input size over feature size, 8, 16 or 32.
+    nas_stem_output_num_conv_filters: channels of a state at stride 4.
+    nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
+      'total_training_steps', or None for no drop path.
+    reuse: see `_build_nas_base`.
+    scope: see there.
+    final_endpoint: see there.
+
+  Returns:
+    As `_build_nas_base`; features have 5 * filters * output_stride / 4 channels, filters
+    being nas_stem_output_num_conv_filters.
+
+  Raises:
+    ValueError: another output_stride.
+  """
+  check_output_stride('pnasnet', output_stride)
+  return _network(nas_genotypes.PNASCell, _LEVELS['pnasnet'][output_stride], images,
+                  nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
+                  is_training, num_classes=num_classes, global_pool=global_pool,
+                  reuse=reuse, scope=scope, final_endpoint=final_endpoint)
+
+
+def hnasnet(images, num_classes, is_training=True, global_pool=False, output_stride=16,
+            nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
+            reuse=None, scope='hnasnet', final_endpoint=None):
+  """Builds the network of Auto-DeepLab; see `pnasnet`.
+
+  Its features are at stride 8 whatever output_stride says, an argument that only makes the
+  two networks alike; `check_output_stride` refuses other values.
+  """
+  del output_stride
+  return _network(nas_genotypes.HNASCell, _LEVELS['hnasnet'][8], images,
+                  nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
+                  is_training, num_classes=num_classes, global_pool=global_pool,
+                  reuse=reuse, scope=scope, final_endpoint=final_endpoint)
