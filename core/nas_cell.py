@@ -54,7 +54,7 @@ class NASBaseCell(object):
         raise ValueError('hiddenstate_indices[%d]=%s is not an earlier state (0..%d).'
                          % (number, index, _NUM_INPUT_STATES + number // 2 - 1))
     self._num_conv_filters = num_conv_filters
-    self._operations = [registry.lookup(OPERATIONS, name, what='operation')
+    self._operations = [registry.lookup(OPERATIONS, name, what='NAS operation')
                         for name in operations]
     self._used_hiddenstates = used_hiddenstates
     self._hiddenstate_indices = hiddenstate_indices
@@ -100,11 +100,7 @@ class NASBaseCell(object):
     if prev_layer is None:
       prev_layer = net
     else:
-      width, prev_width = net.shape.as_list()[2], prev_layer.shape.as_list()[2]
-      if width is None or width != prev_width:
-        # Where sizes are known at run time only: resizing to the same size changes nothing.
-        prev_layer = utils.resize_bilinear(prev_layer, utils.image_size(net),
-                                           prev_layer.dtype)
+      prev_layer = resize_to(prev_layer, utils.image_size(net))
       if prev_layer.shape.as_list()[3] != self._filter_size:
         prev_layer = tf.nn.relu(prev_layer)
         prev_layer = slim.conv2d(prev_layer, self._filter_size, 1, scope='prev_1x1')
@@ -134,11 +130,34 @@ class NASBaseCell(object):
       return net
     depth_ratio = (self._cell_num + 1) / float(self._total_num_cells)
     keep_prob = 1.0 - depth_ratio * (1.0 - self._drop_path_keep_prob)
-    step = tf.cast(tf.train.get_or_create_global_step(), tf.float32)
-    step_ratio = tf.minimum(1.0, step / self._total_training_steps)
+    step = tf.cast(_global_step(), tf.float32)
+    step_ratio = tf.minimum(1.0, step / float(self._total_training_steps))
     keep_prob = 1.0 - step_ratio * (1.0 - keep_prob)
     is_kept = tf.floor(keep_prob + tf.random_uniform([tf.shape(net)[0], 1, 1, 1]))
     return net * tf.cast(is_kept / keep_prob, net.dtype)
+
+
+def resize_to(images, size):
+  """Returns images resized bilinearly; as they are where they are known to have that size.
+
+  Args:
+    images: [batch, height, width, channels] tensor.
+    size: (height, width), ints or int32 scalars. Where sizes are known at run time only,
+      resizing to the own size is exact.
+  """
+  own = images.shape.as_list()[1:3]
+  if None not in own and own == list(utils.static_size(size)):
+    return images
+  return utils.resize_bilinear(images, size, images.dtype)
+
+
+def _global_step():
+  """Returns the global step, made outside the scope of the cell where there is none."""
+  step = tf.train.get_global_step()
+  if step is None:
+    with tf.variable_scope(tf.VariableScope(reuse=False, name='')):
+      step = tf.train.create_global_step()
+  return step
 
 
 class Operation(typing.NamedTuple):

@@ -12,13 +12,16 @@ References:
 import typing
 
 from deeplab.core import blocks as blocks_lib
-from deeplab.core import nas_genotypes, utils
+from deeplab.core import nas_cell, nas_genotypes, utils
 from deeplab.core.blocks import conv2d_same
 from deeplab.core.tf_compat import slim, tf
 
 # End point of the last features at stride 2, inside the stem, and of the stem.
 STEM_STRIDE_2 = 'Conv1'
 STEM = 'Stem'
+_CELL = 'Cell_%d'
+
+_HYPER_PARAMETERS = ('drop_path_keep_prob', 'total_training_steps')
 
 # Scope -> output stride -> level of each cell.
 _LEVELS = {
@@ -47,7 +50,18 @@ class NASConfig(typing.NamedTuple):
 
 
 def config(num_conv_filters=20, total_training_steps=500000, drop_path_keep_prob=1.0):
-  """Returns a NASConfig whose channels double when the resolution halves."""
+  """Returns a NASConfig whose channels double when the resolution halves.
+
+  Raises:
+    ValueError: a number out of its range.
+  """
+  for name, value in (('nas_stem_output_num_conv_filters', num_conv_filters),
+                      ('total_training_steps', total_training_steps)):
+    if value < 1:
+      raise ValueError('%s must be at least 1, got %s.' % (name, value))
+  if not 0 < drop_path_keep_prob <= 1:
+    raise ValueError('drop_path_keep_prob must be above 0 and at most 1 (1 drops nothing), '
+                     'got %s.' % drop_path_keep_prob)
   return NASConfig(2.0, num_conv_filters, total_training_steps, drop_path_keep_prob)
 
 
@@ -101,36 +115,54 @@ def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=Fa
     features (or logits) [batch, h, w, channels], and a dict of end points.
 
   Raises:
-    ValueError: there is no end point of that name.
+    ValueError: there is no end point of that name, or a cell skips a level.
   """
+  names = [STEM_STRIDE_2, STEM] + [_CELL % number for number in range(len(backbone))]
+  if final_endpoint is not None and final_endpoint not in names:
+    raise ValueError('Unknown final_endpoint %r. Valid: %s.'
+                     % (final_endpoint, ', '.join(names)))
+  _check_levels(backbone)
   with tf.variable_scope(scope, 'nas', [images], reuse=reuse) as network_scope:
-    net, layers = _nas_stem(images)
-    end_points = {STEM_STRIDE_2: layers[0], STEM: net}
-    if final_endpoint in end_points:
-      return end_points[final_endpoint], end_points
-    filter_scaling = 1.0
-    # The stem ends at stride 4, level 0.
-    for number, (before, level) in enumerate(zip([0] + list(backbone), backbone)):
-      if level < before:
-        net = utils.resize_bilinear(
-            net, [utils.scale_dimension(d, 2) for d in utils.image_size(net)], net.dtype)
-      filter_scaling *= hparams.filter_scaling_rate ** (level - before)
-      net = cell(net, scope='cell_%d' % number, filter_scaling=filter_scaling,
-                 stride=2 if level > before else 1, prev_layer=layers[-2], cell_num=number)
-      layers.append(net)
-      end_point = 'Cell_%d' % number
-      end_points[end_point] = net
-      if end_point == final_endpoint:
-        return net, end_points
+    _, layers = _nas_stem(images)
+    num_cells = names.index(final_endpoint or names[-1]) + 1 - len(layers)
+    if num_cells > 0:
+      _stack_cells(layers, cell, backbone[:num_cells], hparams.filter_scaling_rate)
+    end_points = dict(zip(names, layers))
     if final_endpoint is not None:
-      raise ValueError('Unknown final_endpoint %r. Valid: %s.'
-                       % (final_endpoint, ', '.join(end_points)))
-    net = tf.nn.relu(net)
+      return end_points[final_endpoint], end_points
+    net = tf.nn.relu(layers[-1])
     if global_pool:
       net = blocks_lib.average_over_image(net, end_points)
     if num_classes:
       net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
     return net, end_points
+
+
+def _stack_cells(layers, cell, levels, filter_scaling_rate):
+  """Appends the output of every cell to `layers`, which holds those of the stem.
+
+  The input of a cell that goes up a level is resized to the size that the network had at
+  that level on its way down. That is `scale_dimension(size, 2)` for the odd sizes that
+  crops of 32 * n + 1 pixels have at all levels; at others, features keep their stride.
+  """
+  before, sizes = 0, {0: utils.image_size(layers[-1])}
+  for number, level in enumerate(levels):
+    net = layers[-1]
+    if level < before:
+      net = nas_cell.resize_to(net, sizes[level])
+    net = cell(net, scope='cell_%d' % number, filter_scaling=filter_scaling_rate ** level,
+               stride=2 if level > before else 1, prev_layer=layers[-2], cell_num=number)
+    layers.append(net)
+    sizes.setdefault(level, utils.image_size(net))
+    before = level
+
+
+def _check_levels(backbone):
+  """Raises ValueError unless levels, from the stem's 0 on, change by 1 at most."""
+  for number, (before, level) in enumerate(zip([0] + list(backbone), backbone)):
+    if level < 0 or abs(level - before) > 1:
+      raise ValueError('backbone=%s: cell %d cannot go from level %d to %d, only to a '
+                       'neighbour.' % (list(backbone), number, before, level))
 
 
 def check_output_stride(scope, output_stride):
@@ -143,7 +175,12 @@ def check_output_stride(scope, output_stride):
 def _network(cell_type, backbone, images, num_conv_filters, training_hyper_parameters,
              is_training, **kwargs):
   """Builds the network of a cell type and the levels of its cells."""
-  hparams = config(num_conv_filters, **(training_hyper_parameters or {}))
+  training_hyper_parameters = training_hyper_parameters or {}
+  unknown = sorted(set(training_hyper_parameters) - set(_HYPER_PARAMETERS))
+  if unknown:
+    raise ValueError('nas_training_hyper_parameters: unknown key %s. Valid: %s.'
+                     % (', '.join(unknown), ', '.join(_HYPER_PARAMETERS)))
+  hparams = config(num_conv_filters, **training_hyper_parameters)
   if not is_training:
     hparams = hparams._replace(drop_path_keep_prob=1.0)
   cell = cell_type(hparams.num_conv_filters, hparams.drop_path_keep_prob, len(backbone),
