@@ -183,16 +183,22 @@ def test_frozen_batch_norm_creates_no_update_ops(train_graph):
   assert not train_graph[1].get_collection(tf.GraphKeys.UPDATE_OPS)
 
 
+def is_regularised(name, regularizes_depthwise):
+  """Whether there is L2 on a variable; on depthwise ones only in the searched cells."""
+  kind = name.split('/')[-1]
+  return kind in ('weights', 'pointwise_weights') or (
+      kind == 'depthwise_weights' and regularizes_depthwise and '/cell_' in name)
+
+
 def test_exactly_the_weights_are_regularised(train_graph):
   case, graph, _ = train_graph
-  kinds = ['weights', 'pointwise_weights'] + (
-      ['depthwise_weights'] if case.regularizes_depthwise else [])
   with graph.as_default():
     variables = tf.trainable_variables()
     losses = tf.losses.get_regularization_losses()
     gradients = tf.gradients(losses, variables)
   regularised = [v.op.name for v, g in zip(variables, gradients) if g is not None]
-  assert regularised == [v.op.name for v in variables if v.op.name.split('/')[-1] in kinds]
+  assert regularised == [v.op.name for v in variables
+                         if is_regularised(v.op.name, case.regularizes_depthwise)]
   assert len(losses) == len(regularised)
 
 
