@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -38,10 +39,12 @@ def make_job(tmp_path_factory):
         '--image_dir=%s/%s' % (_CAMVID, split), '--label_dir=%s/%sannot' % (_CAMVID, split),
         '--output_dir=%s/records' % folder, '--num_classes=%d' % _NUM_CLASSES,
         '--ignore_label=%d' % _IGNORE_LABEL, '--class_names=' + _CLASS_NAMES)
-  run('train.py', records, '--train_logdir=%s/train' % folder,
-      '--training_number_of_steps=%d' % _STEPS, '--train_crop_size=161,161',
-      '--train_batch_size=2', '--optimizer=adam', '--adam_learning_rate=0.003',
-      '--batch_norm_decay=0.9', '--augmentation=deeplab', *_MODEL_FLAGS)
+  log = run('train.py', records, '--train_logdir=%s/train' % folder,
+            '--training_number_of_steps=%d' % _STEPS, '--train_crop_size=161,161',
+            '--train_batch_size=2', '--optimizer=adam', '--adam_learning_rate=0.003',
+            '--augmentation=deeplab', '--log_steps=1', *_MODEL_FLAGS)
+  with open(os.path.join(folder, 'train.log'), 'w') as stream:
+    stream.write(log)
   run('eval.py', records, checkpoints, '--eval_logdir=%s/eval' % folder,
       '--eval_crop_size=369,481', '--max_number_of_evaluations=1', *_MODEL_FLAGS)
   run('vis.py', records, checkpoints, '--vis_logdir=%s/vis' % folder,
@@ -52,6 +55,13 @@ def make_job(tmp_path_factory):
   run('predict.py', '--model=%s/frozen.pb' % folder, '--output_dir=%s/predict' % folder,
       '--input=%s' % sorted(glob.glob(os.path.join(_CAMVID, 'val', '*.png')))[0])
   return folder
+
+
+def test_twenty_steps_lower_the_loss(folder):
+  with open(os.path.join(folder, 'train.log')) as stream:
+    losses = [float(loss) for loss in re.findall(r'loss ([0-9.]+)', stream.read())]
+  assert len(losses) == _STEPS
+  assert np.mean(losses[-3:]) < 0.85 * losses[0]
 
 
 def test_every_labelled_pixel_is_evaluated_under_its_class(folder):
@@ -65,8 +75,6 @@ def test_every_labelled_pixel_is_evaluated_under_its_class(folder):
   assert [c['name'] for c in classes] == _CLASS_NAMES.split(',')
   np.testing.assert_array_equal([c['label_pixels'] for c in classes], counts)
   assert metrics['global_step'] == _STEPS
-  # Most of the picture is learned in 20 steps, if anything is: a guess gets half of this.
-  assert metrics['pixel_accuracy'] > 0.3
 
 
 def test_pictures_have_the_size_of_the_photographs(folder):

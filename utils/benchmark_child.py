@@ -57,6 +57,12 @@ def pin(cores):
 
 def peak_memory_mib():
   """Returns the largest resident size this process has had, in MiB."""
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  # Kilobytes on Linux, bytes on macOS.
-  return peak / 1024. if sys.platform != 'darwin' else peak / 1024. ** 2
+  try:
+    # On Linux ru_maxrss starts at the size of the process that this one was forked from.
+    with open('/proc/self/status') as stream:
+      peak_kib, = [line.split()[1] for line in stream if line.startswith('VmHWM:')]
+    return int(peak_kib) / 1024.
+  except IOError:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS.
+    return peak / 1024. ** (2 if sys.platform == 'darwin' else 1)
