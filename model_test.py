@@ -202,7 +202,8 @@ def test_exactly_the_weights_are_regularised(train_graph):
   assert len(losses) == len(regularised)
 
 
-@pytest.mark.parametrize('variant', ['mobilenet_v2', 'xception_41', 'resnet_v1_50'])
+@pytest.mark.parametrize('variant', ['mobilenet_v2', 'xception_41', 'resnet_v1_50',
+                                     'nas_pnasnet'])
 def test_trained_batch_norm_updates_both_moments_of_every_layer(variant):
   with tf.Graph().as_default() as graph:
     merged_logits(tf.zeros([1, 33, 33, 3]),
@@ -231,8 +232,11 @@ def test_variables_of_further_heads(name, variant, changes):
     assert graph_variables() == recorded_variables(name)
 
 
-@pytest.mark.parametrize('variant', ['mobilenet_v2', 'xception_41', 'resnet_v1_50'])
-@pytest.mark.parametrize('strides', [[16, 4], [8, 4, 2]])
+@pytest.mark.parametrize('variant, strides', [
+    ('mobilenet_v2', [16, 4]), ('mobilenet_v2', [8, 4, 2]),
+    ('xception_41', [16, 4]), ('xception_41', [8, 4, 2]),
+    ('resnet_v1_50', [16, 4]), ('resnet_v1_50', [8, 4, 2]),
+    ('nas_pnasnet', [16, 8, 4, 2]), ('nas_hnasnet', [8, 4, 2])])
 def test_decoders_of_several_strides(variant, strides):
   with tf.Graph().as_default():
     logits = merged_logits(tf.zeros([1, 33, 48, 3]), CASES[variant].options(
