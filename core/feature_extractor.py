@@ -59,6 +59,7 @@ class Backbone(typing.NamedTuple):
     preprocess: function (float images in 0..255, dtype) -> network input.
     mean_pixel: RGB in 0..255 that preprocessing maps to about 0; the colour of padding.
     decoder_end_points: dict, stride -> list of end points the decoder may refine with.
+    settings: which of _OWN_SETTINGS the family knows; others are refused, not ignored.
   """
   network: typing.Callable
   arg_scope: typing.Callable
@@ -67,6 +68,17 @@ class Backbone(typing.NamedTuple):
   preprocess: typing.Callable
   mean_pixel: typing.Sequence[float]
   decoder_end_points: dict
+  settings: typing.Sequence[str] = ()
+
+
+# Settings that only some families know -> the value that asks for nothing.
+_OWN_SETTINGS = {
+    'multi_grid': None,
+    'depth_multiplier': 1.0,
+    'divisible_by': None,
+    'nas_stem_output_num_conv_filters': 20,
+    'drop_path_keep_prob': 1.0,
+}
 
 
 def mean_pixel(model_variant=None):
@@ -131,6 +143,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
       nas_stem_output_num_conv_filters=nas_stem_output_num_conv_filters,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
       use_bounded_activation=use_bounded_activation, batch_norm_decay=batch_norm_decay)
+  _refuse_unknown_settings(model_variant, backbone, settings)
   if preprocess_images:
     images = backbone.preprocess(images, preprocessed_images_dtype)
   return backbone.build(backbone, images, settings)
@@ -174,6 +187,15 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype=tf.fl
       return backbone.network(inputs, *args, **kwargs)
 
   return network
+
+
+def _refuse_unknown_settings(model_variant, backbone, settings):
+  values = dict(settings._asdict(), **(settings.nas_training_hyper_parameters or {}))
+  for name, nothing in sorted(_OWN_SETTINGS.items()):
+    if name not in backbone.settings and values.get(name, nothing) not in (nothing, None):
+      raise ValueError('%s=%s: %s does not know this setting; leave it out. It is for %s.' % (
+          name, values[name], model_variant, ', '.join(
+              variant for variant, row in sorted(BACKBONES.items()) if name in row.settings)))
 
 
 def _backbone(model_variant):
@@ -269,7 +291,8 @@ def _xception_row(network, stride_4, stride_8):
           4: [module % stride_4],
           8: [module % stride_8],
           16: [module % 'exit_flow/block1'],
-      })
+      },
+      settings=('multi_grid',))
 
 
 def _resnet_row(network, scope, root, last_unit):
@@ -297,7 +320,8 @@ def _resnet_row(network, scope, root, last_unit):
           4: [unit % (1, 2)],
           8: [unit % (2, 3)],
           16: [unit % (3, last_unit)],
-      })
+      },
+      settings=('multi_grid',))
 
 
 def _nas_row(network, stride_4, stride_8, stride_16):
@@ -314,7 +338,8 @@ def _nas_row(network, stride_4, stride_8, stride_16):
           4: [stride_4],
           8: [stride_8],
           16: [stride_16],
-      })
+      },
+      settings=('nas_stem_output_num_conv_filters', 'drop_path_keep_prob'))
 
 
 # --- the table -------------------------------------------------------------------------
@@ -332,7 +357,8 @@ BACKBONES = {
             4: ['layer_4/depthwise_output'],
             8: ['layer_7/depthwise_output'],
             16: ['layer_14/depthwise_output'],
-        }),
+        },
+        settings=('depth_multiplier', 'divisible_by')),
     'nas_hnasnet': _nas_row(nas_network.hnasnet, 'Cell_2', 'Cell_5', 'Cell_7'),
     'nas_pnasnet': _nas_row(nas_network.pnasnet, nas_network.STEM, 'Cell_3', 'Cell_7'),
     'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', 5),

@@ -107,6 +107,13 @@ def test_image_classifier(variant):
     ({'model_variant': 'xception_41', 'output_stride': 3}, 'multiple of 2'),
     ({'model_variant': 'xception_41', 'output_stride': 64}, 'output_stride=64 cannot'),
     ({'model_variant': 'xception_41', 'multi_grid': [1, 2]}, 'multi_grid must be 3'),
+    ({'model_variant': 'mobilenet_v2', 'multi_grid': [1, 2, 4]},
+     r'multi_grid=\[1, 2, 4\]: mobilenet_v2 does not know this setting; leave it out. It is '
+     'for resnet_v1_101, .*xception_71'),
+    ({'model_variant': 'xception_65', 'depth_multiplier': 0.5}, 'It is for mobilenet_v2'),
+    ({'model_variant': 'resnet_v1_50', 'nas_training_hyper_parameters':
+        {'drop_path_keep_prob': 0.8, 'total_training_steps': 10}},
+     'drop_path_keep_prob=0.8: resnet_v1_50 does not know this setting'),
 ])
 def test_bad_settings(settings, message):
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
