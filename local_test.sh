@@ -23,13 +23,14 @@ cd "$(dirname "$0")"
 DATASET=${DATASET:-sample_people}
 WORK_DIR=${WORK_DIR:-experiments}
 MODEL_VARIANT=${MODEL_VARIANT:-mobilenet_v2}
-NUM_ITERATIONS=${NUM_ITERATIONS:-1500}
-BATCH_SIZE=${BATCH_SIZE:-8}
+NUM_ITERATIONS=${NUM_ITERATIONS:-3200}
+BATCH_SIZE=${BATCH_SIZE:-4}
 CROP_SIZE=${CROP_SIZE:-193,193}
-# For a short run from scratch: Adam, and batch norm averages that follow quickly.
-TRAIN_FLAGS=${TRAIN_FLAGS:---optimizer=adam --adam_learning_rate=0.003
-  --batch_norm_decay=0.99 --augmentation=deeplab --min_scale_factor=0.5
-  --max_scale_factor=1.25}
+# For a short run from scratch: Adam, batch norm averages that follow quickly, and pictures at
+# the scale they are evaluated at.
+TRAIN_FLAGS=${TRAIN_FLAGS:---optimizer=adam --adam_learning_rate=0.002
+  --batch_norm_decay=0.99 --augmentation=deeplab --min_scale_factor=1
+  --max_scale_factor=1}
 NUM_TRAIN=${NUM_TRAIN:-400}
 NUM_VAL=${NUM_VAL:-100}
 started=$(date +%s)
@@ -52,17 +53,19 @@ fi
     "datasets/build_custom_data.py (see g3doc/own_data.md)" >&2
   exit 1
 }
-# The network input that holds the largest validation image.
+# The network input that holds the largest validation image and the training crop.
 describe='
 import json, sys
 info = json.load(open(sys.argv[1] + "/dataset_info.json"))
-sides = info["splits"]["val"]["image_sizes"]["max"]
-print(*[-(-(side - 1) // 16) * 16 + 1 for side in sides])'
-set -- $("$PYTHON" -c "$describe" "$records")
+sides = zip(info["splits"]["val"]["image_sizes"]["max"], map(int, sys.argv[2].split(",")))
+print(*[-(-(max(side) - 1) // 16) * 16 + 1 for side in sides])'
+set -- $("$PYTHON" -c "$describe" "$records" "$CROP_SIZE")
 eval_height=$1 eval_width=$2
 run=$WORK_DIR/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
+# Whole pictures are larger than the training crop: pooling over windows of its size shows the
+# image-level branch what it was trained on.
 model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_stride=4
-  ${MODEL_FLAGS:-}"
+  --image_pooling_crop_size=$CROP_SIZE ${MODEL_FLAGS:-}"
 
 # Flags are lists of words on purpose.
 # shellcheck disable=SC2086
