@@ -62,14 +62,16 @@ stamp="$venv/installed"
 wanted="$device $base_python $(cksum < pyproject.toml) $deeplab_root"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
   echo "== setting up $venv ($("$base_python" -V 2>&1), $LANE-$device)"
+  # What pip and the build say matters only when they fail.
   { "$base_python" -m venv "$venv" &&
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$venv/bin/python" -m pip install --disable-pip-version-check \
       --upgrade pip setuptools wheel &&
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$venv/bin/python" -m pip install --disable-pip-version-check \
       -e ".[$LANE-$device,test]" &&
     printf '%s' "$wanted" > "$stamp"
-  } || {
-    echo "error: could not set up $venv; see the lines above" >&2
+  } > "$deeplab_root/.venv-$LANE.log" 2>&1 || {
+    tail -n 30 "$deeplab_root/.venv-$LANE.log" >&2
+    echo "error: could not set up $venv; the lines above end $deeplab_root/.venv-$LANE.log" >&2
     exit 1
   }
 fi
