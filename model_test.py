@@ -232,6 +232,48 @@ def test_variables_of_further_heads(name, variant, changes):
     assert graph_variables() == recorded_variables(name)
 
 
+def layers(**changes):
+  """Returns the layers of a MobileNet with ASPP rates and decoder: name -> weight shape."""
+  options = CASES['mobilenet_v2'].options('mobilenet_v2', crop_size=[33, 33])._replace(
+      atrous_rates=[6, 12, 18], decoder_output_stride=[4])._replace(**changes)
+  with tf.Graph().as_default():
+    merged_logits(tf.zeros([1, 33, 33, 3]), options)
+    return {v.op.name.rsplit('/', 1)[0]: v.shape.as_list() for v in tf.global_variables()
+            if v.op.name.endswith('weights')}
+
+
+_SEPARABLE_ASPP = {'aspp%d_%s' % (i, part) for i in (1, 2, 3)
+                   for part in ('depthwise', 'pointwise')}
+_SEPARABLE_DECODER = {'decoder/decoder_conv%d_%s' % (i, part) for i in (0, 1)
+                      for part in ('depthwise', 'pointwise')}
+_ASPP = _SEPARABLE_ASPP | {'image_pooling', 'aspp0', 'concat_projection'}
+_DECODER = _SEPARABLE_DECODER | {'decoder/feature_projection0'}
+
+
+@pytest.mark.parametrize('changes, added, removed', [
+    ({'aspp_with_separable_conv': False}, {'aspp1', 'aspp2', 'aspp3'}, _SEPARABLE_ASPP),
+    ({'decoder_use_separable_conv': False},
+     {'decoder/decoder_conv0/decoder_conv0_1', 'decoder/decoder_conv0/decoder_conv0_2'},
+     _SEPARABLE_DECODER),
+    ({'add_image_level_feature': False}, set(), {'image_pooling'}),
+    ({'aspp_with_batch_norm': False}, {'logits/semantic_1', 'logits/semantic_2'}, _ASPP),
+    ({'aspp_with_batch_norm': False, 'decoder_output_stride': None, 'logits_kernel_size': 3},
+     {'logits/semantic_1', 'logits/semantic_2'}, _ASPP | _DECODER),
+    ({'aspp_with_batch_norm': False, 'atrous_rates': None, 'decoder_output_stride': None},
+     set(), _ASPP | _DECODER),
+    ({'outputs_to_num_classes': {'semantic': 21, 'direction': 2}}, {'logits/direction'},
+     set()),
+    ({'use_bounded_activation': True}, set(), set()),
+    ({'divisible_by': 1}, set(), set()),
+])
+def test_an_option_adds_and_removes_just_these_layers(changes, added, removed):
+  base, changed = layers(), layers(**changes)
+  assert set(changed) - set(base) == added
+  assert set(base) - set(changed) == removed
+  if 'logits_kernel_size' in changes:
+    assert changed['logits/semantic'] == changed['logits/semantic_2'] == [3, 3, 320, 21]
+
+
 @pytest.mark.parametrize('variant, strides', [
     ('mobilenet_v2', [16, 4]), ('mobilenet_v2', [8, 4, 2]),
     ('xception_41', [16, 4]), ('xception_41', [8, 4, 2]),
