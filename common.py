@@ -23,7 +23,7 @@ from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     WIDTH,
 )
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info
+from deeplab.datasets import data_check, dataset_info
 
 FLAGS = flags.FLAGS
 
@@ -190,6 +190,13 @@ def define_dataset_flags(split_flag, split_default):
   flags.DEFINE_string('dataset_dir', None, 'Folder of the TFRecord shards. Required.')
 
 
+def define_data_check_flag():
+  """Declares the flag that `check_data` obeys."""
+  flags.DEFINE_bool('skip_data_check', False,
+                    'Starts without the quick look at the first records of every shard and '
+                    'at the sizes of the splits.')
+
+
 def define_inference_flags():
   """Declares the flags of multi-scale inference on a dataset."""
   flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
@@ -254,6 +261,20 @@ def check_crop_holds_images(crop_flag, split):
         'wide. Pass --%s=%d,%d, or --min_resize_value and --max_resize_value.'
         % ((crop_flag,) + tuple(crop_size) + (split, FLAGS.dataset_dir) + tuple(largest)
            + (crop_flag,) + tuple(fitting)))
+
+
+def check_data(dataset):
+  """Stops if a quick look at the records finds what would harm, unless --skip_data_check.
+
+  Args:
+    dataset: data_generator.Dataset.
+
+  Raises:
+    ValueError: names what was found and the record.
+  """
+  if not FLAGS.skip_data_check:
+    data_check.check(dataset.files, dataset.split_name, dataset.descriptor,
+                     dataset.dataset_dir)
 
 
 def dataset_name():

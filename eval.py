@@ -27,6 +27,7 @@ flags.DEFINE_integer('max_number_of_evaluations', 0,
 
 common.define_model_flags()
 common.define_dataset_flags('eval_split', 'val')
+common.define_data_check_flag()
 common.define_inference_flags()
 
 
@@ -50,6 +51,7 @@ def main(unused_argv):
       should_shuffle=False,
       should_repeat=False)
   common.check_crop_holds_images('eval_crop_size', FLAGS.eval_split)
+  common.check_data(dataset)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,

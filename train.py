@@ -104,6 +104,7 @@ flags.DEFINE_float('scale_factor_step_size', 0.25,
 
 common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')
+common.define_data_check_flag()
 
 _NOT_YET = {
     'num_clones': (1, 'training on several devices is not available yet'),
@@ -149,6 +150,7 @@ def main(unused_argv):
       crop_size=crop_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
+  common.check_data(dataset)
   logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
                FLAGS.train_split, dataset.num_of_classes)
   checkpoint = training.train(

@@ -14,6 +14,9 @@ _LABEL = 'image/segmentation/class/encoded'
 _LABEL_FORMAT = 'image/segmentation/class/format'
 _LANDMARKS = 'image/landmarks'
 
+# The message class, which compat.v1 does not name.
+_TENSOR_PROTO = type(tf.make_tensor_proto(0.0))
+
 # What a record that lacks the feature stands for.
 _PARSED_FEATURES = {
     _IMAGE: (tf.string, ''),
@@ -124,6 +127,33 @@ def image_bytes(record):
 def label_bytes(record):
   """Returns the encoded label map of a `tf.train.Example`, b'' where it has none."""
   return _first_bytes(record, _LABEL)
+
+
+def landmarks_bytes(record):
+  """Returns the serialised landmarks of a `tf.train.Example`, b'' where it has none."""
+  return _first_bytes(record, _LANDMARKS)
+
+
+def recorded_size(record):
+  """Returns the (height, width) that a `tf.train.Example` states, 0 where it does not."""
+  values = [record.features.feature[name].int64_list.value for name in (_HEIGHT, _WIDTH)]
+  return tuple(value[0] if value else 0 for value in values)
+
+
+def parse_landmarks(data):
+  """Returns the float32 array of serialised landmarks.
+
+  Raises:
+    ValueError: the bytes are not a float32 tensor.
+  """
+  try:
+    points = tf.make_ndarray(_TENSOR_PROTO.FromString(data))
+  except Exception as error:
+    # Implementations of protobuf each have a DecodeError of their own.
+    raise ValueError('not a serialised tensor (%s)' % str(error).split('\n')[0]) from error
+  if points.dtype != np.float32:
+    raise ValueError('a tensor of %s instead of float32' % points.dtype)
+  return points
 
 
 def serialize_landmarks(landmarks):

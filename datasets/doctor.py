@@ -1,0 +1,38 @@
+"""Examines the records of a dataset and says what would harm training.
+
+    python -m deeplab.datasets.doctor --dataset_dir=RECORDS [--dataset=pascal_voc_seg]
+
+Reads every record in parallel, prints what it found and writes it as doctor_report.json and
+doctor_report.html. Exit code 0: fit for training; 1: not.
+"""
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import doctor_checks, doctor_report, registry
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('report_dir', None,
+                    'Folder of the report, made if absent. Default: dataset_dir.')
+flags.DEFINE_integer('num_processes', None,
+                     'Number of worker processes. Default: one per processor.')
+
+common.define_dataset_flags('only_split', None)
+
+
+def main(unused_argv):
+  """Examines, prints and writes; returns the exit code."""
+  # A folder of unknown content is not silently held against the default of --dataset.
+  name = FLAGS.dataset if FLAGS['dataset'].present else None
+  examination = doctor_checks.examine(
+      FLAGS.dataset_dir, registry.resolve(name, FLAGS.dataset_dir), FLAGS.only_split,
+      FLAGS.num_processes)
+  content = doctor_report.content_of(examination)
+  print(doctor_report.as_text(content))
+  print('Report: %s and %s' % doctor_report.write(
+      content, FLAGS.report_dir or FLAGS.dataset_dir))
+  return common.EXIT_ERROR if content['harms_training'] else 0
+
+
+if __name__ == '__main__':
+  common.run(main, required_flags=['dataset_dir'])

@@ -1,0 +1,354 @@
+"""Tests of the data doctor and of the quick look, on records with one defect each."""
+import io
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import (
+    data_check,
+    dataset_info,
+    doctor_checks,
+    doctor_report,
+    example,
+    record_frames,
+    record_scan,
+    registry,
+    shards,
+)
+from deeplab.utils import tiny_run
+
+SAMPLES = tiny_run.make_samples()
+POINTS = np.zeros((1, 33, 4), np.float32)
+
+
+def png(pixels):
+  stream = io.BytesIO()
+  image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+  image.save(stream, 'PNG')
+  return stream.getvalue()
+
+
+def record_of(sample, image=None, label=None, landmarks=None, size=None):
+  """Returns the serialised record of a Sample, with its parts replaced as given."""
+  height, width = size or sample.image.shape[:2]
+  return example.make_example(
+      png(sample.image) if image is None else image, sample.name, height, width,
+      png(sample.label) if label is None else label, 'png', landmarks=landmarks
+  ).SerializeToString()
+
+
+def write_split(folder, records, split='val', others=()):
+  """Writes a shard of serialised records in place of that of `SAMPLES`; returns its path.
+
+  The dataset_info.json tells of `SAMPLES`, in `split` and in `others` likewise.
+  """
+  folder = str(folder)
+  path = tiny_run.write_records(folder, SAMPLES, split)
+  info = dataset_info.read(folder)
+  dataset_info.write(info._replace(
+      splits=dict.fromkeys((split,) + tuple(others), info.splits[split])), folder)
+  with tf.io.TFRecordWriter(path) as writer:
+    for record in records:
+      writer.write(record)
+  return path
+
+
+def examine(folder):
+  return doctor_checks.examine(str(folder), registry.resolve(None, str(folder)),
+                               num_processes=1)
+
+
+def named(folder, name):
+  """Returns the sentences of a finding, which must be there and harm as the table says."""
+  examination = examine(folder)
+  assert examination.findings.counts[name] > 0, examination.findings.named
+  is_error = record_scan.FINDINGS[name].severity == record_scan.ERROR
+  assert examination.harms_training or not is_error
+  return examination.findings.named[name]
+
+
+def grey_colors(label):
+  colors = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]], np.uint8)
+  return np.asarray(Image.fromarray(colors[label % 4]).convert('L'))
+
+
+def palette_picture(label):
+  image = Image.fromarray(label % 4).convert('P')
+  image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [7, 8, 9] * 252)
+  return image
+
+
+FIRST = SAMPLES[0]
+LABEL = FIRST.label % 4
+OUT_OF_RANGE = np.where(LABEL == 1, np.uint8(9), LABEL)
+# Finding -> (first record, what its sentence says).
+DEFECTS = {
+    'bad_image': (record_of(FIRST, image=png(FIRST.image)[:100]), 'image cannot be decoded'),
+    'bad_label': (record_of(FIRST, label=png(FIRST.label)[:-6]), 'the PNG file is cut off'),
+    'missing_label': (record_of(FIRST, label=b''), 'no label map'),
+    'sizes_differ': (record_of(FIRST, label=png(LABEL[:-1])),
+                     'the image is 33x41, its label 32x41'),
+    'label_encoding': (record_of(FIRST, label=png(palette_picture(LABEL))),
+                       'palette picture with 4 colours'),
+    'label_range': (record_of(FIRST, label=png(OUT_OF_RANGE)), 'the label has the values 9, '),
+    'bad_landmarks': (record_of(FIRST, landmarks=POINTS[:, :5]), 'shape [1, 5, 4]'),
+    'all_ignored': (record_of(FIRST, label=png(np.full_like(LABEL, 255))), 'ignore label 255'),
+    'blank_image': (record_of(FIRST, image=png(np.full_like(FIRST.image, 7))), '(7, 7, 7)'),
+    'recorded_size': (record_of(FIRST, size=(41, 33)), 'says 41x33, the image is 33x41'),
+}
+
+
+@pytest.mark.parametrize('name', sorted(DEFECTS))
+def test_defect_of_a_record_is_found_and_named(tmp_path, name):
+  record, says = DEFECTS[name]
+  write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
+  sentence, = named(tmp_path, name)
+  assert sentence.startswith('Record tiny/000: ')
+  assert says in sentence
+  errors = examine(tmp_path).findings.of_severity(record_scan.ERROR)
+  is_error = record_scan.FINDINGS[name].severity == record_scan.ERROR
+  assert errors == ([name] if is_error else [])
+
+
+def test_jpeg_image_that_ends_early_is_found(tmp_path):
+  stream = io.BytesIO()
+  noise = np.random.RandomState(0).randint(0, 256, (33, 41, 3)).astype(np.uint8)
+  Image.fromarray(noise).save(stream, 'JPEG')
+  whole = [record_of(FIRST, image=stream.getvalue())] + [record_of(s) for s in SAMPLES[1:]]
+  write_split(tmp_path, whole)
+  assert not examine(tmp_path).findings.counts
+  write_split(tmp_path, [record_of(FIRST, image=stream.getvalue()[:-400])] + whole[1:])
+  assert 'truncated' in named(tmp_path, 'bad_image')[0]
+
+
+@pytest.mark.parametrize('label, says', [
+    (np.stack([LABEL, LABEL, LABEL * 2], axis=-1), 'RGB picture with 4 colours'),
+    (LABEL.astype(np.uint16) * 256, '16 bits'),
+    (Image.fromarray(LABEL > 1), 'grey of 1 bits'),
+])
+def test_labels_that_are_read_as_brightness_are_told(tmp_path, label, says):
+  write_split(tmp_path, [record_of(FIRST, label=png(label))]
+              + [record_of(s) for s in SAMPLES[1:]])
+  sentence, = named(tmp_path, 'label_encoding')
+  assert says in sentence
+
+
+def test_grey_rgb_label_counts_as_ids(tmp_path):
+  write_split(tmp_path, [record_of(FIRST, label=png(np.stack([FIRST.label] * 3, axis=-1)))]
+              + [record_of(s) for s in SAMPLES[1:]])
+  assert not examine(tmp_path).findings.counts
+
+
+def test_colour_masks_turned_to_grey_are_recognised(tmp_path):
+  write_split(tmp_path, [record_of(s, label=png(grey_colors(s.label))) for s in SAMPLES])
+  assert '38, 75, 113' in named(tmp_path, 'label_colors')[0]
+  write_split(tmp_path, [record_of(s, label=png(s.label % 4 * 11)) for s in SAMPLES])
+  assert not examine(tmp_path).findings.counts['label_colors']
+
+
+def test_cut_off_shard_is_named(tmp_path):
+  path = write_split(tmp_path, [record_of(s) for s in SAMPLES])
+  with open(path, 'r+b') as stream:
+    stream.truncate(os.path.getsize(path) - 10)
+  assert os.path.basename(path) + ': record 2' in named(tmp_path, 'corrupt_record')[0]
+  assert 'holds 2 records' in named(tmp_path, 'split_size')[0]
+  with pytest.raises(ValueError, match='record 2 is cut off'):
+    record_frames.count_records(path)
+
+
+def test_lost_records_shards_and_splits_are_told(tmp_path):
+  path = write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]], others=['train'])
+  assert "'val' holds 2 records, dataset_info.json says 3" in named(tmp_path, 'split_size')[0]
+  assert "Split 'train'" in named(tmp_path, 'missing_split')[0]
+  os.rename(path, str(tmp_path / shards.shard_name('val', 0, 2)))
+  assert 'lacks 1 of 2 shards' in named(tmp_path, 'bad_shards')[0]
+  with open(str(tmp_path / shards.shard_name('extra', 0, 1)), 'wb'):
+    pass
+  assert "'extra'" in named(tmp_path, 'unknown_split')[0]
+  assert "'extra'" in named(tmp_path, 'empty_split')[0]
+
+
+def test_built_in_table_is_compared_without_harm(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES])
+  os.remove(dataset_info.path_in(str(tmp_path)))
+  examination = doctor_checks.examine(str(tmp_path), registry.resolve('pascal_voc_seg'),
+                                      num_processes=1)
+  assert not examination.harms_training
+  assert 'pascal_voc_seg says 1449' in examination.findings.named['table_size'][0]
+  assert examination.findings.counts['absent_split'] == 3
+
+
+def test_copies_within_and_across_splits_are_named(tmp_path):
+  twin = record_of(SAMPLES[1]._replace(name='twin'), label=png(SAMPLES[1].label))
+  write_split(tmp_path, [record_of(s) for s in SAMPLES], 'train')
+  write_split(tmp_path, [record_of(FIRST), twin, twin], 'val', others=['train'])
+  leak, other = named(tmp_path, 'leak')
+  assert sorted([leak, other]) == [
+      'One image: Record tiny/000 in train, Record tiny/000 in val.',
+      'One image: Record tiny/001 in train, Record twin in val, Record twin in val.']
+
+
+def test_copies_in_training_splits_are_warnings(tmp_path):
+  write_split(tmp_path, [record_of(FIRST), record_of(FIRST), record_of(SAMPLES[1])], 'train')
+  assert named(tmp_path, 'duplicate') == [
+      'One image: Record tiny/000 in train, Record tiny/000 in train.']
+  write_split(tmp_path, [record_of(SAMPLES[1])], 'train_more', others=['train'])
+  assert 'Record tiny/001 in train_more' in named(tmp_path, 'overlap')[0]
+
+
+def test_sets_without_anything_to_learn_are_told(tmp_path):
+  ignored = [record_of(s, label=png(np.full_like(s.label, 255))) for s in SAMPLES]
+  write_split(tmp_path, ignored)
+  assert "split 'val' are ignored" in named(tmp_path, 'no_labels')[0]
+  binary = [record_of(s, label=png(np.uint8(255) * (s.label > 1))) for s in SAMPLES]
+  write_split(tmp_path, binary, 'train')
+  os.remove(str(tmp_path / shards.shard_name('val', 0, 1)))
+  assert 'class' in named(tmp_path, 'one_class')[0]
+  assert 'class 3 (sky)' in named(tmp_path, 'absent_class')[0]
+
+
+def test_missing_landmarks_and_stale_info_are_warnings(tmp_path):
+  write_split(tmp_path, [record_of(FIRST, landmarks=POINTS), record_of(SAMPLES[0]._replace(
+      name='bare', image=255 - FIRST.image)), record_of(SAMPLES[2])])
+  sentence, = named(tmp_path, 'missing_landmarks')
+  assert '2 of 3 records, the first: Record bare, Record tiny/002' in sentence
+  assert 'the largest sides are 40x41' in named(tmp_path, 'stale_info')[0]
+  assert not examine(tmp_path).harms_training
+
+
+def test_every_kind_of_finding_has_a_test():
+  with open(__file__) as stream:
+    source = stream.read()
+  assert not [name for name in record_scan.FINDINGS if "'%s'" % name not in source]
+
+
+def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES])
+  content = doctor_report.content_of(examine(tmp_path))
+  split = content['splits']['val']
+  labels = np.concatenate([s.label.ravel() for s in SAMPLES])
+  counts = np.bincount(labels, minlength=256)
+  assert split['class_pixel_counts'] == counts[:4].tolist()
+  assert split['num_ignored_pixels'] == counts[255]
+  assert split['image_sizes'] == {'min': [33, 33], 'median': [40, 41], 'max': [49, 65]}
+  assert split['eval_crop_size'] == [49, 65]
+  assert doctor_report.eval_crop([50, 64]) == [65, 65]
+  np.testing.assert_allclose(split['class_pixel_share'], counts[:4] / counts[:4].sum(),
+                             rtol=1e-3)
+  frequency = []
+  for c in range(4):
+    holding = [s.label for s in SAMPLES if (s.label == c).any()]
+    frequency.append(sum((label == c).sum() for label in holding)
+                     / float(sum((label != 255).sum() for label in holding)))
+  np.testing.assert_allclose(content['class_weights']['weights'],
+                             np.median(frequency) / frequency, rtol=1e-3)
+
+
+def test_class_without_pixels_has_no_weight():
+  assert doctor_report.class_weights([30, 0, 10, 20], [60, 0, 20, 60]) == [
+      pytest.approx(1.0), None, pytest.approx(1.0), pytest.approx(1.5)]
+  assert doctor_report.class_weights([0, 0], [0, 0]) == [None, None]
+
+
+def test_page_escapes_names_and_needs_no_other_file(tmp_path):
+  bad = FIRST._replace(name='<script>&')
+  write_split(tmp_path, [record_of(bad, label=b'')] + [record_of(s) for s in SAMPLES[1:]])
+  page = doctor_report.html_page(doctor_report.content_of(examine(tmp_path)))
+  assert 'Record &lt;script&gt;&amp;: there is no label map.' in page
+  assert '<script' not in page and 'http' not in page
+
+
+def test_program_prints_writes_and_exits(tmp_path):
+  sound, broken = tmp_path / 'sound', tmp_path / 'broken'
+  for folder in (sound, broken):
+    folder.mkdir()
+    path = write_split(folder, [record_of(s) for s in SAMPLES])
+  write_split(broken, [record_of(FIRST, label=png(OUT_OF_RANGE))]
+              + [record_of(s) for s in SAMPLES[1:]])
+  code, output, log = tiny_run.run_script(
+      'datasets/doctor.py', '--dataset_dir=%s' % sound, '--report_dir=%s' % (tmp_path / 'new'),
+      '--num_processes=2')
+  assert code == 0, output + log
+  assert 'Fit for training: 0 kinds of errors, 0 of warnings.' in output
+  assert sorted(os.listdir(str(tmp_path / 'new'))) == ['doctor_report.html',
+                                                       'doctor_report.json']
+  code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % broken)
+  assert code == 1, output + log
+  assert 'Record tiny/000: the label has the values 9' in output
+  with open(str(broken / doctor_report.JSON_NAME)) as stream:
+    content = json.load(stream)
+  assert content['harms_training']
+  assert content['findings'][0]['name'] == 'label_range'
+  assert '3/3' in log
+  os.remove(dataset_info.path_in(str(sound)))
+  code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % sound)
+  assert code == 1
+  assert 'doctor.py: error: No dataset name was given' in log
+  assert os.path.isfile(path)
+
+
+# --- the quick look ---
+
+
+def look(folder, split='val'):
+  descriptor = registry.resolve(None, str(folder))
+  data_check.check(registry.split_files(str(folder), split), split, descriptor, str(folder))
+
+
+@pytest.mark.parametrize('name', sorted(DEFECTS))
+def test_quick_look_stops_on_errors_alone(tmp_path, name):
+  record, says = DEFECTS[name]
+  write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
+  if record_scan.FINDINGS[name].severity == record_scan.WARNING:
+    look(tmp_path)
+    return
+  with pytest.raises(ValueError) as raised:
+    look(tmp_path)
+  assert str(raised.value).startswith('Record tiny/000: ')
+  assert says in str(raised.value)
+  assert '--skip_data_check' in str(raised.value)
+
+
+def test_quick_look_compares_sizes_with_the_info_file(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
+  with pytest.raises(ValueError, match="'val' holds 2 records, dataset_info.json says 3"):
+    look(tmp_path)
+
+
+def test_quick_look_takes_well_under_a_second(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES])
+  path = str(tmp_path / shards.shard_name('val', 0, 1))
+  with open(path, 'rb') as stream:
+    data = stream.read()
+  os.remove(path)
+  for i in range(100):
+    with open(str(tmp_path / shards.shard_name('val', i, 100)), 'wb') as stream:
+      stream.write(data)
+  info = dataset_info.read(str(tmp_path))
+  split = info.splits['val']._replace(num_examples=300, num_shards=100)
+  dataset_info.write(info._replace(splits={'val': split}), str(tmp_path))
+  start = time.process_time()
+  look(tmp_path)
+  assert time.process_time() - start < 1.0
+
+
+def test_training_and_evaluation_look_first_unless_told_not_to(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
+  folder = '--dataset_dir=%s' % tmp_path
+  train = [folder, '--train_logdir=%s' % (tmp_path / 'run'), '--train_split=val',
+           '--train_crop_size=33,33', '--train_batch_size=1', '--training_number_of_steps=1',
+           ] + list(tiny_run.MODEL_FLAGS)
+  stopped, passed = tiny_run.run_main('train', train, train + ['--skip_data_check'])
+  assert stopped.startswith("Split 'val' holds 2 records")
+  assert passed == ''
+  evaluate = [folder, '--checkpoint_dir=%s' % (tmp_path / 'run'), '--eval_crop_size=49,65',
+              '--eval_logdir=%s' % (tmp_path / 'eval'), '--max_number_of_evaluations=1',
+              ] + list(tiny_run.MODEL_FLAGS)
+  stopped, passed = tiny_run.run_main('eval', evaluate, evaluate + ['--skip_data_check'])
+  assert stopped.startswith("Split 'val' holds 2 records")
+  assert passed == ''
