@@ -4,6 +4,7 @@ import time
 from absl import logging
 
 from deeplab.datasets import (
+    data_findings,
     dataset_info,
     doctor_checks,
     example,
@@ -30,7 +31,7 @@ def check(files, split, descriptor, dataset_dir):
   Raises:
     ValueError: names what was found and where.
   """
-  findings = record_scan.Findings()
+  findings = data_findings.Findings()
   try:
     _look_at_first_records(files, record_scan.has_labels(split), descriptor, findings)
     num_records = _count(files)
@@ -40,9 +41,9 @@ def check(files, split, descriptor, dataset_dir):
   if num_records is not None:
     doctor_checks.check_size(split, num_records, descriptor, dataset_info.read(dataset_dir),
                              findings)
-  for name in findings.of_severity(record_scan.WARNING):
-    logging.warning('%s %s', findings.named[name][0], record_scan.FINDINGS[name].text)
-  errors = [sentence for name in findings.of_severity(record_scan.ERROR)
+  for name in findings.of_severity(data_findings.WARNING):
+    logging.warning('%s %s', findings.named[name][0], data_findings.FINDINGS[name].text)
+  errors = [sentence for name in findings.of_severity(data_findings.ERROR)
             for sentence in findings.named[name]]
   if errors:
     more = ' (and %d more)' % (len(errors) - 1) if len(errors) > 1 else ''

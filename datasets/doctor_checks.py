@@ -2,13 +2,22 @@
 
     examination = examine(dataset_dir, registry.resolve(None, dataset_dir))
 """
+import collections
 import os
 import typing
 
 import numpy as np
 
 from deeplab.core import keys
-from deeplab.datasets import dataset_info, example, parallel, record_frames, record_scan, shards
+from deeplab.datasets import (
+    data_findings,
+    dataset_info,
+    example,
+    parallel,
+    record_frames,
+    record_scan,
+    shards,
+)
 
 # Splits that measure; training must not have seen their images. 'trainval' is either, by
 # dataset, so sharing images with it is only told.
@@ -43,12 +52,12 @@ class Examination(typing.NamedTuple):
   descriptor: typing.Any
   info: typing.Optional[dataset_info.DatasetInfo]
   splits: typing.Dict[str, SplitResult]
-  findings: record_scan.Findings
+  findings: data_findings.Findings
 
   @property
   def harms_training(self):
     """Whether there is a finding that harms training or evaluation."""
-    return bool(self.findings.of_severity(record_scan.ERROR))
+    return bool(self.findings.of_severity(data_findings.ERROR))
 
 
 def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
@@ -66,7 +75,7 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
     ValueError: the folder does not exist or holds no records of the split or at all.
   """
   info = dataset_info.read(dataset_dir)
-  findings = record_scan.Findings()
+  findings = data_findings.Findings()
   paths = _shards_by_split(dataset_dir, descriptor, info, only_split, findings)
   work = [(path, descriptor, record_scan.has_labels(split))
           for split in paths for path in paths[split]]
@@ -158,7 +167,7 @@ def _judge_split(split, result, descriptor, info, findings):
   if record_scan.labels_are_grey_colors(counts, descriptor):
     values = np.flatnonzero(counts)
     findings.add('label_colors', 'Split %r has the label values %s.' % (
-        split, ', '.join(str(v) for v in values[:record_scan.MAX_NAMED])))
+        split, ', '.join(str(v) for v in values[:data_findings.MAX_NAMED])))
   num_ignored = int(counts[descriptor.ignore_label])
   counts[descriptor.ignore_label] = 0
   if num_ignored and not counts.any():
@@ -222,31 +231,37 @@ def _judge_copies(paths, scan_of, findings):
   order = np.argsort(rows['hash'], kind='stable')
   ordered = rows['hash'][order]
   starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]]))
+  named = []
   for start, end in zip(starts[:-1], starts[1:]):
     if end - start > 1:
-      _add_copies([(places[shard_of_row[row]], int(rows['record'][row]))
-                   for row in order[start:end]], findings)
+      group = [(places[shard_of_row[row]], int(rows['record'][row]))
+               for row in order[start:end]]
+      name = _copies_name({split for (split, _), _ in group})
+      if findings.counts[name] < data_findings.MAX_NAMED:
+        named.append((name, group[:data_findings.MAX_NAMED]))
+      findings.counts[name] += 1
+  _name_copies(named, findings)
 
 
-def _add_copies(group, findings):
-  """Adds the findings of one image's ((split, path), index) places."""
-  splits = sorted({split for (split, _), _ in group})
+def _copies_name(splits):
+  """Returns the name of the finding of one image in these splits."""
   if len(splits) == 1:
-    name = 'duplicate'
-  else:
-    held_out = [split for split in splits if split in _HELD_OUT]
-    trained = [split for split in splits if split not in _HELD_OUT + _EITHER]
-    name = 'leak' if held_out and trained else 'overlap'
-  if len(findings.named.get(name, ())) < record_scan.MAX_NAMED:
-    places = ['%s in %s' % (_title_at(path, index), split) for (split, path), index
-              in group[:record_scan.MAX_NAMED]]
-    findings.add(name, 'One image: %s.' % ', '.join(places))
-  else:
-    findings.add(name, '')
+    return 'duplicate'
+  held_out = splits.intersection(_HELD_OUT)
+  trained = splits.difference(_HELD_OUT + _EITHER)
+  return 'leak' if held_out and trained else 'overlap'
 
 
-def _title_at(path, index):
-  for i, record in enumerate(example.read_records(path)):
-    if i == index:
-      return record_scan.record_title(record, path, index)
-  raise AssertionError('record %d of %s was there a moment ago' % (index, path))
+def _name_copies(named, findings):
+  """Adds the sentences of (finding, places of one image) that are counted already."""
+  wanted = collections.defaultdict(set)
+  for _, group in named:
+    for (_, path), index in group:
+      wanted[path].add(index)
+  titles = {(path, index): record_scan.record_title(record, path, index)
+            for path, indices in wanted.items()
+            for index, record in zip(range(max(indices) + 1), example.read_records(path))
+            if index in indices}
+  for name, group in named:
+    places = ['%s in %s' % (titles[path, index], split) for (split, path), index in group]
+    findings.add(name, 'One image: %s.' % ', '.join(places), count=0)

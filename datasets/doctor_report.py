@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from deeplab.core import colormaps, files
-from deeplab.datasets import record_scan
+from deeplab.datasets import data_findings
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'
@@ -45,9 +45,9 @@ def content_of(examination):
                                    descriptor.num_classes).tolist(),
       'harms_training': examination.harms_training,
       'findings': [
-          {'name': name, 'severity': severity, 'text': record_scan.FINDINGS[name].text,
+          {'name': name, 'severity': severity, 'text': data_findings.FINDINGS[name].text,
            'count': findings.counts[name], 'examples': [s for s in findings.named[name] if s]}
-          for severity in (record_scan.ERROR, record_scan.WARNING)
+          for severity in (data_findings.ERROR, data_findings.WARNING)
           for name in findings.of_severity(severity)],
       'splits': {split: _split_content(result, descriptor)
                  for split, result in examination.splits.items()},
@@ -103,7 +103,7 @@ def as_text(content):
                                      finding['count'], finding['text']))
     lines += ['  - ' + sentence for sentence in finding['examples']]
     more = finding['count'] - len(finding['examples'])
-    if more > 0 and len(finding['examples']) == record_scan.MAX_NAMED:
+    if more > 0 and len(finding['examples']) == data_findings.MAX_NAMED:
       lines.append('  - and %d more' % more)
   lines.append(_verdict(content))
   return '\n'.join(lines)
@@ -182,9 +182,9 @@ def _records_text(row):
 
 def _verdict(content):
   count = {severity: sum(f['severity'] == severity for f in content['findings'])
-           for severity in (record_scan.ERROR, record_scan.WARNING)}
-  told = '%d kinds of errors, %d of warnings.' % (count[record_scan.ERROR],
-                                                  count[record_scan.WARNING])
+           for severity in (data_findings.ERROR, data_findings.WARNING)}
+  told = '%d kinds of errors, %d of warnings.' % (count[data_findings.ERROR],
+                                                  count[data_findings.WARNING])
   if content['harms_training']:
     return 'Training would be harmed: ' + told
   return 'Fit for training: ' + told

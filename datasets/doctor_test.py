@@ -11,12 +11,12 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import (
     data_check,
+    data_findings,
     dataset_info,
     doctor_checks,
     doctor_report,
     example,
     record_frames,
-    record_scan,
     registry,
     shards,
 )
@@ -67,7 +67,7 @@ def named(folder, name):
   """Returns the sentences of a finding, which must be there and harm as the table says."""
   examination = examine(folder)
   assert examination.findings.counts[name] > 0, examination.findings.named
-  is_error = record_scan.FINDINGS[name].severity == record_scan.ERROR
+  is_error = data_findings.FINDINGS[name].severity == data_findings.ERROR
   assert examination.harms_training or not is_error
   return examination.findings.named[name]
 
@@ -110,8 +110,8 @@ def test_defect_of_a_record_is_found_and_named(tmp_path, name):
   sentence, = named(tmp_path, name)
   assert sentence.startswith('Record tiny/000: ')
   assert says in sentence
-  errors = examine(tmp_path).findings.of_severity(record_scan.ERROR)
-  is_error = record_scan.FINDINGS[name].severity == record_scan.ERROR
+  errors = examine(tmp_path).findings.of_severity(data_findings.ERROR)
+  is_error = data_findings.FINDINGS[name].severity == data_findings.ERROR
   assert errors == ([name] if is_error else [])
 
 
@@ -224,7 +224,7 @@ def test_missing_landmarks_and_stale_info_are_warnings(tmp_path):
 def test_every_kind_of_finding_has_a_test():
   with open(__file__) as stream:
     source = stream.read()
-  assert not [name for name in record_scan.FINDINGS if "'%s'" % name not in source]
+  assert not [name for name in data_findings.FINDINGS if "'%s'" % name not in source]
 
 
 def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
@@ -304,7 +304,7 @@ def look(folder, split='val'):
 def test_quick_look_stops_on_errors_alone(tmp_path, name):
   record, says = DEFECTS[name]
   write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
-  if record_scan.FINDINGS[name].severity == record_scan.WARNING:
+  if data_findings.FINDINGS[name].severity == data_findings.WARNING:
     look(tmp_path)
     return
   with pytest.raises(ValueError) as raised:

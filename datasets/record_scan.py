@@ -1,7 +1,6 @@
-"""What can be wrong with records, and how one record or shard is looked at.
+"""Looks at one record, or all of one shard, for what `data_findings` lists.
 
-`FINDINGS` is the table of everything that is looked for. Images are decoded with Pillow and
-labels to the values that the input pipeline reads.
+Images are decoded with Pillow, and labels to the values that the input pipeline reads.
 """
 import collections
 import hashlib
@@ -12,62 +11,9 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import colormaps, keys, registry
-from deeplab.datasets import example
+from deeplab.core import colormaps, keys
+from deeplab.datasets import data_findings, example
 
-# Severities: errors harm training or evaluation, warnings are worth a look.
-ERROR, WARNING = 'error', 'warning'
-
-
-class Kind(typing.NamedTuple):
-  """A kind of finding: its severity, and what it means and asks for."""
-  severity: str
-  text: str
-
-
-FINDINGS = {
-    'bad_shards': Kind(ERROR, 'Shards of a split are missing or of two builds.'),
-    'missing_split': Kind(ERROR, 'A split of dataset_info.json has no records.'),
-    'empty_split': Kind(ERROR, 'A split holds no records at all.'),
-    'split_size': Kind(ERROR, 'A split holds other than the number of records of its '
-                              'dataset_info.json: shards were lost or mixed up.'),
-    'corrupt_record': Kind(ERROR, 'Records are corrupt or cut off; what follows them in the '
-                                  'shard was not read.'),
-    'bad_image': Kind(ERROR, 'Images cannot be decoded.'),
-    'bad_label': Kind(ERROR, 'Label maps cannot be decoded.'),
-    'missing_label': Kind(ERROR, 'Records have no label map.'),
-    'sizes_differ': Kind(ERROR, 'Image and label map differ in size.'),
-    'label_encoding': Kind(ERROR, 'Label maps are colours, a palette or stretched grey: read '
-                                  'as brightness, not as class ids.'),
-    'label_range': Kind(ERROR, 'Label maps have values that are neither class nor ignore '
-                               'label.'),
-    'label_colors': Kind(ERROR, 'Label values are the brightness of the colours of the '
-                                'classes: colour masks were turned to grey. Build the records '
-                                'from masks of class ids.'),
-    'no_labels': Kind(ERROR, 'All pixels of a split are ignored.'),
-    'one_class': Kind(ERROR, 'All labelled pixels of the dataset are of one class. Masks of 0 '
-                             'and 255 must become ids 0 and 1.'),
-    'bad_landmarks': Kind(ERROR, 'Landmarks are not points in a float32 tensor.'),
-    'leak': Kind(ERROR, 'The same image is in training and held-out splits: the metrics will '
-                        'be too good.'),
-    'all_ignored': Kind(WARNING, 'Label maps are of the ignore label alone.'),
-    'blank_image': Kind(WARNING, 'Images are of one colour.'),
-    'recorded_size': Kind(WARNING, 'The stated height and width are not those of the image.'),
-    'missing_landmarks': Kind(WARNING, 'Records lack landmarks: their legs are never cut off '
-                                       'in training.'),
-    'duplicate': Kind(WARNING, 'The same image is in a split more than once.'),
-    'overlap': Kind(WARNING, 'Splits share images.'),
-    'absent_class': Kind(WARNING, 'Classes have no pixel in a split for training.'),
-    'stale_info': Kind(WARNING, 'dataset_info.json tells other sizes or pixel counts than the '
-                                'records have.'),
-    'table_size': Kind(WARNING, 'A split has other than the number of records of the built-in '
-                                'dataset.'),
-    'absent_split': Kind(WARNING, 'A split of the built-in dataset has no records here.'),
-    'unknown_split': Kind(WARNING, 'A split on disk is not among the splits of the dataset.'),
-}
-
-# Named per finding; the rest is counted.
-MAX_NAMED = 10
 _MAX_VALUES = 5
 _PNG_BIT_DEPTH_OFFSET = 24
 _PNG_END = b'IEND\xaeB`\x82'
@@ -76,39 +22,6 @@ _HASH_BYTES = 8
 HASH_DTYPE = np.dtype([('hash', np.uint64), ('record', np.uint32)])
 # People, points, coordinates, as the augmentation of people needs them.
 _LEAST_LANDMARKS = (1, 13, 2)
-
-
-class Findings(object):
-  """Counted findings, the first of each kind with their sentences.
-
-  Attributes:
-    counts: Counter, name of the finding -> how often.
-    named: dict, name of the finding -> list of at most MAX_NAMED sentences.
-  """
-
-  def __init__(self):
-    self.counts = collections.Counter()
-    self.named = {}
-
-  def add(self, name, sentence, count=1):
-    """Adds a finding of the table with what, where and the value seen."""
-    registry.lookup(FINDINGS, name, what='finding')
-    self.counts[name] += count
-    named = self.named.setdefault(name, [])
-    if len(named) < MAX_NAMED:
-      named.append(sentence)
-
-  def merge(self, other):
-    """Adds the findings of another Findings."""
-    self.counts.update(other.counts)
-    for name, sentences in other.named.items():
-      named = self.named.setdefault(name, [])
-      named.extend(sentences[:MAX_NAMED - len(named)])
-
-  def of_severity(self, severity):
-    """Returns the names found of one severity, in the order of the table."""
-    return [name for name, kind in FINDINGS.items()
-            if kind.severity == severity and self.counts[name]]
 
 
 class Facts(typing.NamedTuple):
@@ -168,7 +81,7 @@ class ShardScan(object):
     self.present_pixels = np.zeros(256, np.int64)
     self.hashes = np.zeros(0, HASH_DTYPE)
     self.without_landmarks = []
-    self.findings = Findings()
+    self.findings = data_findings.Findings()
 
   def add(self, facts, ignore_label):
     """Adds the Facts of the next record."""
@@ -192,7 +105,8 @@ class ShardScan(object):
     self.widths.update(other.widths)
     self.pixel_counts += other.pixel_counts
     self.present_pixels += other.present_pixels
-    self.without_landmarks += other.without_landmarks[:MAX_NAMED - len(self.without_landmarks)]
+    room = data_findings.MAX_NAMED - len(self.without_landmarks)
+    self.without_landmarks += other.without_landmarks[:room]
     self.findings.merge(other.findings)
 
 
@@ -204,7 +118,7 @@ def scan_shard(piece, on_record):
     for record in example.read_records(path):
       where = record_title(record, path, scan.num_records)
       facts = inspect_record(record, where, descriptor, has_label)
-      if not facts.has_landmarks and len(scan.without_landmarks) < MAX_NAMED:
+      if not facts.has_landmarks and len(scan.without_landmarks) < data_findings.MAX_NAMED:
         scan.without_landmarks.append(where)
       if facts.image_hash is not None:
         hashes.append((facts.image_hash, scan.num_records))
