@@ -1,0 +1,24 @@
+"""Puts together the records of forma54k_tryon1k: forma54k and tryon1k.
+
+    python3 ./datasets/build_forma54k_tryon1k_data.py
+
+The parts must have been built under the same --storage_dir.
+"""
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import combined_sets, forma_storage
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('storage_dir', None,
+                    'Root of the stored sets. Default: $%s, or %s.'
+                    % (forma_storage.ROOT_VARIABLE, forma_storage.DEFAULT_ROOT))
+
+
+def main(unused_argv):
+  combined_sets.combine(FLAGS.storage_dir, 'forma54k_tryon1k', ('forma54k', 'tryon1k'))
+
+
+if __name__ == '__main__':
+  common.run(main)

@@ -1,0 +1,108 @@
+"""Puts the shards of several built sets together as one set, without copying where possible."""
+import os
+import shutil
+
+from absl import logging
+
+from deeplab.core import files
+from deeplab.datasets import dataset_info, example, forma_storage, shards
+
+
+def combine(storage_dir, name, parts):
+  """Links, or else copies, the shards of all parts into the set `name`; returns its info.
+
+  Sizes are counted from the records. Splits are those of `forma_storage.SPLITS`.
+
+  Args:
+    storage_dir: root of the stored sets, or None for the default.
+    name: name of the combined set.
+    parts: names of built sets.
+
+  Raises:
+    ValueError: a part is not built, lacks a split, has other classes than the first part,
+      or holds more or fewer records than it says.
+  """
+  folders = [forma_storage.tfrecord_dir(storage_dir, part) for part in parts]
+  infos = [_read_part(part, folder) for part, folder in zip(parts, folders)]
+  for part, info in zip(parts, infos):
+    _check_alike(part, info, parts[0], infos[0])
+  sources = {split: [path for folder in folders for path in shards.split_files(folder, split)]
+             for split in forma_storage.SPLITS}
+  for split in forma_storage.SPLITS:
+    for folder, info in zip(folders, infos):
+      _check_count(folder, split, info)
+  output_dir = forma_storage.tfrecord_dir(storage_dir, name)
+  os.makedirs(output_dir, exist_ok=True)
+  # From here on the folder does not hold what an older info file says.
+  files.remove_if_present(dataset_info.path_in(output_dir))
+  for split in forma_storage.SPLITS:
+    _place_split(sources[split], split, output_dir)
+  info = infos[0]._replace(name=name, splits={
+      split: _sum([part.splits[split] for part in infos]) for split in forma_storage.SPLITS})
+  dataset_info.write(info, output_dir)
+  logging.info('%s: %s. Described in %s.', name, ', '.join(
+      '%d %s' % (info.splits[split].num_examples, split) for split in forma_storage.SPLITS),
+               dataset_info.path_in(output_dir))
+  return info
+
+
+def _read_part(part, folder):
+  info = dataset_info.read(folder) if os.path.isdir(folder) else None
+  if info is None:
+    raise ValueError('Part %r is not built: %s does not exist. Run its builder first.'
+                     % (part, dataset_info.path_in(folder)))
+  missing = [split for split in forma_storage.SPLITS if split not in info.splits]
+  if missing:
+    raise ValueError('Part %r in %s has no split %s. Build all of %s first.'
+                     % (part, folder, ', '.join(missing), ', '.join(forma_storage.SPLITS)))
+  return info
+
+
+def _check_alike(part, info, first_part, first):
+  for field in ('num_classes', 'ignore_label', 'class_names'):
+    if getattr(info, field) != getattr(first, field):
+      raise ValueError('Parts %r and %r cannot be combined: %s is %r and %r.'
+                       % (first_part, part, field, getattr(first, field), getattr(info, field)))
+
+
+def _check_count(folder, split, info):
+  count = sum(1 for path in shards.split_files(folder, split)
+              for _ in example.read_records(path))
+  if count != info.splits[split].num_examples:
+    raise ValueError('%s: split %r holds %d records, its dataset_info.json says %d. Build it '
+                     'again.' % (folder, split, count, info.splits[split].num_examples))
+
+
+def _place_split(sources, split, output_dir):
+  names = [shards.shard_name(split, i, len(sources)) for i in range(len(sources))]
+  for name in shards.leftovers(output_dir, split, set(names)):
+    files.remove_if_present(os.path.join(output_dir, name))
+  for source, name in zip(sources, names):
+    _place(source, os.path.join(output_dir, name))
+
+
+def _place(source, target):
+  """Makes `target` a hard link of `source`, or a copy on another file system."""
+  try:
+    with files.atomic_path(target) as temporary:
+      try:
+        os.link(source, temporary)
+      except OSError:
+        shutil.copyfile(source, temporary)
+    # Renaming one link of a file onto another leaves both in place.
+    files.remove_if_present(temporary)
+  except OSError as error:
+    raise ValueError('%s cannot be written: %s.' % (target, os.strerror(error.errno)
+                     if error.errno else error)) from error
+
+
+def _sum(splits):
+  """Returns the SplitInfo of several together; the median size is of the largest part."""
+  largest = max(splits, key=lambda split: split.num_examples)
+  sizes = {'median': largest.image_sizes['median']}
+  for name, reduce in (('min', min), ('max', max)):
+    sizes[name] = [reduce(side) for side in zip(*[s.image_sizes[name] for s in splits])]
+  return dataset_info.SplitInfo(
+      sum(s.num_examples for s in splits), sum(s.num_shards for s in splits), sizes,
+      [sum(counts) for counts in zip(*[s.class_pixel_counts for s in splits])],
+      sum(s.num_ignored_pixels for s in splits))

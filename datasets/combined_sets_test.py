@@ -1,0 +1,86 @@
+"""Tests of the combined Forma sets, run as programs on tiny built parts."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.datasets import dataset_info, example, forma_storage, registry
+from deeplab.datasets.spec import Example
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_SPLITS = forma_storage.SPLITS
+
+
+def _run(script, storage):
+  process = subprocess.Popen(
+      [sys.executable, './datasets/%s.py' % script, '--storage_dir=%s' % storage], cwd=_ROOT,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  err = process.communicate()[1].decode('utf-8')
+  return process.returncode, err.strip().splitlines()[-1]
+
+
+def _build_part(folder, name, value):
+  splits = {}
+  for split, count in zip(_SPLITS, (value + 1, value, 1)):
+    splits[split] = []
+    for i in range(count):
+      path = str(folder / ('%s %s %d.png' % (name, split, i)))
+      Image.fromarray(np.full((4 + value, 5, 3), value, np.uint8)).save(path)
+      Image.fromarray(np.full((4 + value, 5), value, np.uint8)).save(path + '.label.png')
+      splits[split].append(Example('%s %s %d' % (name, split, i), path, path + '.label.png'))
+  forma_storage.build(str(folder), name, splits, num_processes=1)
+
+
+def _records(folder, name, split):
+  return [record.SerializeToString(deterministic=True)
+          for path in registry.split_files(forma_storage.tfrecord_dir(str(folder), name), split)
+          for record in example.read_records(path)]
+
+
+@pytest.mark.parametrize('script, name, parts', [
+    ('build_forma54k_data', 'forma54k', ('imaterialist37k', 'humanparsing17k')),
+    ('build_forma54k_nsfw1k_data', 'forma55k',
+     ('imaterialist37k', 'humanparsing17k', 'nsfw1k')),
+    ('build_forma54k_tryon1k_data', 'forma54k_tryon1k', ('forma54k', 'tryon1k')),
+    ('build_forma54k_nsfw1k_tryon1k_data', 'forma54k_nsfw1k_tryon1k',
+     ('forma54k', 'nsfw1k', 'tryon1k')),
+])
+def test_the_records_are_those_of_the_parts(tmp_path, script, name, parts):
+  for value, part in enumerate(parts, 1):
+    _build_part(tmp_path, part, value)
+  for _ in range(2):  # The second run finds the first one's files.
+    code, line = _run(script, tmp_path)
+    assert code == 0, line
+  info = dataset_info.read(forma_storage.tfrecord_dir(str(tmp_path), name))
+  assert info.name == name
+  for split in _SPLITS:
+    wanted = [record for part in parts for record in _records(tmp_path, part, split)]
+    assert _records(tmp_path, name, split) == wanted
+    assert info.splits[split].num_examples == len(wanted)
+  assert info.splits['val'].class_pixel_counts[1:3] == [25, 30]
+  assert info.splits['val'].image_sizes['max'] == [4 + len(parts), 5]
+  leftovers = [f for f in os.listdir(forma_storage.tfrecord_dir(str(tmp_path), name))
+               if f.endswith('.tmp')]
+  assert not leftovers
+
+
+def test_a_part_that_is_not_built_is_one_line(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  code, line = _run('build_forma54k_data', tmp_path)
+  assert code == 1 and "Part 'humanparsing17k' is not built" in line, line
+  assert not os.path.exists(forma_storage.dataset_dir(str(tmp_path), 'forma54k'))
+
+
+def test_a_part_without_a_split_is_one_line(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+  folder = forma_storage.tfrecord_dir(str(tmp_path), 'humanparsing17k')
+  info = dataset_info.read(folder)
+  del info.splits['trainval']
+  dataset_info.write(info, folder)
+  code, line = _run('build_forma54k_data', tmp_path)
+  assert code == 1 and "Part 'humanparsing17k'" in line and 'no split trainval' in line, line
+  assert not os.path.exists(forma_storage.dataset_dir(str(tmp_path), 'forma54k'))
