@@ -52,7 +52,7 @@ def test_two_processes_write_the_same_bytes_as_one(raw, tmp_path, monkeypatch):
 def test_files_hold_the_rendered_picture(raw):
   picture = scene.render(5, 'train', 2)
   item = raw_folder.find_examples(str(raw), _SETTINGS)['train'][2]
-  with Image.open(item.label_path) as labels, Image.open(item.image_path) as image:
+  with Image.open(item.label) as labels, Image.open(item.image_path) as image:
     assert labels.mode == 'P'
     np.testing.assert_array_equal(np.asarray(labels), picture.labels)
     palette = np.array(labels.getpalette()).reshape(-1, 3)

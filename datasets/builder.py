@@ -11,6 +11,7 @@ import json
 import os
 
 import numpy as np
+from absl import logging
 
 from deeplab.core import files, keys
 from deeplab.datasets import dataset_info, parallel, shard_writer, shards
@@ -19,11 +20,11 @@ from deeplab.datasets.spec import DatasetSpec, Example
 __all__ = ['DatasetSpec', 'Example', 'build_dataset']
 
 # Part of every fingerprint: shards written by other rules are written again.
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 _MANIFEST_FOLDER = '.build'
 
 
-def build_dataset(spec, output_dir, num_processes=None):
+def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP):
   """Writes the shards of all splits of `spec` and the dataset_info.json; returns the info.
 
   Splits of an earlier build in `output_dir` that are not in `spec` stay.
@@ -32,6 +33,8 @@ def build_dataset(spec, output_dir, num_processes=None):
     spec: DatasetSpec.
     output_dir: folder of the records, made if absent.
     num_processes: number of worker processes; None: one per processor.
+    on_error: 'stop' at an example that cannot be used, or 'skip' it; the skipped ones are
+      counted in the log and listed in `skipped_<split>.txt`.
 
   Returns:
     dataset_info.DatasetInfo, as written.
@@ -41,9 +44,12 @@ def build_dataset(spec, output_dir, num_processes=None):
       cannot be used. No dataset_info.json then names the splits of `spec`.
   """
   _check_spec(spec)
-  os.makedirs(output_dir, exist_ok=True)
+  if on_error not in shard_writer.ON_ERROR:
+    raise ValueError('on_error must be one of %s, got %r.'
+                     % (', '.join(shard_writer.ON_ERROR), on_error))
+  _make_folder(output_dir)
   kept = _kept_info(spec, output_dir)
-  plan = {split: _plan_split(spec, split, output_dir) for split in sorted(spec.splits)}
+  plan = {split: _plan_split(spec, split, output_dir, on_error) for split in sorted(spec.splits)}
   planned = [shard for split in plan.values() for shard in split]
   fingerprints = {shard.path: _fingerprint(shard) for shard in planned}
   stats = {path: _read_stats(path, fingerprints[path]) for path in fingerprints}
@@ -55,11 +61,22 @@ def build_dataset(spec, output_dir, num_processes=None):
     built = parallel.run(_build_shard, work, [len(shard.examples) for shard, _ in work],
                          num_processes, 'Building %s' % spec.name)
     stats.update((shard.path, shard_stats) for (shard, _), shard_stats in zip(work, built))
+  totals = {split: _total([stats[shard.path] for shard in split_plan])
+            for split, split_plan in plan.items()}
+  for split, total in totals.items():
+    _report_skipped(total, split, output_dir)
   info = kept._replace(splits=dict(kept.splits, **{
-      split: _split_info([stats[shard.path] for shard in split_plan], spec)
+      split: _split_info(totals[split], len(split_plan), spec)
       for split, split_plan in plan.items()}))
   _write_info(info, output_dir)
   return info
+
+
+def _make_folder(path):
+  try:
+    os.makedirs(path, exist_ok=True)
+  except OSError as error:
+    raise ValueError('Folder %s cannot be made: %s.' % (path, error.strerror)) from error
 
 
 def _check_spec(spec):
@@ -70,6 +87,8 @@ def _check_spec(spec):
     raise ValueError('ignore_label must be in 0..255, got %r.' % (spec.ignore_label,))
   if spec.num_shards < 1:
     raise ValueError('num_shards must be at least 1, got %r.' % (spec.num_shards,))
+  if spec.shard_size is not None and spec.shard_size < 1:
+    raise ValueError('shard_size must be at least 1, got %r.' % (spec.shard_size,))
   if spec.class_names is not None and len(spec.class_names) != spec.num_classes:
     raise ValueError('class_names must hold %d names for num_classes=%d, got %d.'
                      % (spec.num_classes, spec.num_classes, len(spec.class_names)))
@@ -94,7 +113,7 @@ def _check_split(split, examples):
     if item.name in seen:
       raise ValueError('Split %r names the record %r twice.' % (split, item.name))
     seen.add(item.name)
-    if item.label_path is None and split != keys.TEST_SET:
+    if item.label is None and split != keys.TEST_SET:
       raise ValueError('Record %r of split %r has no label; only split %r may have none.'
                        % (item.name, split, keys.TEST_SET))
 
@@ -128,16 +147,16 @@ def _write_info(info, output_dir):
     files.remove_if_present(dataset_info.path_in(output_dir))
 
 
-def _plan_split(spec, split, output_dir):
+def _plan_split(spec, split, output_dir, on_error):
   """Returns the Shards of one split, equally long but for the last."""
   examples = spec.splits[split]
-  per_shard = -(-len(examples) // spec.num_shards)
+  per_shard = spec.shard_size or -(-len(examples) // spec.num_shards)
   num_shards = -(-len(examples) // per_shard)
   return [
       shard_writer.Shard(
           os.path.join(output_dir, shards.shard_name(split, i, num_shards)),
           examples[i * per_shard:(i + 1) * per_shard], spec.num_classes, spec.ignore_label,
-          spec.label_map)
+          spec.label_map, on_error)
       for i in range(num_shards)]
 
 
@@ -188,16 +207,22 @@ def _fingerprint(shard):
   building.
   """
   digest = hashlib.sha256()
-  digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label,
+  digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label, shard.on_error,
                       sorted((shard.label_map or {}).items()))).encode())
   for item in shard.examples:
     landmarks = item.landmarks
     if landmarks is not None and not isinstance(landmarks, str):
       landmarks = np.asarray(landmarks, np.float32).tolist()
-    digest.update(repr((item.name, _file_state(item.image_path), _file_state(item.label_path),
+    digest.update(repr((item.name, _file_state(item.image_path), _label_state(item.label),
                         _file_state(landmarks) if isinstance(landmarks, str) else landmarks)
                        ).encode('utf-8', 'surrogateescape'))
   return digest.hexdigest()
+
+
+def _label_state(label):
+  if label is None or isinstance(label, str):
+    return _file_state(label)
+  return label, [_file_state(path) for path in label.paths()]
 
 
 def _file_state(path):
@@ -210,11 +235,31 @@ def _file_state(path):
   return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
 
 
-def _split_info(stats, spec):
-  """Returns the SplitInfo of the ShardStats of all shards of a split."""
+def _total(stats):
   total = shard_writer.ShardStats()
   for shard_stats in stats:
     total.add(shard_stats)
+  return total
+
+
+def _report_skipped(total, split, output_dir):
+  """Lists the skipped examples of a split; raises ValueError if none is left."""
+  path = os.path.join(output_dir, 'skipped_%s.txt' % split)
+  files.remove_if_present(path)
+  if not total.skipped:
+    return
+  num_skipped = len(total.skipped)
+  files.write_text(path, ''.join('%s\t%s\n' % (name, ' '.join(message.split()))
+                                 for name, message in total.skipped))
+  if not total.num_examples:
+    raise ValueError('All %d examples of split %r were skipped; %s lists why, first: %s'
+                     % (num_skipped, split, path, total.skipped[0][1]))
+  logging.warning('Split %r: %d of %d examples skipped, listed in %s. First: %s', split,
+                  num_skipped, num_skipped + total.num_examples, path, total.skipped[0][1])
+
+
+def _split_info(total, num_shards, spec):
+  """Returns the SplitInfo of the ShardStats of a whole split."""
   counts = total.pixel_counts
   num_ignored = int(counts[spec.ignore_label])
   class_counts = counts[:spec.num_classes].tolist()
@@ -222,7 +267,7 @@ def _split_info(stats, spec):
     class_counts[spec.ignore_label] = 0
   heights, widths = _repeated(total.sizes)
   return dataset_info.SplitInfo(
-      total.num_examples, len(stats),
+      total.num_examples, num_shards,
       {name: [int(reduce(heights)), int(reduce(widths))]
        for name, reduce in (('min', np.min), ('median', np.median), ('max', np.max))},
       class_counts, num_ignored)

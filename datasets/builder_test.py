@@ -75,7 +75,7 @@ def test_records_hold_the_pairs_in_order_pixel_by_pixel(tmp_path, raw, num_proce
   records = _records(tmp_path / 'out', 'train')
   assert [example.record_name(r) for r in records] == [e.name for e in examples]
   for record, source in zip(records, examples):
-    with Image.open(source.image_path) as image, Image.open(source.label_path) as label:
+    with Image.open(source.image_path) as image, Image.open(source.label) as label:
       np.testing.assert_array_equal(_pixels(example.image_bytes(record)), np.asarray(image))
       np.testing.assert_array_equal(_pixels(example.label_bytes(record)), np.asarray(label))
     features = record.features.feature
@@ -102,7 +102,7 @@ def test_info_file_counts_records_sizes_and_pixels(tmp_path, raw):
   assert info == dataset_info.read(str(tmp_path / 'out'))
   assert info.class_names == ['a', 'b', 'c']
   assert info.colormap == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-  labels = np.concatenate([_pixels(_read(e.label_path)).ravel() for e in examples])
+  labels = np.concatenate([_pixels(_read(e.label)).ravel() for e in examples])
   assert info.splits['train'] == dataset_info.SplitInfo(
       5, 3, {'min': [8, 12], 'median': [10, 12], 'max': [12, 12]},
       np.bincount(labels, minlength=256)[:3].tolist(), 25)
@@ -112,7 +112,7 @@ def test_info_file_counts_records_sizes_and_pixels(tmp_path, raw):
 def test_an_ignore_label_among_the_classes_counts_as_ignored(tmp_path, raw):
   examples = raw(2)
   for item in examples:
-    Image.fromarray(np.array(Image.open(item.label_path)) % 3).save(item.label_path)
+    Image.fromarray(np.array(Image.open(item.label)) % 3).save(item.label)
   split = builder.build_dataset(
       _spec({'train': examples}, ignore_label=0), str(tmp_path / 'out'), 1).splits['train']
   assert split.class_pixel_counts[0] == 0
@@ -135,7 +135,7 @@ def test_landmarks_are_stored(tmp_path, raw):
 
 
 def test_the_test_split_may_have_no_labels(tmp_path, raw):
-  examples = [item._replace(label_path=None) for item in raw(2)]
+  examples = [item._replace(label=None) for item in raw(2)]
   builder.build_dataset(_spec({'test': examples}), str(tmp_path / 'out'), 1)
   assert [example.label_bytes(r) for r in _records(tmp_path / 'out', 'test')] == [b'', b'']
   with pytest.raises(ValueError, match="'record 0' of split 'val' has no label"):
@@ -160,7 +160,7 @@ def test_shards_of_other_input_are_built_again(tmp_path, raw, change):
   times = _change_times(out)
   spec = _spec({'train': examples})
   if change == 'label':
-    Image.fromarray(np.zeros((8, 12), np.uint8)).save(examples[0].label_path)
+    Image.fromarray(np.zeros((8, 12), np.uint8)).save(examples[0].label)
   elif change == 'names':
     spec = _spec({'train': [examples[0]._replace(name='other')] + examples[1:]})
   elif change == 'map':
@@ -246,7 +246,7 @@ def test_a_split_that_contradicts_the_others_is_refused(tmp_path, raw, fields, m
 def test_a_failed_rebuild_takes_its_split_off_the_info_file(tmp_path, raw):
   train, val, out = raw(2), raw(2, 'raw2'), str(tmp_path / 'out')
   builder.build_dataset(_spec({'train': train, 'val': val}), out, 1)
-  open(val[0].label_path, 'wb').close()
+  open(val[0].label, 'wb').close()
   with pytest.raises(ValueError, match='is empty'):
     builder.build_dataset(_spec({'val': val}), out, 1)
   assert list(dataset_info.read(out).splits) == ['train']
@@ -256,7 +256,7 @@ def test_a_failed_rebuild_takes_its_split_off_the_info_file(tmp_path, raw):
 
 
 def _break_pair(examples, kind):
-  image, label = examples[4].image_path, examples[4].label_path
+  image, label = examples[4].image_path, examples[4].label
   if kind == 'label value':
     Image.fromarray(np.full((12, 12), 9, np.uint8)).save(label)
   elif kind == 'sizes':

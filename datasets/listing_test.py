@@ -17,7 +17,7 @@ def test_pairs_share_their_stem_and_are_sorted(tmp_path):
       tmp_path, ['b c.JPG', 'ä.png', 'a.jpeg', '.hidden.jpg', 'notes.txt'],
       ['a.png', 'b c.png', 'ä.png', 'Thumbs.db'])
   pairs = listing.find_pairs(images, labels)
-  assert [(p.name, p.image_path, p.label_path) for p in pairs] == [
+  assert [(p.name, p.image_path, p.label) for p in pairs] == [
       ('a', images + '/a.jpeg', labels + '/a.png'),
       ('b c', images + '/b c.JPG', labels + '/b c.png'),
       ('ä', images + '/ä.png', labels + '/ä.png')]
@@ -30,7 +30,7 @@ def test_names_choose_pairs_in_their_order(tmp_path):
 
 def test_images_without_label_folder_have_no_labels(tmp_path):
   images, _ = _folders(tmp_path, ['a.jpg'], [])
-  assert listing.find_pairs(images, None)[0].label_path is None
+  assert listing.find_pairs(images, None)[0].label is None
 
 
 @pytest.mark.parametrize('images, labels, names, message', [

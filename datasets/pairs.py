@@ -75,19 +75,33 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   Raises:
     ValueError: the file cannot be decoded, is a colour picture, or has other values.
   """
-  data = _read_bytes(path)
-  with _decoding(path, 'a label map'):
-    image = Image.open(io.BytesIO(data))
-    image.load()
-  if image.format not in _LOSSLESS_FORMATS:
-    raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'
-                     % (path, image.format))
-  values = _ids(image, data, path)
+  values, data, is_plain = _read_ids(path)
   labels, pixel_counts = _checked(values, label_map, num_classes, ignore_label, path)
-  if label_map is not None or not _is_plain_grey(image, data):
+  if label_map is not None or not is_plain:
     data = _encode(Image.fromarray(labels), 'PNG')
   height, width = labels.shape
   return EncodedLabel(data, height, width, pixel_counts)
+
+
+def encode_label(values, num_classes, ignore_label, where):
+  """Returns the EncodedLabel of [height, width] integer class ids.
+
+  Raises:
+    ValueError: there are values other than 0..num_classes-1 and ignore_label; begins with
+      `where`.
+  """
+  labels, pixel_counts = _checked(values, None, num_classes, ignore_label, where)
+  height, width = labels.shape
+  return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), height, width, pixel_counts)
+
+
+def read_ids(path):
+  """Returns the values of a lossless label file as stored, [height, width] integers.
+
+  Raises:
+    ValueError: as `read_label`, the values apart.
+  """
+  return _read_ids(path)[0]
 
 
 def read_landmarks(landmarks):
@@ -182,6 +196,28 @@ def _encode(image, encoding):
   return buffer.getvalue()
 
 
+def read_lossless(path):
+  """Returns the loaded Pillow image of a label file, and its bytes.
+
+  Raises:
+    ValueError: the file cannot be decoded, or its format loses information.
+  """
+  data = _read_bytes(path)
+  with _decoding(path, 'a label map'):
+    image = Image.open(io.BytesIO(data))
+    image.load()
+  if image.format not in _LOSSLESS_FORMATS:
+    raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'
+                     % (path, image.format))
+  return image, data
+
+
+def _read_ids(path):
+  """Returns the values as stored, the bytes, and whether these are an 8-bit grey PNG."""
+  image, data = read_lossless(path)
+  return _ids(image, data, path), data, _is_plain_grey(image, data)
+
+
 def _ids(image, data, path):
   """Returns the values of a label file as stored, [height, width] integers."""
   if image.mode in _ID_MODES:
@@ -198,7 +234,8 @@ def _ids(image, data, path):
     num_colors = len(np.unique(channels.reshape(-1, 3), axis=0))
     raise ValueError(
         '%s is a colour picture (%s, %d colours), not a map of class ids. Save one id per '
-        'pixel as a grey or palette PNG.' % (path, image.mode, num_colors))
+        'pixel as a grey or palette PNG, or tell build_custom_data.py what the colours mean '
+        'with --color_map.' % (path, image.mode, num_colors))
   return channels[:, :, 0]
 
 

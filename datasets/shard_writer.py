@@ -10,13 +10,22 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, pairs
 
 
+STOP = 'stop'
+SKIP = 'skip'
+ON_ERROR = (STOP, SKIP)
+
+
 class Shard(typing.NamedTuple):
-  """One unit of work: the examples that go into one file."""
+  """One unit of work: the examples that go into one file.
+
+  on_error says what an example that cannot be used does: STOP the build, or be SKIPped.
+  """
   path: str
   examples: typing.Sequence
   num_classes: int
   ignore_label: int
   label_map: typing.Optional[dict] = None
+  on_error: str = STOP
 
 
 class ShardStats(object):
@@ -26,30 +35,33 @@ class ShardStats(object):
     num_examples: number of records.
     sizes: Counter of (height, width).
     pixel_counts: [256] int64, label pixels per value.
+    skipped: list of [name of the example, what is wrong with it].
   """
 
-  def __init__(self, num_examples=0, sizes=(), pixel_counts=None):
+  def __init__(self, num_examples=0, sizes=(), pixel_counts=None, skipped=()):
     self.num_examples = num_examples
     self.sizes = collections.Counter(sizes)
     self.pixel_counts = np.zeros(256, np.int64) if pixel_counts is None else pixel_counts
+    self.skipped = list(skipped)
 
   def add(self, other):
     """Adds the counts of `other` to these."""
     self.num_examples += other.num_examples
     self.sizes.update(other.sizes)
     self.pixel_counts = self.pixel_counts + other.pixel_counts
+    self.skipped += other.skipped
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
     return {'num_examples': self.num_examples,
             'sizes': [[h, w, n] for (h, w), n in sorted(self.sizes.items())],
-            'pixel_counts': self.pixel_counts.tolist()}
+            'pixel_counts': self.pixel_counts.tolist(), 'skipped': self.skipped}
 
   @classmethod
   def from_json(cls, content):
     """Returns the ShardStats that `to_json` gave."""
     return cls(content['num_examples'], {(h, w): n for h, w, n in content['sizes']},
-               np.array(content['pixel_counts'], np.int64))
+               np.array(content['pixel_counts'], np.int64), content['skipped'])
 
 
 def write_shard(shard, on_example=None):
@@ -60,16 +72,18 @@ def write_shard(shard, on_example=None):
     on_example: function without arguments called after every record, or None.
 
   Raises:
-    ValueError: an image or label cannot be used (names record and file), or the shard cannot
-      be written.
+    ValueError: an image or label cannot be used (names record and file) and on_error is
+      'stop', or the shard cannot be written.
   """
   stats = ShardStats()
   try:
     with files.atomic_path(shard.path) as temporary, \
          tf.io.TFRecordWriter(temporary) as writer:
       for item in shard.examples:
-        # Features are a map: without this flag their order differs from run to run.
-        writer.write(_record(item, shard, stats).SerializeToString(deterministic=True))
+        record = _record_or_skip(item, shard, stats)
+        if record is not None:
+          # Features are a map: without this flag their order differs from run to run.
+          writer.write(record.SerializeToString(deterministic=True))
         if on_example:
           on_example()
       writer.flush()
@@ -78,33 +92,49 @@ def write_shard(shard, on_example=None):
   return stats
 
 
+def _record_or_skip(item, shard, stats):
+  try:
+    return _record(item, shard, stats)
+  except ValueError as error:
+    if shard.on_error == STOP:
+      raise
+    stats.skipped.append([item.name, str(error)])
+    return None
+
+
 def _record(item, shard, stats):
   """Returns the tf.train.Example of one Example and adds it to `stats`."""
   try:
     image = pairs.read_image(item.image_path)
-    label = _label_of(item, image, shard, stats)
+    label = _label_of(item, image, shard)
     landmarks = pairs.read_landmarks(item.landmarks)
   except ValueError as error:
     raise ValueError('Record %r: %s' % (item.name, error)) from error
+  # Only from here on: what fails above leaves no trace in the counts.
   stats.num_examples += 1
   stats.sizes[image.height, image.width] += 1
-  return example.make_example(image.data, item.name, image.height, image.width, label,
-                              image.format, landmarks=landmarks)
+  if label is not None:
+    stats.pixel_counts += label.pixel_counts
+  return example.make_example(image.data, item.name, image.height, image.width,
+                              label and label.data, image.format, landmarks=landmarks)
 
 
-def _label_of(item, image, shard, stats):
-  """Returns the PNG bytes of the label map, or None for an unlabelled example."""
-  if item.label_path is None:
+def _label_of(item, image, shard):
+  """Returns the EncodedLabel, or None for an unlabelled example."""
+  if item.label is None:
     return None
-  label = pairs.read_label(item.label_path, shard.num_classes, shard.ignore_label,
-                           shard.label_map)
+  if isinstance(item.label, str):
+    path = item.label
+    label = pairs.read_label(path, shard.num_classes, shard.ignore_label, shard.label_map)
+  else:
+    path = item.label.paths()[0]
+    label = pairs.encode_label(item.label.read(image.height, image.width), shard.num_classes,
+                               shard.ignore_label, path)
   if (label.height, label.width) != (image.height, image.width):
     raise ValueError(
         'sizes differ: image %s is %dx%d (height x width, upright), label %s is %dx%d.'
-        % (item.image_path, image.height, image.width, item.label_path, label.height,
-           label.width))
-  stats.pixel_counts += label.pixel_counts
-  return label.data
+        % (item.image_path, image.height, image.width, path, label.height, label.width))
+  return label
 
 
 def _reason(error):

@@ -8,13 +8,14 @@ class Example(typing.NamedTuple):
   Attributes:
     name: name of the record.
     image_path: path of the image, of any format Pillow reads.
-    label_path: path of the label map, a PNG of class ids; None only in the split 'test'.
+    label: path of the label map, a PNG of class ids; or a label source (see
+      `label_sources.py`); None only in the split 'test'.
     landmarks: body points as numbers, [1, num_points, 2 or more]; or the path of a JSON file
       with them, as it is or under the key 'pose_landmarks'; None: none.
   """
   name: str
   image_path: str
-  label_path: typing.Optional[str] = None
+  label: typing.Any = None
   landmarks: typing.Any = None
 
 
@@ -28,10 +29,12 @@ class DatasetSpec(typing.NamedTuple):
     ignore_label: label value that takes no part in training and evaluation, 0..255.
     class_names: one name per class id, or None.
     colormap: name in `core.colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
-    num_shards: number of shards per split, at most; no shard is empty.
+    num_shards: number of shards per split, at most.
+    shard_size: number of examples per shard, which then decides instead of num_shards, or
+      None.
     label_map: dict, value in the label file -> class id or ignore_label, or None to take the
       values as they are. With a map, values that are not in it are an error, the ignore label
-      excepted.
+      excepted. Label sources give class ids, which no map changes.
   """
   name: str
   splits: typing.Dict[str, typing.Sequence[Example]]
@@ -41,3 +44,4 @@ class DatasetSpec(typing.NamedTuple):
   colormap: typing.Any = None
   num_shards: int = 4
   label_map: typing.Optional[typing.Dict[int, int]] = None
+  shard_size: typing.Optional[int] = None

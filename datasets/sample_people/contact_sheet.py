@@ -48,7 +48,7 @@ def _rows(examples, num_rows):
   """Returns rows of (image, coloured labels), equally high, that fill the width."""
   rows, row, width = [], [], 0
   for item in examples:
-    with Image.open(item.image_path) as image, Image.open(item.label_path) as labels:
+    with Image.open(item.image_path) as image, Image.open(item.label) as labels:
       size = max(int(round(image.width * _ROW_HEIGHT / float(image.height))), 1), _ROW_HEIGHT
       pair = (image.convert('RGB').resize(size, Image.LANCZOS),
               _colored(labels).resize(size, Image.LANCZOS))
