@@ -23,7 +23,7 @@ from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     WIDTH,
 )
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_check, dataset_info
+from deeplab.datasets import data_check, dataset_info, forma_storage, shard_writer
 
 FLAGS = flags.FLAGS
 
@@ -188,6 +188,28 @@ def define_dataset_flags(split_flag, split_default):
                       'dataset_info.json beside its records.')
   flags.DEFINE_string(split_flag, split_default, 'Split of the dataset to read.')
   flags.DEFINE_string('dataset_dir', None, 'Folder of the TFRecord shards. Required.')
+
+
+def define_builder_flags():
+  """Declares the flags of all dataset builders; `build_options` returns their values."""
+  flags.DEFINE_integer('num_processes', None,
+                       'Number of worker processes. Default: one per processor.',
+                       lower_bound=1)
+  flags.DEFINE_enum('on_error', shard_writer.STOP, shard_writer.ON_ERROR,
+                    'At an image or label that cannot be used: stop, or skip it, count it in '
+                    'the log and list it in skipped_<split>.txt beside the records.')
+
+
+def define_storage_flag():
+  """Declares the flag that says where the Forma sets are."""
+  flags.DEFINE_string('storage_dir', None,
+                      'Root of the stored sets. Default: $%s, or %s.'
+                      % (forma_storage.ROOT_VARIABLE, forma_storage.DEFAULT_ROOT))
+
+
+def build_options():
+  """Returns the keyword arguments of `builder.build_dataset` that are flags."""
+  return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error}
 
 
 def define_data_check_flag():

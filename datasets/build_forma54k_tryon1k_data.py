@@ -7,17 +7,15 @@ The parts must have been built under the same --storage_dir.
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import combined_sets, forma_storage
+from deeplab.datasets import combined_sets
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string('storage_dir', None,
-                    'Root of the stored sets. Default: $%s, or %s.'
-                    % (forma_storage.ROOT_VARIABLE, forma_storage.DEFAULT_ROOT))
+common.define_storage_flag()
 
 
 def main(unused_argv):
-  combined_sets.combine(FLAGS.storage_dir, 'forma54k_tryon1k', ('forma54k', 'tryon1k'))
+  combined_sets.combine(FLAGS.storage_dir, 'forma54k_tryon1k')
 
 
 if __name__ == '__main__':

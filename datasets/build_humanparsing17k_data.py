@@ -3,44 +3,50 @@
     python3 ./datasets/build_humanparsing17k_data.py --raw_dir=HumanParsing-Dataset
 
 RAW_DIR holds `humanparsing/JPEGImages`, `humanparsing/SegmentationClassAug` and
-`atr_label.txt`. The table of classes is `label_maps.ATR`; these labels know no sleeves.
+`atr_label.txt`. The table of classes is `label_maps.ATR`. These labels know no sleeves: body
+parts, where given, replace sleeves and trousers and add to the shoes.
 """
 import os
 
-from absl import flags, logging
+from absl import flags
 
 from deeplab import common
 from deeplab.datasets import (
     build_data,  # noqa: F401  (its flags)
+    build_forma,
     forma_storage,
     label_maps,
+    label_sources,
     listing,
+    registry,
 )
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
-flags.DEFINE_string('storage_dir', None,
-                    'Root of the stored sets. Default: $%s, or %s.'
-                    % (forma_storage.ROOT_VARIABLE, forma_storage.DEFAULT_ROOT))
-flags.DEFINE_integer('num_processes', None,
-                     'Number of worker processes. Default: one per processor.')
+_NAMES = build_forma.Names('humanparsing17k', 'humanparsing17k_landmarks_seg_pants')
+# Taken from the body parts, in the order of painting.
+_PAINTED = tuple(registry.FORMA_CLASSES.index(name) for name in ('shoe', 'sleeves', 'pants'))
 
-_NAME = 'humanparsing17k'
+build_forma.define_flags(_NAMES)
+flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
 
 
 def main(unused_argv):
   classes_path = os.path.join(FLAGS.raw_dir, 'atr_label.txt')
-  label_map = label_maps.make_label_map(
-      label_maps.ATR, label_maps.read_atr_labels(classes_path), classes_path)
+  source_ids = label_maps.read_atr_labels(classes_path)
+  label_map = label_maps.make_label_map(label_maps.ATR, source_ids, classes_path)
   examples = listing.find_pairs(
       os.path.join(FLAGS.raw_dir, 'humanparsing', 'JPEGImages'),
-      os.path.join(FLAGS.raw_dir, 'humanparsing', 'SegmentationClassAug'))
-  info = forma_storage.build(FLAGS.storage_dir, _NAME, forma_storage.split_in_tenths(examples),
-                             label_map, FLAGS.num_processes)
-  logging.info('%s: %s. Described in %s.', _NAME, ', '.join(
-      '%d %s' % (info.splits[split].num_examples, split) for split in forma_storage.SPLITS),
-               forma_storage.tfrecord_dir(FLAGS.storage_dir, _NAME))
+      os.path.join(FLAGS.raw_dir, 'humanparsing', 'SegmentationClassAug'),
+      on_error=FLAGS.on_error)
+  parts = build_forma.find_parts(_NAMES, examples)
+  if parts is not None:
+    table = label_maps.without_targets(label_maps.ATR, ('pants',))
+    below = label_maps.make_label_map(table, source_ids, classes_path)
+    examples = [item._replace(label=label_sources.Painted(
+        item.label, tuple(sorted(below.items())), parts[item.name], _PAINTED))
+                for item in examples]
+  build_forma.build(_NAMES, forma_storage.split_in_tenths(examples), label_map)
 
 
 if __name__ == '__main__':

@@ -7,41 +7,61 @@ from absl import logging
 from deeplab.core import files
 from deeplab.datasets import dataset_info, example, forma_storage, shards
 
+# Set -> the sets it is put together from.
+PARTS = {
+    'forma54k': ('imaterialist37k', 'humanparsing17k'),
+    'forma55k': ('imaterialist37k', 'humanparsing17k', 'nsfw1k'),
+    'forma54k_tryon1k': ('forma54k', 'tryon1k'),
+    'forma54k_nsfw1k_tryon1k': ('forma54k', 'nsfw1k', 'tryon1k'),
+    'forma54k_tryon10k': ('forma54k', 'tryon10k'),
+    'forma54k_tryon10k_landmarks': (
+        'humanparsing17k_landmarks',
+        'imaterialist37k_landmarks',
+        'tryon10k_landmarks'),
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants': (
+        'humanparsing17k_landmarks_seg_pants',
+        'imaterialist37k_landmarks_seg_pants',
+        'tryon10k_landmarks'),
+}
 
-def combine(storage_dir, name, parts):
-  """Links, or else copies, the shards of all parts into the set `name`; returns its info.
 
-  Sizes are counted from the records. Splits are those of `forma_storage.SPLITS`.
+def combine(storage_dir, name):
+  """Links, or else copies, the shards of the PARTS of the set `name` into it; returns its info.
+
+  Sizes are counted from the records. Splits are those of `forma_storage.SPLITS`; a part may
+  lack one that is empty by the registry.
 
   Args:
     storage_dir: root of the stored sets, or None for the default.
-    name: name of the combined set.
-    parts: names of built sets.
+    name: row of `PARTS`.
 
   Raises:
     ValueError: a part is not built, lacks a split, has other classes than the first part,
       or holds more or fewer records than it says.
   """
+  parts = PARTS[name]
   folders = [forma_storage.tfrecord_dir(storage_dir, part) for part in parts]
   infos = [_read_part(part, folder) for part, folder in zip(parts, folders)]
   for part, info in zip(parts, infos):
     _check_alike(part, info, parts[0], infos[0])
-  sources = {split: [path for folder in folders for path in shards.split_files(folder, split)]
-             for split in forma_storage.SPLITS}
-  for split in forma_storage.SPLITS:
-    for folder, info in zip(folders, infos):
+  splits = [split for split in forma_storage.SPLITS if any(split in i.splits for i in infos)]
+  holders = {split: [(folder, info) for folder, info in zip(folders, infos)
+                     if split in info.splits] for split in splits}
+  sources = {split: [path for folder, _ in holders[split]
+                     for path in shards.split_files(folder, split)] for split in splits}
+  for split in splits:
+    for folder, info in holders[split]:
       _check_count(folder, split, info)
   output_dir = forma_storage.tfrecord_dir(storage_dir, name)
   os.makedirs(output_dir, exist_ok=True)
   # From here on the folder does not hold what an older info file says.
   files.remove_if_present(dataset_info.path_in(output_dir))
-  for split in forma_storage.SPLITS:
+  for split in splits:
     _place_split(sources[split], split, output_dir)
   info = infos[0]._replace(name=name, splits={
-      split: _sum([part.splits[split] for part in infos]) for split in forma_storage.SPLITS})
+      split: _sum([part.splits[split] for _, part in holders[split]]) for split in splits})
   dataset_info.write(info, output_dir)
-  logging.info('%s: %s. Described in %s.', name, ', '.join(
-      '%d %s' % (info.splits[split].num_examples, split) for split in forma_storage.SPLITS),
+  logging.info('%s: %s. Described in %s.', name, forma_storage.describe_sizes(info),
                dataset_info.path_in(output_dir))
   return info
 
@@ -51,7 +71,8 @@ def _read_part(part, folder):
   if info is None:
     raise ValueError('Part %r is not built: %s does not exist. Run its builder first.'
                      % (part, dataset_info.path_in(folder)))
-  missing = [split for split in forma_storage.SPLITS if split not in info.splits]
+  missing = [split for split in forma_storage.SPLITS
+             if split not in info.splits and not forma_storage.expects_empty(part, split)]
   if missing:
     raise ValueError('Part %r in %s has no split %s. Build all of %s first.'
                      % (part, folder, ', '.join(missing), ', '.join(forma_storage.SPLITS)))

@@ -1,6 +1,9 @@
 """Where the Forma sets are stored, and how one is split, listed and built there."""
+import json
 import os
 import random
+
+from absl import logging
 
 from deeplab.core import files
 from deeplab.datasets import builder, registry
@@ -24,34 +27,108 @@ def tfrecord_dir(storage_dir, name):
 
 
 def split_in_tenths(examples, seed=0):
-  """Returns a dict, split -> examples sorted by name: 80/10/10 after a seeded shuffle."""
-  shuffled = sorted(examples, key=lambda item: item.name)
-  random.Random(seed).shuffle(shuffled)
-  bounds = [0, int(0.8 * len(shuffled)), int(0.9 * len(shuffled)), len(shuffled)]
-  return {split: sorted(shuffled[begin:end], key=lambda item: item.name)
+  """Returns a dict, split -> examples sorted by name: 80/10/10.
+
+  Args:
+    examples: list.
+    seed: int, of the shuffle before; None: not shuffled.
+  """
+  ordered = sorted(examples, key=lambda item: item.name)
+  if seed is not None:
+    random.Random(seed).shuffle(ordered)
+  return split_at(ordered, int(0.8 * len(ordered)), int(0.9 * len(ordered)))
+
+
+def split_at(examples, train_end, trainval_end):
+  """Returns a dict, split -> examples sorted by name, of a list cut at two places."""
+  bounds = [0, train_end, trainval_end, len(examples)]
+  return {split: sorted(examples[begin:end], key=lambda item: item.name)
           for split, begin, end in zip(SPLITS, bounds, bounds[1:])}
 
 
-def build(storage_dir, name, splits, label_map=None, num_processes=None):
+def with_landmarks(splits, landmarks_dir):
+  """Returns splits whose examples have the body landmarks of `<stem of the image>.json`.
+
+  Examples without a file stay without landmarks. Those whose file has the status 'failure'
+  are left out.
+
+  Args:
+    splits: dict, split -> list of Example.
+    landmarks_dir: folder of the files.
+
+  Raises:
+    ValueError: the folder does not exist or a file is not JSON.
+  """
+  if not os.path.isdir(landmarks_dir):
+    raise ValueError('Folder of landmarks %r does not exist.' % landmarks_dir)
+  kept, num_absent, num_failed = {}, 0, 0
+  for split, examples in splits.items():
+    kept[split] = []
+    for item in examples:
+      stem = os.path.splitext(os.path.basename(item.image_path))[0]
+      path = os.path.join(landmarks_dir, stem + '.json')
+      if not os.path.exists(path):
+        num_absent += 1
+        kept[split].append(item)
+      elif _has_failed(path):
+        num_failed += 1
+      else:
+        kept[split].append(item._replace(landmarks=path))
+  logging.info('Landmarks in %s: %d examples without a file, %d left out because their '
+               'landmarks failed.', landmarks_dir, num_absent, num_failed)
+  return kept
+
+
+def _has_failed(path):
+  try:
+    with open(path, encoding='utf-8') as f:
+      content = json.load(f)
+  except (OSError, ValueError) as error:
+    raise ValueError('Landmarks %s cannot be read: %s.' % (path, error)) from error
+  return isinstance(content, dict) and content.get('status') == 'failure'
+
+
+def build(storage_dir, name, splits, label_map=None, **build_options):
   """Writes the split lists and records of a set; returns its dataset_info.DatasetInfo.
+
+  Args:
+    storage_dir: root of the stored sets, or None for the default.
+    name: name of the set.
+    splits: dict, split -> list of Example; splits that are empty by `expects_empty` are left
+      out of the records.
+    label_map: see `spec.DatasetSpec`.
+    **build_options: of `builder.build_dataset`.
 
   Raises:
     ValueError: a split is empty, or a file cannot be used.
   """
   for split, examples in splits.items():
-    if not examples:
+    if not examples and not expects_empty(name, split):
       raise ValueError('Split %r of %r is empty: there are too few images to divide.'
                        % (split, name))
   output_dir = tfrecord_dir(storage_dir, name)
-  for split in SPLITS:
-    info = builder.build_dataset(builder.DatasetSpec(
-        name=name, splits={split: splits[split]}, num_classes=len(registry.FORMA_CLASSES),
-        ignore_label=IGNORE_LABEL, class_names=registry.FORMA_CLASSES, colormap='forma',
-        num_shards=-(-len(splits[split]) // _SHARD_SIZE), label_map=label_map),
-        output_dir, num_processes)
+  info = builder.build_dataset(builder.DatasetSpec(
+      name=name, splits={split: examples for split, examples in splits.items() if examples},
+      num_classes=len(registry.FORMA_CLASSES), ignore_label=IGNORE_LABEL,
+      class_names=registry.FORMA_CLASSES, colormap='forma', shard_size=_SHARD_SIZE,
+      label_map=label_map), output_dir, **build_options)
   list_dir = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
   os.makedirs(list_dir, exist_ok=True)
   for split in SPLITS:
     files.write_text(os.path.join(list_dir, split + '.txt'),
                      ''.join(item.name + '\n' for item in splits[split]))
+  logging.info('%s: %s. Described in %s.', name, describe_sizes(info), output_dir)
   return info
+
+
+def expects_empty(name, split):
+  """Whether a set is known to have no records in a split, as tryon10k, all of train."""
+  base = name.replace('_landmarks', '')
+  row = registry.DATASETS.get(name) or registry.DATASETS.get(base)
+  return row is not None and row.splits_to_sizes.get(split) == 0
+
+
+def describe_sizes(info):
+  """Returns e.g. '8 train, 1 trainval, 1 val' of a DatasetInfo."""
+  return ', '.join('%d %s' % (info.splits[split].num_examples, split)
+                   for split in SPLITS if split in info.splits)

@@ -16,6 +16,25 @@ ATR = (
     ('pants', ('pants',)),
 )
 
+# The categories of iMaterialist (Fashion) 2019 and 2020.
+FASHION = (
+    ('other', ('glasses', 'hat', 'headband, head covering, hair accessory', 'glove', 'watch',
+               'bag, wallet', 'umbrella')),
+    ('garment', ('shirt, blouse', 'top, t-shirt, sweatshirt', 'sweater', 'cardigan', 'jacket',
+                 'vest', 'coat', 'dress', 'jumpsuit', 'cape', 'tie', 'scarf', 'hood', 'collar',
+                 'lapel', 'epaulette', 'pocket', 'neckline', 'buckle', 'zipper', 'applique',
+                 'bead', 'bow', 'flower', 'fringe', 'ribbon', 'rivet', 'ruffle', 'sequin',
+                 'tassel')),
+    ('shoe', ('shoe', 'sock')),
+    ('sleeves', ('sleeve',)),
+    ('pants', ('pants', 'shorts', 'skirt', 'belt', 'tights, stockings', 'leg warmer')),
+)
+
+
+def without_targets(table, targets):
+  """Returns the rows of a table whose target class is not one of `targets`."""
+  return tuple(row for row in table if row[0] not in targets)
+
 
 def make_label_map(table, source_ids, where):
   """Returns a dict, id in the source -> class id of the Forma sets.

@@ -6,11 +6,11 @@ import random
 from deeplab.datasets.spec import Example
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
-_LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
+LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
 _SHOWN_NAMES = 5
 
 
-def find_pairs(image_dir, label_dir, names=None):
+def find_pairs(image_dir, label_dir, names=None, on_error='stop'):
   """Returns the Examples of the files of the same stem in two folders, sorted by stem.
 
   Args:
@@ -18,22 +18,45 @@ def find_pairs(image_dir, label_dir, names=None):
     label_dir: folder of label maps, one per image; another folder than image_dir. None:
       images without labels.
     names: stems to take, in this order, e.g. of a split list; None: all.
+    on_error: 'stop', or 'skip' to return pairs of which one file is missing too: the builder
+      then counts and lists them.
 
   Raises:
-    ValueError: a folder is missing or has no files, a stem is there twice, an image has no
-      label, or (without `names`) a label has no image.
+    ValueError: a folder is missing or has no files, a stem is there twice, and with 'stop'
+      an image has no label, or (without `names`) a label has no image.
   """
   images = files_by_stem(image_dir, IMAGE_SUFFIXES, 'images')
-  wanted = sorted(images) if names is None else names
-  if names is not None:
-    _require_all(wanted, images, image_dir, 'image', 'names of the split list')
-  if label_dir is None:
-    return [Example(name, images[name]) for name in wanted]
-  labels = files_by_stem(label_dir, _LABEL_SUFFIXES, 'label maps')
-  _require_all(wanted, labels, label_dir, 'label', 'images')
-  if names is None:
-    _require_all(sorted(labels), images, image_dir, 'image', 'labels')
-  return [Example(name, images[name], labels[name]) for name in wanted]
+  labels = {} if label_dir is None else files_by_stem(label_dir, LABEL_SUFFIXES, 'label maps')
+  wanted = sorted(set(images) | set(labels)) if names is None else names
+  if on_error == 'stop':
+    require_all(wanted, images, image_dir, 'image',
+                'labels' if names is None else 'names of the split list')
+    if label_dir is not None:
+      require_all(wanted, labels, label_dir, 'label', 'images')
+  return [Example(name, images.get(name) or absent_path(image_dir, name),
+                  labels.get(name) or (label_dir and absent_path(label_dir, name)))
+          for name in wanted]
+
+
+def absent_path(folder, name):
+  """Returns a path for messages about a file that is missing, its suffix left open."""
+  return os.path.join(folder, name + '.*')
+
+
+def require_all(wanted, present, folder, what, source):
+  """Raises ValueError if names are not `present` in `folder`; says how many, shows some.
+
+  Args:
+    wanted: names.
+    present: container of names.
+    folder: where they should be.
+    what: what is missing, e.g. 'label'.
+    source: what asks for them, e.g. 'images'.
+  """
+  missing = [name for name in wanted if name not in present]
+  if missing:
+    raise ValueError('%r has no %s for %d of %d %s: %s. Add the files or take the others away.'
+                     % (folder, what, len(missing), len(wanted), source, _shown(missing)))
 
 
 def files_by_stem(folder, suffixes, what):
@@ -113,13 +136,6 @@ def split_by_fractions(examples, fractions, seed=0):
 def _stem(line):
   stem, suffix = os.path.splitext(os.path.basename(line))
   return stem if suffix.lower() in IMAGE_SUFFIXES else stem + suffix
-
-
-def _require_all(wanted, present, folder, what, source):
-  missing = [name for name in wanted if name not in present]
-  if missing:
-    raise ValueError('%r has no %s for %d of %d %s: %s. Add the files or take the others away.'
-                     % (folder, what, len(missing), len(wanted), source, _shown(missing)))
 
 
 def _shown(names):

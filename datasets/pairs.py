@@ -60,6 +60,16 @@ def read_image(path):
   return _converted(image, path)
 
 
+def read_pixels(path):
+  """Returns an image file as an upright [height, width, 3] uint8 RGB array.
+
+  Raises:
+    ValueError: the file cannot be read or decoded.
+  """
+  with Image.open(io.BytesIO(read_image(path).data)) as image:
+    return np.array(image)
+
+
 def read_label(path, num_classes, ignore_label, label_map=None):
   """Returns the EncodedLabel of a PNG of class ids.
 

@@ -9,7 +9,6 @@ from deeplab.core import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, pairs
 
-
 STOP = 'stop'
 SKIP = 'skip'
 ON_ERROR = (STOP, SKIP)

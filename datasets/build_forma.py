@@ -1,0 +1,171 @@
+"""What the builders of the Forma sets share: their flags, and the steps between raw files
+and records.
+
+Body parts come as class-id PNGs of the nine Forma classes, from --parts_dir or drawn by an
+exported model (--parts_model).
+"""
+import hashlib
+import os
+import subprocess
+import sys
+import typing
+
+from absl import flags, logging
+
+from deeplab import common
+from deeplab.datasets import forma_storage, listing
+
+FLAGS = flags.FLAGS
+
+_HASH_LENGTH = 12
+_BLOCK_BYTES = 1 << 20
+
+
+class Names(typing.NamedTuple):
+  """The names of a set: as it is, and with --landmarks_dir."""
+  plain: str
+  with_landmarks: str
+
+
+class FolderSet(typing.NamedTuple):
+  """A set that is a folder of images and a folder of labels in the Forma classes.
+
+  Attributes:
+    names: Names of the set.
+    num_train: number of images of split train, the first by path.
+    num_trainval: number of images of split trainval, the next; val has the rest.
+    label_map: dict, value in the label -> class id, or None.
+  """
+  names: Names
+  num_train: int
+  num_trainval: int
+  label_map: typing.Optional[typing.Dict[int, int]] = None
+
+
+def define_flags(names):
+  """Declares the flags of the builder of a Forma set with these Names."""
+  common.define_storage_flag()
+  common.define_builder_flags()
+  flags.DEFINE_string('dataset_name', None,
+                      'Name of the set, a folder under STORAGE_DIR/datasets. Default: %s, '
+                      'with --landmarks_dir %s.' % names)
+  flags.DEFINE_string('landmarks_dir', None,
+                      'Folder of body landmarks, <image name>.json with the points under '
+                      'pose_landmarks. Records whose file has the status failure are left '
+                      'out. Default: no landmarks.')
+  flags.DEFINE_string('parts_dir', None,
+                      'Folder of class-id PNGs of the nine Forma classes, called like the '
+                      'images.')
+  flags.DEFINE_string('parts_model', None,
+                      'Frozen graph, as export_model.py writes it, that draws what --parts_dir '
+                      'would hold.')
+
+
+def find_parts(names, examples):
+  """Returns a dict, stem of an image -> its PNG of parts; None where no parts were given.
+
+  With --parts_model, draws those that are not there yet.
+
+  Args:
+    names: Names of the set.
+    examples: list of Example.
+
+  Raises:
+    ValueError: both flags are given, a file is missing, or the model cannot be used.
+  """
+  if FLAGS.parts_model and FLAGS.parts_dir:
+    raise ValueError('--parts_dir and --parts_model exclude each other.')
+  if FLAGS.parts_model:
+    folder = _draw_parts(names, [item.image_path for item in examples])
+  elif FLAGS.parts_dir:
+    folder = FLAGS.parts_dir
+  else:
+    return None
+  found = listing.files_by_stem(folder, listing.LABEL_SUFFIXES, 'part labels')
+  stems = [stem_of(item) for item in examples]
+  if FLAGS.on_error == 'stop':
+    listing.require_all(stems, found, folder, 'part label', 'images')
+  return {stem: found.get(stem) or listing.absent_path(folder, stem) for stem in stems}
+
+
+def stem_of(item):
+  """Returns the file name of the image of an Example, without folder and extension."""
+  return os.path.splitext(os.path.basename(item.image_path))[0]
+
+
+def build(names, splits, label_map=None):
+  """Builds a set as the flags say; see `forma_storage.build`."""
+  if FLAGS.landmarks_dir:
+    splits = forma_storage.with_landmarks(splits, FLAGS.landmarks_dir)
+  return forma_storage.build(FLAGS.storage_dir, _set_name(names), splits, label_map,
+                             **common.build_options())
+
+
+def define_folder_flags(folder_set):
+  """Declares the flags of a builder of a FolderSet."""
+  define_flags(folder_set.names)
+  flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
+  flags.DEFINE_string('label_dir', None,
+                      'Folder of class-id PNGs of the nine Forma classes, called like the '
+                      'images. Without it, --parts_model draws the labels.')
+  flags.DEFINE_integer('num_train', folder_set.num_train,
+                       'Number of images of split train: the first by path.', lower_bound=0)
+  flags.DEFINE_integer('num_trainval', folder_set.num_trainval,
+                       'Number of images of split trainval: the next. The rest is val.',
+                       lower_bound=0)
+
+
+def build_folder_set(folder_set):
+  """Builds a FolderSet as the flags say.
+
+  Raises:
+    ValueError: there are no labels, a split is empty, or a file cannot be used.
+  """
+  if FLAGS.label_dir and (FLAGS.parts_dir or FLAGS.parts_model):
+    raise ValueError('--label_dir already says what each pixel is: leave out --parts_dir and '
+                     '--parts_model.')
+  examples = listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, on_error=FLAGS.on_error)
+  if not FLAGS.label_dir:
+    parts = find_parts(folder_set.names, examples)
+    if parts is None:
+      raise ValueError('There are no labels: pass --label_dir, or --parts_model to draw them.')
+    examples = [item._replace(label=parts[stem_of(item)]) for item in examples]
+  # The record is called by its path, as the published sets have it.
+  examples = [item._replace(name=item.image_path) for item in examples]
+  end = FLAGS.num_train + FLAGS.num_trainval
+  return build(folder_set.names, forma_storage.split_at(examples, FLAGS.num_train, end),
+               folder_set.label_map)
+
+
+def _set_name(names):
+  return FLAGS.dataset_name or (names.with_landmarks if FLAGS.landmarks_dir else names.plain)
+
+
+def _draw_parts(names, image_paths):
+  """Labels images with --parts_model in a process of its own; returns the folder.
+
+  TensorFlow's threads would not survive the forks of the builder.
+  """
+  folder = os.path.join(forma_storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
+                        _hash(FLAGS.parts_model))
+  logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)
+  script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'build_part_labels.py')
+  process = subprocess.Popen(
+      [sys.executable, script, '--model=' + FLAGS.parts_model, '--output_dir=' + folder,
+       '--on_error=' + FLAGS.on_error], stdin=subprocess.PIPE)
+  process.communicate('\n'.join(image_paths).encode('utf-8', 'surrogateescape'))
+  if process.returncode:
+    raise ValueError('--parts_model=%s: body parts could not be drawn, see above.'
+                     % FLAGS.parts_model)
+  return folder
+
+
+def _hash(path):
+  digest = hashlib.sha256()
+  try:
+    with open(path, 'rb') as f:
+      for block in iter(lambda: f.read(_BLOCK_BYTES), b''):
+        digest.update(block)
+  except OSError as error:
+    raise ValueError('--parts_model=%s cannot be read: %s.' % (path, error.strerror)) from error
+  return digest.hexdigest()[:_HASH_LENGTH]

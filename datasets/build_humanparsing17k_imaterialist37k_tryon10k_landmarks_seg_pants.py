@@ -1,0 +1,26 @@
+"""Puts together all sets that have landmarks, sleeves and trousers.
+
+The parts are humanparsing17k_landmarks_seg_pants, imaterialist37k_landmarks_seg_pants and
+tryon10k_landmarks.
+
+    python3 ./datasets/build_humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants.py
+
+The parts must have been built under the same --storage_dir.
+"""
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import combined_sets
+
+FLAGS = flags.FLAGS
+
+common.define_storage_flag()
+
+
+def main(unused_argv):
+  combined_sets.combine(
+      FLAGS.storage_dir, 'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants')
+
+
+if __name__ == '__main__':
+  common.run(main)

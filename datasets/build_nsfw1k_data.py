@@ -1,0 +1,33 @@
+"""Builds the records of nsfw1k: a folder of images, and of labels or a model that draws them.
+
+    python3 ./datasets/build_nsfw1k_data.py --image_dir=photos --parts_model=frozen.pb
+
+What is labelled garment counts as skin.
+"""
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import (
+    build_data,  # noqa: F401  (its flags)
+    build_forma,
+    registry,
+)
+
+FLAGS = flags.FLAGS
+
+_IDS = range(len(registry.FORMA_CLASSES))
+_GARMENT = registry.FORMA_CLASSES.index('garment')
+_SKIN = registry.FORMA_CLASSES.index('skin')
+_SET = build_forma.FolderSet(
+    build_forma.Names('nsfw1k', 'nsfw1k_landmarks'), num_train=1000, num_trainval=100,
+    label_map={i: _SKIN if i == _GARMENT else i for i in _IDS})
+
+build_forma.define_folder_flags(_SET)
+
+
+def main(unused_argv):
+  build_forma.build_folder_set(_SET)
+
+
+if __name__ == '__main__':
+  common.run(main, required_flags=('image_dir',))

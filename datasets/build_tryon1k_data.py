@@ -1,0 +1,26 @@
+"""Builds the records of tryon1k: a folder of images, and of labels or a model that draws them.
+
+    python3 ./datasets/build_tryon1k_data.py --image_dir=image --label_dir=label
+"""
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import (
+    build_data,  # noqa: F401  (its flags)
+    build_forma,
+)
+
+FLAGS = flags.FLAGS
+
+_SET = build_forma.FolderSet(
+    build_forma.Names('tryon1k', 'tryon1k_landmarks'), num_train=1000, num_trainval=100)
+
+build_forma.define_folder_flags(_SET)
+
+
+def main(unused_argv):
+  build_forma.build_folder_set(_SET)
+
+
+if __name__ == '__main__':
+  common.run(main, required_flags=('image_dir',))
