@@ -23,7 +23,13 @@ from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     WIDTH,
 )
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_check, dataset_info, forma_storage, shard_writer
+from deeplab.datasets import (
+    data_check,
+    dataset_info,
+    forma_storage,
+    shard_writer,
+    user_registry,
+)
 
 FLAGS = flags.FLAGS
 
@@ -187,7 +193,9 @@ def define_dataset_flags(split_flag, split_default):
                       'Name of a built-in dataset, or of one described by the '
                       'dataset_info.json beside its records.')
   flags.DEFINE_string(split_flag, split_default, 'Split of the dataset to read.')
-  flags.DEFINE_string('dataset_dir', None, 'Folder of the TFRecord shards. Required.')
+  flags.DEFINE_string('dataset_dir', None,
+                      'Folder of the TFRecord shards. Required, unless --dataset is a '
+                      'registered name that knows its folder.')
 
 
 def define_builder_flags():
@@ -375,6 +383,7 @@ def run(main, required_flags=(), allows_words=False):
   def parse(argv):
     try:
       rest = FLAGS(argv)
+      _find_dataset_dir()
       missing = [name for name in required_flags if FLAGS[name].value is None]
       if missing:
         raise flags.ValidationError(
@@ -385,6 +394,8 @@ def run(main, required_flags=(), allows_words=False):
       return rest
     except flags.Error as error:
       _stop(error, EXIT_USAGE)
+    except ValueError as error:
+      _stop(error, EXIT_ERROR)
 
   def guarded(argv):
     _set_up_logging()
@@ -398,6 +409,13 @@ def run(main, required_flags=(), allows_words=False):
       _stop('interrupted.', EXIT_INTERRUPTED)
 
   app.run(guarded, flags_parser=parse)
+
+
+def _find_dataset_dir():
+  """Sets --dataset_dir, if not given, to what --dataset is registered for."""
+  if 'dataset' in FLAGS and 'dataset_dir' in FLAGS and FLAGS.dataset_dir is None:
+    entry = user_registry.read(FLAGS.dataset)
+    FLAGS.dataset_dir = entry and entry.dataset_dir
 
 
 def _set_up_logging():

@@ -1,41 +1,87 @@
-"""Builds TFRecords from a folder of images and a folder of same-named class-id PNGs.
+"""Builds TFRecords from a folder of images and their labels, whatever form these have.
 
     python datasets/build_custom_data.py --image_dir=photos/train --label_dir=masks/train \
         --output_dir=records/mydata --num_classes=11 --ignore_label=255 --split=train
 
-Run once per split with the same --output_dir. The dataset_info.json left there lets
-train.py, eval.py and vis.py use the folder with --dataset_dir alone.
+Labels are PNGs of class ids (--label_dir), colour pictures (and --color_map), JSON files of
+labelme (--labelme_dir), or a JSON file of COCO (--coco_json). Run once per split with the same
+--output_dir, or once with --split_fractions. The dataset_info.json left there lets train.py,
+eval.py and vis.py use the folder with --dataset_dir alone.
 """
 import os
+import typing
 
 from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import keys
-from deeplab.datasets import builder, dataset_info, listing
-from deeplab.datasets.class_names import read_class_names
+from deeplab.datasets import (
+    builder,
+    class_names,
+    coco_labels,
+    dataset_info,
+    label_sources,
+    labelme,
+    listing,
+    user_registry,
+)
 
 FLAGS = flags.FLAGS
 
+_BACKGROUND_NAMES = ('background', '_background_')
+_LABEL_FLAGS = ('label_dir', 'labelme_dir', 'coco_json')
+
+common.define_builder_flags()
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
-                    'Folder of the label maps: PNG files of class ids called like the images. '
-                    'Required, but for the split test, whose records have no labels.')
+                    'Folder of the label maps, called like the images: PNG files of class ids, '
+                    'or colour pictures with --color_map.')
+flags.DEFINE_string('color_map', None,
+                    'CSV file of lines name,r,g,b: what the colours in --label_dir mean. Class '
+                    'ids follow the lines; lines called `ignore` do not count.')
+flags.DEFINE_string('labelme_dir', None,
+                    'Folder of the JSON files of labelme, called like the images. Needs '
+                    '--class_names.')
+flags.DEFINE_string('coco_json', None,
+                    'JSON file of COCO instances or COCO-Stuff with the annotations of the '
+                    'images. Classes: --class_names, or background and all its categories.')
+flags.DEFINE_string('unlabelled', None,
+                    'Name of the class of pixels without annotation in --labelme_dir and '
+                    '--coco_json, or `ignore`. Default: class 0 if it is called background, '
+                    'else ignore.')
 flags.DEFINE_string('output_dir', None, 'Folder of the records, made if absent. Required.')
-flags.DEFINE_integer('num_classes', None, 'Number of class ids, 0..num_classes-1. Required.')
-flags.DEFINE_integer('ignore_label', 255, 'Label value of pixels that do not count.')
+flags.DEFINE_integer('num_classes', None,
+                     'Number of class ids, 0..num_classes-1. Default: as many as there are '
+                     'class names.', lower_bound=1, upper_bound=256)
+flags.DEFINE_integer('ignore_label', 255, 'Label value of pixels that do not count.',
+                     lower_bound=0, upper_bound=255)
 flags.DEFINE_string('split', 'train', 'Name of the split to build.')
+flags.DEFINE_string('split_list', None,
+                    'Text file with the names of the images to take, one per line. Default: '
+                    'all images of the folder.')
+flags.DEFINE_list('split_fractions', None,
+                  'Divides the images into several splits after a shuffle, e.g. '
+                  'train=0.8,val=0.2; instead of --split.')
+flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of --split_fractions.')
 flags.DEFINE_string('dataset_name', None,
                     'Name of the dataset. Default: name of the output folder.')
 flags.DEFINE_string('class_names', None,
                     'Names separated by commas, or a text or CSV file with one class per line: '
                     'name or name,r,g,b.')
-flags.DEFINE_integer('num_shards', 4, 'Number of files to spread the records over.')
-flags.DEFINE_integer('num_processes', None,
-                     'Number of worker processes. Default: one per processor.')
-flags.DEFINE_string('split_list', None,
-                    'Text file with the names of the images to take, one per line. Default: '
-                    'all images of the folder.')
+flags.DEFINE_integer('num_shards', 4, 'Number of files to spread the records of a split over.',
+                     lower_bound=1)
+flags.DEFINE_bool('register', False,
+                  'Makes the name known to --dataset from now on, without --dataset_dir.')
+
+
+class Labelled(typing.NamedTuple):
+  """The examples of a folder and what is known of their classes.
+
+  class_names and colors are None where the labels do not say.
+  """
+  examples: typing.List
+  class_names: typing.Optional[typing.List[str]]
+  colors: typing.Optional[typing.List[typing.List[int]]]
 
 
 def make_spec():
@@ -44,32 +90,129 @@ def make_spec():
   Raises:
     ValueError: a flag or a listed file is not as it must be.
   """
-  if FLAGS.label_dir is None and FLAGS.split != keys.TEST_SET:
-    raise ValueError('--label_dir is required for --split=%s; only the split %s goes without.'
-                     % (FLAGS.split, keys.TEST_SET))
-  class_names, colors = read_class_names(FLAGS.class_names)
+  given = [name for name in _LABEL_FLAGS if FLAGS[name].value]
+  if len(given) > 1:
+    raise ValueError('--%s and --%s exclude each other.' % tuple(given[:2]))
+  if not given and FLAGS.split != keys.TEST_SET:
+    raise ValueError('--label_dir, --labelme_dir or --coco_json is required for --split=%s; '
+                     'only the split %s goes without.' % (FLAGS.split, keys.TEST_SET))
+  if FLAGS.color_map and not FLAGS.label_dir:
+    raise ValueError('--color_map says what the colours in --label_dir mean; pass both.')
+  if FLAGS.unlabelled and not (FLAGS.labelme_dir or FLAGS.coco_json):
+    raise ValueError('--unlabelled is for --labelme_dir and --coco_json.')
   names = listing.read_split_list(FLAGS.split_list) if FLAGS.split_list else None
+  read = {'labelme_dir': _labelme, 'coco_json': _coco}.get(given[0] if given else None, _pictures)
+  labelled = read(names, *class_names.read_class_names(FLAGS.class_names))
   return builder.DatasetSpec(
-      name=FLAGS.dataset_name or os.path.basename(os.path.abspath(FLAGS.output_dir)),
-      splits={FLAGS.split: listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, names)},
-      num_classes=FLAGS.num_classes,
+      name=_name(),
+      splits=_splits(labelled.examples),
+      num_classes=_num_classes(labelled.class_names),
       ignore_label=FLAGS.ignore_label,
-      class_names=class_names,
-      colormap=colors,
+      class_names=labelled.class_names,
+      colormap=labelled.colors,
       num_shards=FLAGS.num_shards)
 
 
+def _name():
+  return FLAGS.dataset_name or os.path.basename(os.path.abspath(FLAGS.output_dir))
+
+
+def _num_classes(names):
+  if names and FLAGS.num_classes not in (None, len(names)):
+    raise ValueError('--num_classes=%d, but there are %d class names: %s.'
+                     % (FLAGS.num_classes, len(names), ', '.join(names)))
+  if not names and FLAGS.num_classes is None:
+    raise ValueError('--num_classes is required where nothing names the classes.')
+  return len(names or ()) or FLAGS.num_classes
+
+
+def _splits(examples):
+  """Returns a dict, split -> examples."""
+  if not FLAGS.split_fractions:
+    return {FLAGS.split: examples}
+  if FLAGS['split'].present or FLAGS.split_list:
+    raise ValueError('--split_fractions excludes --split and --split_list.')
+  fractions = []
+  for text in FLAGS.split_fractions:
+    split, _, fraction = text.partition('=')
+    try:
+      fractions.append((split.strip(), float(fraction)))
+    except ValueError as error:
+      raise ValueError('--split_fractions must be like train=0.8,val=0.2; got %r.'
+                       % text) from error
+  splits = listing.split_by_fractions(examples, fractions, FLAGS.seed)
+  return {split: sorted(items, key=lambda item: item.name) for split, items in splits.items()}
+
+
+def _pictures(names, wanted, colors):
+  examples = listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, names, FLAGS.on_error)
+  if not FLAGS.color_map:
+    return Labelled(examples, wanted, colors)
+  table = class_names.read_color_table(FLAGS.color_map, FLAGS.ignore_label)
+  if wanted and wanted != table.class_names:
+    raise ValueError('--class_names (%s) and %s (%s) differ; leave out --class_names.'
+                     % (', '.join(wanted), FLAGS.color_map, ', '.join(table.class_names)))
+  examples = [item._replace(label=label_sources.ColorPicture(item.label, table.colors, table.ids))
+              for item in examples]
+  return Labelled(examples, table.class_names, table.class_colors)
+
+
+def _labelme(names, wanted, colors):
+  if not wanted:
+    raise ValueError('--labelme_dir needs --class_names.')
+  ids = [(name, i) for i, name in enumerate(wanted)]
+  ids += [(name, FLAGS.ignore_label) for name in class_names.IGNORE_NAMES]
+  unlabelled = _unlabelled(wanted)
+  pairs = listing.find_pairs(FLAGS.image_dir, FLAGS.labelme_dir, names, FLAGS.on_error, ('.json',))
+  return Labelled([item._replace(label=labelme.LabelmeLabel(item.label, tuple(ids), unlabelled))
+                   for item in pairs], wanted, colors)
+
+
+def _coco(names, wanted, colors):
+  annotations = coco_labels.CocoFile(FLAGS.coco_json, wanted)
+  unlabelled = _unlabelled(annotations.class_names)
+  if FLAGS.on_error == 'stop':
+    present = listing.files_by_stem(FLAGS.image_dir, listing.IMAGE_SUFFIXES, 'images')
+    listing.require_all(names or sorted(present), annotations.stems(), FLAGS.coco_json, 'entry',
+                        'images')
+  wanted_images = names or annotations.stems()
+  examples = listing.find_pairs(FLAGS.image_dir, None, wanted_images, FLAGS.on_error)
+  return Labelled([item._replace(label=annotations.label(item.name, unlabelled))
+                   for item in examples], annotations.class_names, colors)
+
+
+def _unlabelled(names):
+  """Returns the id of pixels without annotation."""
+  name = FLAGS.unlabelled
+  if name is None:
+    name = names[0] if names[0] in _BACKGROUND_NAMES else 'ignore'
+  if name not in names and name not in class_names.IGNORE_NAMES:
+    raise ValueError('--unlabelled=%s is not one of the classes %s, nor ignore.'
+                     % (name, ', '.join(names)))
+  logging.info('Pixels without annotation are %r.', name)
+  return names.index(name) if name in names else FLAGS.ignore_label
+
+
 def main(unused_argv):
-  info = builder.build_dataset(make_spec(), FLAGS.output_dir, FLAGS.num_processes)
-  split = info.splits[FLAGS.split]
-  total = sum(split.class_pixel_counts) + split.num_ignored_pixels
-  for i, count in enumerate(split.class_pixel_counts if total else ()):
+  spec = make_spec()
+  info = builder.build_dataset(spec, FLAGS.output_dir, **common.build_options())
+  for split in spec.splits:
+    _report(info, split)
+  logging.info('Described in %s.', dataset_info.path_in(FLAGS.output_dir))
+  if FLAGS.register:
+    path = user_registry.register(info.name, FLAGS.output_dir)
+    logging.info('--dataset=%s now finds it, by %s.', info.name, path)
+
+
+def _report(info, split):
+  found = info.splits[split]
+  total = sum(found.class_pixel_counts) + found.num_ignored_pixels
+  for i, count in enumerate(found.class_pixel_counts if total else ()):
     name = info.class_names[i] if info.class_names else ''
     logging.info('class %3d %-16s %6.2f %% of the pixels', i, name, 100.0 * count / total)
-  logging.info('Split %r of dataset %r: %d records in %d shards. Described in %s.',
-               FLAGS.split, info.name, split.num_examples, split.num_shards,
-               dataset_info.path_in(FLAGS.output_dir))
+  logging.info('Split %r of dataset %r: %d records in %d shards.',
+               split, info.name, found.num_examples, found.num_shards)
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('image_dir', 'output_dir', 'num_classes'))
+  common.run(main, required_flags=('image_dir', 'output_dir'))

@@ -1,8 +1,26 @@
 """Reads class names and colours from a comma list or a file."""
 import csv
 import os
+import typing
 
 _HEADER = ['name', 'r', 'g', 'b']
+# Rows and annotations called so are pixels that do not count.
+IGNORE_NAMES = ('ignore', '__ignore__')
+
+
+class ColorTable(typing.NamedTuple):
+  """What the colours of label pictures mean.
+
+  Attributes:
+    class_names: one name per class id.
+    class_colors: one [r, g, b] per class id, the first of each class.
+    colors: tuple of (r, g, b), all of them.
+    ids: tuple of the class id, or ignore label, of each of `colors`.
+  """
+  class_names: typing.List[str]
+  class_colors: typing.List[typing.List[int]]
+  colors: typing.Tuple[typing.Tuple[int, int, int], ...]
+  ids: typing.Tuple[int, ...]
 
 
 def read_class_names(value):
@@ -31,7 +49,36 @@ def read_class_names(value):
   return names, None
 
 
-def _read_file(path):
+def read_color_table(path, ignore_label):
+  """Returns the ColorTable of a CSV file of lines `name,r,g,b`.
+
+  Class ids follow the order of the lines. Several lines may have one name; those called
+  `ignore` are pixels that do not count.
+
+  Raises:
+    ValueError: no such file, a line is something else, a colour is there twice, or there are
+      no classes.
+  """
+  names, class_colors, colors, ids = [], [], [], []
+  for row in _read_rows(path):
+    if len(row) != len(_HEADER) or not row[0]:
+      raise ValueError('%r: every line must be `name,r,g,b`; got %r.' % (path, ','.join(row)))
+    name, color = row[0], _color(row, path)
+    if tuple(color) in colors:
+      raise ValueError('%r: the colour %s is there twice, the second time for %r.'
+                       % (path, ','.join(row[1:]), name))
+    if name not in names and name not in IGNORE_NAMES:
+      names.append(name)
+      class_colors.append(color)
+    colors.append(tuple(color))
+    ids.append(ignore_label if name in IGNORE_NAMES else names.index(name))
+  if not names:
+    raise ValueError('%r: all lines are ignored ones, there are no classes.' % path)
+  return ColorTable(names, class_colors, tuple(colors), tuple(ids))
+
+
+def _read_rows(path):
+  """Returns the cells of the lines of a CSV file, without a header and empty lines."""
   try:
     with open(path, encoding='utf-8-sig', newline='') as f:
       rows = [[cell.strip() for cell in row] for row in csv.reader(f)]
@@ -42,6 +89,11 @@ def _read_file(path):
     rows = rows[1:]
   if not rows:
     raise ValueError('File of class names %r is empty.' % path)
+  return rows
+
+
+def _read_file(path):
+  rows = _read_rows(path)
   if len({len(row) for row in rows}) > 1 or len(rows[0]) not in (1, 4):
     raise ValueError('%r: every line must be `name`, or every line `name,r,g,b`; got %r.'
                      % (path, ','.join(next((r for r in rows if len(r) != len(rows[0])),

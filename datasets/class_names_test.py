@@ -1,7 +1,11 @@
 """Tests of reading class names."""
 import pytest
 
-from deeplab.datasets.class_names import read_class_names
+from deeplab.datasets.class_names import (
+    ColorTable,
+    read_class_names,
+    read_color_table,
+)
 
 
 @pytest.mark.parametrize('value', [None, ''])
@@ -52,3 +56,25 @@ def test_unusable_files_are_named(tmp_path, text, message):
 def test_unusable_values_are_refused(value, message):
   with pytest.raises(ValueError, match=message):
     read_class_names(value)
+
+
+def test_colours_of_one_name_are_one_class(tmp_path):
+  path = tmp_path / 'colours.csv'
+  path.write_text('name,r,g,b\nroad,1,2,3\nignore,0,0,0\ncar,4,5,6\nroad,7,8,9\n')
+  assert read_color_table(str(path), 200) == ColorTable(
+      ['road', 'car'], [[1, 2, 3], [4, 5, 6]], ((1, 2, 3), (0, 0, 0), (4, 5, 6), (7, 8, 9)),
+      (0, 200, 1, 0))
+
+
+@pytest.mark.parametrize('text, message', [
+    ('road,1,2,3\ncar,1,2,3\n', "the colour 1,2,3 is there twice, the second time for 'car'"),
+    ('road,1,2\n', "every line must be `name,r,g,b`; got 'road,1,2'"),
+    ('road,1,2,256\n', "class 'road' has the colour 1,2,256"),
+    ('ignore,1,2,3\n', 'there are no classes'),
+])
+def test_unusable_colour_tables_are_named(tmp_path, text, message):
+  path = tmp_path / 'colours.csv'
+  path.write_text(text)
+  with pytest.raises(ValueError) as caught:
+    read_color_table(str(path), 255)
+  assert message in str(caught.value) and 'colours.csv' in str(caught.value)

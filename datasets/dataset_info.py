@@ -20,12 +20,15 @@ class SplitInfo(typing.NamedTuple):
     image_sizes: {'min': [height, width], 'median': ..., 'max': ...}, each side on its own.
     class_pixel_counts: number of label pixels per class id.
     num_ignored_pixels: number of label pixels of the ignore label.
+
+  A hand-written description (`read_description`) may know the number of records only; the
+  rest is None then.
   """
   num_examples: int
-  num_shards: int
-  image_sizes: typing.Dict[str, typing.List[int]]
-  class_pixel_counts: typing.List[int]
-  num_ignored_pixels: int
+  num_shards: typing.Optional[int] = None
+  image_sizes: typing.Optional[typing.Dict[str, typing.List[int]]] = None
+  class_pixel_counts: typing.Optional[typing.List[int]] = None
+  num_ignored_pixels: typing.Optional[int] = None
 
 
 class DatasetInfo(typing.NamedTuple):
@@ -59,15 +62,37 @@ def read(dataset_dir):
     ValueError: the file is malformed; names file and field.
   """
   path = path_in(dataset_dir)
+  content = _read_json(path)
+  return None if content is None else _Reader(path).info(content)
+
+
+def read_description(path, name):
+  """Returns the DatasetInfo that a hand-written file gives of the dataset `name`.
+
+  The fields are those of dataset_info.json. The file may leave out name and format_version,
+  and say of a split only its number of records: `{"splits": {"train": 90}, ...}`.
+
+  Raises:
+    ValueError: the file is missing or malformed; names file and field.
+  """
+  content = _read_json(path)
+  if not isinstance(content, dict):
+    raise ValueError('%s does not hold a JSON object.' % path)
+  full = dict(format_version=_FORMAT_VERSION, name=name)
+  full.update((key, value) for key, value in content.items() if key != 'dataset_dir')
+  return _Reader(path, allows_counts=True).info(full)
+
+
+def _read_json(path):
+  """Returns the content of a file, or None where there is no such file."""
   try:
     with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+      return json.load(f)
   except (FileNotFoundError, NotADirectoryError):
     return None
   except (OSError, ValueError) as error:
     raise ValueError('%s cannot be read as JSON: %s. Build the dataset again.'
                      % (path, error)) from error
-  return _Reader(path).info(content)
 
 
 def write(info, dataset_dir):
@@ -86,8 +111,9 @@ def _on_one_line(match):
 class _Reader(object):
   """Checks the fields of one file; its errors name the file and the field."""
 
-  def __init__(self, path):
+  def __init__(self, path, allows_counts=False):
     self._path = path
+    self._allows_counts = allows_counts
 
   def info(self, content):
     self._require(isinstance(content, dict), 'the whole file', content, 'an object')
@@ -108,6 +134,8 @@ class _Reader(object):
          for split, fields in splits.items()})
 
   def _split(self, where, fields, num_classes):
+    if self._allows_counts and _is_integer(fields) and fields >= 0:
+      return SplitInfo(fields)
     self._require(isinstance(fields, dict), where, fields, 'an object')
     sizes = fields.get('image_sizes')
     self._require(

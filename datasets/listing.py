@@ -10,7 +10,7 @@ LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
 _SHOWN_NAMES = 5
 
 
-def find_pairs(image_dir, label_dir, names=None, on_error='stop'):
+def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES):
   """Returns the Examples of the files of the same stem in two folders, sorted by stem.
 
   Args:
@@ -20,17 +20,19 @@ def find_pairs(image_dir, label_dir, names=None, on_error='stop'):
     names: stems to take, in this order, e.g. of a split list; None: all.
     on_error: 'stop', or 'skip' to return pairs of which one file is missing too: the builder
       then counts and lists them.
+    label_suffixes: file name extensions of labels, lower case.
 
   Raises:
     ValueError: a folder is missing or has no files, a stem is there twice, and with 'stop'
       an image has no label, or (without `names`) a label has no image.
   """
   images = files_by_stem(image_dir, IMAGE_SUFFIXES, 'images')
-  labels = {} if label_dir is None else files_by_stem(label_dir, LABEL_SUFFIXES, 'label maps')
+  labels = {} if label_dir is None else files_by_stem(
+      label_dir, label_suffixes, 'labels')
   wanted = sorted(set(images) | set(labels)) if names is None else names
   if on_error == 'stop':
     require_all(wanted, images, image_dir, 'image',
-                'labels' if names is None else 'names of the split list')
+                'labels' if names is None else 'names wanted')
     if label_dir is not None:
       require_all(wanted, labels, label_dir, 'label', 'images')
   return [Example(name, images.get(name) or absent_path(image_dir, name),

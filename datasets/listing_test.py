@@ -39,7 +39,7 @@ def test_images_without_label_folder_have_no_labels(tmp_path):
     (['a.jpg'], ['a.png'], ['x', 'a'], "images' has no image for 1 of 2 names .*: 'x'"),
     (['a.jpg', 'a.png'], ['a.png'], None, "two files called 'a': a.jpg and a.png"),
     (['a.txt'], ['a.png'], None, "images' holds no images"),
-    (['a.jpg'], [], None, "labels' holds no label maps"),
+    (['a.jpg'], [], None, "labels' holds no labels"),
     (['%d.jpg' % i for i in range(9)], ['0.png'], None, r'8 of 9 images: .* \(8 in all\)'),
 ])
 def test_pairs_that_do_not_match_are_named(tmp_path, images, labels, names, message):

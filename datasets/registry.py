@@ -1,14 +1,14 @@
 """Which datasets exist, and where the shards of a split are.
 
-A dataset is a row of `DATASETS`, or any folder with the `dataset_info.json` that the
-builders leave beside their records.
+A dataset is a row of `DATASETS`, any folder with the `dataset_info.json` that the builders
+leave beside their records, or a name of the user's own (`user_registry`).
 """
 import difflib
 import typing
 
 from absl import logging
 
-from deeplab.datasets import dataset_info
+from deeplab.datasets import dataset_info, user_registry
 from deeplab.datasets.shards import split_files
 
 __all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'check_split', 'resolve',
@@ -104,8 +104,8 @@ def resolve(dataset_name, dataset_dir=None):
   """Returns the DatasetDescriptor of a name, a folder, or both.
 
   Args:
-    dataset_name: row of `DATASETS`, or any name for a folder with a dataset_info.json, or
-      None or '' for what that file says.
+    dataset_name: row of `DATASETS`, a name of the user's own, any name for a folder with a
+      dataset_info.json, or None or '' for what that file says.
     dataset_dir: folder of the records, or None. What its dataset_info.json says of sizes
       goes before the table.
 
@@ -113,7 +113,7 @@ def resolve(dataset_name, dataset_dir=None):
     ValueError: the name is not built in and the folder has no dataset_info.json, or the
       folder holds a dataset with other classes than the built-in one of this name.
   """
-  row = DATASETS.get(dataset_name)
+  row = DATASETS.get(dataset_name) or _user_row(dataset_name)
   info = dataset_info.read(dataset_dir) if dataset_dir else None
   if info is None:
     if row is None:
@@ -142,6 +142,18 @@ def check_split(descriptor, split, dataset_dir):
         ', '.join(sorted(descriptor.splits_to_sizes))))
 
 
+def _user_row(dataset_name):
+  """Returns the DatasetDescriptor of a name of the user's own, or None."""
+  entry = user_registry.read(dataset_name)
+  if entry is None:
+    return None
+  info = entry.info or dataset_info.read(entry.dataset_dir)
+  if info is None:
+    raise ValueError('Dataset %r is registered for %s, which does not exist.'
+                     % (dataset_name, dataset_info.path_in(entry.dataset_dir)))
+  return _from_info(info)._replace(name=dataset_name)
+
+
 def _from_info(info):
   # A folder built from a built-in dataset still has that dataset's names, colours and ids.
   row = DATASETS.get(info.name, DatasetDescriptor({}, 0, 0))
@@ -158,13 +170,15 @@ def _from_info(info):
 
 def _unknown_dataset_message(dataset_name, dataset_dir):
   where = dataset_info.path_in(dataset_dir) if dataset_dir else 'the dataset_dir'
+  own = user_registry.names()
+  known = list(DATASETS) + own
   if not dataset_name:
     return ('No dataset name was given and there is no %s. Pass --dataset (%s), or a folder '
-            'made by one of the dataset builders.' % (where, ', '.join(DATASETS)))
-  return ('Unknown dataset %r.%s Built in: %s. Any other name needs the %s that the dataset '
-          'builders leave beside the records; %s does not exist.' % (
-              dataset_name, _hint(dataset_name, DATASETS), ', '.join(DATASETS),
-              dataset_info.FILE_NAME, where))
+            'made by one of the dataset builders.' % (where, ', '.join(known)))
+  return ('Unknown dataset %r.%s Built in: %s. In %s: %s. Any other name needs the %s that the '
+          'dataset builders leave beside the records; %s does not exist.' % (
+              dataset_name, _hint(dataset_name, known), ', '.join(DATASETS),
+              user_registry.folder(), ', '.join(own) or 'none', dataset_info.FILE_NAME, where))
 
 
 def _hint(name, known):
