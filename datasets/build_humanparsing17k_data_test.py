@@ -2,16 +2,14 @@
 import io
 import os
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from deeplab.datasets import dataset_info, example, label_maps, registry
+from deeplab.utils import forked_scripts
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ATR = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',
         'belt', 'left-shoe', 'right-shoe', 'face', 'left-leg', 'right-leg', 'left-arm',
         'right-arm', 'bag', 'scarf')
@@ -20,17 +18,13 @@ _EXPECTED = np.array([0, 1, 4, 1, 2, 2, 8, 2, 2, 6, 6, 3, 3, 3, 5, 5, 1, 2], np.
 
 
 def _run(raw, storage, by_variable=False):
-  args = [sys.executable, './datasets/build_humanparsing17k_data.py', '--raw_dir=%s' % raw,
-          '--num_processes=1']
-  env = dict(os.environ)
+  args, env = ['--raw_dir=%s' % raw, '--num_processes=1'], {}
   if by_variable:
     env['DEEPLAB_STORAGE_DIR'] = str(storage)
   else:
     args.append('--storage_dir=%s' % storage)
-  process = subprocess.Popen(args, cwd=_ROOT, env=env, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
-  err = process.communicate()[1].decode('utf-8')
-  return process.returncode, err.strip().splitlines()[-1]
+  result = forked_scripts.run('./datasets/build_humanparsing17k_data.py', *args, **env)
+  return result.code, result.last_line
 
 
 def _make_tree(folder, count=10):

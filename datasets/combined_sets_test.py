@@ -1,31 +1,25 @@
 """Tests of the combined Forma sets, run as programs on tiny built parts."""
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info, example, forma_storage, registry
+from deeplab.datasets import combined_sets, dataset_info, example, forma_storage, registry
 from deeplab.datasets.spec import Example
+from deeplab.utils import forked_scripts
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SPLITS = forma_storage.SPLITS
 
 
 def _run(script, storage):
-  process = subprocess.Popen(
-      [sys.executable, './datasets/%s.py' % script, '--storage_dir=%s' % storage], cwd=_ROOT,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-  err = process.communicate()[1].decode('utf-8')
-  return process.returncode, err.strip().splitlines()[-1]
+  result = forked_scripts.run('./datasets/%s.py' % script, '--storage_dir=%s' % storage)
+  return result.code, result.last_line
 
 
-def _build_part(folder, name, value):
-  splits = {}
-  for split, count in zip(_SPLITS, (value + 1, value, 1)):
-    splits[split] = []
+def _build_part(folder, name, value, filled=_SPLITS):
+  splits = {split: [] for split in _SPLITS}
+  for split, count in zip(filled, (value + 1, value, 1)):
     for i in range(count):
       path = str(folder / ('%s %s %d.png' % (name, split, i)))
       Image.fromarray(np.full((4 + value, 5, 3), value, np.uint8)).save(path)
@@ -47,6 +41,13 @@ def _records(folder, name, split):
     ('build_forma54k_tryon1k_data', 'forma54k_tryon1k', ('forma54k', 'tryon1k')),
     ('build_forma54k_nsfw1k_tryon1k_data', 'forma54k_nsfw1k_tryon1k',
      ('forma54k', 'nsfw1k', 'tryon1k')),
+    ('build_forma54k_tryon10k_data', 'forma54k_tryon10k', ('forma54k', 'tryon10k')),
+    ('build_forma54k_tryon10k_landmarks_data', 'forma54k_tryon10k_landmarks',
+     ('humanparsing17k_landmarks', 'imaterialist37k_landmarks', 'tryon10k_landmarks')),
+    ('build_humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants',
+     'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants',
+     ('humanparsing17k_landmarks_seg_pants', 'imaterialist37k_landmarks_seg_pants',
+      'tryon10k_landmarks')),
 ])
 def test_the_records_are_those_of_the_parts(tmp_path, script, name, parts):
   for value, part in enumerate(parts, 1):
@@ -65,6 +66,42 @@ def test_the_records_are_those_of_the_parts(tmp_path, script, name, parts):
   leftovers = [f for f in os.listdir(forma_storage.tfrecord_dir(str(tmp_path), name))
                if f.endswith('.tmp')]
   assert not leftovers
+
+
+def test_a_part_without_val_is_fine_where_it_is_known_to_have_none(tmp_path):
+  _build_part(tmp_path, 'forma54k', 1)
+  _build_part(tmp_path, 'tryon10k', 2, ('train',))
+  code, line = _run('build_forma54k_tryon10k_data', tmp_path)
+  assert code == 0, line
+  info = dataset_info.read(forma_storage.tfrecord_dir(str(tmp_path), 'forma54k_tryon10k'))
+  assert {s: i.num_examples for s, i in info.splits.items()} == {
+      'train': 5, 'trainval': 1, 'val': 1}
+
+
+def test_shards_are_copied_where_they_cannot_be_linked(tmp_path, monkeypatch):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+
+  def refuse(*unused_args):
+    raise OSError(18, 'Invalid cross-device link')
+
+  monkeypatch.setattr(os, 'link', refuse)
+  info = combined_sets.combine(str(tmp_path), 'forma54k')
+  assert info.splits['train'].num_examples == 5
+  wanted = [record for part in ('imaterialist37k', 'humanparsing17k')
+            for record in _records(tmp_path, part, 'train')]
+  assert _records(tmp_path, 'forma54k', 'train') == wanted
+
+
+def test_a_part_with_records_missing_is_an_error(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+  folder = forma_storage.tfrecord_dir(str(tmp_path), 'humanparsing17k')
+  info = dataset_info.read(folder)
+  info.splits['train'] = info.splits['train']._replace(num_examples=9)
+  dataset_info.write(info, folder)
+  with pytest.raises(ValueError, match="split 'train' holds 3 records, .* says 9"):
+    combined_sets.combine(str(tmp_path), 'forma54k')
 
 
 def test_a_part_that_is_not_built_is_one_line(tmp_path):

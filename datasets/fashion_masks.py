@@ -89,7 +89,7 @@ class Index(object):
     column = self._columns[0]
     # Ids of images have no commas: the long field need not be parsed here.
     cells = line.split(b',', column + 1)
-    if len(cells) <= column + 1:
+    if len(cells) <= column:
       raise ValueError('%s: the row at byte %d is cut off: %r.' % (self.path, offset,
                                                                   line[:80]))
     return os.path.splitext(cells[column].strip(b'" \r\n').decode('utf-8'))[0]
