@@ -12,7 +12,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import files, registry
-from deeplab.utils import benchmark_graph
+from deeplab.utils import benchmark_builder, benchmark_graph
 
 FLAGS = flags.FLAGS
 
@@ -35,6 +35,7 @@ class Benchmark(typing.NamedTuple):
 
 
 BENCHMARKS = {
+    'builder': Benchmark('Building records', benchmark_builder.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
 }
 
