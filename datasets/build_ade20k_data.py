@@ -1,0 +1,87 @@
+"""Builds the records of ADE20K (SceneParse150): 150 classes, and 0 for what does not count.
+
+    python3 ./datasets/build_ade20k_data.py --output_dir=ADE20K/tfrecord
+
+Records are called by the path of their image; those of train are shuffled, with a seed.
+"""
+import os
+import random
+
+from absl import flags
+
+from deeplab import common
+from deeplab.datasets import (
+    build_data,  # noqa: F401  (its flags)
+    builder,
+    listing,
+    public_sets,
+)
+
+FLAGS = flags.FLAGS
+
+_NAME = 'ade20k'
+_NUM_SHARDS = 4
+_ROOT = './ADE20K/ADEChallengeData2016'
+
+common.define_builder_flags()
+flags.DEFINE_string('train_image_folder', _ROOT + '/images/training',
+                    'Folder of the training images.')
+flags.DEFINE_string('train_image_label_folder', _ROOT + '/annotations/training',
+                    'Folder of the labels of the training images, PNGs of class ids.')
+flags.DEFINE_string('val_image_folder', _ROOT + '/images/validation',
+                    'Folder of the validation images.')
+flags.DEFINE_string('val_image_label_folder', _ROOT + '/annotations/validation',
+                    'Folder of the labels of the validation images, PNGs of class ids.')
+flags.DEFINE_string('output_dir', './ADE20K/tfrecord', 'Folder of the records, made if absent.')
+flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of the training images.')
+
+
+def make_spec():
+  """Returns the DatasetSpec of the command line.
+
+  Raises:
+    ValueError: a folder or file is missing.
+  """
+  train = _examples(FLAGS.train_image_folder, FLAGS.train_image_label_folder)
+  random.Random(FLAGS.seed).shuffle(train)
+  return public_sets.make_spec(_NAME, {
+      'train': train,
+      'val': _examples(FLAGS.val_image_folder, FLAGS.val_image_label_folder)}, _NUM_SHARDS)
+
+
+def _examples(image_folder, label_folder):
+  """Returns the Examples of two folders, sorted by path.
+
+  A label is called like its image up to the first dot.
+  """
+  paths = sorted(listing.files_by_stem(image_folder, ('.jpg', '.jpeg'), 'images').values())
+  labels = listing.files_by_stem(label_folder, ('.png',), 'labels')
+  images = {}
+  for path in paths:
+    stem = _label_stem(path)
+    if stem in images:
+      raise ValueError('%s and %s would share the label %s.png. Keep one of them.'
+                       % (images[stem], path, stem))
+    images[stem] = path
+  if FLAGS.on_error == 'stop':
+    listing.require_all(list(images), labels, label_folder, 'label', 'images')
+    listing.require_all(sorted(labels), images, image_folder, 'image', 'labels')
+  for stem in sorted(labels):
+    images.setdefault(stem, listing.absent_path(image_folder, stem))
+  return [builder.Example(path, path, labels.get(stem) or listing.absent_path(label_folder, stem))
+          for stem, path in images.items()]
+
+
+def _label_stem(image_path):
+  # Up to the first dot, not the last: scripts around this layout name files by this rule.
+  return os.path.basename(image_path).split('.', 1)[0]
+
+
+def main(unused_argv):
+  spec = make_spec()
+  info = builder.build_dataset(spec, FLAGS.output_dir, **common.build_options())
+  public_sets.report(info, spec.splits, FLAGS.output_dir)
+
+
+if __name__ == '__main__':
+  common.run(main)

@@ -1,0 +1,139 @@
+"""Builds the records of PASCAL VOC 2012.
+
+    python3 ./datasets/build_voc2012_data.py --image_folder=VOCdevkit/VOC2012/JPEGImages ...
+
+Every list in LIST_FOLDER is a split. Labels are PNGs of class ids or the palette PNGs of the
+release. With --sbd_dir also the split train_aug is built: the images of the Semantic
+Boundaries Dataset and of VOC's train, without VOC's val.
+"""
+import os
+import typing
+
+from absl import flags, logging
+
+from deeplab import common
+from deeplab.core import keys
+from deeplab.datasets import (
+    build_data,  # noqa: F401  (its flags)
+    builder,
+    label_sources,
+    listing,
+    public_sets,
+)
+
+FLAGS = flags.FLAGS
+
+_NAME = 'pascal_voc_seg'
+_NUM_SHARDS = 4
+_TRAIN_AUG = 'train_aug'
+_RAW_SUFFIX = 'Raw'
+
+common.define_builder_flags()
+flags.DEFINE_string('image_folder', './VOCdevkit/VOC2012/JPEGImages', 'Folder of the images.')
+flags.DEFINE_string('semantic_segmentation_folder', './VOCdevkit/VOC2012/SegmentationClassRaw',
+                    'Folder of the labels: PNGs of class ids, grey or with a palette. Where '
+                    'SegmentationClassRaw is missing, SegmentationClass beside it is read.')
+flags.DEFINE_string('list_folder', './VOCdevkit/VOC2012/ImageSets/Segmentation',
+                    'Folder of the split lists, <split>.txt.')
+flags.DEFINE_string('output_dir', './tfrecord', 'Folder of the records, made if absent.')
+flags.DEFINE_string('sbd_dir', None,
+                    'Folder benchmark_RELEASE/dataset of the Semantic Boundaries Dataset, with '
+                    'cls, img, train.txt and val.txt: adds the split train_aug.')
+
+
+class _Files(typing.NamedTuple):
+  """Images and labels by stem (paths, and paths or label sources); folder of the labels."""
+  images: typing.Dict[str, str]
+  labels: typing.Dict[str, typing.Any]
+  label_folder: str
+
+
+def make_spec():
+  """Returns the DatasetSpec of the command line.
+
+  Raises:
+    ValueError: a folder, list or file is missing.
+  """
+  paths = listing.files_by_stem(FLAGS.list_folder, ('.txt',), 'split lists')
+  splits = {split: listing.read_split_list(path) for split, path in paths.items()}
+  label_folder = _label_folder()
+  voc = _Files(
+      listing.files_by_stem(FLAGS.image_folder, listing.IMAGE_SUFFIXES, 'images'),
+      listing.files_by_stem(label_folder, listing.LABEL_SUFFIXES, 'labels'), label_folder)
+  augmented = voc
+  if FLAGS.sbd_dir:
+    augmented = _with_sbd(voc)
+    if _TRAIN_AUG not in splits:
+      splits[_TRAIN_AUG] = _train_aug_names(splits)
+  return public_sets.make_spec(_NAME, {
+      split: _examples(split, names, augmented if split == _TRAIN_AUG else voc)
+      for split, names in splits.items()}, _NUM_SHARDS)
+
+
+def _label_folder():
+  """Returns the folder of labels, or of palette PNGs where there are no others."""
+  folder = os.path.normpath(FLAGS.semantic_segmentation_folder)
+  with_palette = folder[:-len(_RAW_SUFFIX)]
+  if os.path.isdir(folder) or not folder.endswith(_RAW_SUFFIX) or not os.path.isdir(with_palette):
+    return folder
+  logging.info('There is no %s: the class ids are the palette indices in %s.', folder,
+               with_palette)
+  return with_palette
+
+
+def _with_sbd(voc):
+  """Returns the _Files of both sets; where both know an image, VOC's are taken."""
+  images = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'img'), listing.IMAGE_SUFFIXES,
+                                 'images of --sbd_dir')
+  labels = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'cls'), ('.mat',),
+                                 'labels of --sbd_dir')
+  sources = {stem: label_sources.MatFile(path) for stem, path in labels.items()}
+  return voc._replace(images={**images, **voc.images}, labels={**sources, **voc.labels})
+
+
+def _train_aug_names(splits):
+  """Returns the names of SBD's and VOC's train images, sorted, without those of VOC's val."""
+  missing = [split for split in ('train', 'val') if split not in splits]
+  if missing:
+    raise ValueError('Folder %r has no %s.txt, which --sbd_dir needs to make the split %s.'
+                     % (FLAGS.list_folder, missing[0], _TRAIN_AUG))
+  names = set(splits['train'])
+  for split in ('train', 'val'):
+    names.update(listing.read_split_list(os.path.join(FLAGS.sbd_dir, split + '.txt')))
+  return sorted(names.difference(splits['val']))
+
+
+def _examples(split, names, files):
+  """Returns the Examples of a list; split test may have no labels."""
+  is_test = split == keys.TEST_SET
+  if FLAGS.on_error == 'stop':
+    listing.require_all(names, files.images, FLAGS.image_folder, 'image',
+                        'names in %s.txt' % split)
+    if not is_test:
+      _require_labels(split, names, files)
+  return [builder.Example(
+      name, files.images.get(name) or listing.absent_path(FLAGS.image_folder, name),
+      files.labels.get(name) or (
+          None if is_test else listing.absent_path(files.label_folder, name)))
+          for name in names]
+
+
+def _require_labels(split, names, files):
+  try:
+    listing.require_all(names, files.labels, files.label_folder, 'label',
+                        'names in %s.txt' % split)
+  except ValueError as error:
+    if split != _TRAIN_AUG or FLAGS.sbd_dir:
+      raise
+    raise ValueError('%s The labels of the Semantic Boundaries Dataset come with --sbd_dir.'
+                     % error) from error
+
+
+def main(unused_argv):
+  spec = make_spec()
+  info = builder.build_dataset(spec, FLAGS.output_dir, **common.build_options())
+  public_sets.report(info, spec.splits, FLAGS.output_dir)
+
+
+if __name__ == '__main__':
+  common.run(main)
