@@ -49,9 +49,8 @@ def combine(storage_dir, name):
                      if split in info.splits] for split in splits}
   sources = {split: [path for folder, _ in holders[split]
                      for path in shards.split_files(folder, split)] for split in splits}
-  for split in splits:
-    for folder, info in holders[split]:
-      _check_count(folder, split, info)
+  names = {split: [record for folder, info in holders[split]
+                   for record in _record_names(folder, split, info)] for split in splits}
   output_dir = forma_storage.tfrecord_dir(storage_dir, name)
   os.makedirs(output_dir, exist_ok=True)
   # From here on the folder does not hold what an older info file says.
@@ -60,6 +59,7 @@ def combine(storage_dir, name):
     _place_split(sources[split], split, output_dir)
   info = infos[0]._replace(name=name, splits={
       split: _sum([part.splits[split] for _, part in holders[split]]) for split in splits})
+  forma_storage.write_split_lists(storage_dir, name, names)
   dataset_info.write(info, output_dir)
   logging.info('%s: %s. Described in %s.', name, forma_storage.describe_sizes(info),
                dataset_info.path_in(output_dir))
@@ -86,12 +86,13 @@ def _check_alike(part, info, first_part, first):
                        % (first_part, part, field, getattr(first, field), getattr(info, field)))
 
 
-def _check_count(folder, split, info):
-  count = sum(1 for path in shards.split_files(folder, split)
-              for _ in example.read_records(path))
-  if count != info.splits[split].num_examples:
+def _record_names(folder, split, info):
+  names = [example.record_name(record) for path in shards.split_files(folder, split)
+           for record in example.read_records(path)]
+  if len(names) != info.splits[split].num_examples:
     raise ValueError('%s: split %r holds %d records, its dataset_info.json says %d. Build it '
-                     'again.' % (folder, split, count, info.splits[split].num_examples))
+                     'again.' % (folder, split, len(names), info.splits[split].num_examples))
+  return names
 
 
 def _place_split(sources, split, output_dir):

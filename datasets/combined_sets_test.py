@@ -61,6 +61,9 @@ def test_the_records_are_those_of_the_parts(tmp_path, script, name, parts):
     wanted = [record for part in parts for record in _records(tmp_path, part, split)]
     assert _records(tmp_path, name, split) == wanted
     assert info.splits[split].num_examples == len(wanted)
+    listed = os.path.join(forma_storage.dataset_dir(str(tmp_path), name), 'dataset_split')
+    with open(os.path.join(listed, split + '.txt')) as f:
+      assert len(f.read().splitlines()) == len(wanted)
   assert info.splits['val'].class_pixel_counts[1:3] == [25, 30]
   assert info.splits['val'].image_sizes['max'] == [4 + len(parts), 5]
   leftovers = [f for f in os.listdir(forma_storage.tfrecord_dir(str(tmp_path), name))

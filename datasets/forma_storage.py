@@ -112,13 +112,25 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
       num_classes=len(registry.FORMA_CLASSES), ignore_label=IGNORE_LABEL,
       class_names=registry.FORMA_CLASSES, colormap='forma', shard_size=_SHARD_SIZE,
       label_map=label_map), output_dir, **build_options)
-  list_dir = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
-  os.makedirs(list_dir, exist_ok=True)
-  for split in SPLITS:
-    files.write_text(os.path.join(list_dir, split + '.txt'),
-                     ''.join(item.name + '\n' for item in splits[split]))
+  write_split_lists(storage_dir, name, {split: [item.name for item in examples]
+                                        for split, examples in splits.items()})
   logging.info('%s: %s. Described in %s.', name, describe_sizes(info), output_dir)
   return info
+
+
+def write_split_lists(storage_dir, name, record_names):
+  """Writes `dataset_split/{train,trainval,val}.txt` of a set.
+
+  Args:
+    storage_dir: root of the stored sets, or None for the default.
+    name: name of the set.
+    record_names: dict, split -> names of its records; a split that is not in it has none.
+  """
+  folder = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
+  os.makedirs(folder, exist_ok=True)
+  for split in SPLITS:
+    files.write_text(os.path.join(folder, split + '.txt'),
+                     ''.join(line + '\n' for line in record_names.get(split, ())))
 
 
 def expects_empty(name, split):
