@@ -1,0 +1,114 @@
+"""Panoptic quality: how many segments are found, and how well they fit.
+
+PQ = SQ * RQ per category. Segments of one category match if their IoU is above one half.
+
+Reference: Kirillov et al., "Panoptic Segmentation", CVPR 2019, section 4.
+"""
+import collections
+
+import numpy as np
+
+from deeplab.evaluation import base_metric, segment_pairs
+
+# Above one half, a segment has at most one partner; the paper's threshold.
+_MATCH_IOU = 0.5
+# An unmatched prediction with a larger share than this on ignored ground truth is excused.
+_EXCUSED_SHARE = 0.5
+
+
+def _ids_to_counts(id_array):
+  """Returns a dict from every id of the array to the number of its pixels."""
+  values, lengths = segment_pairs.runs(np.ravel(id_array))
+  ids, inverse = np.unique(values, return_inverse=True)
+  return {int(i): int(n) for i, n in zip(ids, np.bincount(inverse, weights=lengths))}
+
+
+class PanopticQuality(base_metric.SegmentationMetric):
+  """Counts of matched and unmatched segments per category, and their panoptic quality.
+
+  Attributes:
+    iou_per_class: [num_categories] float64, IoU of matched segments, summed.
+    tp_per_class: [num_categories] int64, matched segments.
+    fn_per_class: [num_categories] int64, ground-truth segments without a match.
+    fp_per_class: [num_categories] int64, predicted segments without a match.
+  """
+  columns = ('pq', 'sq', 'rq')
+
+  def compare_and_accumulate(self, groundtruth_category_array, groundtruth_instance_array,
+                             predicted_category_array, predicted_instance_array,
+                             crowd_categories=None):
+    """See the base class. Segments that match nothing count against their category.
+
+    Void pixels of the ground truth (instance 0 of the ignored category) are no part of
+    unions. A prediction with more than half of its pixels on ignored ground truth, void or
+    crowds that `crowd_categories` does not give to other categories, is not counted.
+    """
+    pairs = self._count_pairs((groundtruth_category_array, groundtruth_instance_array),
+                              (predicted_category_array, predicted_instance_array))
+    categories = self._category_of(pairs.groundtruth_ids)
+    predicted_categories = self._category_of(pairs.predicted_ids)
+    is_match, iou = self._match(pairs, categories, predicted_categories)
+    groundtruth_index = pairs.groundtruth_index[is_match]
+    matched = categories[groundtruth_index]
+    self.iou_per_class += self._sum_per_category(matched, iou[is_match])
+    self.tp_per_class += self._sum_per_category(matched)
+
+    is_missed = categories != self.ignored_label
+    is_missed[groundtruth_index] = False
+    self.fn_per_class += self._sum_per_category(categories[is_missed])
+
+    is_false = ~self._is_excused(pairs, predicted_categories, crowd_categories or {})
+    is_false[pairs.predicted_index[is_match]] = False
+    self.fp_per_class += self._sum_per_category(predicted_categories[is_false])
+    return self.result()
+
+  def per_category(self):
+    """Returns dict of [num_categories] arrays: 'pq', 'sq', 'rq', 'tp', 'fp', 'fn'."""
+    sq = base_metric.realdiv_maybe_zero(self.iou_per_class, self.tp_per_class)
+    rq = base_metric.realdiv_maybe_zero(
+        self.tp_per_class, self.tp_per_class + self.fn_per_class / 2. + self.fp_per_class / 2.)
+    return collections.OrderedDict([
+        ('pq', sq * rq), ('sq', sq), ('rq', rq), ('tp', self.tp_per_class),
+        ('fp', self.fp_per_class), ('fn', self.fn_per_class)])
+
+  def reset(self):
+    """See the base class."""
+    self.iou_per_class = np.zeros([self.num_categories], np.float64)
+    for name in ('tp_per_class', 'fn_per_class', 'fp_per_class'):
+      setattr(self, name, np.zeros([self.num_categories], np.int64))
+
+  def _valid_categories(self):
+    """Returns [num_categories] booleans: categories with segments, without the ignored."""
+    return (self.tp_per_class + self.fn_per_class + self.fp_per_class > 0
+            ) & self._is_not_ignored()
+
+  def _counts(self):
+    return ('iou_per_class', 'tp_per_class', 'fn_per_class', 'fp_per_class')
+
+  def _match(self, pairs, categories, predicted_categories):
+    """Returns ([N] booleans, [N] float64 IoU) of the pairs."""
+    void_id = self.ignored_label * self.max_instances_per_category
+    is_void = pairs.groundtruth_ids[pairs.groundtruth_index] == void_id
+    void_overlap = np.bincount(pairs.predicted_index, weights=pairs.areas * is_void,
+                               minlength=len(pairs.predicted_ids))
+    union = (pairs.groundtruth_areas[pairs.groundtruth_index]
+             + (pairs.predicted_areas - void_overlap)[pairs.predicted_index] - pairs.areas)
+    iou = base_metric.realdiv_maybe_zero(pairs.areas, union)
+    is_same = (categories[pairs.groundtruth_index]
+               == predicted_categories[pairs.predicted_index])
+    return is_same & (iou > _MATCH_IOU), iou
+
+  def _is_excused(self, pairs, predicted_categories, crowd_categories):
+    """Returns [P] booleans: predicted segments that lie mostly on ignored ground truth."""
+    first_id = self.ignored_label * self.max_instances_per_category
+    # Per ground-truth segment: -1 excuses any prediction, c those of category c.
+    excuses = np.full(len(pairs.groundtruth_ids), -1)
+    for instance, category in crowd_categories.items():
+      excuses[pairs.groundtruth_ids == first_id + instance] = category
+    of_pair = excuses[pairs.groundtruth_index]
+    is_ignored = self._category_of(
+        pairs.groundtruth_ids)[pairs.groundtruth_index] == self.ignored_label
+    is_ignored &= (of_pair < 0) | (of_pair == predicted_categories[pairs.predicted_index])
+    overlap = np.bincount(pairs.predicted_index, weights=pairs.areas * is_ignored,
+                          minlength=len(pairs.predicted_ids))
+    return overlap > _EXCUSED_SHARE * pairs.predicted_areas

@@ -1,0 +1,80 @@
+"""Parsing covering: how well predicted segments cover the ground truth, pixel by pixel.
+
+Per category, the mean over ground-truth segments of the best IoU with a predicted segment,
+weighted by area. Large segments count more than in panoptic quality, and nothing is cut off
+at an IoU of one half.
+
+Reference: Yang et al., "DeeperLab: Single-Shot Image Parser", 2019, section 4.
+"""
+import collections
+
+import numpy as np
+
+from deeplab.evaluation import base_metric
+
+
+class ParsingCovering(base_metric.SegmentationMetric):
+  """Areas and covered areas of ground-truth segments per category.
+
+  Attributes:
+    weighted_iou_per_class: [num_categories] float64, area * best IoU, summed.
+    gt_area_per_class: [num_categories] float64, area, summed.
+  """
+  columns = ('pc',)
+
+  def __init__(self, num_categories, ignored_label, max_instances_per_category, offset,
+               normalize_by_image_size=True):
+    """Starts with empty counts; further arguments and errors as in the base class.
+
+    Args:
+      num_categories: see the base class.
+      ignored_label: see the base class.
+      max_instances_per_category: see the base class.
+      offset: see the base class.
+      normalize_by_image_size: areas are shares of their image rather than pixels, so that
+        large images do not weigh more.
+    """
+    super().__init__(num_categories, ignored_label, max_instances_per_category, offset)
+    self.normalize_by_image_size = normalize_by_image_size
+
+  def compare_and_accumulate(self, groundtruth_category_array, groundtruth_instance_array,
+                             predicted_category_array, predicted_instance_array,
+                             crowd_categories=None):
+    """See the base class. Ignored ground truth has no part in it, crowds included."""
+    del crowd_categories
+    pairs = self._count_pairs((groundtruth_category_array, groundtruth_instance_array),
+                              (predicted_category_array, predicted_instance_array))
+    categories = self._category_of(pairs.groundtruth_ids)
+    is_same = (categories[pairs.groundtruth_index]
+               == self._category_of(pairs.predicted_ids)[pairs.predicted_index])
+    union = (pairs.groundtruth_areas[pairs.groundtruth_index]
+             + pairs.predicted_areas[pairs.predicted_index] - pairs.areas)
+    best_iou = np.zeros(len(categories))
+    np.maximum.at(best_iou, pairs.groundtruth_index,
+                  is_same * base_metric.realdiv_maybe_zero(pairs.areas, union))
+    areas = pairs.groundtruth_areas * (categories != self.ignored_label)
+    if self.normalize_by_image_size:
+      areas = base_metric.realdiv_maybe_zero(areas, np.size(groundtruth_category_array))
+    self.weighted_iou_per_class += self._sum_per_category(categories, areas * best_iou)
+    self.gt_area_per_class += self._sum_per_category(categories, areas)
+    return self.result()
+
+  def per_category(self):
+    """Returns dict of [num_categories] arrays: 'pc' and 'area', in images or pixels."""
+    pc = base_metric.realdiv_maybe_zero(self.weighted_iou_per_class, self.gt_area_per_class)
+    return collections.OrderedDict([('pc', pc), ('area', self.gt_area_per_class)])
+
+  def reset(self):
+    """See the base class."""
+    self.weighted_iou_per_class = np.zeros([self.num_categories], np.float64)
+    self.gt_area_per_class = np.zeros([self.num_categories], np.float64)
+
+  def _valid_categories(self):
+    """Returns [num_categories] booleans: categories with ground truth, without the ignored."""
+    return (self.gt_area_per_class > 0) & self._is_not_ignored()
+
+  def _counts(self):
+    return ('weighted_iou_per_class', 'gt_area_per_class')
+
+  def _settings(self):
+    return super()._settings() + (self.normalize_by_image_size,)

@@ -1,0 +1,138 @@
+"""Scenes for tests of the panoptic metrics, and readers of pictures of segments."""
+import os
+import typing
+
+import numpy as np
+from PIL import Image
+
+_TEST_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
+
+IGNORED = 0
+NUM_CATEGORIES = 5
+MAX_INSTANCES = 16
+METRIC_ARGUMENTS = dict(num_categories=NUM_CATEGORIES, ignored_label=IGNORED,
+                        max_instances_per_category=MAX_INSTANCES,
+                        offset=(NUM_CATEGORIES + 1) * MAX_INSTANCES)
+
+
+class Scene(typing.NamedTuple):
+  """One image: ground truth and prediction.
+
+  Attributes:
+    arrays: four [height, width] integer arrays: category and instance of the ground truth,
+      category and instance of the prediction. Category `IGNORED` with instance 0 is void.
+    crowds: dict from an instance of the ignored category to the category of its objects.
+  """
+  arrays: tuple
+  crowds: dict
+
+
+def random_scene(random, height=20, width=28, num_segments=9):
+  """Returns a Scene of patches with void, crowds, and segments missing, moved, cut in two.
+
+  Args:
+    random: np.random.RandomState.
+    height: in pixels.
+    width: in pixels.
+    num_segments: number of patches painted, later ones over earlier ones.
+  """
+  categories = np.full([height, width], IGNORED, np.int32)
+  instances = np.zeros([height, width], np.int32)
+  predicted = [categories.copy(), instances.copy()]
+  crowds = {}
+  for instance in range(1, num_segments + 1):
+    category = random.randint(1, NUM_CATEGORIES)
+    patch = _random_patch(random, height, width)
+    kind = random.choice(['found', 'found', 'found', 'missing', 'cut', 'wrong', 'crowd',
+                          'void'])
+    is_crowd = kind == 'crowd'
+    categories[patch] = IGNORED if is_crowd or kind == 'void' else category
+    instances[patch] = 0 if kind == 'void' else instance
+    if is_crowd:
+      crowds[instance] = category
+    if kind == 'missing':
+      continue
+    moved = tuple(slice(max(0, part.start + random.randint(-2, 3)),
+                        max(1, part.stop + random.randint(-2, 3))) for part in patch)
+    predicted[0][moved] = (random.randint(1, NUM_CATEGORIES) if kind in ('wrong', 'crowd')
+                           else category)
+    predicted[1][moved] = 16 - instance
+    if kind == 'cut':
+      left = slice(moved[1].start, (moved[1].start + moved[1].stop) // 2)
+      predicted[1][moved[0], left] = 0
+  return Scene((categories, instances, predicted[0], predicted[1]), crowds)
+
+
+def _random_patch(random, height, width):
+  """Returns two slices, rows and columns, of a random rectangle."""
+  sides = []
+  for length in (height, width):
+    size = random.randint(3, length * 2 // 3)
+    start = random.randint(0, length - size + 1)
+    sides.append(slice(start, start + size))
+  return tuple(sides)
+
+
+def masks(categories, instances):
+  """Returns dict (category, instance) -> boolean mask, one by one."""
+  keys = set(zip(np.ravel(categories).tolist(), np.ravel(instances).tolist()))
+  return {key: (categories == key[0]) & (instances == key[1]) for key in keys}
+
+
+def read_test_image(testdata_path, *args, **kwargs):
+  """Returns a picture as an array; further arguments go to np.asarray.
+
+  Args:
+    testdata_path: path, absolute or relative to `testdata` beside this file.
+    *args: dtype for example.
+    **kwargs: the same by name.
+  """
+  with Image.open(os.path.join(_TEST_DIR, testdata_path)) as image:
+    return np.asarray(image, *args, **kwargs)
+
+
+def read_segmentation_with_rgb_color_map(image_testdata_path, rgb_to_semantic_label,
+                                         output_dtype=None):
+  """Returns the [height, width] labels of a picture whose colours stand for labels.
+
+  Args:
+    image_testdata_path: as in `read_test_image`; RGB.
+    rgb_to_semantic_label: dict, (red, green, blue) -> label.
+    output_dtype: of the labels; None: uint8.
+
+  Raises:
+    ValueError: the picture has a colour that is not in the table.
+  """
+  image = read_test_image(image_testdata_path)[..., :3]
+  labels = np.zeros(image.shape[:2], output_dtype or np.uint8)
+  is_known = np.zeros(image.shape[:2], bool)
+  for color, label in rgb_to_semantic_label.items():
+    has_color = (image == color).all(axis=2)
+    labels[has_color] = label
+    is_known |= has_color
+  if not is_known.all():
+    raise ValueError('%s has the colour %s, which is not in the table of labels.' % (
+        image_testdata_path, tuple(image[~is_known][0].tolist())))
+  return labels
+
+
+def panoptic_segmentation_with_class_map(instance_testdata_path,
+                                         instance_label_to_semantic_label):
+  """Returns ([height, width] instances, [height, width] categories) of a picture of ids.
+
+  Args:
+    instance_testdata_path: as in `read_test_image`; one channel of instance ids.
+    instance_label_to_semantic_label: dict, instance id -> category.
+
+  Raises:
+    ValueError: the picture has an id that is not in the table.
+  """
+  instances = read_test_image(instance_testdata_path)
+  unknown = set(np.unique(instances).tolist()) - set(instance_label_to_semantic_label)
+  if unknown:
+    raise ValueError('%s has the id %d, which is not in the table of categories.'
+                     % (instance_testdata_path, min(unknown)))
+  categories = np.zeros(instances.shape, np.uint8)
+  for instance, category in instance_label_to_semantic_label.items():
+    categories[instances == instance] = category
+  return instances, categories
