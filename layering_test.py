@@ -15,8 +15,9 @@ SKIPPED_FOLDERS = {'g3doc', 'build', 'experiments', 'node_modules'}
 FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'deployment': 2,
           'scripts': 3}
 DATASETS_ROOM = {'input_preprocess'}
-SCRIPTS = {'common', 'train', 'eval', 'vis', 'predict', 'export_model', 'datasets/doctor',
-           'datasets/preview'}
+SCRIPTS = {'common', 'train', 'eval', 'vis', 'predict', 'export_model', 'convert_to_tflite',
+           'datasets/doctor', 'datasets/preview', 'utils/plot_losses', 'utils/compare_runs',
+           'utils/inspect_checkpoint'}
 # The scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('datasets/build_', 'datasets/remove_gt_colormap', 'utils/benchmark',
                    'evaluation/eval_coco_format', 'evaluation/make_sample')
