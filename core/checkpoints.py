@@ -69,7 +69,7 @@ def require_checkpoint(path, flag):
 
 def global_step(checkpoint):
   """Returns the training step of a checkpoint prefix; 0 where it is not known."""
-  reader = _reader(checkpoint)
+  reader = open_reader(checkpoint)
   if reader.has_tensor(_GLOBAL_STEP):
     return int(reader.get_tensor(_GLOBAL_STEP))
   match = _STEP_SUFFIX.search(checkpoint)
@@ -89,7 +89,7 @@ def check_restorable(checkpoint_path, variables):
   Raises:
     ValueError: one line with the differing variables and the options to look at.
   """
-  stored = _reader(checkpoint_path).get_variable_to_shape_map()
+  stored = open_reader(checkpoint_path).get_variable_to_shape_map()
   expected = {v.op.name: v.shape.as_list() for v in variables}
   missing = sorted(name for name in expected if name not in stored)
   reshaped = sorted(name for name in expected
@@ -192,7 +192,12 @@ def _prefixes_in(folder):
   return sorted(prefixes, key=lambda prefix: (step(prefix), prefix))
 
 
-def _reader(checkpoint):
+def open_reader(checkpoint):
+  """Returns the CheckpointReader of a checkpoint prefix.
+
+  Raises:
+    ValueError: the files cannot be read.
+  """
   try:
     return tf.train.NewCheckpointReader(checkpoint)
   except (tf.errors.OpError, RuntimeError, ValueError) as error:

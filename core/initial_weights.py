@@ -1,0 +1,150 @@
+"""Starts a network from the weights of another: a checkpoint, or a frozen graph.
+
+    plan = plan_restore(read_weights(path), variables, excluded_scopes, path)
+    plan.load(session)
+"""
+import os
+import typing
+
+import numpy as np
+from absl import logging
+
+from deeplab.core import checkpoints
+from deeplab.core.tf_compat import tf
+
+_GLOBAL_STEP = 'global_step'
+# Ends of the names of what optimizers and averages keep beside a weight.
+_TRAINING_SUFFIXES = ('/Momentum', '/Adam', '/Adam_1', '/ExponentialMovingAverage', '/RMSProp',
+                      '/RMSProp_1')
+_TRAINING_NAMES = ('beta1_power', 'beta2_power', _GLOBAL_STEP)
+_MAX_NAMED = 5
+
+
+class Weights(typing.NamedTuple):
+  """Weights that can be taken.
+
+  Attributes:
+    where: the file, for messages.
+    shapes: dict, name -> list of int.
+    read: function (name) -> numpy array.
+  """
+  where: str
+  shapes: typing.Dict[str, typing.List[int]]
+  read: typing.Callable[[str], np.ndarray]
+
+
+class Plan(typing.NamedTuple):
+  """Which variables get which weights.
+
+  Attributes:
+    weights: Weights.
+    variables: list of tf.Variable that are taken from them.
+  """
+  weights: Weights
+  variables: typing.List[tf.Variable]
+
+  def load(self, session):
+    """Writes the weights into the variables of a session."""
+    for variable in self.variables:
+      value = self.weights.read(variable.op.name)
+      variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+    logging.info('%d variables start with the weights of %s.', len(self.variables),
+                 self.weights.where)
+
+
+def read_weights(path, flag):
+  """Returns the Weights that `path` stands for.
+
+  Args:
+    path: folder of checkpoints (the newest is meant), checkpoint prefix, one of its files, or
+      a frozen graph (.pb) whose weights have kept their names.
+    flag: name of the flag that holds it, for messages.
+
+  Raises:
+    ValueError: there is no such file, or it cannot be read.
+  """
+  if os.path.splitext(path)[1] == '.pb':
+    return _read_frozen_graph(path, flag)
+  prefix = checkpoints.require_checkpoint(path, flag)
+  reader = checkpoints.open_reader(prefix)
+  return Weights(prefix, reader.get_variable_to_shape_map(), reader.get_tensor)
+
+
+def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
+  """Decides which variables are taken from weights, and logs which are not.
+
+  Args:
+    weights: Weights.
+    variables: list of tf.Variable of the model, without those of the optimizer.
+    excluded_scopes: scopes, as prefixes of names, that keep their random start.
+    last_layer_scopes: scopes of the layers after the backbone, for the hint.
+
+  Returns:
+    Plan.
+
+  Raises:
+    ValueError: a variable has another shape there, or none is there at all; names the
+      variables and the flag to set.
+  """
+  excluded = [v for v in variables if _is_in(v.op.name, excluded_scopes)]
+  wanted = [v for v in variables if not _is_in(v.op.name, excluded_scopes)]
+  taken = [v for v in wanted if v.op.name in weights.shapes]
+  reshaped = [v for v in taken if list(weights.shapes[v.op.name]) != v.shape.as_list()]
+  if reshaped:
+    raise ValueError(_reshaped_message(weights, reshaped, last_layer_scopes))
+  if not taken:
+    raise ValueError(
+        '%s holds none of the %d variables of this network, such as %s; it has %s. Check '
+        '--model_variant.' % (weights.where, len(wanted), wanted[0].op.name if wanted else '-',
+                              ', '.join(sorted(_model_names(weights))[:_MAX_NAMED]) or 'none'))
+  present = {v.op.name for v in variables}
+  for names, what in (
+      ([v.op.name for v in excluded], 'variables of the last layers start at random'),
+      ([v.op.name for v in wanted if v.op.name not in weights.shapes],
+       'variables start at random, for %s does not have them' % weights.where),
+      ([name for name in sorted(_model_names(weights)) if name not in present],
+       'variables of %s are not used' % weights.where)):
+    if names:
+      logging.info('%d %s: %s', len(names), what, ', '.join(names))
+  return Plan(weights, taken)
+
+
+def _is_in(name, scopes):
+  return any(name.startswith(scope) for scope in scopes)
+
+
+def _model_names(weights):
+  return [name for name in weights.shapes
+          if name not in _TRAINING_NAMES and not name.endswith(_TRAINING_SUFFIXES)]
+
+
+def _reshaped_message(weights, reshaped, last_layer_scopes):
+  shown = '; '.join('%s is %s there, %s here' % (
+      v.op.name, list(weights.shapes[v.op.name]), v.shape.as_list())
+                    for v in reshaped[:_MAX_NAMED])
+  more = '; and %d more' % (len(reshaped) - _MAX_NAMED) if len(reshaped) > _MAX_NAMED else ''
+  if all(_is_in(v.op.name, last_layer_scopes) for v in reshaped):
+    hint = 'To start these layers at random pass --initialize_last_layer=false'
+    if all(_is_in(v.op.name, last_layer_scopes[:1]) for v in reshaped):
+      hint += ' --last_layers_contain_logits_only (keeps the rest of the head)'
+  else:
+    hint = 'Check --model_variant, --depth_multiplier and the flags of the head'
+  return '%s does not fit: %s%s. %s.' % (weights.where, shown, more, hint)
+
+
+def _read_frozen_graph(path, flag):
+  graph_def = tf.GraphDef()
+  try:
+    with tf.gfile.GFile(path, 'rb') as f:
+      graph_def.ParseFromString(f.read())
+  except Exception as error:
+    # The file system and the parser each have errors of their own.
+    raise ValueError('--%s=%s cannot be read as a frozen graph: %s.'
+                     % (flag, path, str(error).split('\n')[0])) from error
+  nodes = {node.name: node.attr['value'].tensor for node in graph_def.node
+           if node.op == 'Const'}
+  if not nodes:
+    raise ValueError('--%s=%s is a graph without weights.' % (flag, path))
+  return Weights(path, {name: [int(dim.size) for dim in tensor.tensor_shape.dim]
+                        for name, tensor in nodes.items()},
+                 lambda name: tf.make_ndarray(nodes[name]))
