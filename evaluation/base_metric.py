@@ -92,7 +92,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     """Returns an OrderedDict of [num_categories] arrays: `columns`, then the counts."""
 
   @abc.abstractmethod
-  def _valid_categories(self):
+  def valid_categories(self):
     """Returns [num_categories] booleans: which categories count in means."""
 
   @abc.abstractmethod
@@ -123,7 +123,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     Raises:
       ValueError: is_thing has another shape.
     """
-    is_valid = self._valid_categories()
+    is_valid = self.valid_categories()
     sets = collections.OrderedDict([(ALL, is_valid)])
     if is_thing is not None:
       is_thing = np.asarray(is_thing, bool)

@@ -77,7 +77,7 @@ class PanopticQuality(base_metric.SegmentationMetric):
     for name in ('tp_per_class', 'fn_per_class', 'fp_per_class'):
       setattr(self, name, np.zeros([self.num_categories], np.int64))
 
-  def _valid_categories(self):
+  def valid_categories(self):
     """Returns [num_categories] booleans: categories with segments, without the ignored."""
     return (self.tp_per_class + self.fn_per_class + self.fp_per_class > 0
             ) & self._is_not_ignored()

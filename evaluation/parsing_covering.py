@@ -69,7 +69,7 @@ class ParsingCovering(base_metric.SegmentationMetric):
     self.weighted_iou_per_class = np.zeros([self.num_categories], np.float64)
     self.gt_area_per_class = np.zeros([self.num_categories], np.float64)
 
-  def _valid_categories(self):
+  def valid_categories(self):
     """Returns [num_categories] booleans: categories with ground truth, without the ignored."""
     return (self.gt_area_per_class > 0) & self._is_not_ignored()
 

@@ -1,0 +1,248 @@
+"""Evaluates whole-image parsing: panoptic quality or parsing covering of a folder of results.
+
+    python -m deeplab.evaluation.eval_coco_format \\
+      --gt_json_file=panoptic_val2017.json --gt_folder=panoptic_val2017 \\
+      --pred_json_file=predictions.json --pred_folder=predictions --num_workers=2
+
+Other inputs: --layout=cityscapes and --layout=folders. README.md in this folder has the
+formulae, and what files must look like.
+"""
+import os
+import typing
+
+from absl import flags, logging
+
+from deeplab.core import registry
+from deeplab.evaluation import (
+    cityscapes_panoptic,
+    coco_panoptic,
+    folder_pairs,
+    panoptic_categories,
+    panoptic_evaluation,
+    panoptic_images,
+    panoptic_quality,
+    panoptic_report,
+    parsing_covering,
+)
+
+FLAGS = flags.FLAGS
+
+_METRICS = {'pq': panoptic_quality.PanopticQuality, 'pc': parsing_covering.ParsingCovering}
+_NUM_CATEGORIES = 201
+_IGNORED_LABEL = 0
+_MAX_INSTANCES = 256
+
+flags.DEFINE_string('gt_folder', None,
+                    'Folder of the ground truth: id images (coco, cityscapes) or class PNGs '
+                    '(folders). Required.')
+flags.DEFINE_string('pred_folder', None, 'The same for the prediction. Required.')
+flags.DEFINE_string('gt_json_file', None,
+                    'COCO panoptic JSON file of the ground truth. Required for coco.')
+flags.DEFINE_string('pred_json_file', None,
+                    'COCO panoptic JSON file of the prediction. Required for coco.')
+flags.DEFINE_enum('metric', 'pq', sorted(_METRICS),
+                  'pq: panoptic quality; pc: parsing covering.')
+flags.DEFINE_integer('num_categories', _NUM_CATEGORIES,
+                     'Category ids are below this. cityscapes: always 19.', lower_bound=1)
+flags.DEFINE_integer('ignored_label', _IGNORED_LABEL,
+                     'Category of pixels that are not evaluated; it may be outside of the '
+                     'categories, 255 for example. cityscapes: always 255.', lower_bound=0)
+flags.DEFINE_integer('max_instances_per_category', _MAX_INSTANCES,
+                     'An image has at most so many segments of a category.', lower_bound=1)
+flags.DEFINE_integer('intersection_offset', None,
+                     'Above all segment ids, category * max_instances_per_category + instance. '
+                     'Default: just large enough.', lower_bound=1)
+flags.DEFINE_bool('normalize_by_image_size', True,
+                  'pc: areas are shares of their image, so that large images do not weigh more.')
+flags.DEFINE_integer('num_workers', 0, 'Number of worker processes; 0: none but this one.',
+                     lower_bound=0)
+flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
+
+flags.DEFINE_enum('layout', 'coco', ['coco', 'cityscapes', 'folders'],
+                  'coco: id images and JSON files; cityscapes: *_instanceIds.png as released; '
+                  'folders: class PNGs and instance PNGs of the same names.')
+flags.DEFINE_string('gt_instance_folder', None,
+                    'Folder of the instance PNGs of the ground truth. Required for folders.')
+flags.DEFINE_string('pred_instance_folder', None,
+                    'The same for the prediction. Required for folders.')
+flags.DEFINE_string('categories_file', None,
+                    "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
+                    'and the split into things and stuff.')
+flags.DEFINE_enum('on_missing', 'error', panoptic_evaluation.ON_MISSING,
+                  'At a missing prediction: stop, or count it as an image without segments.')
+flags.DEFINE_enum('crowd_excuses', 'any', panoptic_evaluation.CROWD_EXCUSES,
+                  'Which predictions on crowds are no false positives: any, or those of the '
+                  'category of the crowd (as the COCO challenge counts).')
+flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON.')
+flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV.')
+
+
+class Settings(typing.NamedTuple):
+  """How segments are compared; the flags of the same names say more."""
+  metric: str = 'pq'
+  num_categories: int = _NUM_CATEGORIES
+  ignored_label: int = _IGNORED_LABEL
+  max_instances_per_category: int = _MAX_INSTANCES
+  intersection_offset: typing.Optional[int] = None
+  normalize_by_image_size: bool = True
+  num_workers: int = 0
+  on_missing: str = 'error'
+  crowd_excuses: str = 'any'
+
+  @property
+  def limits(self):
+    """The panoptic_images.Limits."""
+    return panoptic_images.Limits(self.num_categories, self.ignored_label,
+                                  self.max_instances_per_category)
+
+
+def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=None,
+                     metric='pq', num_categories=_NUM_CATEGORIES, ignored_label=_IGNORED_LABEL,
+                     max_instances_per_category=_MAX_INSTANCES, intersection_offset=None,
+                     normalize_by_image_size=True, num_workers=0, print_digits=3, **settings):
+  """Evaluates files of the COCO panoptic format, prints the table, returns the means.
+
+  Args:
+    gt_json_file: JSON file of the ground truth.
+    pred_json_file: JSON file of the prediction.
+    gt_folder: folder of the id images; None: the JSON file's name without '.json'.
+    pred_folder: the same for the prediction.
+    metric: 'pq' or 'pc'.
+    num_categories: category ids are below this.
+    ignored_label: category that is not evaluated.
+    max_instances_per_category: an image has at most so many segments of a category.
+    intersection_offset: above all segment ids; None: just large enough.
+    normalize_by_image_size: 'pc': areas are shares of their image.
+    num_workers: number of worker processes; 0: none but this one.
+    print_digits: digits after the point in the table.
+    **settings: further fields of `Settings`: on_missing, crowd_excuses.
+
+  Returns:
+    Dict of 'All', 'Things' and 'Stuff', see `SegmentationMetric.detailed_results`.
+
+  Raises:
+    ValueError: names the file and what is wrong with it.
+  """
+  options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
+                     intersection_offset, normalize_by_image_size, num_workers, **settings)
+  categories, pairs = coco_panoptic.list_pairs(
+      gt_json_file, pred_json_file, gt_folder or _folder_beside(gt_json_file),
+      pred_folder or _folder_beside(pred_json_file), options.limits)
+  report = evaluate_pairs(categories, pairs, options)
+  print('\n'.join(panoptic_report.format_table(report, print_digits)))
+  return report['means']
+
+
+def evaluate_pairs(categories, pairs, settings):
+  """Returns the report, see `panoptic_report.make_report`, of pairs of images.
+
+  Args:
+    categories: dict, id -> panoptic_categories.Category.
+    pairs: list of panoptic_images.ImagePair.
+    settings: Settings.
+
+  Raises:
+    ValueError: names the file and what is wrong with it.
+  """
+  metric = _build_metric(settings.metric, settings.num_categories, settings.ignored_label,
+                         settings.max_instances_per_category, settings.intersection_offset,
+                         settings.normalize_by_image_size)
+  num_missing = panoptic_evaluation.evaluate(metric, pairs, settings.num_workers,
+                                             settings.on_missing, settings.crowd_excuses)
+  return panoptic_report.make_report(
+      metric, categories, num_images=len(pairs), num_missing=num_missing,
+      settings=dict(settings._asdict(), intersection_offset=metric.offset))
+
+
+def _build_metric(metric, num_categories, ignored_label, max_instances_per_category,
+                  intersection_offset=None, normalize_by_image_size=True):
+  """Returns the SegmentationMetric of a name."""
+  metric_class = registry.lookup(_METRICS, metric, what='metric')
+  # An ignored label outside of the categories has segment ids above theirs.
+  offset = intersection_offset or (
+      (max(num_categories, ignored_label) + 1) * max_instances_per_category)
+  options = {'normalize_by_image_size': normalize_by_image_size} if metric == 'pc' else {}
+  return metric_class(num_categories, ignored_label, max_instances_per_category, offset,
+                      **options)
+
+
+def _folder_beside(json_file):
+  return os.path.splitext(json_file)[0]
+
+
+# --- the script ----------------------------------------------------------------------------
+
+
+def main(unused_argv):
+  """Evaluates what the flags name; prints the table and writes the files asked for."""
+  settings = Settings(**{name: FLAGS[name].value for name in Settings._fields})
+  categories, pairs, settings = {'coco': _list_coco, 'cityscapes': _list_cityscapes,
+                                 'folders': _list_folders}[FLAGS.layout](settings)
+  for path in (FLAGS.results_json, FLAGS.results_csv):
+    if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+      raise ValueError('There is no folder for the results %s: make it first.' % path)
+  report = evaluate_pairs(categories, pairs, settings)
+  print('\n'.join(panoptic_report.format_table(report, FLAGS.print_digits)))
+  for path, write in ((FLAGS.results_json, panoptic_report.write_json),
+                      (FLAGS.results_csv, panoptic_report.write_csv)):
+    if path:
+      write(report, path)
+      logging.info('Results: %s', path)
+
+
+def _list_coco(settings):
+  _require('gt_json_file', 'pred_json_file')
+  _refuse('gt_instance_folder', 'pred_instance_folder', 'categories_file')
+  categories, pairs = coco_panoptic.list_pairs(
+      FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder, FLAGS.pred_folder,
+      settings.limits)
+  return categories, pairs, settings
+
+
+def _list_cityscapes(settings):
+  _refuse('gt_json_file', 'pred_json_file', 'gt_instance_folder', 'pred_instance_folder',
+          'categories_file')
+  fixed = {'num_categories': cityscapes_panoptic.NUM_CATEGORIES,
+           'ignored_label': cityscapes_panoptic.IGNORED_LABEL}
+  for name, value in fixed.items():
+    if FLAGS[name].present and FLAGS[name].value != value:
+      raise ValueError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
+                       % (name, value, FLAGS[name].value))
+  categories, pairs = cityscapes_panoptic.list_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
+  return categories, pairs, settings._replace(**fixed)
+
+
+def _list_folders(settings):
+  _require('gt_instance_folder', 'pred_instance_folder')
+  _refuse('gt_json_file', 'pred_json_file')
+  if settings.crowd_excuses != 'any':
+    raise ValueError('--crowd_excuses=%s: the category of a crowd is not known with '
+                     '--layout=folders; leave the flag out.' % settings.crowd_excuses)
+  categories = {}
+  if FLAGS.categories_file:
+    categories = panoptic_categories.parse(
+        panoptic_categories.read_json(FLAGS.categories_file), FLAGS.categories_file,
+        settings.num_categories, settings.ignored_label)
+  pairs = folder_pairs.list_pairs((FLAGS.gt_folder, FLAGS.gt_instance_folder),
+                                  (FLAGS.pred_folder, FLAGS.pred_instance_folder))
+  return categories, pairs, settings
+
+
+def _require(*names):
+  missing = [name for name in names if not FLAGS[name].value]
+  if missing:
+    raise ValueError('--layout=%s needs %s.' % (
+        FLAGS.layout, ' and '.join('--%s=...' % name for name in missing)))
+
+
+def _refuse(*names):
+  for name in names:
+    if FLAGS[name].value:
+      raise ValueError('--%s has no use with --layout=%s: leave it out.'
+                       % (name, FLAGS.layout))
+
+
+if __name__ == '__main__':
+  # Only the program needs it: as a library this module stays free of TensorFlow.
+  from deeplab import common
+  common.run(main, required_flags=('gt_folder', 'pred_folder'))

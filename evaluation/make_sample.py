@@ -1,0 +1,41 @@
+"""Writes a small panoptic ground truth and a prediction with mistakes, to try the metrics on.
+
+    python -m deeplab.evaluation.make_sample --output_dir=sample
+"""
+import shlex
+
+from absl import flags, logging
+
+from deeplab.evaluation import panoptic_sample
+
+FLAGS = flags.FLAGS
+
+
+def _define_flags():
+  size = panoptic_sample.SampleSize()
+  flags.DEFINE_string('output_dir', None, 'Folder for the files, made if absent. Required.')
+  flags.DEFINE_integer('num_images', size.num_images, 'Number of pictures.', lower_bound=1)
+  flags.DEFINE_integer('image_height', size.height, 'In pixels.', lower_bound=32)
+  flags.DEFINE_integer('image_width', size.width, 'In pixels.', lower_bound=32)
+  flags.DEFINE_integer('num_segments', size.num_segments,
+                       'Segments painted per picture; later ones may cover earlier ones.',
+                       lower_bound=4)
+  flags.DEFINE_integer('seed', 0, 'Equal seeds give equal files.')
+
+
+def main(unused_argv):
+  """Writes the sample and tells the command that evaluates it."""
+  truth, prediction = panoptic_sample.write_sample(
+      FLAGS.output_dir,
+      panoptic_sample.SampleSize(FLAGS.num_images, FLAGS.image_height, FLAGS.image_width,
+                                 FLAGS.num_segments), FLAGS.seed)
+  logging.info('%d pictures: %s', FLAGS.num_images, FLAGS.output_dir)
+  print('python -m deeplab.evaluation.eval_coco_format '
+        + ' '.join('--%s=%s' % (name, shlex.quote(path)) for name, path in zip(
+            ('gt_json_file', 'gt_folder', 'pred_json_file', 'pred_folder'), truth + prediction)))
+
+
+if __name__ == '__main__':
+  from deeplab import common
+  _define_flags()
+  common.run(main, required_flags=('output_dir',))
