@@ -69,7 +69,6 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     self.offset = offset
     self.reset()
 
-  @abc.abstractmethod
   def compare_and_accumulate(self, groundtruth_category_array, groundtruth_instance_array,
                              predicted_category_array, predicted_instance_array,
                              crowd_categories=None):
@@ -86,6 +85,46 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     Raises:
       ValueError: shapes or types do not fit, or ids are out of range.
     """
+    arrays = [np.asarray(array) for array in (
+        groundtruth_category_array, groundtruth_instance_array, predicted_category_array,
+        predicted_instance_array)]
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) > 1:
+      raise ValueError('Arrays of one image differ in shape: ground truth has categories %s '
+                       'and instances %s, the prediction %s and %s.' % tuple(shapes))
+    values, lengths = segment_pairs.joint_runs(*arrays)
+    for what, (categories, instances) in (('ground truth', values[:2]),
+                                          ('prediction', values[2:])):
+      self._check_range(what + ' category', categories, self.num_categories,
+                        self.ignored_label)
+      self._check_range(what + ' instance', instances, self.max_instances_per_category)
+    self.accumulate_pairs(
+        segment_pairs.count_pairs(self._naively_combine_labels(*values[:2]),
+                                  self._naively_combine_labels(*values[2:]), lengths),
+        crowd_categories)
+    return self.result()
+
+  def accumulate_pairs(self, pairs, crowd_categories=None):
+    """Adds the counts of one image, given as segment_pairs.SegmentPairs.
+
+    Args:
+      pairs: SegmentPairs whose ids are category * max_instances_per_category + instance.
+      crowd_categories: as in `compare_and_accumulate`.
+
+    Raises:
+      ValueError: a predicted id is not below `offset`.
+    """
+    if pairs.predicted_ids.size and pairs.predicted_ids[-1] >= self.offset:
+      raise ValueError(
+          'offset is %d, but predicted segment ids (category * %d + instance) go up to %d: '
+          'pass a larger offset, (number of categories + 1) * %d for example.' % (
+              self.offset, self.max_instances_per_category, pairs.predicted_ids[-1],
+              self.max_instances_per_category))
+    self._add(pairs, crowd_categories or {})
+
+  @abc.abstractmethod
+  def _add(self, pairs, crowd_categories):
+    """Adds the counts of SegmentPairs."""
 
   @abc.abstractmethod
   def per_category(self):
@@ -180,27 +219,6 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     """Returns the segment ids, category * max_instances_per_category + instance, uint32."""
     return (category_array.astype(np.uint32) * np.uint32(self.max_instances_per_category)
             + instance_array.astype(np.uint32))
-
-  def _count_pairs(self, groundtruth, predicted):
-    """Returns the SegmentPairs of two (category array, instance array)."""
-    arrays = [[np.asarray(array) for array in pair] for pair in (groundtruth, predicted)]
-    shapes = [array.shape for pair in arrays for array in pair]
-    if len(set(shapes)) > 1:
-      raise ValueError('Arrays of one image differ in shape: ground truth has categories %s '
-                       'and instances %s, the prediction %s and %s.' % tuple(shapes))
-    for what, (categories, instances) in zip(('ground truth', 'prediction'), arrays):
-      self._check_range(what + ' category', categories, self.num_categories,
-                        self.ignored_label)
-      self._check_range(what + ' instance', instances, self.max_instances_per_category)
-    pairs = segment_pairs.count_pairs(*[self._naively_combine_labels(*pair)
-                                        for pair in arrays])
-    if pairs.predicted_ids.size and pairs.predicted_ids[-1] >= self.offset:
-      raise ValueError(
-          'offset is %d, but predicted segment ids (category * %d + instance) go up to %d: '
-          'pass a larger offset, (number of categories + 1) * %d for example.' % (
-              self.offset, self.max_instances_per_category, pairs.predicted_ids[-1],
-              self.max_instances_per_category))
-    return pairs
 
   def _check_range(self, what, ids, number, allowed=None):
     """Raises ValueError unless all ids are integers in 0..number-1 or equal `allowed`."""

@@ -56,7 +56,9 @@ def test_division_by_almost_zero_gives_zero():
                           st.sampled_from([0, 3, 2 ** 31, 2 ** 32 - 1])), max_size=40))
 def test_pairs_are_those_of_the_pixels(pixels):
   ids = np.array(pixels, np.uint32).reshape(-1, 2)
-  found = segment_pairs.count_pairs(ids[:, 0], ids[:, 1])
+  (first, second), lengths = segment_pairs.joint_runs(ids[:, 0], ids[:, 1])
+  assert lengths.sum() == len(pixels)
+  found = segment_pairs.count_pairs(first, second, lengths)
   counts = {(int(found.groundtruth_ids[g]), int(found.predicted_ids[p])): int(area)
             for g, p, area in zip(found.groundtruth_index, found.predicted_index,
                                   found.areas)}

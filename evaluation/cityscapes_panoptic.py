@@ -41,7 +41,7 @@ class CityscapesSource(typing.NamedTuple):
       ValueError: names the file and what is wrong with it.
     """
     id_image = panoptic_images.read_gray_ids(self.path)
-    ids = np.unique(id_image).astype(np.int64)
+    ids = panoptic_images.distinct_ids(id_image)
     has_number = ids >= _INSTANCES_PER_LABEL
     label_ids = np.where(has_number, ids // _INSTANCES_PER_LABEL, ids)
     if label_ids.max() >= _NUM_LABEL_IDS:

@@ -8,10 +8,12 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.evaluation import panoptic_categories, panoptic_images, segment_pairs
+from deeplab.evaluation import panoptic_categories, panoptic_images
 
 # Pixels with this id belong to no segment.
 _VOID_ID = 0
+# Three bytes.
+_NUM_IDS = 1 << 24
 _FOLDER_HINT = 'folder of the id images'
 
 
@@ -20,10 +22,10 @@ class CocoSource(typing.NamedTuple):
 
   Attributes:
     path: the PNG file.
-    segments: panoptic_images.Segments.
+    rows: [S, 3] int32: id, category, whether it is a crowd, of every segment.
   """
   path: str
-  segments: panoptic_images.Segments
+  rows: np.ndarray
 
   def read(self, limits):
     """Returns the panoptic_images.Segmentation.
@@ -31,14 +33,13 @@ class CocoSource(typing.NamedTuple):
     Raises:
       ValueError: names the file and what is wrong with it.
     """
-    ids = panoptic_images.read_color_ids(self.path)
-    segmentation = panoptic_images.to_segmentation(ids, _with_void(self.segments), limits,
-                                                   self.path)
-    absent = np.setdiff1d(self.segments.ids, segment_pairs.runs(ids.ravel())[0])
-    if absent.size:
-      raise ValueError('%s: segment id %d is listed in the JSON file, but not in the image.'
-                       % (self.path, absent[0]))
-    return segmentation
+    ids, categories, is_crowd = self.rows.T
+    return panoptic_images.to_segmentation(
+        panoptic_images.read_color_ids(self.path), panoptic_images.Segments(
+            np.append(ids, _VOID_ID).astype(np.int64),
+            np.append(categories, limits.ignored_label),
+            np.append(is_crowd, 0) != 0,
+            np.arange(len(ids) + 1) == len(ids)), limits, self.path)
 
 
 def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_folder, limits):
@@ -77,32 +78,54 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
 
 
 def _read(path):
-  content = panoptic_categories.read_json(path)
+  """Returns the content of a JSON file, its annotations as `_compact` makes them."""
+  content = panoptic_categories.read_json(path, object_pairs_hook=_compact)
   if not isinstance(content, dict) or not isinstance(content.get('annotations'), list):
     raise ValueError("%s has no list 'annotations': expected the COCO panoptic format." % path)
   return content
 
 
+def _compact(items):
+  """Returns the dict of an object in JSON; segments become tuples, their lists arrays.
+
+  That is done while the file is parsed: dicts of all segments would take several times the
+  memory of the file. What does not have the form stays a dict, for the message.
+  """
+  content = dict(items)
+  if 'category_id' in content and 'id' in content and 'segments_info' not in content:
+    return content['id'], content['category_id'], content.get('iscrowd', 0)
+  rows = content.get('segments_info')
+  if isinstance(rows, list) and all(map(_is_segment, rows)):
+    rows = np.array(rows, np.int32).reshape(-1, 3)
+    return dict({key: content[key] for key in ('image_id', 'file_name') if key in content},
+                segments_info=rows)
+  return content
+
+
+def _is_segment(row):
+  return isinstance(row, tuple) and all(
+      isinstance(number, int) and 0 <= number < _NUM_IDS for number in row)
+
+
 def _sources(content, path, folder, known, allows_crowds):
-  """Returns a dict, image id -> CocoSource; the parsed JSON can be dropped afterwards."""
+  """Returns a dict, image id -> CocoSource."""
   if not os.path.isdir(folder):
     raise ValueError('There is no folder %s, expected the %s of %s.'
                      % (folder, _FOLDER_HINT, path))
   sources = {}
   for annotation in content['annotations']:
-    try:
-      image_id, file_name = annotation['image_id'], annotation['file_name']
-      rows = [(int(s['id']), int(s['category_id']), bool(s.get('iscrowd', 0)))
-              for s in annotation['segments_info']]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    if not (isinstance(annotation, dict) and {'image_id', 'file_name'} <= set(annotation)
+            and isinstance(annotation.get('segments_info'), np.ndarray)):
       raise ValueError(
-          "%s: an annotation needs 'image_id', 'file_name' and 'segments_info' with 'id' and "
-          "'category_id': %s in %.120r." % (path, repr(error), annotation)) from error
+          "%s: an annotation needs 'image_id', 'file_name' and 'segments_info' with integers "
+          "'id' and 'category_id', got %.150r." % (path, annotation))
+    image_id, file_name = annotation['image_id'], annotation['file_name']
     where = '%s: image %s (%s)' % (path, image_id, file_name)
     if image_id in sources:
       raise ValueError('%s stands twice.' % where)
-    _check_segments(rows, where, known, allows_crowds)
-    sources[image_id] = CocoSource(os.path.join(folder, file_name), _segments(rows))
+    _check_segments(annotation['segments_info'].tolist(), where, known, allows_crowds)
+    sources[image_id] = CocoSource(os.path.join(folder, file_name),
+                                   annotation['segments_info'])
   return sources
 
 
@@ -122,19 +145,6 @@ def _check_segments(rows, where, known, allows_crowds):
     if is_crowd and not allows_crowds:
       raise ValueError('%s: segment %d is a crowd, which only ground truth can have.'
                        % (where, segment_id))
-
-
-def _segments(rows):
-  columns = np.array(rows, np.int64).reshape(-1, 3)
-  return panoptic_images.Segments(
-      ids=columns[:, 0], categories=columns[:, 1].astype(np.int32),
-      is_crowd=columns[:, 2] != 0, is_void=np.zeros(len(columns), bool))
-
-
-def _with_void(segments):
-  first = (_VOID_ID, -1, False, True)
-  return panoptic_images.Segments(*[np.append(array, np.array([value], array.dtype))
-                                    for array, value in zip(segments, first)])
 
 
 def _shortened(numbers):

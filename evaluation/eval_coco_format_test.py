@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing
 
 import numpy as np
 import pytest
@@ -138,14 +139,28 @@ def test_workers_give_the_same_numbers(tmp_path, metric, monkeypatch):
 # --- other layouts -------------------------------------------------------------------------
 
 
+class Arrays(typing.NamedTuple):
+  """Categories and instances of an image, and its crowds."""
+  categories: np.ndarray
+  instances: np.ndarray
+  crowds: dict
+
+
+def to_arrays(segmentation, limits):
+  ids = segmentation.segments_of(segmentation.id_image.ravel())
+  return Arrays(*[part.reshape(segmentation.id_image.shape) for part in np.divmod(
+      ids, limits.max_instances_per_category)], crowds=segmentation.crowds)
+
+
 def coco_arrays(folder):
-  """Yields (name, truth, prediction) of the sample, Segmentations."""
+  """Yields (name, truth, prediction) of the sample, Arrays."""
   limits = panoptic_images.Limits(NUM_CATEGORIES, 0, 64)
   _, pairs = coco_panoptic.list_pairs(
       *[os.path.join(folder, part) for part in ('groundtruth.json', 'prediction.json',
                                                 'groundtruth', 'prediction')], limits=limits)
   for pair in pairs:
-    yield pair.name, pair.groundtruth.read(limits), pair.prediction.read(limits)
+    yield (pair.name, to_arrays(pair.groundtruth.read(limits), limits),
+           to_arrays(pair.prediction.read(limits), limits))
 
 
 def write_folders(sample, output, instance_factor=1):

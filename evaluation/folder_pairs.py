@@ -8,7 +8,7 @@ import typing
 
 import numpy as np
 
-from deeplab.evaluation import panoptic_images, segment_pairs
+from deeplab.evaluation import panoptic_images
 
 _SUFFIX = '.png'
 
@@ -36,7 +36,7 @@ class FolderSource(typing.NamedTuple):
           (self.path,) + classes.shape + (self.instance_path,) + instances.shape))
     # Instances have up to 16 bits; numbering them anew keeps large ids within the limits.
     ids = (classes << np.uint32(16)) + instances
-    present = np.unique(segment_pairs.runs(ids.ravel())[0]).astype(np.int64)
+    present = panoptic_images.distinct_ids(ids)
     categories = present >> 16
     is_ignored = categories == limits.ignored_label
     return panoptic_images.to_segmentation(

@@ -12,15 +12,19 @@ class Category(typing.NamedTuple):
   is_thing: typing.Optional[bool]
 
 
-def read_json(path):
+def read_json(path, object_pairs_hook=None):
   """Returns the content of a JSON file.
+
+  Args:
+    path: of the file.
+    object_pairs_hook: as in `json.load`.
 
   Raises:
     ValueError: it cannot be read or is not JSON.
   """
   try:
     with open(path, encoding='utf-8') as f:
-      return json.load(f)
+      return json.load(f, object_pairs_hook=object_pairs_hook)
   except OSError as error:
     raise ValueError('%s cannot be read: %s.' % (path, error.strerror)) from error
   except ValueError as error:

@@ -83,20 +83,9 @@ def _compare(piece, on_item):
   metric = copy.deepcopy(piece.metric)
   for pair in piece.pairs:
     truth = pair.groundtruth.read(piece.limits)
-    if pair.prediction is None:
-      predicted = panoptic_images.void(truth.categories.shape, piece.limits)
-    else:
-      predicted = pair.prediction.read(piece.limits)
-      _check_sizes(pair, truth.categories.shape, predicted.categories.shape)
-    metric.compare_and_accumulate(
-        truth.categories, truth.instances, predicted.categories, predicted.instances,
-        crowd_categories=truth.crowds if piece.uses_crowd_categories else None)
+    predicted = (panoptic_images.void(truth.id_image.shape, piece.limits)
+                 if pair.prediction is None else pair.prediction.read(piece.limits))
+    metric.accumulate_pairs(panoptic_images.compare(truth, predicted),
+                            truth.crowds if piece.uses_crowd_categories else None)
     on_item()
   return metric
-
-
-def _check_sizes(pair, shape, predicted_shape):
-  if shape != predicted_shape:
-    raise ValueError(
-        '%s is %dx%d (height x width), but its ground truth %s is %dx%d.' % (
-            (pair.prediction.path,) + predicted_shape + (pair.groundtruth.path,) + shape))

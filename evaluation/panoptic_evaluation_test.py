@@ -176,6 +176,18 @@ def _segment_without_category(files):
   del files.segments('pred', 1)[0]['category_id']
 
 
+def _id_of_text(files):
+  files.segments('pred', 1)[0]['id'] = '7'
+
+
+def _id_too_large(files):
+  files.segments('gt', 1)[0]['id'] = 1 << 24
+
+
+def _category_of_nothing(files):
+  files.segments('pred', 1)[0]['category_id'] = None
+
+
 def _image_twice(files):
   files.content['gt']['annotations'][1]['image_id'] = 1
 
@@ -219,7 +231,10 @@ BAD = [
     (_category_out_of_range, r'gt\.json: category 3 \(sea\) is not in 0\.\.2: is num_cat'),
     (_category_without_id, r"gt\.json: a category needs an integer 'id' and a 'name'"),
     (_category_twice, r'gt\.json: category 1 stands twice'),
-    (_segment_without_category, r"pred\.json: an annotation needs.*KeyError\('category_id'"),
+    (_segment_without_category, r"pred\.json: an annotation needs.*'category_id', got .*'id': 7"),
+    (_id_of_text, r"pred\.json: an annotation needs.* integers 'id' .*'7'"),
+    (_id_too_large, r'gt\.json: an annotation needs .*16777216'),
+    (_category_of_nothing, r'pred\.json: an annotation needs .*None'),
     (_image_twice, r'gt\.json: image 1 \(2\.png\) stands twice'),
     (_nothing_in_it, r"gt\.json: 'annotations' is empty"),
     (_not_json, r'pred\.json is not JSON'),
@@ -308,13 +323,14 @@ class TestFolders:
     return paths
 
   def read(self, paths):
-    return folder_pairs.FolderSource(*paths).read(self.LIMITS)
+    found = folder_pairs.FolderSource(*paths).read(self.LIMITS)
+    return np.divmod(found.segments_of(found.id_image.ravel()), 4)
 
   def test_large_instance_ids_are_numbered_anew_and_void_is_kept(self, tmp_path):
-    found = self.read(self.write(tmp_path, [[0, 0, 1, 1, 2]], [[0, 9, 40000, 65535, 0]],
-                                 np.uint16))
-    assert found.categories.tolist() == [[0, 0, 1, 1, 2]]
-    assert found.instances.tolist() == [[0, 1, 0, 1, 0]]
+    categories, instances = self.read(self.write(
+        tmp_path, [[0, 0, 1, 1, 2]], [[0, 9, 40000, 65535, 0]], np.uint16))
+    assert categories.tolist() == [0, 0, 1, 1, 2]
+    assert instances.tolist() == [0, 1, 0, 1, 0]
 
   @pytest.mark.parametrize('classes, instances, message', [
       ([[1, 3]], [[0, 0]], r'classes/a\.png: category 3 is not in 0\.\.2'),
@@ -342,7 +358,7 @@ class TestFolders:
     image.putdata([1, 2])
     image.save(paths[0])
     assert Image.open(paths[0]).mode == 'P'
-    assert self.read(paths).categories.tolist() == [[1, 2]]
+    assert self.read(paths)[0].tolist() == [1, 2]
 
   def test_missing_folder_or_instances_are_told(self, tmp_path):
     paths = self.write(tmp_path, [[1]], [[0]])

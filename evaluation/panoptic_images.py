@@ -27,13 +27,40 @@ class Segmentation(typing.NamedTuple):
   """The segments of an image.
 
   Attributes:
-    categories: [height, width] int32; the ignored label where nothing is evaluated.
-    instances: [height, width] int32.
+    path: of its file, for messages.
+    id_image: [height, width] uint32 ids, as in the file.
+    ids: [S] int64, the ids there may be, ascending.
+    segment_ids: [S] int64, category * max_instances_per_category + instance of each.
+    is_void: [S] booleans, ids that need not be in the image.
     crowds: dict from an instance of the ignored category to the category of its objects.
   """
-  categories: np.ndarray
-  instances: np.ndarray
+  path: str
+  id_image: np.ndarray
+  ids: np.ndarray
+  segment_ids: np.ndarray
+  is_void: np.ndarray
   crowds: dict
+
+  def segments_of(self, values):
+    """Returns the segment ids of ids of the image, [R] int64.
+
+    Args:
+      values: [R] ids of all runs of the image.
+
+    Raises:
+      ValueError: an id is not known, or a known one is not among them.
+    """
+    index = np.minimum(np.searchsorted(self.ids, values), len(self.ids) - 1)
+    is_unknown = self.ids[index] != values
+    if is_unknown.any():
+      raise ValueError('%s: segment id %d is in the image, but not among the %d segments '
+                       'listed for it.' % (self.path, values[is_unknown][0],
+                                           (~self.is_void).sum()))
+    is_absent = (np.bincount(index, minlength=len(self.ids)) == 0) & ~self.is_void
+    if is_absent.any():
+      raise ValueError('%s: segment id %d is listed in the JSON file, but not in the image.'
+                       % (self.path, self.ids[is_absent][0]))
+    return self.segment_ids[index]
 
 
 class Segments(typing.NamedTuple):
@@ -86,7 +113,7 @@ def read_gray_ids(path):
   return np.asarray(image).astype(np.uint32)
 
 
-def to_segmentation(id_image, segments, limits, where):
+def to_segmentation(id_image, segments, limits, path):
   """Returns the Segmentation of an id image.
 
   Instances are numbered per category in the order of `segments`. Crowds go to the ignored
@@ -96,35 +123,51 @@ def to_segmentation(id_image, segments, limits, where):
     id_image: [height, width] uint32 ids.
     segments: Segments with every id of the image.
     limits: Limits.
-    where: name of the file, for messages.
+    path: of the file, for messages.
 
   Raises:
-    ValueError: an id is not in `segments`, a category is out of range, or a category has too
-      many segments.
+    ValueError: a category is out of range or has too many segments.
   """
-  _check_categories(segments, limits, where)
+  _check_categories(segments, limits, path)
   is_ignored = segments.is_crowd | segments.is_void
   categories = np.where(is_ignored, limits.ignored_label, segments.categories)
-  instances = _number_instances(categories, segments.is_void, limits, where)
+  instances = _number_instances(categories, segments.is_void, limits, path)
   order = np.argsort(segments.ids)
-  values, lengths = segment_pairs.runs(id_image.ravel())
-  position = np.searchsorted(segments.ids[order], values)
-  index = order[np.minimum(position, len(order) - 1)]
-  is_unknown = segments.ids[index] != values
-  if is_unknown.any():
-    raise ValueError('%s: segment id %d is in the image, but not among the %d segments listed '
-                     'for it.' % (where, values[is_unknown][0], (~segments.is_void).sum()))
+  segment_ids = categories.astype(np.int64) * limits.max_instances_per_category + instances
   return Segmentation(
-      *[np.repeat(table.astype(np.int32)[index], lengths).reshape(id_image.shape)
-        for table in (categories, instances)],
+      path, id_image, segments.ids[order], segment_ids[order], segments.is_void[order],
       crowds={int(instances[i]): int(segments.categories[i])
               for i in np.flatnonzero(segments.is_crowd)})
 
 
+def compare(truth, predicted):
+  """Returns the segment_pairs.SegmentPairs of two Segmentations of an image.
+
+  Raises:
+    ValueError: their sizes differ, or the ids of an image are not those listed for it.
+  """
+  shapes = truth.id_image.shape, predicted.id_image.shape
+  if shapes[0] != shapes[1]:
+    raise ValueError('%s is %dx%d (height x width), but its ground truth %s is %dx%d.' % (
+        (predicted.path,) + shapes[1] + (truth.path,) + shapes[0]))
+  (values, predicted_values), lengths = segment_pairs.joint_runs(truth.id_image,
+                                                                 predicted.id_image)
+  return segment_pairs.count_pairs(truth.segments_of(values),
+                                   predicted.segments_of(predicted_values), lengths)
+
+
 def void(shape, limits):
-  """Returns the Segmentation of an image without any segment."""
-  return Segmentation(np.full(shape, limits.ignored_label, np.int32),
-                      np.zeros(shape, np.int32), {})
+  """Returns the Segmentation of an image of a (height, width) without any segment."""
+  return Segmentation(
+      'no file', np.zeros(shape, np.uint32), np.zeros([1], np.int64),
+      np.array([limits.ignored_label * limits.max_instances_per_category]), np.ones([1], bool),
+      {})
+
+
+def distinct_ids(id_image):
+  """Returns the ids of an image, ascending int64."""
+  (values,), _ = segment_pairs.joint_runs(id_image)
+  return np.unique(values).astype(np.int64)
 
 
 def _open(path, allowed, wanted):
@@ -147,16 +190,16 @@ def _open(path, allowed, wanted):
     raise ValueError('%s cannot be read: %s' % (path, error)) from error
 
 
-def _check_categories(segments, limits, where):
+def _check_categories(segments, limits, path):
   is_wrong = (segments.categories < 0) | (segments.categories >= limits.num_categories)
   is_wrong &= ~segments.is_void & (segments.categories != limits.ignored_label)
   if is_wrong.any():
     raise ValueError('%s: category %d is not in 0..%d: is num_categories (%d) right?' % (
-        where, segments.categories[is_wrong][0], limits.num_categories - 1,
+        path, segments.categories[is_wrong][0], limits.num_categories - 1,
         limits.num_categories))
 
 
-def _number_instances(categories, is_void, limits, where):
+def _number_instances(categories, is_void, limits, path):
   """Returns the instance per segment; 0 for void, from 1 in the ignored category."""
   following = {limits.ignored_label: 1}
   instances = np.zeros(len(categories), np.int32)
@@ -168,7 +211,7 @@ def _number_instances(categories, is_void, limits, where):
       raise ValueError(
           '%s: category %d%s has more segments than max_instances_per_category=%d allows; '
           'pass a larger number.' % (
-              where, category,
+              path, category,
               ' (ignored, with crowds)' if category == limits.ignored_label else '',
               limits.max_instances_per_category))
   return instances

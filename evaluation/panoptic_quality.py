@@ -18,7 +18,7 @@ _EXCUSED_SHARE = 0.5
 
 def _ids_to_counts(id_array):
   """Returns a dict from every id of the array to the number of its pixels."""
-  values, lengths = segment_pairs.runs(np.ravel(id_array))
+  (values,), lengths = segment_pairs.joint_runs(np.asarray(id_array))
   ids, inverse = np.unique(values, return_inverse=True)
   return {int(i): int(n) for i, n in zip(ids, np.bincount(inverse, weights=lengths))}
 
@@ -33,34 +33,6 @@ class PanopticQuality(base_metric.SegmentationMetric):
     fp_per_class: [num_categories] int64, predicted segments without a match.
   """
   columns = ('pq', 'sq', 'rq')
-
-  def compare_and_accumulate(self, groundtruth_category_array, groundtruth_instance_array,
-                             predicted_category_array, predicted_instance_array,
-                             crowd_categories=None):
-    """See the base class. Segments that match nothing count against their category.
-
-    Void pixels of the ground truth (instance 0 of the ignored category) are no part of
-    unions. A prediction with more than half of its pixels on ignored ground truth, void or
-    crowds that `crowd_categories` does not give to other categories, is not counted.
-    """
-    pairs = self._count_pairs((groundtruth_category_array, groundtruth_instance_array),
-                              (predicted_category_array, predicted_instance_array))
-    categories = self._category_of(pairs.groundtruth_ids)
-    predicted_categories = self._category_of(pairs.predicted_ids)
-    is_match, iou = self._match(pairs, categories, predicted_categories)
-    groundtruth_index = pairs.groundtruth_index[is_match]
-    matched = categories[groundtruth_index]
-    self.iou_per_class += self._sum_per_category(matched, iou[is_match])
-    self.tp_per_class += self._sum_per_category(matched)
-
-    is_missed = categories != self.ignored_label
-    is_missed[groundtruth_index] = False
-    self.fn_per_class += self._sum_per_category(categories[is_missed])
-
-    is_false = ~self._is_excused(pairs, predicted_categories, crowd_categories or {})
-    is_false[pairs.predicted_index[is_match]] = False
-    self.fp_per_class += self._sum_per_category(predicted_categories[is_false])
-    return self.result()
 
   def per_category(self):
     """Returns dict of [num_categories] arrays: 'pq', 'sq', 'rq', 'tp', 'fp', 'fn'."""
@@ -84,6 +56,29 @@ class PanopticQuality(base_metric.SegmentationMetric):
 
   def _counts(self):
     return ('iou_per_class', 'tp_per_class', 'fn_per_class', 'fp_per_class')
+
+  def _add(self, pairs, crowd_categories):
+    """See the base class. Segments that match nothing count against their category.
+
+    Void pixels of the ground truth (instance 0 of the ignored category) are no part of
+    unions. A prediction with more than half of its pixels on ignored ground truth, void or
+    crowds that `crowd_categories` does not give to other categories, is not counted.
+    """
+    categories = self._category_of(pairs.groundtruth_ids)
+    predicted_categories = self._category_of(pairs.predicted_ids)
+    is_match, iou = self._match(pairs, categories, predicted_categories)
+    groundtruth_index = pairs.groundtruth_index[is_match]
+    matched = categories[groundtruth_index]
+    self.iou_per_class += self._sum_per_category(matched, iou[is_match])
+    self.tp_per_class += self._sum_per_category(matched)
+
+    is_missed = categories != self.ignored_label
+    is_missed[groundtruth_index] = False
+    self.fn_per_class += self._sum_per_category(categories[is_missed])
+
+    is_false = ~self._is_excused(pairs, predicted_categories, crowd_categories)
+    is_false[pairs.predicted_index[is_match]] = False
+    self.fp_per_class += self._sum_per_category(predicted_categories[is_false])
 
   def _match(self, pairs, categories, predicted_categories):
     """Returns ([N] booleans, [N] float64 IoU) of the pairs."""

@@ -37,28 +37,6 @@ class ParsingCovering(base_metric.SegmentationMetric):
     super().__init__(num_categories, ignored_label, max_instances_per_category, offset)
     self.normalize_by_image_size = normalize_by_image_size
 
-  def compare_and_accumulate(self, groundtruth_category_array, groundtruth_instance_array,
-                             predicted_category_array, predicted_instance_array,
-                             crowd_categories=None):
-    """See the base class. Ignored ground truth has no part in it, crowds included."""
-    del crowd_categories
-    pairs = self._count_pairs((groundtruth_category_array, groundtruth_instance_array),
-                              (predicted_category_array, predicted_instance_array))
-    categories = self._category_of(pairs.groundtruth_ids)
-    is_same = (categories[pairs.groundtruth_index]
-               == self._category_of(pairs.predicted_ids)[pairs.predicted_index])
-    union = (pairs.groundtruth_areas[pairs.groundtruth_index]
-             + pairs.predicted_areas[pairs.predicted_index] - pairs.areas)
-    best_iou = np.zeros(len(categories))
-    np.maximum.at(best_iou, pairs.groundtruth_index,
-                  is_same * base_metric.realdiv_maybe_zero(pairs.areas, union))
-    areas = pairs.groundtruth_areas * (categories != self.ignored_label)
-    if self.normalize_by_image_size:
-      areas = base_metric.realdiv_maybe_zero(areas, np.size(groundtruth_category_array))
-    self.weighted_iou_per_class += self._sum_per_category(categories, areas * best_iou)
-    self.gt_area_per_class += self._sum_per_category(categories, areas)
-    return self.result()
-
   def per_category(self):
     """Returns dict of [num_categories] arrays: 'pc' and 'area', in images or pixels."""
     pc = base_metric.realdiv_maybe_zero(self.weighted_iou_per_class, self.gt_area_per_class)
@@ -78,3 +56,20 @@ class ParsingCovering(base_metric.SegmentationMetric):
 
   def _settings(self):
     return super()._settings() + (self.normalize_by_image_size,)
+
+  def _add(self, pairs, crowd_categories):
+    """See the base class. Ignored ground truth has no part in it, crowds included."""
+    del crowd_categories
+    categories = self._category_of(pairs.groundtruth_ids)
+    is_same = (categories[pairs.groundtruth_index]
+               == self._category_of(pairs.predicted_ids)[pairs.predicted_index])
+    union = (pairs.groundtruth_areas[pairs.groundtruth_index]
+             + pairs.predicted_areas[pairs.predicted_index] - pairs.areas)
+    best_iou = np.zeros(len(categories))
+    np.maximum.at(best_iou, pairs.groundtruth_index,
+                  is_same * base_metric.realdiv_maybe_zero(pairs.areas, union))
+    areas = pairs.groundtruth_areas * (categories != self.ignored_label)
+    if self.normalize_by_image_size:
+      areas = base_metric.realdiv_maybe_zero(areas, pairs.areas.sum())
+    self.weighted_iou_per_class += self._sum_per_category(categories, areas * best_iou)
+    self.gt_area_per_class += self._sum_per_category(categories, areas)

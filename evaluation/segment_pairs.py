@@ -1,6 +1,7 @@
 """Counts the pixels that every ground-truth segment shares with every predicted one.
 
-    pairs = count_pairs(groundtruth_ids, predicted_ids)
+    (truth, predicted), lengths = joint_runs(groundtruth_ids, predicted_ids)
+    pairs = count_pairs(truth, predicted, lengths)
     pairs.areas      # pixels per pair that shares any
 """
 import typing
@@ -32,20 +33,38 @@ class SegmentPairs(typing.NamedTuple):
   areas: np.ndarray
 
 
-def count_pairs(groundtruth, predicted):
-  """Returns the SegmentPairs of two id images.
+def joint_runs(*arrays):
+  """Returns the runs of pixels, in reading order, over which no array changes.
 
-  Segments are compact, so rows of pixels fall into few runs of one pair each: the pairs of
-  the runs are sorted instead of those of the pixels.
+  Segments are compact, so an image has few runs: what is done per run costs little.
 
   Args:
-    groundtruth: integer array of ids in 0..2^32-1, any shape.
-    predicted: the same for the prediction, same number of elements.
+    *arrays: arrays of the same shape.
+
+  Returns:
+    (list of [R] values per array, [R] int64 lengths in pixels).
   """
-  codes = np.left_shift(groundtruth.ravel().astype(np.uint64), np.uint64(ID_BITS))
-  np.bitwise_or(codes, predicted.ravel().astype(np.uint32), out=codes)
-  values, lengths = runs(codes)
-  pairs, inverse = np.unique(values, return_inverse=True)
+  flat = [array.ravel() for array in arrays]
+  if not flat[0].size:
+    return flat, np.zeros([0], np.int64)
+  changes = flat[0][1:] != flat[0][:-1]
+  for values in flat[1:]:
+    changes |= values[1:] != values[:-1]
+  bounds = np.concatenate([[0], np.flatnonzero(changes) + 1, [flat[0].size]])
+  return [values[bounds[:-1]] for values in flat], np.diff(bounds)
+
+
+def count_pairs(groundtruth, predicted, lengths):
+  """Returns the SegmentPairs of runs of two id images.
+
+  Args:
+    groundtruth: [R] integer array of ids in 0..2^32-1.
+    predicted: the same for the prediction.
+    lengths: [R] number of pixels.
+  """
+  codes = np.left_shift(groundtruth.astype(np.uint64), np.uint64(ID_BITS))
+  codes |= predicted.astype(np.uint32)
+  pairs, inverse = np.unique(codes, return_inverse=True)
   areas = _sums(inverse, lengths, len(pairs))
   groundtruth_ids, groundtruth_index = np.unique(pairs >> np.uint64(ID_BITS),
                                                  return_inverse=True)
@@ -58,15 +77,6 @@ def count_pairs(groundtruth, predicted):
       groundtruth_index=groundtruth_index,
       predicted_index=predicted_index,
       areas=areas)
-
-
-def runs(values):
-  """Returns the runs of equal neighbours in a 1-D array: ([R] values, [R] lengths)."""
-  if not values.size:
-    return values, np.zeros([0], np.int64)
-  starts = np.flatnonzero(values[1:] != values[:-1]) + 1
-  bounds = np.concatenate([[0], starts, [values.size]])
-  return values[bounds[:-1]], np.diff(bounds)
 
 
 def _sums(index, values, length):
