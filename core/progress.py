@@ -1,21 +1,44 @@
 """Progress bars, on terminals and in log files."""
+import contextlib
 import sys
 
 import tqdm
+from absl import logging
 
 _TERMINAL_INTERVAL_SECS = 0.5
 # A log file keeps every state of the bar.
 _LOG_INTERVAL_SECS = 30.0
 
 
-def bar(description, total=None):
+def bar(description, total=None, unit='image', initial=0, only_on_terminals=False):
   """Returns a tqdm bar on stderr that counts images, with rate and time left.
 
   Args:
     description: what is being done, e.g. 'evaluating'.
     total: number of images, or None where it is not known.
+    unit: what is counted instead of images.
+    initial: count to start at.
+    only_on_terminals: whether the bar shows nothing where stderr is no terminal.
   """
   is_terminal = sys.stderr is not None and sys.stderr.isatty()
   return tqdm.tqdm(
-      desc=description, total=total, unit='image',
+      desc=description, total=total, unit=unit, initial=initial,
+      disable=only_on_terminals and not is_terminal,
       mininterval=_TERMINAL_INTERVAL_SECS if is_terminal else _LOG_INTERVAL_SECS)
+
+
+@contextlib.contextmanager
+def log_lines_above_bars():
+  """Writes log lines above the bars of a terminal instead of into them."""
+  handler = logging.get_absl_handler()
+  handle = handler.handle
+
+  def handle_above(record):
+    with tqdm.tqdm.external_write_mode(file=sys.stderr):
+      return handle(record)
+
+  handler.handle = handle_above
+  try:
+    yield
+  finally:
+    handler.handle = handle

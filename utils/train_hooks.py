@@ -1,50 +1,185 @@
-"""What a person sees while training: progress lines, and a readable end when it diverges."""
+"""What a person sees while training: a line, a bar, a table and points of curves.
+
+    step 120/3000  loss 1.2345 (semantic_merged_logits 1.1, L2 0.1345)  learning rate 0.05
+      12.3 images/s  waiting for input 3%  1h02m left
+"""
 import contextlib
 import time
 
 from absl import logging
 
+from deeplab.core import progress
 from deeplab.core.tf_compat import tf
-from deeplab.utils import optimizers
+from deeplab.utils import loss_table
+from deeplab.utils.train_errors import NOT_FINITE, readable_loss_errors  # noqa: F401
 
-NOT_FINITE = 'The loss is not finite'
+# Weight of the newest line in the speed that the time left is computed from.
+_NEWEST_WEIGHT = 0.3
 
 
 class ProgressHook(tf.train.SessionRunHook):
-  """Logs one line every `log_steps`: step, mean loss, learning rate, speed, time left."""
+  """Logs a line every `log_steps` and at the end; draws a progress bar on a terminal.
 
-  def __init__(self, graph, options):
-    """Watches `graph` (TrainGraph) under `options` (TrainOptions)."""
-    self._graph = graph
+  Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
+  Losses, their parts and the gradient norm are means over the steps since the last line.
+  The first step, which starts TensorFlow up, does not count for the speed.
+
+  Close the hook (`contextlib.closing`) after the session, also after a failed one.
+  """
+
+  def __init__(self, graph, options, parts=None, wait_secs=None, gradient_norm=None):
+    """Watches a training graph.
+
+    Args:
+      graph: record with train_op (returns the loss), learning_rate and steps_done.
+      options: TrainOptions.
+      parts: dict, name -> scalar tensor that the loss is the sum of, or None.
+      wait_secs: float scalar, seconds the step waited for its input (`timed_inputs`), or
+        None.
+      gradient_norm: float scalar, or None.
+    """
     self._options = options
-    self._time = None
-    self._losses = []
+    self._fetches = {'step': graph.steps_done, 'rate': graph.learning_rate,
+                     'total_loss': graph.train_op}
+    self._parts = list(parts or ())
+    self._fetches.update(parts or {})
+    if wait_secs is not None:
+      self._fetches['wait_secs'] = wait_secs
+    if gradient_norm is not None:
+      self._fetches['gradient_norm'] = gradient_norm
+    self._open_things = contextlib.ExitStack()
+
+  def begin(self):
+    self._global_step = tf.train.get_global_step()
 
   def after_create_session(self, session, coord):
-    self._time = time.time()
+    self.close()
+    start = int(session.run(self._global_step))
+    total = self._options.training_number_of_steps
+    self._table = self._writer = None
+    if self._options.train_logdir:
+      self._table = loss_table.LossTable(self._options.train_logdir, self._parts, start)
+      self._writer = tf.summary.FileWriterCache.get(self._options.train_logdir)
+    self._open_things.enter_context(progress.log_lines_above_bars())
+    self._bar = self._open_things.enter_context(progress.bar(
+        'training', total=total, unit='step', initial=start, only_on_terminals=True))
+    self._last_step = start
+    self._secs_per_step = None
+    self._window = _Window(time.perf_counter(), skips_first=True)
 
   def before_run(self, run_context):
-    return tf.train.SessionRunArgs({
-        'step': self._graph.steps_done,
-        'loss': self._graph.train_op,
-        'rate': self._graph.learning_rate,
-    })
+    return tf.train.SessionRunArgs(self._fetches)
 
   def after_run(self, run_context, run_values):
-    values = run_values.results
-    self._losses.append(values['loss'])
-    step, total = int(values['step']), self._options.training_number_of_steps
-    if step % self._options.log_steps and step != total:
-      return
-    now = time.time()
-    secs_per_step = (now - self._time) / len(self._losses)
-    logging.info(
-        'step %d/%d  loss %.4f  learning rate %.3g  %.1f images/s  %s left', step, total,
-        sum(self._losses) / len(self._losses), values['rate'],
-        self._options.train_batch_size / secs_per_step,
-        format_duration((total - step) * secs_per_step))
-    self._time = now
-    self._losses = []
+    values = dict(run_values.results)
+    self._last_step = int(values.pop('step'))
+    self._rate = float(values.pop('rate'))
+    self._window.add(values, time.perf_counter())
+    self._bar.update(self._last_step - self._bar.n)
+    if (self._last_step % self._options.log_steps == 0
+        or self._last_step == self._options.training_number_of_steps):
+      self._report()
+
+  def end(self, session):
+    if self._window.num_steps:
+      self._report()
+    if self._writer:
+      self._writer.flush()
+    self.close()
+
+  def close(self):
+    """Ends the progress bar; more calls do nothing."""
+    self._open_things.close()
+
+  def _report(self):
+    """Writes what happened since the last report to the log, the table and TensorBoard."""
+    means, now = self._window.means(), time.perf_counter()
+    secs_per_step, wait_share = self._window.speed(now)
+    images_per_sec = self._options.train_batch_size / max(secs_per_step, 1e-9)
+    if self._secs_per_step is None:
+      self._secs_per_step = secs_per_step
+    self._secs_per_step += _NEWEST_WEIGHT * (secs_per_step - self._secs_per_step)
+    row = dict({name: means[name] for name in self._parts}, step=self._last_step,
+               total_loss=means['total_loss'], learning_rate=self._rate,
+               gradient_norm=means.get('gradient_norm'), images_per_sec=images_per_sec,
+               input_wait_share=wait_share, wall_time=time.time())
+    logging.info('%s', self._line(row))
+    if self._table:
+      self._table.append(row)
+      self._add_summary(images_per_sec, wait_share)
+    self._window = _Window(now)
+
+  def _line(self, row):
+    parts = ', '.join('%s %.4g' % (name, row[name]) for name in self._parts)
+    wait_share = row['input_wait_share']
+    steps_left = self._options.training_number_of_steps - self._last_step
+    return '  '.join(
+        ['step %d/%d' % (self._last_step, self._options.training_number_of_steps),
+         'loss %.4f' % row['total_loss'] + (' (%s)' % parts if parts else ''),
+         'learning rate %.3g' % self._rate,
+         '%.1f images/s' % row['images_per_sec']]
+        + ([] if wait_share is None else ['waiting for input %.0f%%' % (100 * wait_share)])
+        + ['%s left' % format_duration(steps_left * self._secs_per_step)])
+
+  def _add_summary(self, images_per_sec, wait_share):
+    values = [('speed/images_per_sec', images_per_sec), ('speed/input_wait_share', wait_share)]
+    self._writer.add_summary(tf.Summary(value=[
+        tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values
+        if value is not None]), self._last_step)
+
+
+class _Window(object):
+  """Sums over the steps since the last report."""
+
+  def __init__(self, start, skips_first=False):
+    self.num_steps = 0
+    self._sums = {}
+    self._start = start
+    self._skips_first = skips_first
+
+  def add(self, values, now):
+    """Adds the values of a step that ended now."""
+    self.num_steps += 1
+    for name, value in values.items():
+      self._sums[name] = self._sums.get(name, 0.0) + float(value)
+    if self.num_steps == 1:
+      self._first_end, self._first_wait_secs = now, self._sums.get('wait_secs')
+
+  def means(self):
+    """Returns dict, name -> mean over the steps."""
+    return {name: total / self.num_steps for name, total in self._sums.items()}
+
+  def speed(self, now):
+    """Returns seconds per step, and the share of them spent waiting for input or None."""
+    start, num_steps, wait_secs = self._start, self.num_steps, self._sums.get('wait_secs')
+    if self._skips_first and num_steps > 1:
+      start, num_steps = self._first_end, num_steps - 1
+      wait_secs = None if wait_secs is None else wait_secs - self._first_wait_secs
+    secs = max(now - start, 1e-9)
+    return secs / num_steps, None if wait_secs is None else min(1.0, wait_secs / secs)
+
+
+def timed_inputs(samples_fn):
+  """Returns the samples of an input pipeline, and how long a step waits for them.
+
+  The clock is read right before and right after the pipeline hands out a batch, in the
+  graph, so batches that wait ready in a prefetch buffer count as no time. Operations that
+  need no input may run meanwhile; there are hardly any in training.
+
+  Args:
+    samples_fn: function () that adds the pipeline to the default graph and returns the
+      samples of a batch: a dict, or another structure of tensors.
+
+  Returns:
+    samples: what samples_fn returned.
+    wait_secs: float64 scalar, seconds.
+  """
+  before = tf.timestamp()
+  with tf.control_dependencies([before]):
+    samples = samples_fn()
+  with tf.control_dependencies(tf.nest.flatten(samples)):
+    after = tf.timestamp()
+  return samples, after - before
 
 
 def format_duration(secs):
@@ -55,22 +190,3 @@ def format_duration(secs):
   if secs >= 60:
     return '%dm%02ds' % (secs // 60, secs % 60)
   return '%ds' % secs
-
-
-@contextlib.contextmanager
-def readable_loss_errors(options):
-  """Turns the failed check of the loss into a ValueError that says what to do.
-
-  Args:
-    options: TrainOptions.
-  """
-  try:
-    yield
-  except tf.errors.InvalidArgumentError as error:
-    if NOT_FINITE not in str(error):
-      raise
-    rate_option = optimizers.OPTIMIZERS[options.optimizer].learning_rate_option
-    raise ValueError(
-        'The loss became NaN or infinite; the weights in %s are those of the last '
-        'checkpoint. Lower --%s (now %g) or raise --slow_start_step.'
-        % (options.train_logdir, rate_option, getattr(options, rate_option))) from error

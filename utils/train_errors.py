@@ -1,0 +1,119 @@
+"""A readable end of training: a loss that is not finite, and too little memory."""
+import base64
+import contextlib
+import re
+
+from deeplab.core.tf_compat import tf
+from deeplab.utils import optimizers
+
+NOT_FINITE = 'The loss is not finite'
+
+_GRADIENT_NOT_FINITE = 'The gradients are not finite'
+_MAX_NAMES = 8
+# Around the names of the samples, in the long message of a failed assertion.
+_NAMES = re.compile(r'<samples:([\w=,-]*)>')
+# A square of half the area has sides of this share.
+_SIDE_OF_HALF_AREA = 0.5 ** 0.5
+
+
+def check_finite(loss, names=None, gradient_norm=None):
+  """Returns the loss, which fails when run unless it is finite.
+
+  What changes weights must depend on the returned tensor. The error tells the names of the
+  samples, for `readable_loss_errors`.
+
+  Args:
+    loss: float scalar.
+    names: [B] string tensor, names of the samples in the batch, or None.
+    gradient_norm: float scalar that must be finite too: weights moved along an infinite
+      gradient would only show in the next step, when they may be saved. Or None.
+  """
+  if names is None:
+    encoded = ''
+  else:
+    # Names may hold anything, and messages quote and escape.
+    encoded = tf.strings.reduce_join(tf.io.encode_base64(tf.reshape(names, [-1])), 0,
+                                     separator=',')
+  parts = ['<samples:', encoded, '>']
+  checks = [tf.Assert(tf.is_finite(loss), [NOT_FINITE, tf.strings.join(parts)], summarize=1)]
+  if gradient_norm is not None:
+    with tf.control_dependencies(checks):
+      checks.append(tf.Assert(tf.is_finite(gradient_norm),
+                              [_GRADIENT_NOT_FINITE, tf.strings.join(parts)], summarize=1))
+  with tf.control_dependencies(checks):
+    return tf.identity(loss)
+
+
+@contextlib.contextmanager
+def readable_loss_errors(options):
+  """Turns the failed check of the loss into a ValueError that says what to do.
+
+  Args:
+    options: TrainOptions.
+  """
+  try:
+    yield
+  except tf.errors.InvalidArgumentError as error:
+    what = [what for text, what in ((NOT_FINITE, 'loss'), (_GRADIENT_NOT_FINITE, 'gradient'))
+            if text in str(error)]
+    if not what:
+      raise
+    rate_option = optimizers.OPTIMIZERS[options.optimizer].learning_rate_option
+    raise ValueError(
+        'The %s became NaN or infinite%s; the weights in %s are those of the last '
+        'checkpoint. Look at these images, lower --%s (now %g) or raise --slow_start_step.'
+        % (what[0], _batch_text(str(error)), options.train_logdir, rate_option,
+           getattr(options, rate_option))) from error
+
+
+def _batch_text(message):
+  """Returns ' in the batch of NAME, NAME', or '' where the message has no names."""
+  match = _NAMES.search(message)
+  if not match or not match.group(1):
+    return ''
+  names = [base64.urlsafe_b64decode(code + '=' * (-len(code) % 4)).decode('utf-8', 'replace')
+           for code in match.group(1).split(',')]
+  more = len(names) - _MAX_NAMES
+  return ' in the batch of %s%s' % (', '.join(names[:_MAX_NAMES]),
+                                    ' and %d more' % more if more > 0 else '')
+
+
+@contextlib.contextmanager
+def readable_memory_errors(options, crop_size, batch_size=None, output_stride=16):
+  """Turns running out of memory into a ValueError that suggests settings of half the need.
+
+  Args:
+    options: TrainOptions.
+    crop_size: (height, width) of the training images.
+    batch_size: images per step; None: that of the options.
+    output_stride: crop sides are suggested as multiples of it plus one.
+  """
+  try:
+    yield
+  except tf.errors.ResourceExhaustedError as error:
+    batch_size = batch_size or options.train_batch_size
+    smaller_crop = [_smaller_side(side, output_stride) for side in crop_size]
+    crop_advice = '--train_crop_size=%d,%d' % tuple(smaller_crop)
+    if batch_size > 1:
+      advice = '--train_batch_size=%d (half), or %s' % (batch_size // 2, crop_advice)
+    elif smaller_crop != list(crop_size):
+      advice = '%s (half the pixels)' % crop_advice
+    else:
+      advice = 'a smaller --model_variant or --depth_multiplier'
+    raise ValueError(
+        'Out of memory with %d image%s of %dx%d pixels per step (%s). Try %s.'
+        % (batch_size, '' if batch_size == 1 else 's', crop_size[0], crop_size[1],
+           _allocation(str(error)), advice)) from error
+
+
+def _smaller_side(side, output_stride):
+  """Returns the largest k * output_stride + 1 up to the share of a square of half the area."""
+  steps = int((side * _SIDE_OF_HALF_AREA - 1) // output_stride)
+  return min(side, max(1, steps) * output_stride + 1)
+
+
+def _allocation(message):
+  """Returns what could not be allocated, as far as the message says it."""
+  match = re.search(r'allocating tensor with shape ?(\[[\d,]*\])[^\n]*? on (\S+)', message)
+  return ('a tensor %s did not fit on %s' % match.groups() if match
+          else message.strip().split('\n')[0][:200])

@@ -1,0 +1,107 @@
+"""Tests of the errors that end a training run."""
+import types
+
+import numpy as np
+import pytest
+
+from deeplab.core.tf_compat import tf
+from deeplab.utils import train_errors
+
+OPTIONS = types.SimpleNamespace(train_logdir='run/train', train_batch_size=8,
+                                optimizer='momentum', base_learning_rate=0.5)
+NAMES = ['street/grün, "1"', 'a|b', 'plain']
+
+
+def run_checked(loss, names=NAMES, gradient_norm=None):
+  with tf.Graph().as_default(), tf.Session() as session:
+    names = names and tf.constant([name.encode('utf-8') for name in names])
+    weight = tf.Variable(1.0)
+    checked = train_errors.check_finite(
+        tf.constant(loss, tf.float32), names,
+        None if gradient_norm is None else tf.constant(gradient_norm, tf.float32))
+    with tf.control_dependencies([checked]):
+      update = weight.assign(7.0)
+    session.run(tf.global_variables_initializer())
+    try:
+      with train_errors.readable_loss_errors(OPTIONS):
+        session.run(update)
+    finally:
+      assert session.run(weight) == (1.0 if not np.isfinite([loss, gradient_norm or 0]).all()
+                                     else 7.0)
+    return session.run(checked)
+
+
+def test_a_finite_loss_passes_unchanged():
+  assert run_checked(2.5) == 2.5
+  assert run_checked(2.5, gradient_norm=1e30) == 2.5
+
+
+@pytest.mark.parametrize('loss', [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_names_the_samples_and_what_to_do(loss):
+  with pytest.raises(ValueError) as caught:
+    run_checked(loss)
+  message = str(caught.value)
+  assert message.startswith('The loss became NaN or infinite in the batch of '
+                            'street/grün, "1", a|b, plain; the weights in run/train are')
+  assert 'lower --base_learning_rate (now 0.5)' in message
+
+
+def test_gradients_that_are_not_finite_stop_too():
+  with pytest.raises(ValueError, match='The gradient became NaN or infinite in the batch of'):
+    run_checked(1.0, gradient_norm=np.inf)
+
+
+def test_names_are_optional_and_many_are_counted():
+  with pytest.raises(ValueError, match='The loss became NaN or infinite; the weights'):
+    run_checked(np.nan, names=None)
+  with pytest.raises(ValueError, match='batch of n0, n1, n2, n3, n4, n5, n6, n7 and 5 more;'):
+    run_checked(np.nan, names=['n%d' % i for i in range(13)])
+
+
+def test_other_errors_pass_through():
+  with pytest.raises(tf.errors.InvalidArgumentError):
+    with train_errors.readable_loss_errors(OPTIONS):
+      raise tf.errors.InvalidArgumentError(None, None, 'something else')
+
+
+def test_check_numerics_with_the_same_words_is_understood():
+  with tf.Graph().as_default(), tf.Session() as session:
+    with pytest.raises(ValueError, match='The loss became NaN or infinite; '):
+      with train_errors.readable_loss_errors(OPTIONS):
+        session.run(tf.check_numerics(tf.constant(np.nan), train_errors.NOT_FINITE))
+
+
+MESSAGE = ('OOM when allocating tensor with shape[8,513,513,64] and type float on '
+           '/job:localhost/replica:0/task:0/device:GPU:0 by allocator GPU_0_bfc\n\t [[x]]')
+
+
+@pytest.mark.parametrize('batch_size, crop_size, output_stride, wanted', [
+    (8, (513, 513), 16, '8 images of 513x513 pixels per step (a tensor [8,513,513,64] did not '
+     'fit on /job:localhost/replica:0/task:0/device:GPU:0). Try --train_batch_size=4 (half), '
+     'or --train_crop_size=353,353.'),
+    (3, (513, 257), 8, 'Try --train_batch_size=1 (half), or --train_crop_size=361,177.'),
+    (1, (513, 1025), 16, '1 image of 513x1025'),
+    (1, (513, 1025), 16, 'Try --train_crop_size=353,721 (half the pixels).'),
+    (1, (17, 17), 16, 'Try a smaller --model_variant'),
+])
+def test_running_out_of_memory_suggests_half(batch_size, crop_size, output_stride, wanted):
+  with pytest.raises(ValueError) as caught:
+    with train_errors.readable_memory_errors(OPTIONS, crop_size, batch_size, output_stride):
+      raise tf.errors.ResourceExhaustedError(None, None, MESSAGE)
+  assert wanted in str(caught.value)
+  for side in [int(text) for text in str(caught.value).split('crop_size=')[-1].split(' ')[0]
+               .rstrip('.').split(',')] if 'crop_size=' in str(caught.value) else []:
+    assert side % output_stride == 1
+
+
+def test_a_real_allocation_that_fails_is_understood():
+  with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(
+      graph_options=tf.GraphOptions(optimizer_options=tf.OptimizerOptions(
+          opt_level=tf.OptimizerOptions.L0)))) as session:
+    # More than a process can address.
+    side = tf.placeholder(tf.int32, [])
+    tensor = tf.fill([side, side, 1 << 12], 1.0)
+    with pytest.raises(ValueError, match=r'Out of memory with 8 images of 513x513 .*'
+                       r'--train_batch_size=4'):
+      with train_errors.readable_memory_errors(OPTIONS, (513, 513)):
+        session.run(tensor[0, 0, 0], {side: 1 << 20})

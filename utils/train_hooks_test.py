@@ -1,0 +1,237 @@
+"""Tests of what a person sees while training."""
+import fcntl
+import glob
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import time
+import types
+
+import numpy as np
+import pytest
+from absl import logging
+
+from deeplab.core import keys
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import data_generator
+from deeplab.utils import loss_table, tiny_run, train_hooks
+
+LINE = re.compile(
+    r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '
+    r'(\S+) images/s  waiting for input (\d+)%  (\S+) left')
+
+
+def make_options(folder, num_steps, log_steps):
+  return types.SimpleNamespace(train_logdir=folder, training_number_of_steps=num_steps,
+                               log_steps=log_steps, train_batch_size=4)
+
+
+def train(folder, num_steps, log_steps=2, wait_secs=0.0, with_gradient_norm=True):
+  """Counts to num_steps in a session with the hook; the loss is the step plus 0.25."""
+  options = make_options(str(folder), num_steps, log_steps)
+  with tf.Graph().as_default():
+    step = tf.train.get_or_create_global_step()
+    slow_step = tf.py_func(lambda: np.float64(time.sleep(wait_secs) or wait_secs), [],
+                           tf.float64)
+    with tf.control_dependencies([slow_step]):
+      step_done = tf.assign_add(step, 1)
+    ce = tf.cast(step_done, tf.float32)
+    graph = types.SimpleNamespace(
+        train_op=ce + 0.25, learning_rate=tf.constant(0.05), steps_done=step_done)
+    hook = train_hooks.ProgressHook(
+        graph, options, parts={'ce': ce, 'L2': tf.constant(0.25)}, wait_secs=slow_step,
+        gradient_norm=2 * ce if with_gradient_norm else None)
+    with tf.train.MonitoredTrainingSession(
+        checkpoint_dir=str(folder), log_step_count_steps=None, save_summaries_steps=None,
+        save_summaries_secs=None,
+        hooks=[tf.train.StopAtStepHook(last_step=num_steps), hook]) as session:
+      while not session.should_stop():
+        session.run(graph.train_op)
+
+
+@pytest.fixture(name='lines')
+def collect_lines(monkeypatch):
+  lines = []
+  monkeypatch.setattr(logging, 'info', lambda text, *args: lines.append(text % args))
+  return lines
+
+
+def read_points(folder):
+  """Returns dict, tag -> [(step, value)] of the events in a folder."""
+  points = {}
+  for path in sorted(glob.glob(os.path.join(str(folder), 'events*'))):
+    for event in tf.train.summary_iterator(path):
+      for value in event.summary.value:
+        points.setdefault(value.tag, []).append((event.step, value.simple_value))
+  return points
+
+
+def test_a_line_every_log_steps_and_at_the_end_tells_means(tmp_path, lines):
+  train(tmp_path, num_steps=5)
+  found = [LINE.match(line).groups() for line in lines]
+  assert [(f[0], f[1], float(f[2]), float(f[3])) for f in found] == [
+      ('2', '5', 1.75, 1.5), ('4', '5', 3.75, 3.5), ('5', '5', 5.25, 5.0)]
+  assert found[-1][-1] == '0s'
+
+
+def test_parts_wait_and_gradient_norm_are_optional(tmp_path, lines):
+  with tf.Graph().as_default():
+    step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    graph = types.SimpleNamespace(train_op=tf.constant(1.0) + tf.cast(step_done, tf.float32),
+                                  learning_rate=tf.constant(0.5), steps_done=step_done)
+    hook = train_hooks.ProgressHook(graph, make_options('', 9, 3))
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+      for _ in range(4):
+        session.run(step_done)
+  # The last, unfinished window is told when the session ends.
+  assert [re.sub(r'[\d.]+ images/s', 'N images/s', line) for line in lines] == [
+      'step 3/9  loss 3.0000  learning rate 0.5  N images/s  0s left',
+      'step 4/9  loss 5.0000  learning rate 0.5  N images/s  0s left']
+
+
+def test_speed_and_wait_share_leave_the_first_step_out():
+  window = train_hooks._Window(100.0, skips_first=True)
+  window.add({'wait_secs': 19.0, 'total_loss': 4.0}, 120.0)
+  assert window.speed(120.0) == (20.0, 0.95)
+  window.add({'wait_secs': 0.5, 'total_loss': 2.0}, 121.0)
+  window.add({'wait_secs': 1.0, 'total_loss': 3.0}, 124.0)
+  assert window.speed(124.0) == (2.0, 0.375)
+  assert window.means()['total_loss'] == 3.0
+  later = train_hooks._Window(10.0)
+  later.add({}, 12.0)
+  assert later.speed(12.0) == (2.0, None)
+
+
+def test_speed_is_images_over_time_and_reaches_table_and_tensorboard(tmp_path, lines):
+  train(tmp_path, num_steps=6, wait_secs=0.05)
+  columns = loss_table.read(str(tmp_path / 'losses.csv'))
+  assert columns['step'].tolist() == [2, 4, 6]
+  np.testing.assert_allclose(columns['total_loss'], [1.75, 3.75, 5.75])
+  np.testing.assert_allclose(columns['gradient_norm'], [3.0, 7.0, 11.0])
+  # Four images in a bit over 0.05 s; waiting is most of that.
+  assert (columns['images_per_sec'] < 80.01).all() and columns['images_per_sec'][-1] > 20
+  assert (columns['input_wait_share'] > 0.3).all()
+  assert (columns['input_wait_share'] <= 1.0).all()
+  points = read_points(tmp_path)
+  assert [step for step, _ in points['speed/images_per_sec']] == [2, 4, 6]
+  np.testing.assert_allclose([value for _, value in points['speed/images_per_sec']],
+                             columns['images_per_sec'], rtol=1e-4)
+  assert len(points['speed/input_wait_share']) == 3
+  assert 'waiting for input' in lines[0]
+
+
+def test_a_resumed_run_continues_the_table(tmp_path, lines):
+  train(tmp_path, num_steps=4)
+  with open(str(tmp_path / 'losses.csv'), 'a') as f:
+    f.write('6' + ',1' * 8 + '\n')
+  train(tmp_path, num_steps=8, with_gradient_norm=False)
+  columns = loss_table.read(str(tmp_path / 'losses.csv'))
+  assert columns['step'].tolist() == [2, 4, 6, 8]
+  np.testing.assert_allclose(columns['ce'], [1.5, 3.5, 5.5, 7.5])
+  assert np.isnan(columns['gradient_norm'][2:]).all()
+  assert len(lines) == 4
+
+
+@pytest.mark.parametrize('secs, text', [
+    (0.4, '0s'), (59.4, '59s'), (59.6, '1m00s'), (3599.6, '1h00m'), (3725, '1h02m')])
+def test_durations(secs, text):
+  assert train_hooks.format_duration(secs) == text
+
+
+# --- waiting for input ---------------------------------------------------------------------
+
+
+def run_timed(samples_fn, num_steps, compute_secs=0.0):
+  """Returns the seconds every step waited, and the first elements of its samples."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    samples, wait_secs = train_hooks.timed_inputs(samples_fn)
+    waits = []
+    for _ in range(num_steps):
+      _, secs = session.run([samples, wait_secs])
+      waits.append(secs)
+      time.sleep(compute_secs)
+  return waits
+
+
+def slow_samples(secs, prefetch):
+  def make():
+    samples = tf.data.Dataset.range(1000).map(lambda i: {'index': tf.py_func(
+        lambda n: time.sleep(secs) or n, [i], tf.int64)})
+    return tf.data.make_one_shot_iterator(samples.prefetch(prefetch)).get_next()
+  return make
+
+
+def test_a_slow_pipeline_is_waited_for():
+  waits = run_timed(slow_samples(0.1, 1), 4)[1:]
+  assert all(0.07 < secs < 0.4 for secs in waits), waits
+
+
+def test_batches_ready_in_the_buffer_take_no_time():
+  waits = run_timed(slow_samples(0.01, 4), 8, compute_secs=0.1)[2:]
+  assert np.median(waits) < 0.01, waits
+
+
+def test_samples_of_real_records_are_timed_and_unchanged(tmp_path):
+  tiny_run.write_records(str(tmp_path), tiny_run.make_samples(), split='train')
+  dataset = data_generator.Dataset(
+      None, 'train', str(tmp_path), batch_size=2, crop_size=[33, 33], is_training=True,
+      should_repeat=True)
+  with tf.Graph().as_default(), tf.Session() as session:
+    samples, wait_secs = train_hooks.timed_inputs(
+        lambda: dataset.get_one_shot_iterator().get_next())
+    values, secs = session.run([samples, wait_secs])
+  assert values[keys.IMAGE].shape == (2, 33, 33, 3)
+  assert {name.decode() for name in values[keys.IMAGE_NAME]} < {
+      sample.name for sample in tiny_run.make_samples()}
+  assert 0 < secs < 60
+
+
+# --- a terminal ----------------------------------------------------------------------------
+
+_PROGRAM = """
+import sys, time
+from deeplab import common
+from deeplab.utils import train_hooks_test
+common.run(lambda argv: train_hooks_test.train(argv[1], 12, log_steps=4, wait_secs=0.2),
+           allows_words=True)
+"""
+
+
+def screen_of(text):
+  """Returns the lines a terminal shows: carriage returns overwrite."""
+  rows = []
+  for line in text.replace('\r\n', '\n').split('\n'):
+    row = ''
+    for piece in re.sub(r'\x1b\[[\d;]*[A-Za-z]', '', line).split('\r'):
+      row = piece + row[len(piece):]
+    rows.append(row.rstrip())
+  return rows
+
+
+def test_a_terminal_shows_a_bar_and_whole_lines(tmp_path):
+  reader, writer = pty.openpty()
+  fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack('HHHH', 50, 200, 0, 0))
+  process = subprocess.Popen([sys.executable, '-c', _PROGRAM, str(tmp_path)], stderr=writer)
+  os.close(writer)
+  text = b''
+  try:
+    while True:
+      text += os.read(reader, 4096)
+  except OSError:  # The end of a terminal.
+    pass
+  assert process.wait() == 0, text
+  text = text.decode('utf-8')
+  assert re.search(r'training: +\d+%.* [1-9]\d?/12 ', text), text
+  lines = [row for row in screen_of(text) if 'step ' in row and 'loss' in row]
+  assert len(lines) == 3, text
+  for line in lines:
+    assert re.match(r'\d\d:\d\d:\d\d I ' + LINE.pattern + '$', line), line
+
+
+def test_a_log_file_gets_no_bar(tmp_path, capfd, lines):
+  train(tmp_path, num_steps=2)
+  assert 'training' not in capfd.readouterr().err
