@@ -6,8 +6,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import augmentation, keys
-from deeplab.datasets import data_generator
-from deeplab.utils import optimizers, training
+from deeplab.datasets import data_generator, dataset_info
+from deeplab.utils import class_weights, optimizers, train_options, training
 
 FLAGS = flags.FLAGS
 
@@ -28,6 +28,8 @@ flags.DEFINE_string('train_logdir', None,
 flags.DEFINE_integer('log_steps', 10, 'Steps between two lines of the log.', lower_bound=1)
 flags.DEFINE_integer('save_interval_secs', 1200, 'Seconds between two checkpoints.',
                      lower_bound=1)
+flags.DEFINE_integer('keep_checkpoint_max', 5, 'Newest checkpoints that are kept; 0: all.',
+                     lower_bound=0)
 flags.DEFINE_integer('save_summaries_secs', 600, 'Seconds between two summaries.',
                      lower_bound=1)
 flags.DEFINE_boolean('save_summaries_images', False,
@@ -67,6 +69,20 @@ flags.DEFINE_boolean('upsample_logits', True,
 flags.DEFINE_float('drop_path_keep_prob', 1.0,
                    'Share of paths kept at the last cell and step (NAS), 0..1.',
                    lower_bound=0, upper_bound=1)
+flags.DEFINE_integer('decay_steps', 0,
+                     'Global step at which policy poly ends; 0: training_number_of_steps.',
+                     lower_bound=0)
+flags.DEFINE_float('end_learning_rate', 0.0, 'Learning rate that policy poly ends at.',
+                   lower_bound=0)
+flags.DEFINE_enum('slow_start_burnin_type', 'none', ['none', 'linear'],
+                  'none: slow_start_learning_rate for slow_start_step steps; linear: rises '
+                  'from it to the base learning rate, and the policy starts after it.')
+flags.DEFINE_float('clip_gradient_norm', 0.0,
+                   'Largest norm of all gradients together; 0: any.', lower_bound=0)
+flags.DEFINE_list('label_weights', None,
+                  'Factor on the loss of each class, one number per class, or auto: median '
+                  'frequency / frequency of the class, by the dataset_info.json, within '
+                  '0.1 to 10. Default: 1 for all.')
 flags.DEFINE_integer('slow_start_step', 0, 'First steps with slow_start_learning_rate.',
                      lower_bound=0)
 flags.DEFINE_float('slow_start_learning_rate', .0001, 'Learning rate of the slow start.',
@@ -79,7 +95,10 @@ flags.DEFINE_float('top_k_percent_pixels', 1.0,
                    lower_bound=0, upper_bound=1)
 
 # --- fine-tuning ---
-flags.DEFINE_string('tf_initial_checkpoint', None, 'Checkpoint to start the weights from.')
+flags.DEFINE_string('tf_initial_checkpoint', None,
+                    'What the weights start from, unless train_logdir holds a checkpoint: a '
+                    'folder of checkpoints, a prefix such as run/model.ckpt-1000, or a frozen '
+                    'graph (.pb).')
 flags.DEFINE_boolean('initialize_last_layer', True,
                      'Takes the last layers from tf_initial_checkpoint too.')
 flags.DEFINE_boolean('last_layers_contain_logits_only', False,
@@ -114,8 +133,6 @@ _NOT_YET = {
     'startup_delay_steps': (15, 'training on several machines is not available yet'),
     'master': ('', 'training on several machines is not available yet'),
     'task': (0, 'training on several machines is not available yet'),
-    'tf_initial_checkpoint': (None, 'starting from a checkpoint is not available yet'),
-    'initialize_last_layer': (True, 'starting from a checkpoint is not available yet'),
     'quantize_delay_step': (-1, 'quantisation is not available yet'),
 }
 
@@ -155,14 +172,22 @@ def main(unused_argv):
                FLAGS.train_split, dataset.num_of_classes)
   checkpoint = training.train(
       dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
-      dataset.files, model_options, train_options())
+      dataset.files, model_options, options_of_run(dataset))
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 
-def train_options():
-  """Returns the TrainOptions of the flags."""
-  return training.TrainOptions(**{
-      name: FLAGS[name].value for name in training.TrainOptions._fields})
+def options_of_run(dataset):
+  """Returns the TrainOptions of the flags, for a data_generator.Dataset."""
+  info = dataset_info.read(FLAGS.dataset_dir)
+  split = info.splits.get(FLAGS.train_split) if info else None
+  label_weights = class_weights.parse_label_weights(
+      FLAGS.label_weights, dataset.num_of_classes, split and split.class_pixel_counts)
+  if label_weights:
+    logging.info('Weights of the classes in the loss: %s.',
+                 ', '.join('%.3g' % weight for weight in label_weights))
+  return train_options.TrainOptions(**{
+      name: FLAGS[name].value for name in train_options.TrainOptions._fields
+  })._replace(label_weights=label_weights)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@ import time
 from deeplab.core import keys, options
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import benchmark_child, training
+from deeplab.utils import benchmark_child, train_graph, train_options
 
 _CROP = 513
 _NUM_CLASSES = 21
@@ -35,14 +35,14 @@ def train_graph_secs(variant):
   model_options = options.ModelOptions(
       {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[_CROP, _CROP], atrous_rates=[6, 12, 18],
       output_stride=16, decoder_output_stride=[4], model_variant=variant)
-  train_options = training.TrainOptions(train_logdir='')
+  run_options = train_options.TrainOptions(train_logdir='')
   with tf.Graph().as_default() as graph:
     samples = {
         keys.IMAGE: tf.placeholder(tf.float32, [_BATCH, _CROP, _CROP, 3]),
         keys.LABEL: tf.placeholder(tf.int32, [_BATCH, _CROP, _CROP, 1]),
     }
     start = time.time()
-    training.build_train_graph(samples, registry.DATASETS['pascal_voc_seg'], model_options,
-                               train_options)
+    train_graph.build_train_graph(samples, registry.DATASETS['pascal_voc_seg'], model_options,
+                                  run_options)
     secs = time.time() - start
     return {'secs': secs, 'num_operations': len(graph.get_operations())}

@@ -32,3 +32,23 @@ def multiply_gradients(grads_and_vars, multipliers):
       (gradient * multipliers.get(variable.op.name, 1.0)
        if variable.op.name in multipliers else gradient, variable)
       for gradient, variable in grads_and_vars]
+
+
+def clip_gradients(grads_and_vars, clip_norm):
+  """Returns grads_and_vars of a bounded norm, and the norm they had.
+
+  Reference: Pascanu et al., "On the Difficulty of Training Recurrent Neural Networks", ICML
+  2013.
+
+  Args:
+    grads_and_vars: list of (gradient, variable); gradients may be None.
+    clip_norm: largest norm of all gradients together; 0: any.
+
+  Returns:
+    list of (gradient, variable), scalar tensor.
+  """
+  gradients, variables = zip(*grads_and_vars)
+  norm = tf.global_norm(gradients)
+  if clip_norm:
+    gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
+  return list(zip(gradients, variables)), norm

@@ -1,4 +1,6 @@
 """Tests of the gradient factors."""
+import numpy as np
+
 from deeplab.core.tf_compat import tf
 from deeplab.utils import gradients
 
@@ -28,3 +30,15 @@ def test_gradients_are_multiplied_by_variable_name():
     pairs = [(tf.constant(3.0), v) for v in tf.trainable_variables()]
     scaled = gradients.multiply_gradients(pairs, {'logits/weights': 10.0})
     assert session.run([g for g, _ in scaled]) == [3.0, 3.0, 30.0, 3.0]
+
+
+def test_gradients_are_clipped_together():
+  with tf.Graph().as_default(), tf.Session() as session:
+    variables = [tf.get_variable(name, [1]) for name in 'abc']
+    pairs = list(zip([tf.constant([3.0]), tf.constant([4.0]), None], variables))
+    same, norm = gradients.clip_gradients(pairs, 0)
+    clipped, _ = gradients.clip_gradients(pairs, 1.0)
+    assert session.run(norm) == 5.0
+    assert [session.run(g)[0] for g, _ in same[:2]] == [3.0, 4.0]
+    np.testing.assert_allclose([session.run(g)[0] for g, _ in clipped[:2]], [0.6, 0.8])
+    assert [v for _, v in clipped] == variables and clipped[2][0] is None

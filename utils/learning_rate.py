@@ -5,8 +5,8 @@ from deeplab.core.tf_compat import tf
 
 def _poly(step, base_learning_rate, options):
   return tf.train.polynomial_decay(
-      base_learning_rate, step, options['training_number_of_steps'],
-      end_learning_rate=0, power=options['learning_power'])
+      base_learning_rate, step, options['decay_steps'],
+      end_learning_rate=options['end_learning_rate'], power=options['learning_power'])
 
 
 def _step(step, base_learning_rate, options):
@@ -22,10 +22,11 @@ LEARNING_POLICIES = {'poly': _poly, 'step': _step}
 def get_model_learning_rate(
     learning_policy, base_learning_rate, learning_rate_decay_step,
     learning_rate_decay_factor, training_number_of_steps, learning_power, slow_start_step,
-    slow_start_learning_rate, slow_start_burnin_type='none'):
+    slow_start_learning_rate, slow_start_burnin_type='none', decay_steps=0,
+    end_learning_rate=0.0):
   """Returns the learning rate at the current global step.
 
-  poly: base * (1 - step / N) ^ power (Liu et al., "ParseNet", 2015).
+  poly: (base - end) * (1 - step / N) ^ power + end (Liu et al., "ParseNet", 2015).
   step: base * factor ^ (step / decay_step).
 
   Args:
@@ -33,13 +34,15 @@ def get_model_learning_rate(
     base_learning_rate: rate at step 0.
     learning_rate_decay_step: 'step': steps per decay.
     learning_rate_decay_factor: 'step': factor per decay.
-    training_number_of_steps: 'poly': step N of rate 0.
+    training_number_of_steps: 'poly': step N at which it ends, if decay_steps is 0.
     learning_power: 'poly': the power.
     slow_start_step: number of first steps with a rate of their own.
     slow_start_learning_rate: that rate.
     slow_start_burnin_type: 'none': the slow start rate is constant and the policy's own
       step count runs from step 0; 'linear': it rises to base_learning_rate, and the
       policy starts after it.
+    decay_steps: 'poly': step N at which it ends; 0: training_number_of_steps.
+    end_learning_rate: 'poly': rate from step N on.
 
   Returns:
     float32 scalar tensor.
@@ -61,7 +64,8 @@ def get_model_learning_rate(
     raise ValueError("slow_start_burnin_type must be 'none' or 'linear', got %r."
                      % (slow_start_burnin_type,))
   rate = policy(step, base_learning_rate, {
-      'training_number_of_steps': training_number_of_steps,
+      'decay_steps': decay_steps or training_number_of_steps,
+      'end_learning_rate': end_learning_rate,
       'learning_power': learning_power,
       'learning_rate_decay_step': learning_rate_decay_step,
       'learning_rate_decay_factor': learning_rate_decay_factor,

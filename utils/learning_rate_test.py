@@ -27,6 +27,12 @@ def test_poly_falls_to_zero_at_the_last_step():
   np.testing.assert_allclose(rates([50, 100, 120]), [0.00535887, 0, 0], rtol=1e-5)
 
 
+def test_poly_ends_where_and_when_told():
+  np.testing.assert_allclose(
+      rates([10, 20, 40, 90], slow_start_step=0, learning_power=1.0, decay_steps=40,
+            end_learning_rate=.002), [.008, .006, .002, .002], rtol=1e-5)
+
+
 def test_step_decays_smoothly():
   np.testing.assert_allclose(rates([50], learning_policy='step'), [3.16228e-5], rtol=1e-5)
 

@@ -17,7 +17,7 @@ def add_softmax_cross_entropy_loss_for_each_scale(
     num_classes: number of classes.
     ignore_label: id of pixels that do not count. Other ids outside 0..num_classes-1 add
       nothing to the sum but count as pixels.
-    loss_weight: factor on the loss of every pixel.
+    loss_weight: factor on the loss of every pixel, or a list with that of each class.
     upsample_logits: whether logits are resized to the labels (bilinear), else the labels
       to the logits (nearest).
     hard_example_mining_step: with top_k_percent_pixels < 1, steps over which the share of
@@ -54,17 +54,27 @@ def pixel_losses(logits, labels, num_classes, ignore_label, loss_weight=1.0):
     labels: [pixels] int32 class ids.
     num_classes: number of classes.
     ignore_label: id whose pixels get weight 0.
-    loss_weight: weight of the others.
+    loss_weight: weight of the others, or a list with the weight of each class.
 
   Returns:
     losses: [pixels] float32; 0 where ignored or out of range.
     weights: [pixels] float32; loss_weight, or 0 where ignored.
+
+  Raises:
+    ValueError: a list of weights has another length.
   """
-  weights = loss_weight * tf.cast(tf.not_equal(labels, ignore_label), tf.float32)
+  weights = tf.cast(tf.not_equal(labels, ignore_label), tf.float32)
   is_class = tf.logical_and(labels >= 0, labels < num_classes)
+  class_ids = tf.where(is_class, labels, tf.zeros_like(labels))
+  if isinstance(loss_weight, (list, tuple)):
+    if len(loss_weight) != num_classes:
+      raise ValueError('There are %d weights of classes for %d classes.'
+                       % (len(loss_weight), num_classes))
+    weights *= tf.gather(tf.constant(loss_weight, tf.float32), class_ids)
+  else:
+    weights *= loss_weight
   cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
-      labels=tf.where(is_class, labels, tf.zeros_like(labels)),
-      logits=tf.cast(logits, tf.float32))
+      labels=class_ids, logits=tf.cast(logits, tf.float32))
   return weights * tf.cast(is_class, tf.float32) * cross_entropy, weights
 
 

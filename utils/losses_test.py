@@ -56,6 +56,16 @@ def test_ignored_pixels_do_not_change_the_loss(pixels):
   np.testing.assert_allclose(run_loss(logits, labels), run_loss(changed, labels), rtol=1e-6)
 
 
+def test_a_list_weighs_each_class(pixels):
+  logits, labels = flat(pixels)
+  weights = [0.5, 2.0, 1.0, 0.0]
+  per_pixel = np.array(weights + [0.0])[np.where(labels == IGNORE, NUM_CLASSES, labels)]
+  wanted = (per_pixel * numpy_cross_entropy(logits, labels)).sum() / (per_pixel != 0).sum()
+  np.testing.assert_allclose(run_loss(*pixels, loss_weight=weights), [wanted], rtol=1e-6)
+  with pytest.raises(ValueError, match='There are 3 weights of classes for 4 classes'):
+    run_loss(*pixels, loss_weight=[1.0, 1.0, 1.0])
+
+
 def test_loss_weight_scales_the_loss(pixels):
   np.testing.assert_allclose(
       run_loss(*pixels, loss_weight=2.5), 2.5 * np.array(run_loss(*pixels)), rtol=1e-6)

@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import checkpoints, options
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import training
+from deeplab.utils import train_graph, train_options, training
 
 CROP = (33, 33)
 NUM_CLASSES = 3
@@ -30,16 +30,16 @@ def make_samples(fill=None):
 
 
 def make_options(**kwargs):
-  return training.TrainOptions(
+  return train_options.TrainOptions(
       **dict({'train_logdir': '', 'training_number_of_steps': 60, 'train_batch_size': 2,
               'base_learning_rate': 0.05, 'log_steps': 100}, **kwargs))
 
 
-def steps(num_steps, train_options, model_options=MODEL_OPTIONS, watch=()):
+def steps(num_steps, options_of_run, model_options=MODEL_OPTIONS, watch=()):
   """Runs steps; returns losses and, per name of `watch`, [before, after] values."""
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
-    graph = training.build_train_graph(make_samples(), DATASET, model_options, train_options)
+    graph = train_graph.build_train_graph(make_samples(), DATASET, model_options, options_of_run)
     session.run(tf.global_variables_initializer())
     variables = [v for v in tf.global_variables() if v.op.name in watch]
     before = session.run(variables)
@@ -56,7 +56,7 @@ def test_sixty_steps_overfit_two_images():
 
 def test_loss_is_cross_entropy_plus_l2():
   with tf.Graph().as_default(), tf.Session() as session:
-    graph = training.build_train_graph(
+    graph = train_graph.build_train_graph(
         make_samples(), DATASET, MODEL_OPTIONS._replace(decoder_output_stride=None),
         make_options(weight_decay=0.01))
     terms = tf.losses.get_losses()
@@ -72,7 +72,7 @@ def test_loss_is_cross_entropy_plus_l2():
 
 def test_every_scale_of_the_pyramid_has_a_loss():
   with tf.Graph().as_default():
-    training.build_train_graph(make_samples(), DATASET, MODEL_OPTIONS,
+    train_graph.build_train_graph(make_samples(), DATASET, MODEL_OPTIONS,
                                make_options(image_pyramid=[0.5, 1.0]))
     names = [loss.op.name.split('/')[0] for loss in tf.losses.get_losses()]
   assert names == ['semantic_logits_0.50', 'semantic_logits_1.00', 'semantic_merged_logits']
@@ -91,7 +91,7 @@ def test_momentum_steps_follow_the_multiplied_gradients():
     # Dropout would make the two gradients differ.
     model_options = MODEL_OPTIONS._replace(aspp_with_batch_norm=False,
                                            decoder_output_stride=None)
-    graph = training.build_train_graph(
+    graph = train_graph.build_train_graph(
         make_samples(), DATASET, model_options,
         make_options(last_layer_gradient_multiplier=3.0, learning_power=0.0))
     bias, = [v for v in tf.trainable_variables() if v.op.name == 'logits/semantic/biases']
@@ -108,10 +108,10 @@ def test_momentum_steps_follow_the_multiplied_gradients():
         rtol=1e-3, atol=1e-6)
 
 
-def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTIONS):
+def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTIONS, **kwargs):
   return training.train(
       DATASET, samples_fn, [], model_options,
-      make_options(train_logdir=str(folder), training_number_of_steps=num_steps))
+      make_options(train_logdir=str(folder), training_number_of_steps=num_steps, **kwargs))
 
 
 def test_training_resumes_and_then_has_nothing_to_do(tmp_path):
@@ -120,8 +120,10 @@ def test_training_resumes_and_then_has_nothing_to_do(tmp_path):
   assert sorted(f for f in os.listdir(str(tmp_path / 'run')) if f.endswith('.index')) == [
       'model.ckpt-0.index', 'model.ckpt-2.index']
   assert os.path.exists(str(tmp_path / 'run' / 'graph.pbtxt'))
-  checkpoint = train(tmp_path / 'run', 3)
+  # What the run itself has reached goes before a start; old checkpoints go.
+  checkpoint = train(tmp_path / 'run', 3, tf_initial_checkpoint='absent', keep_checkpoint_max=1)
   assert checkpoints.global_step(checkpoint) == 3
+  assert not os.path.exists(str(tmp_path / 'run' / 'model.ckpt-2.index'))
   modified = os.path.getmtime(checkpoint + '.index')
   assert train(tmp_path / 'run', 3) == checkpoint
   assert os.path.getmtime(checkpoint + '.index') == modified
@@ -145,7 +147,7 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_weights(tmp_path):
 
 def test_train_op_and_samples_have_their_names():
   with tf.Graph().as_default() as graph:
-    training.build_train_graph(make_samples(), DATASET, MODEL_OPTIONS, make_options())
+    train_graph.build_train_graph(make_samples(), DATASET, MODEL_OPTIONS, make_options())
     names = {operation.name for operation in graph.get_operations()}
     slots = {v.op.name for v in tf.global_variables() if 'Momentum' in v.op.name}
   assert {'image', 'label', 'semantic', 'train_op'} <= names
@@ -171,3 +173,39 @@ def test_adam_is_chosen_by_name_with_its_own_learning_rate():
   np.testing.assert_allclose(np.abs(after - before), 0.01, rtol=1e-2)
   with pytest.raises(ValueError, match="Unknown optimizer 'sgd'"):
     steps(0, make_options(optimizer='sgd'))
+
+
+def start_from(folder, source, num_classes=NUM_CLASSES, **kwargs):
+  """Trains one step of learning rate 0 from `source`; returns the weights as a reader."""
+  options_of_run = make_options(
+      train_logdir=str(folder), training_number_of_steps=1, base_learning_rate=0.0,
+      tf_initial_checkpoint=source, fine_tune_batch_norm=False, weight_decay=0.0, **kwargs)
+  return tf.train.NewCheckpointReader(training.train(
+      DATASET._replace(num_classes=num_classes), make_samples, [],
+      MODEL_OPTIONS._replace(outputs_to_num_classes={'semantic': num_classes}), options_of_run))
+
+
+def same(reader, other, name):
+  return np.array_equal(reader.get_tensor(name), other.get_tensor(name))
+
+
+def test_weights_start_from_another_run(tmp_path):
+  source = train(tmp_path / 'a', 2)
+  trained = tf.train.NewCheckpointReader(source)
+  started = start_from(tmp_path / 'b', source)
+  assert same(trained, started, 'logits/semantic/weights')
+  assert same(trained, started, 'MobilenetV2/Conv/BatchNorm/moving_mean')
+  assert not same(trained, started, 'logits/semantic/weights/Momentum')
+  assert started.get_tensor('global_step') == 1
+
+
+def test_last_layers_start_at_random_when_asked(tmp_path):
+  source = train(tmp_path / 'a', 1)
+  more = NUM_CLASSES + 2
+  with pytest.raises(ValueError, match=r'logits/semantic/weights is .* there, .* here'):
+    start_from(tmp_path / 'b', source, more)
+  assert not (tmp_path / 'b').exists()
+  trained = tf.train.NewCheckpointReader(source)
+  started = start_from(tmp_path / 'b', source, more, initialize_last_layer=False)
+  assert not same(trained, started, 'aspp0/weights')
+  assert same(trained, started, 'MobilenetV2/Conv/weights')

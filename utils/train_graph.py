@@ -1,0 +1,109 @@
+"""The training graph.
+
+    samples -> logits per scale -> losses + L2 -> gradients -> train_op
+"""
+import typing
+
+from deeplab import model
+from deeplab.core import keys, registry
+from deeplab.core.tf_compat import tf
+from deeplab.utils import (
+    gradients,
+    learning_rate,
+    losses,
+    optimizers,
+    train_hooks,
+    train_summaries,
+)
+
+
+class TrainGraph(typing.NamedTuple):
+  """Tensors of a training step.
+
+  Attributes:
+    train_op: updates the weights and returns the loss they had before.
+    learning_rate: of the step.
+    gradient_norm: of all gradients together, before clipping.
+    steps_done: global step after the update.
+    model_variables: list of the tf.Variables of the network, those of the optimizer apart.
+  """
+  train_op: tf.Tensor
+  learning_rate: tf.Tensor
+  gradient_norm: tf.Tensor
+  steps_done: tf.Tensor
+  model_variables: typing.List[tf.Variable]
+
+
+def build_train_graph(samples, dataset, model_options, options):
+  """Adds losses, the optimizer and summaries to the default graph.
+
+  Args:
+    samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, label int32
+      [B, h, w, 1].
+    dataset: DatasetDescriptor.
+    model_options: ModelOptions.
+    options: TrainOptions.
+
+  Returns:
+    TrainGraph.
+  """
+  global_step = tf.train.get_or_create_global_step()
+  total_loss = _total_loss(samples, dataset, model_options, options)
+  model_variables = [v for v in tf.global_variables() if v is not global_step]
+  optimizer_row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
+  rate = learning_rate.get_model_learning_rate(
+      options.learning_policy, getattr(options, optimizer_row.learning_rate_option),
+      options.learning_rate_decay_step, options.learning_rate_decay_factor,
+      options.training_number_of_steps, options.learning_power, options.slow_start_step,
+      options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
+      options.end_learning_rate)
+  optimizer = optimizer_row.make(rate, options)
+  grads_and_vars = gradients.multiply_gradients(
+      optimizer.compute_gradients(total_loss),
+      gradients.get_model_gradient_multipliers(
+          model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
+          options.last_layer_gradient_multiplier))
+  grads_and_vars, norm = gradients.clip_gradients(grads_and_vars, options.clip_gradient_norm)
+
+  # A step whose loss is not finite must not reach the weights: the check runs first.
+  finite_loss = tf.check_numerics(total_loss, train_hooks.NOT_FINITE)
+  with tf.control_dependencies([finite_loss]):
+    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    apply_op = optimizer.apply_gradients(grads_and_vars, global_step=global_step)
+  with tf.control_dependencies([apply_op] + update_ops):
+    train_op = tf.identity(finite_loss, name='train_op')
+  with tf.control_dependencies([train_op]):
+    steps_done = tf.identity(global_step, name='steps_done')
+
+  tf.summary.scalar('learning_rate', rate)
+  tf.summary.scalar('gradient_norm', norm)
+  train_summaries.add_loss_summaries(total_loss)
+  train_summaries.add_variable_histograms()
+  return TrainGraph(train_op, rate, norm, steps_done, model_variables)
+
+
+def _total_loss(samples, dataset, model_options, options):
+  """Returns the sum of all cross entropies and the L2 terms."""
+  images = tf.identity(samples[keys.IMAGE], name=keys.IMAGE)
+  labels = tf.identity(samples[keys.LABEL], name=keys.LABEL)
+  outputs_to_scales_to_logits = model.multi_scale_logits(
+      images, model_options, image_pyramid=options.image_pyramid,
+      weight_decay=options.weight_decay, is_training=True,
+      fine_tune_batch_norm=options.fine_tune_batch_norm,
+      nas_training_hyper_parameters={
+          'drop_path_keep_prob': options.drop_path_keep_prob,
+          'total_training_steps': options.training_number_of_steps,
+      })
+  for output, num_classes in sorted(model_options.outputs_to_num_classes.items()):
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        outputs_to_scales_to_logits[output], labels, num_classes, dataset.ignore_label,
+        loss_weight=options.label_weights or 1.0,
+        upsample_logits=options.upsample_logits,
+        hard_example_mining_step=options.hard_example_mining_step,
+        top_k_percent_pixels=options.top_k_percent_pixels, scope=output)
+  logits = outputs_to_scales_to_logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
+  logits = tf.identity(logits, name=keys.OUTPUT_TYPE)
+  if options.save_summaries_images:
+    train_summaries.add_image_summaries(images, labels, logits, dataset)
+  return tf.add_n(tf.losses.get_losses() + tf.losses.get_regularization_losses(),
+                  name='total_loss')
