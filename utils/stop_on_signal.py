@@ -1,0 +1,109 @@
+"""Ctrl-C and SIGTERM end a training run after its current step, with the weights saved."""
+import os
+import signal
+import sys
+import threading
+
+from absl import logging
+
+from deeplab.core.tf_compat import tf
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+  """A run ended because it was told to; the weights are saved.
+
+  Attributes:
+    exit_code: what the process should exit with: 128 plus the number of the signal.
+  """
+
+  def __init__(self, message, signal_number):
+    super(Stopped, self).__init__(message)
+    self.exit_code = 128 + signal_number
+
+
+class StopOnSignal(tf.train.SessionRunHook):
+  """Asks the session to stop after the step in which SIGINT or SIGTERM came.
+
+  A context manager around the session, and a hook of it:
+
+      with StopOnSignal(train_logdir) as stop:
+        with tf.train.MonitoredTrainingSession(hooks=[stop, ...]) as session:
+          ...
+
+  The session saves as it does at the end of every run; then the block raises Stopped. A
+  second signal ends the process at once, even within a step that never ends. Signals that
+  are ignored, as SIGINT under nohup, stay so; outside the main thread nothing is watched.
+  """
+
+  def __init__(self, train_logdir):
+    """Prepares the hook; train_logdir is the folder of the checkpoints."""
+    self._train_logdir = train_logdir
+    self._signal_number = None
+    self._former = {}
+
+  def __enter__(self):
+    if threading.current_thread() is threading.main_thread():
+      self._watch()
+    return self
+
+  def __exit__(self, error_type, error, trace):
+    if self._former:
+      self._unwatch()
+    if error_type is None and self._signal_number:
+      raise Stopped(
+          'stopped by %s; the weights are saved in %s. The same command continues there.'
+          % (signal.Signals(self._signal_number).name, self._train_logdir),
+          self._signal_number)
+
+  def after_create_session(self, session, coord):
+    if self._signal_number:
+      coord.request_stop()
+
+  def after_run(self, run_context, run_values):
+    if self._signal_number:
+      run_context.request_stop()
+
+  def _watch(self):
+    # Python calls handlers between its own instructions only, not within a step; the bytes
+    # in the pipe come at once.
+    self._reader, self._writer = os.pipe()
+    os.set_blocking(self._writer, False)
+    for number in _SIGNALS:
+      if signal.getsignal(number) is not signal.SIG_IGN:
+        self._former[number] = signal.signal(number, self._remember)
+    self._former_wakeup = signal.set_wakeup_fd(self._writer)
+    self._thread = threading.Thread(target=self._read_signals, daemon=True)
+    self._thread.start()
+
+  def _unwatch(self):
+    signal.set_wakeup_fd(self._former_wakeup)
+    for number, handler in self._former.items():
+      signal.signal(number, handler)
+    self._former = {}
+    os.close(self._writer)
+    self._thread.join()
+    os.close(self._reader)
+
+  def _remember(self, number, unused_frame):
+    self._signal_number = self._signal_number or number
+
+  def _read_signals(self):
+    """Reads signal numbers until the pipe is closed; ends the process at the second."""
+    is_first = True
+    while True:
+      numbers = os.read(self._reader, 1)
+      if not numbers:
+        return
+      number = numbers[0]
+      if number not in _SIGNALS:
+        continue
+      if not is_first:
+        sys.stderr.write('\n%s again: ended at once.\n' % signal.Signals(number).name)
+        sys.stderr.flush()
+        os._exit(128 + number)
+      is_first = False
+      self._remember(number, None)
+      logging.info('%s: saving and stopping after this step; once more to stop at once.',
+                   signal.Signals(number).name)
