@@ -308,7 +308,7 @@ def test_absent_categories_have_no_value_and_a_remark(sample):
   assert (boat['name'], boat['pq'], boat['tp']) == ('boat', None, 0)
   table = panoptic_report.format_table(report)
   assert 'boat' not in ' '.join(table)
-  assert '1 categories have no segments' in table[-1]
+  assert '1 of 6 categories have no segments' in table[-1]
   # The ignored category is no part of the results.
   assert 'unlabeled' not in [row['name'] for row in report['categories']]
 

@@ -69,8 +69,8 @@ def format_table(report, digits=3):
                  + '   mean of %d categories' % means['n'])
   num_absent = len(report['categories']) - len(shown)
   if num_absent:
-    lines.append('%5s  %d categories have no segments and no part in the means.'
-                 % ('', num_absent))
+    lines.append('%5s  %d of %d categories have no segments and no part in the means.'
+                 % ('', num_absent, len(report['categories'])))
   return lines
 
 
