@@ -1,0 +1,256 @@
+"""run.json: what a training run was started with, for people and for eval, vis and export.
+
+    {"format_version": 1, "flags": {...}, "dataset_info": {...}, "starts": [{"date": ...}]}
+
+`starts` has an entry per start of the run in the same folder, the newest last.
+"""
+import datetime
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import tqdm
+from PIL import Image
+
+from deeplab.core import files
+from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.datasets import dataset_info
+
+FILE_NAME = 'run.json'
+
+# Flags that define the network: with another value the weights do not fit or mean something
+# else. What is decided per use (crop sizes, input scales, how labels are resized) is not here.
+ARCHITECTURE_FLAGS = (
+    'add_image_level_feature',
+    'aspp_with_batch_norm',
+    'aspp_with_separable_conv',
+    'atrous_rates',
+    'decoder_output_stride',
+    'decoder_use_separable_conv',
+    'dense_prediction_cell_json',
+    'depth_multiplier',
+    'divisible_by',
+    'image_pooling_crop_size',
+    'image_pooling_stride',
+    'logits_kernel_size',
+    'model_variant',
+    'multi_grid',
+    'nas_stem_output_num_conv_filters',
+    'output_stride',
+    'quantize_delay_step',
+    'use_bounded_activation',
+)
+
+# Of these, those that set the resolution of the features.
+_RESOLUTION_FLAGS = ('atrous_rates', 'output_stride')
+
+_FORMAT_VERSION = 1
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_GIT_TIMEOUT_SECS = 10
+
+
+def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
+  """Writes run.json into a folder; an earlier one's starts are kept.
+
+  Args:
+    train_logdir: existing folder.
+    flags: dict, name -> value of every flag.
+    dataset: folder of the records, whose dataset_info.json is recorded if there is one; or a
+      dataset_info.DatasetInfo; or None.
+    start_step: global step that the run starts or continues at.
+    command_line: list of words; None: those of this process.
+
+  Returns:
+    Path of the file.
+
+  Raises:
+    ValueError: an earlier run.json is malformed.
+  """
+  earlier = read(train_logdir) or {}
+  content = {
+      'format_version': _FORMAT_VERSION,
+      'flags': {name: _plain(value) for name, value in sorted(flags.items())},
+      'dataset_info': _dataset_content(dataset),
+      'starts': earlier.get('starts', []) + [{
+          'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
+          'start_step': int(start_step),
+          'host': socket.gethostname(),
+          'command_line': list(sys.argv if command_line is None else command_line),
+          'git': git_version(),
+          'lane': 'tf1' if IS_TF1 else 'tf2',
+          'versions': _versions(),
+          'changed_flags': _changes(earlier.get('flags'), flags),
+      }],
+  }
+  path = os.path.join(train_logdir, FILE_NAME)
+  files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + '\n')
+  return path
+
+
+def read(path):
+  """Returns the content of the run.json beside checkpoints, or None where there is none.
+
+  Args:
+    path: folder of the run, or a checkpoint (prefix or file) in it.
+
+  Raises:
+    ValueError: the file is malformed; names it.
+  """
+  folder = path if os.path.isdir(path) else os.path.dirname(path)
+  path = os.path.join(folder, FILE_NAME)
+  try:
+    with open(path, encoding='utf-8') as f:
+      content = json.load(f)
+  except FileNotFoundError:
+    return None
+  except (OSError, ValueError) as error:
+    raise ValueError('%s cannot be read as JSON: %s. Correct it or move it away.'
+                     % (path, error)) from error
+  if (not isinstance(content, dict) or content.get('format_version') != _FORMAT_VERSION
+      or not isinstance(content.get('flags'), dict)
+      or not isinstance(content.get('starts'), list)):
+    raise ValueError('%s is no record of a run in format version %d (flags, starts). Correct '
+                     'it or move it away.' % (path, _FORMAT_VERSION))
+  return content
+
+
+def resolve(given_flags, record):
+  """Returns the values that the flags of the network take from a run.
+
+  Another output_stride than that of the training is no conflict where atrous_rates are given
+  too and cover the same image area, e.g. 8 with 12 24 36 for 16 with 6 12 18: the weights
+  are the same, the features finer (Chen et al., "Encoder-Decoder with Atrous Separable
+  Convolution", ECCV 2018, section 4.1).
+
+  Args:
+    given_flags: dict, name -> value of the flags on the command line.
+    record: content of the run's run.json (`read`), or None.
+
+  Returns:
+    dict, name -> value of flags that were not given and are to have this value.
+
+  Raises:
+    ValueError: a given flag contradicts the run; names it and both values.
+  """
+  if record is None:
+    return {}
+  trained = {name: record['flags'][name] for name in ARCHITECTURE_FLAGS
+             if name in record['flags']}
+  allowed = _RESOLUTION_FLAGS if _is_rescaled(given_flags, trained) else ()
+  for name, value in sorted(trained.items()):
+    if name in given_flags and name not in allowed and (
+        _comparable(given_flags[name]) != _comparable(value)):
+      raise ValueError(
+          '--%s=%s, but the checkpoint was trained with --%s=%s (%s beside it). Leave the '
+          'flag out, or name another checkpoint.%s'
+          % (name, _text(given_flags[name]), name, _text(value), FILE_NAME,
+             _rescaling_advice(given_flags, trained) if name in _RESOLUTION_FLAGS else ''))
+  return {name: value for name, value in trained.items() if name not in given_flags}
+
+
+def git_version():
+  """Returns the commit of the project's checkout, with '-dirty' if changed, or None."""
+  try:
+    if os.path.realpath(_git('rev-parse', '--show-toplevel')) != os.path.realpath(_ROOT):
+      return None  # Installed somewhere inside another project.
+    return _git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*')
+  except (OSError, subprocess.SubprocessError):
+    return None
+
+
+def _git(*arguments):
+  return subprocess.run(
+      ('git',) + arguments, cwd=_ROOT, check=True, timeout=_GIT_TIMEOUT_SECS,
+      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+      env=dict(os.environ, GIT_OPTIONAL_LOCKS='0')).stdout.decode('utf-8').strip()
+
+
+def _versions():
+  return {
+      'python': platform.python_version(),
+      'tensorflow': tf.version.VERSION,
+      'tf_slim': _distribution_version('tf-slim'),
+      'numpy': np.__version__,
+      'pillow': Image.__version__,
+      'tqdm': tqdm.__version__,
+      'deeplab': _distribution_version('deeplab'),
+  }
+
+
+def _distribution_version(name):
+  """Returns the version of an installed package, or None."""
+  try:
+    if sys.version_info >= (3, 8):
+      from importlib import metadata
+      return metadata.version(name)
+    import pkg_resources
+    return pkg_resources.get_distribution(name).version
+  except Exception:  # Every packaging tool has its own errors; a version is no reason to stop.
+    return None
+
+
+def _dataset_content(dataset):
+  """Returns the fields of a DatasetInfo, or of that in a folder, as plain values."""
+  info = dataset_info.read(dataset) if isinstance(dataset, str) else dataset
+  if info is None:
+    return None
+  content = dict(info._asdict())
+  content['splits'] = {name: dict(split._asdict()) for name, split in info.splits.items()}
+  return _plain(content)
+
+
+def _plain(value):
+  """Returns a value as JSON can hold it."""
+  if isinstance(value, dict):
+    return {str(key): _plain(item) for key, item in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_plain(item) for item in value]
+  return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _changes(earlier, flags):
+  """Returns dict, name -> [earlier, new value] of flags that differ from the last start."""
+  if earlier is None:
+    return {}
+  new = {name: _plain(value) for name, value in flags.items()}
+  return {name: [earlier.get(name), new.get(name)] for name in sorted(set(earlier) | set(new))
+          if earlier.get(name) != new.get(name)}
+
+
+def _is_rescaled(given, trained):
+  """Whether given stride and rates are those of the training at another resolution."""
+  stride, rates = given.get('output_stride'), given.get('atrous_rates')
+  return bool(
+      stride and rates and trained.get('output_stride') and trained.get('atrous_rates')
+      and len(rates) == len(trained['atrous_rates'])
+      and all(rate * stride == trained_rate * trained['output_stride']
+              for rate, trained_rate in zip(rates, trained['atrous_rates'])))
+
+
+def _rescaling_advice(given, trained):
+  """Returns a sentence on the rates that suit a given output_stride, or ''."""
+  stride, rates = given.get('output_stride'), trained.get('atrous_rates')
+  if not stride or not rates or any(r * trained['output_stride'] % stride for r in rates):
+    return ''
+  return ' At output_stride %d its rates are %s.' % (stride, ' '.join(
+      '--atrous_rates=%d' % (rate * trained['output_stride'] // stride) for rate in rates))
+
+
+def _comparable(value):
+  """Returns a value in which 1 equals 1.0 and '1', and tuples equal lists."""
+  if isinstance(value, (list, tuple)):
+    return [_comparable(item) for item in value]
+  if value is None or isinstance(value, bool):
+    return value
+  try:
+    return float(value)
+  except ValueError:
+    return value
+
+
+def _text(value):
+  return ','.join(str(item) for item in value) if isinstance(value, (list, tuple)) else value

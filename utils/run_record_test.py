@@ -1,0 +1,145 @@
+"""Tests of run.json."""
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from deeplab import common
+from deeplab.core import options
+from deeplab.datasets import dataset_info
+from deeplab.utils import run_record, tiny_run
+
+FLAGS = {'model_variant': 'xception_65', 'output_stride': 16, 'atrous_rates': [6, 12, 18],
+         'decoder_output_stride': ['4'], 'depth_multiplier': 1.0, 'multi_grid': None,
+         'aspp_with_batch_norm': True, 'train_logdir': 'x', 'base_learning_rate': 0.5}
+
+
+def write(folder, flags=FLAGS, **kwargs):
+  return run_record.write(str(folder), flags, command_line=['train.py', '--x=1'], **kwargs)
+
+
+def resolve(record_folder, **given):
+  return run_record.resolve(given, run_record.read(str(record_folder)))
+
+
+def test_a_run_records_flags_data_and_versions(tmp_path):
+  tiny_run.write_records(str(tmp_path), tiny_run.make_samples())
+  path = write(tmp_path, dataset=str(tmp_path))
+  assert path == str(tmp_path / 'run.json')
+  record = run_record.read(str(tmp_path))
+  assert record['flags'] == FLAGS
+  with open(dataset_info.path_in(str(tmp_path))) as f:
+    wanted = json.load(f)
+  wanted.pop('format_version')
+  assert record['dataset_info'] == wanted
+  start, = record['starts']
+  assert start['command_line'] == ['train.py', '--x=1']
+  assert start['start_step'] == 0 and start['changed_flags'] == {}
+  assert start['lane'] in ('tf1', 'tf2')
+  assert re.match(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$', start['date'])
+  assert start['host']
+  assert all(re.match(r'\d+\.\d+', version) for version in start['versions'].values()), start
+  assert {'python', 'tensorflow', 'numpy', 'tf_slim'} <= set(start['versions'])
+
+
+def test_every_start_is_kept_with_the_flags_it_changed(tmp_path):
+  write(tmp_path)
+  write(tmp_path, dict(FLAGS, base_learning_rate=0.1), start_step=200)
+  write(tmp_path, dict(FLAGS, base_learning_rate=0.1), start_step=300)
+  record = run_record.read(str(tmp_path))
+  assert record['flags']['base_learning_rate'] == 0.1
+  assert [start['start_step'] for start in record['starts']] == [0, 200, 300]
+  assert [start['changed_flags'] for start in record['starts']] == [
+      {}, {'base_learning_rate': [0.5, 0.1]}, {}]
+
+
+def test_the_record_is_found_beside_a_checkpoint(tmp_path):
+  write(tmp_path)
+  assert run_record.read(str(tmp_path / 'model.ckpt-100'))['flags'] == FLAGS
+  (tmp_path / 'other').mkdir()
+  assert run_record.read(str(tmp_path / 'other')) is None
+
+
+@pytest.mark.parametrize('text, wanted', [
+    ('{', 'run.json cannot be read as JSON'), ('[]', 'run.json is no record of a run'),
+    ('{"format_version": 2, "flags": {}, "starts": []}', 'in format version 1'),
+    ('{"format_version": 1, "starts": []}', 'is no record of a run')])
+def test_a_malformed_record_is_named(tmp_path, text, wanted):
+  (tmp_path / 'run.json').write_text(text)
+  with pytest.raises(ValueError, match=wanted):
+    run_record.read(str(tmp_path))
+
+
+def test_flags_that_were_not_given_come_from_the_run(tmp_path):
+  write(tmp_path)
+  assert resolve(tmp_path) == {
+      name: FLAGS[name] for name in FLAGS if name not in ('train_logdir', 'base_learning_rate')}
+  values = resolve(tmp_path, model_variant='xception_65', depth_multiplier=1,
+                   decoder_output_stride=[4], base_learning_rate=3.0)
+  assert sorted(values) == ['aspp_with_batch_norm', 'atrous_rates', 'multi_grid',
+                            'output_stride']
+  assert run_record.resolve({'output_stride': 8}, None) == {}
+
+
+@pytest.mark.parametrize('given, wanted', [
+    ({'model_variant': 'mobilenet_v2'},
+     '--model_variant=mobilenet_v2, but the checkpoint was trained with '
+     '--model_variant=xception_65'),
+    ({'output_stride': 8}, '--output_stride=8, but .* --output_stride=16 .*At output_stride 8 '
+     'its rates are --atrous_rates=12 --atrous_rates=24 --atrous_rates=36.'),
+    ({'atrous_rates': [12, 24, 36]}, '--atrous_rates=12,24,36, but .* --atrous_rates=6,12,18'),
+    ({'output_stride': 8, 'atrous_rates': [6, 12, 18]}, '--output_stride=8, but'),
+    ({'multi_grid': [1, 2, 4]}, '--multi_grid=1,2,4, but .* --multi_grid=None'),
+    ({'aspp_with_batch_norm': False}, '--aspp_with_batch_norm=False, but'),
+    ({'decoder_output_stride': ['4', '2']}, '--decoder_output_stride=4,2, but'),
+])
+def test_a_contradiction_names_flag_and_both_values(tmp_path, given, wanted):
+  write(tmp_path)
+  with pytest.raises(ValueError, match=wanted):
+    resolve(tmp_path, **given)
+
+
+def test_a_finer_stride_with_rates_to_match_is_no_contradiction(tmp_path):
+  write(tmp_path)
+  values = resolve(tmp_path, output_stride=8, atrous_rates=[12, 24, 36])
+  assert 'output_stride' not in values and 'atrous_rates' not in values
+  assert values['model_variant'] == 'xception_65'
+
+
+def test_architecture_flags_exist_and_miss_no_option_of_the_network():
+  # From the source: flags can be declared once per process only.
+  with open(common.__file__) as f:
+    declared = re.findall(r"flags\.DEFINE_\w+\(\s*'(\w+)'", f.read())
+  assert set(run_record.ARCHITECTURE_FLAGS) <= set(declared)
+  decided_per_use = {'outputs_to_num_classes', 'crop_size', 'preprocessed_images_dtype',
+                     'merge_method', 'prediction_with_upsampled_logits', 'batch_norm_decay',
+                     'dense_prediction_cell_config'}
+  assert (set(options.ModelOptions._fields) - decided_per_use
+          <= set(run_record.ARCHITECTURE_FLAGS))
+
+
+def make_repository(folder):
+  for words in (['init', '-q'], ['add', '.'], ['commit', '-q', '-m', 'x']):
+    subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b.c'] + words,
+                   cwd=str(folder), check=True)
+
+
+@pytest.mark.skipif(not shutil.which('git'), reason='git is not installed')
+def test_git_version_is_that_of_the_own_checkout_only(tmp_path, monkeypatch):
+  (tmp_path / 'inner').mkdir()
+  (tmp_path / 'inner' / 'file').write_text('1')
+  monkeypatch.setattr(run_record, '_ROOT', str(tmp_path))
+  assert run_record.git_version() is None
+  make_repository(tmp_path)
+  commit = run_record.git_version()
+  assert re.match('[0-9a-f]{40}$', commit)
+  (tmp_path / 'inner' / 'file').write_text('2')
+  assert run_record.git_version() == commit + '-dirty'
+  monkeypatch.setattr(run_record, '_ROOT', str(tmp_path / 'inner'))
+  assert run_record.git_version() is None
+  monkeypatch.setenv('PATH', os.devnull)
+  monkeypatch.setattr(run_record, '_ROOT', str(tmp_path))
+  assert run_record.git_version() is None
