@@ -1,19 +1,70 @@
 """TensorBoard summaries of a training run."""
+import collections
+
 from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 
 _MAX_IMAGES = 3
 _DEFAULT_COLORMAP = 'pascal'
+# Share of the colours in an overlay.
+_OPACITY = 0.5
+_REGULARIZATION = 'regularization'
 
 
-def add_loss_summaries(total_loss):
-  """Adds a scalar per loss term, their L2 part and the total."""
-  for loss in tf.losses.get_losses():
-    tf.summary.scalar('losses/' + loss.op.name.rsplit('/', 2)[0], loss)
+def loss_parts(scope=None):
+  """Returns what the total loss is the sum of.
+
+  Args:
+    scope: name scope of the losses, e.g. that of a clone, or None for all.
+
+  Returns:
+    collections.OrderedDict, name -> scalar tensor: the cross entropies by output and scale,
+    e.g. 'semantic_merged_logits', and 'regularization' (L2) where there is any.
+  """
+  parts = collections.OrderedDict(
+      (loss.op.name.rsplit('/', 1)[0].split('/')[-1], loss) for loss in tf.losses.get_losses(scope))
   regularization_losses = tf.losses.get_regularization_losses()
   if regularization_losses:
-    tf.summary.scalar('losses/regularization', tf.add_n(regularization_losses))
+    parts[_REGULARIZATION] = tf.add_n(regularization_losses, name=_REGULARIZATION)
+  return parts
+
+
+def add_loss_summaries(total_loss, parts=None):
+  """Adds a scalar per part of the loss (`loss_parts()` if not given) and the total."""
+  for name, loss in (loss_parts() if parts is None else parts).items():
+    tf.summary.scalar('losses/' + name, loss)
   tf.summary.scalar('losses/total', total_loss)
+
+
+def gradient_norm(grads_and_vars):
+  """Returns the norm of all gradients taken together, a float32 scalar.
+
+  Args:
+    grads_and_vars: list of (gradient or None, variable).
+  """
+  return tf.global_norm([_float32(gradient) for gradient, _ in grads_and_vars
+                         if gradient is not None])
+
+
+def add_gradient_summaries(norm, grads_and_vars=()):
+  """Adds the gradient norm, and a histogram per given gradient.
+
+  Args:
+    norm: float scalar.
+    grads_and_vars: list of (gradient or None, variable).
+  """
+  tf.summary.scalar('gradient_norm', norm)
+  for gradient, variable in grads_and_vars:
+    if gradient is not None:
+      tf.summary.histogram('gradients/' + variable.op.name, _dense(gradient))
+
+
+def _dense(gradient):
+  return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _float32(gradient):
+  return tf.cast(_dense(gradient), tf.float32)
 
 
 def add_variable_histograms():
@@ -25,6 +76,9 @@ def add_variable_histograms():
 def add_image_summaries(images, labels, logits, dataset):
   """Adds pictures of input, label and prediction in the dataset's colours.
 
+  `samples/overlay` shows them side by side: the input, and the colours of label and
+  prediction laid over it; pixels of the ignore label stay as they are there.
+
   Args:
     images: [batch, height, width, 3] float tensor in 0..255.
     labels: [batch, height, width, 1] int32 class ids.
@@ -34,10 +88,23 @@ def add_image_summaries(images, labels, logits, dataset):
   # One entry per id of a byte, so that the ignore label has a colour too.
   palette = tf.constant(colormaps.colormap(
       dataset.colormap or _DEFAULT_COLORMAP, num_entries=256), tf.uint8)
-  predictions = tf.expand_dims(tf.cast(tf.argmax(logits, 3), tf.int32), 3)
+  images = tf.cast(images[:_MAX_IMAGES], tf.float32)
+  labels = labels[:_MAX_IMAGES]
+  predictions = tf.expand_dims(
+      tf.cast(tf.argmax(logits[:_MAX_IMAGES], 3), tf.int32), 3)
   predictions = tf.image.resize_nearest_neighbor(
       predictions, tf.shape(images)[1:3], align_corners=True)
-  tf.summary.image('samples/image', tf.cast(images, tf.uint8), max_outputs=_MAX_IMAGES)
+  panels = [images]
+  _add_pictures('image', images)
   for name, ids in (('label', labels), ('prediction', predictions)):
-    colored = tf.gather(palette, tf.clip_by_value(ids[..., 0], 0, 255))
-    tf.summary.image('samples/' + name, colored, max_outputs=_MAX_IMAGES)
+    colors = tf.cast(tf.gather(palette, tf.clip_by_value(ids[..., 0], 0, 255)), tf.float32)
+    _add_pictures(name, colors)
+    opacity = _OPACITY * tf.cast(tf.not_equal(ids, dataset.ignore_label), tf.float32)
+    panels.append(images + opacity * (colors - images))
+  _add_pictures('overlay', tf.concat(panels, axis=2))
+
+
+def _add_pictures(name, pictures):
+  """Adds [batch, height, width, 3] pictures in 0..255 under samples/`name`."""
+  tf.summary.image('samples/' + name, tf.saturate_cast(tf.round(pictures), tf.uint8),
+                   max_outputs=_MAX_IMAGES)

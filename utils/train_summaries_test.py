@@ -1,0 +1,121 @@
+"""Tests of the TensorBoard summaries of training."""
+import io
+
+import numpy as np
+from PIL import Image
+
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import registry
+from deeplab.utils import losses, train_summaries
+
+COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
+DATASET = registry.DatasetDescriptor({'train': 2}, 3, 255, colormap=COLORS)
+
+
+def summarise(build):
+  """Returns dict, tag -> tf.Summary.Value of what a function adds to a graph."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    build()
+    merged = tf.summary.merge_all()
+    session.run(tf.global_variables_initializer())
+    summary = tf.Summary.FromString(session.run(merged))
+  return {value.tag: value for value in summary.value}
+
+
+def pixels(value):
+  return np.array(Image.open(io.BytesIO(value.image.encoded_image_string)))
+
+
+def add_losses(scope=None):
+  logits = tf.constant(np.random.RandomState(0).normal(size=(1, 3, 3, 3)).astype(np.float32))
+  losses.add_softmax_cross_entropy_loss_for_each_scale(
+      {'merged_logits': logits, 'logits_0.50': 2 * logits}, tf.ones([1, 3, 3, 1], tf.int32), 3,
+      255, scope=scope)
+
+
+def test_parts_of_the_loss_sum_up_to_the_total():
+  with tf.Graph().as_default(), tf.Session() as session:
+    with tf.name_scope('clone_0'):
+      add_losses('semantic')
+    for value in (0.25, 0.5):
+      tf.losses.add_loss(tf.constant(value), tf.GraphKeys.REGULARIZATION_LOSSES)
+    parts = train_summaries.loss_parts('clone_0')
+    assert list(parts) == ['semantic_logits_0.50', 'semantic_merged_logits', 'regularization']
+    values, total = session.run([parts, tf.losses.get_total_loss()])
+  assert values['regularization'] == 0.75
+  np.testing.assert_allclose(sum(values.values()), total, rtol=1e-6)
+
+
+def test_without_l2_there_is_no_such_part():
+  with tf.Graph().as_default():
+    add_losses('semantic')
+    assert list(train_summaries.loss_parts()) == ['semantic_logits_0.50',
+                                                  'semantic_merged_logits']
+
+
+def test_losses_are_scalars():
+  def build():
+    add_losses('semantic')
+    train_summaries.add_loss_summaries(tf.constant(7.0))
+
+  values = summarise(build)
+  assert sorted(values) == ['losses/semantic_logits_0.50', 'losses/semantic_merged_logits',
+                            'losses/total']
+  assert values['losses/total'].simple_value == 7.0
+
+
+def test_gradient_norm_is_over_all_gradients_and_has_histograms():
+  def build():
+    table = tf.get_variable('table', initializer=np.ones((4, 2), np.float32))
+    scalar = tf.get_variable('scalar', initializer=1.0)
+    unused = tf.get_variable('unused', initializer=1.0)
+    slices = tf.IndexedSlices(tf.constant([[1.0, 2.0]]), tf.constant([3]))
+    grads_and_vars = [(slices, table), (tf.constant(2.0), scalar), (None, unused)]
+    train_summaries.add_gradient_summaries(
+        train_summaries.gradient_norm(grads_and_vars), grads_and_vars)
+
+  values = summarise(build)
+  assert sorted(values) == ['gradient_norm', 'gradients/scalar', 'gradients/table']
+  assert values['gradient_norm'].simple_value == 3.0
+  assert values['gradients/table'].histo.num == 2
+  assert values['gradients/table'].histo.max == 2.0
+
+
+def test_trainable_variables_have_histograms():
+  values = summarise(lambda: [
+      tf.get_variable('weights', initializer=[1.0, 5.0]),
+      tf.get_variable('mean', initializer=[1.0], trainable=False),
+      train_summaries.add_variable_histograms()])
+  assert sorted(values) == ['variables/weights']
+  assert values['variables/weights'].histo.max == 5.0
+
+
+def test_pictures_are_in_the_colours_of_the_dataset_and_overlaid():
+  image = np.full((2, 4, 6, 3), 100.0, np.float32)
+  label = np.zeros((2, 4, 6, 1), np.int32)
+  label[:, :, 3:] = 1
+  label[:, 3] = 255
+  logits = np.zeros((2, 2, 3, 3), np.float32)
+  logits[..., 2] = 1.0
+  values = summarise(lambda: train_summaries.add_image_summaries(
+      tf.constant(image), tf.constant(label), tf.constant(logits), DATASET))
+  assert sorted(values) == ['samples/%s/image/%d' % (name, i) for name in (
+      'image', 'label', 'overlay', 'prediction') for i in range(2)]
+  colored = pixels(values['samples/label/image/1'])
+  np.testing.assert_array_equal(colored[0, [0, 5]], COLORS[:2])
+  np.testing.assert_array_equal(pixels(values['samples/prediction/image/0']),
+                                np.broadcast_to(COLORS[2], (4, 6, 3)))
+  overlay = pixels(values['samples/overlay/image/1'])
+  assert overlay.shape == (4, 18, 3)
+  assert (overlay[:, :6] == 100).all()
+  np.testing.assert_array_equal(overlay[0, [6, 11]], [[55, 60, 65], [150, 50, 50]])
+  # Ignored pixels show the image in the overlay of the label, and what was predicted there.
+  assert (overlay[3, 6:12] == 100).all()
+  assert (overlay[:, 12:] == [50, 100, 175]).all()
+
+
+def test_no_more_pictures_than_three_are_made():
+  values = summarise(lambda: train_summaries.add_image_summaries(
+      tf.zeros([5, 4, 6, 3]), tf.zeros([5, 4, 6, 1], tf.int32), tf.zeros([5, 2, 3, 3]),
+      DATASET))
+  assert sum(tag.startswith('samples/overlay') for tag in values) == 3
