@@ -15,6 +15,8 @@ from deeplab.utils.train_errors import NOT_FINITE, readable_loss_errors  # noqa:
 
 # Weight of the newest line in the speed that the time left is computed from.
 _NEWEST_WEIGHT = 0.3
+# Sessions optimise the graph in the first step, with summaries, and the second, without.
+_NUM_START_UP_STEPS = 2
 
 
 class ProgressHook(tf.train.SessionRunHook):
@@ -22,7 +24,7 @@ class ProgressHook(tf.train.SessionRunHook):
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
   Losses, their parts and the gradient norm are means over the steps since the last line.
-  The first step, which starts TensorFlow up, does not count for the speed.
+  The first steps, in which TensorFlow starts up, do not count for the speed.
 
   Close the hook (`contextlib.closing`) after the session, also after a failed one.
   """
@@ -64,8 +66,8 @@ class ProgressHook(tf.train.SessionRunHook):
     self._bar = self._open_things.enter_context(progress.bar(
         'training', total=total, unit='step', initial=start, only_on_terminals=True))
     self._last_step = start
-    self._secs_per_step = None
-    self._window = _Window(time.perf_counter(), skips_first=True)
+    self._secs_per_step, self._has_speed = 0.0, False
+    self._window = _Window(time.perf_counter(), _NUM_START_UP_STEPS)
 
   def before_run(self, run_context):
     return tf.train.SessionRunArgs(self._fetches)
@@ -96,9 +98,10 @@ class ProgressHook(tf.train.SessionRunHook):
     means, now = self._window.means(), time.perf_counter()
     secs_per_step, wait_share = self._window.speed(now)
     images_per_sec = self._options.train_batch_size / max(secs_per_step, 1e-9)
-    if self._secs_per_step is None:
+    if not self._has_speed:
       self._secs_per_step = secs_per_step
     self._secs_per_step += _NEWEST_WEIGHT * (secs_per_step - self._secs_per_step)
+    self._has_speed = self._window.num_steps > self._window.num_skipped
     row = dict({name: means[name] for name in self._parts}, step=self._last_step,
                total_loss=means['total_loss'], learning_rate=self._rate,
                gradient_norm=means.get('gradient_norm'), images_per_sec=images_per_sec,
@@ -107,7 +110,8 @@ class ProgressHook(tf.train.SessionRunHook):
     if self._table:
       self._table.append(row)
       self._add_summary(images_per_sec, wait_share)
-    self._window = _Window(now)
+    self._window = _Window(
+        now, max(0, self._window.num_skipped - self._window.num_steps))
 
   def _line(self, row):
     parts = ', '.join('%s %.4g' % (name, row[name]) for name in self._parts)
@@ -129,21 +133,27 @@ class ProgressHook(tf.train.SessionRunHook):
 
 
 class _Window(object):
-  """Sums over the steps since the last report."""
+  """Sums over the steps since the last report.
 
-  def __init__(self, start, skips_first=False):
+  Attributes:
+    num_steps: number of steps so far.
+    num_skipped: number of first steps that do not count for the speed if others follow.
+  """
+
+  def __init__(self, start, num_skipped=0):
     self.num_steps = 0
+    self.num_skipped = num_skipped
     self._sums = {}
+    self._timed_since, self._untimed_wait_secs = start, 0.0
     self._start = start
-    self._skips_first = skips_first
 
   def add(self, values, now):
     """Adds the values of a step that ended now."""
     self.num_steps += 1
     for name, value in values.items():
       self._sums[name] = self._sums.get(name, 0.0) + float(value)
-    if self.num_steps == 1:
-      self._first_end, self._first_wait_secs = now, self._sums.get('wait_secs')
+    if self.num_steps == self.num_skipped:
+      self._timed_since, self._untimed_wait_secs = now, self._sums.get('wait_secs', 0.0)
 
   def means(self):
     """Returns dict, name -> mean over the steps."""
@@ -151,12 +161,15 @@ class _Window(object):
 
   def speed(self, now):
     """Returns seconds per step, and the share of them spent waiting for input or None."""
-    start, num_steps, wait_secs = self._start, self.num_steps, self._sums.get('wait_secs')
-    if self._skips_first and num_steps > 1:
-      start, num_steps = self._first_end, num_steps - 1
-      wait_secs = None if wait_secs is None else wait_secs - self._first_wait_secs
+    if self.num_steps > self.num_skipped:
+      num_steps, start, less_wait_secs = (
+          self.num_steps - self.num_skipped, self._timed_since, self._untimed_wait_secs)
+    else:
+      num_steps, start, less_wait_secs = self.num_steps, self._start, 0.0
     secs = max(now - start, 1e-9)
-    return secs / num_steps, None if wait_secs is None else min(1.0, wait_secs / secs)
+    if 'wait_secs' not in self._sums:
+      return secs / num_steps, None
+    return secs / num_steps, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
 def timed_inputs(samples_fn):

@@ -93,17 +93,43 @@ def test_parts_wait_and_gradient_norm_are_optional(tmp_path, lines):
       'step 4/9  loss 5.0000  learning rate 0.5  N images/s  0s left']
 
 
-def test_speed_and_wait_share_leave_the_first_step_out():
-  window = train_hooks._Window(100.0, skips_first=True)
-  window.add({'wait_secs': 19.0, 'total_loss': 4.0}, 120.0)
-  assert window.speed(120.0) == (20.0, 0.95)
+def test_speed_and_wait_share_leave_the_start_out():
+  window = train_hooks._Window(100.0, num_skipped=2)
+  window.add({'wait_secs': 15.0, 'total_loss': 4.0}, 110.0)
+  window.add({'wait_secs': 4.0, 'total_loss': 4.0}, 120.0)
+  assert window.speed(120.0) == (10.0, 0.95)
   window.add({'wait_secs': 0.5, 'total_loss': 2.0}, 121.0)
-  window.add({'wait_secs': 1.0, 'total_loss': 3.0}, 124.0)
+  window.add({'wait_secs': 1.0, 'total_loss': 2.0}, 124.0)
   assert window.speed(124.0) == (2.0, 0.375)
   assert window.means()['total_loss'] == 3.0
   later = train_hooks._Window(10.0)
   later.add({}, 12.0)
   assert later.speed(12.0) == (2.0, None)
+
+
+@pytest.mark.parametrize('log_steps', [1, 3])
+def test_time_left_is_not_told_from_the_start(tmp_path, lines, monkeypatch, log_steps):
+  # Steps take 50, 50, then 1 s.
+  clock = {'now': 0.0}
+
+  class Steps(tf.train.SessionRunHook):
+    def before_run(self, run_context):
+      clock['now'] += 50.0 if clock['now'] < 100 else 1.0
+
+  monkeypatch.setattr(train_hooks.time, 'perf_counter', lambda: clock['now'])
+  with tf.Graph().as_default():
+    step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    graph = types.SimpleNamespace(train_op=tf.constant(1.0), steps_done=step_done,
+                                  learning_rate=tf.constant(0.5))
+    hook = train_hooks.ProgressHook(graph, make_options('', 9, log_steps))
+    with tf.train.MonitoredSession(hooks=[Steps(), hook]) as session:
+      for _ in range(6):
+        session.run(step_done)
+  told = [line.split('learning rate 0.5  ')[1] for line in lines]
+  assert told == {
+      1: ['0.1 images/s  6m40s left', '0.1 images/s  5m50s left'] + [
+          '4.0 images/s  %ds left' % n for n in (6, 5, 4, 3)],
+      3: ['4.0 images/s  6s left', '4.0 images/s  3s left']}[log_steps]
 
 
 def test_speed_is_images_over_time_and_reaches_table_and_tensorboard(tmp_path, lines):
