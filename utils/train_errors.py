@@ -73,6 +73,7 @@ def _batch_text(message):
     return ''
   names = [base64.urlsafe_b64decode(code + '=' * (-len(code) % 4)).decode('utf-8', 'replace')
            for code in match.group(1).split(',')]
+  names = list(dict.fromkeys(names))  # A small split may come twice in a batch.
   more = len(names) - _MAX_NAMES
   return ' in the batch of %s%s' % (', '.join(names[:_MAX_NAMES]),
                                     ' and %d more' % more if more > 0 else '')

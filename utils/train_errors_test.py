@@ -58,6 +58,11 @@ def test_names_are_optional_and_many_are_counted():
     run_checked(np.nan, names=['n%d' % i for i in range(13)])
 
 
+def test_a_name_is_told_once():
+  with pytest.raises(ValueError, match='in the batch of b, a; the weights'):
+    run_checked(np.nan, names=['b', 'a', 'b'])
+
+
 def test_other_errors_pass_through():
   with pytest.raises(tf.errors.InvalidArgumentError):
     with train_errors.readable_loss_errors(OPTIONS):
