@@ -4,7 +4,16 @@ The order of the steps, each on image and label together where it moves pixels: 
 resize to range, random scale, pad, affine warp and crop, flip, colour, blur, noise, clip.
 Outside training only resizing and padding take place.
 """
-from deeplab.core import feature_extractor, input_errors, photometric, preprocess_utils
+from deeplab.core import (
+    affine,
+    crop_geometry,
+    feature_extractor,
+    input_errors,
+    leg_cut,
+    partial_decode,
+    photometric,
+    preprocess_utils,
+)
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
@@ -76,6 +85,60 @@ def preprocess_image_and_label(
   return original_image, image, label
 
 
+def crop_from_encoded(
+    image_data, label, crop_size, resizing, scales, ignore_label, model_variant, landmarks,
+    augmentation, random_source, name):
+  """Returns a random training crop, read from the encoded image in one pass.
+
+  From equal random numbers the crop is that of `preprocess_image_and_label`, pixels at borders
+  apart: scale, pad, warp, crop and flip are one resampling of the part that is needed.
+
+  Args:
+    image_data: string scalar, a JPEG or PNG file.
+    label: [height, width, 1] uint8 tensor of class ids, of the size of the image.
+    crop_size: (height, width) of the crop, ints.
+    resizing: crop_geometry.Resizing.
+    scales: (min_scale_factor, max_scale_factor, scale_factor_step_size).
+    ignore_label: label of padding.
+    model_variant: backbone whose mean pixel is the colour of padding.
+    landmarks: string scalar of body landmarks ('' where unknown), or None.
+    augmentation: Augmentation.
+    random_source: RandomSource.
+    name: string scalar, the record's name for messages.
+
+  Returns:
+    image: [crop height, crop width, 3] float32 in 0..255.
+    label: [crop height, crop width, 1] int32.
+    part: partial_decode.Part of the image that was decoded.
+  """
+  mean_pixel = feature_extractor.mean_pixel(model_variant)
+  may_cut = landmarks is not None and augmentation.leg_cut_probability
+  if may_cut:
+    is_cut = tf.logical_and(
+        tf.not_equal(landmarks, ''),
+        random_source.uniform() < augmentation.leg_cut_probability)
+    shares = leg_cut.draw_shares(random_source)
+  size = tf.shape(label)[:2]
+  geometry = crop_geometry.draw(size, crop_size, resizing, scales, augmentation, random_source)
+  part = partial_decode.decode_part(
+      image_data, geometry.window(size, crop_size), geometry.net_scale)
+  image = affine.projective_transform(
+      tf.cast(part.pixels, tf.float32), geometry.seen_from(part.origin, part.ratio), crop_size,
+      affine.BILINEAR, mean_pixel)
+  label = affine.projective_transform(label, geometry.transform, crop_size, affine.NEAREST,
+                                      ignore_label)
+  if may_cut:
+    image, label = tf.cond(
+        is_cut,
+        lambda: leg_cut.cut_below(
+            image, label, *(leg_cut.cut_points(landmarks, shares, name)
+                            + [geometry.transform, mean_pixel, ignore_label])),
+        lambda: (image, label))
+  image.set_shape(list(crop_size) + [3])
+  label.set_shape(list(crop_size) + [1])
+  return _vary_colors(image, augmentation, random_source), tf.cast(label, tf.int32), part
+
+
 def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,
           brightness_max_delta=0.2, contract_factor_lb=0.7, contrast_factor_ub=1.3):
   """Returns an image with random hue, saturation, brightness and contrast.
@@ -139,10 +202,11 @@ def _at_least(size, minimum):
 
 def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_label,
                    augmentation, random_source):
-  is_warped = augmentation.affine_stddev > 0
+  is_warped = any(augmentation.affine_stddevs)
   perturbation = preprocess_utils.random_normal_clipped(
-      [6], stddev=augmentation.affine_stddev, clip_stddev_factor=augmentation.affine_clip,
-      random_source=random_source) if is_warped else None
+      [6], stddev=1.0, clip_stddev_factor=augmentation.affine_clip,
+      random_source=random_source) * tf.constant(
+          augmentation.affine_stddevs) if is_warped else None
   image, label = preprocess_utils.random_crop(
       [image, label], crop_height, crop_width, do_affine_perturbation=is_warped,
       fill_values=[mean_pixel, ignore_label], perturbation=perturbation,

@@ -1,4 +1,6 @@
 """Projective warps of images, on either runtime."""
+import numpy as np
+
 from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
 
@@ -22,17 +24,19 @@ def projective_transform(image, transform, output_size, interpolation, fill_valu
   Returns:
     [output height, output width, channels] tensor, dtype unchanged.
   """
-  fill = tf.cast(tf.constant(fill_value), image.dtype)
-  # Outside, the warp gives 0: shifted by the fill, that is the fill colour.
-  shifted = tf.expand_dims(image - fill, 0)
+  operation = tf_compat.projective_transform_op()
   transform = tf.cast(tf.expand_dims(transform, 0), tf.float32)
   size = tf.stack(output_size)
-  operation = tf_compat.projective_transform_op()
-  if operation is None:
-    warped = gather_transform(shifted, transform, size, interpolation)
+  fills = np.unique(np.asarray(fill_value, np.float32))
+  if operation is not None and len(fills) == 1:
+    warped = operation(tf.expand_dims(image, 0), transform, size, interpolation,
+                       float(fills[0]))[0]
   else:
-    warped = operation(shifted, transform, size, interpolation)
-  warped = tf.squeeze(warped, 0) + fill
+    # Shifted by the fill, 0 outside is the fill colour.
+    fill = tf.cast(tf.constant(fill_value), image.dtype)
+    shifted = tf.expand_dims(image - fill, 0)
+    warped = (gather_transform(shifted, transform, size, interpolation) if operation is None
+              else operation(shifted, transform, size, interpolation, 0.0))[0] + fill
   warped.set_shape([d if isinstance(d, int) else None for d in output_size]
                    + [image.shape.as_list()[2]])
   return warped

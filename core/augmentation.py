@@ -9,8 +9,8 @@ class Augmentation(typing.NamedTuple):
 
   Attributes:
     leg_cut_probability: of cutting the legs off where a record has landmarks, 0..1.
-    affine_stddev: standard deviation of each entry of the affine warp (shares; the shift
-      in pixels).
+    affine_stddev: standard deviation of the entries of the affine warp, one number for all
+      or one for each of a, b, tx, c, d, ty (shares; tx and ty in pixels).
     affine_clip: limit of those entries, in standard deviations.
     flip_probability: of mirroring left-right, 0..1.
     hue: largest shift in turns of the colour circle, 0..0.5.
@@ -22,7 +22,7 @@ class Augmentation(typing.NamedTuple):
     noise_stddev: standard deviation of the noise, as a share of the full range.
   """
   leg_cut_probability: float = 0.2
-  affine_stddev: float = 0.05
+  affine_stddev: typing.Union[float, typing.Tuple[float, ...]] = 0.05
   affine_clip: float = 3.0
   flip_probability: float = 0.5
   hue: float = 0.08
@@ -32,6 +32,13 @@ class Augmentation(typing.NamedTuple):
   blur_probability: float = 0.1
   blur_stddev: float = 1.0
   noise_stddev: float = 0.01
+
+  @property
+  def affine_stddevs(self):
+    """Standard deviations of the six entries of the warp."""
+    if isinstance(self.affine_stddev, (tuple, list)):
+      return tuple(self.affine_stddev)
+    return (self.affine_stddev,) * 6
 
 
 _NONE = Augmentation(

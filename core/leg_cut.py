@@ -31,15 +31,8 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
   Returns:
     (image, label), shapes and dtypes unchanged. Landmarks of another shape fail when run.
   """
-  random_source = random_source or RandomSource()
-  points = _parse_landmarks(landmarks, '' if name is None else name)[0, :, :2]
-
-  def between(hip, knee):
-    share = random_source.uniform(_MIN_HIP_SHARE, _MAX_HIP_SHARE)
-    return share * points[hip] + (1.0 - share) * points[knee]
-
-  mask = half_plane_mask(image, between(_RIGHT_HIP, _RIGHT_KNEE),
-                         between(_LEFT_HIP, _LEFT_KNEE))
+  p1, p2 = cut_points(landmarks, draw_shares(random_source), name)
+  mask = half_plane_mask(image, p1, p2)
   mean_pixel = tf.reshape(tf.cast(mean_pixel, tf.float32), [1, 1, -1])
   cut_image = mask * image + (1.0 - mask) * mean_pixel
   cut_label = tf.where(mask > 0.5, label, tf.fill(tf.shape(label),
@@ -47,6 +40,60 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
   cut_image.set_shape(image.shape)
   cut_label.set_shape(label.shape)
   return cut_image, cut_label
+
+
+def draw_shares(random_source=None):
+  """Returns two random shares of the hip in the cutting points, right and left."""
+  random_source = random_source or RandomSource()
+  return [random_source.uniform(_MIN_HIP_SHARE, _MAX_HIP_SHARE) for _ in range(2)]
+
+
+def cut_points(landmarks, shares, name=None):
+  """Returns the cutting points of the right and the left leg, [2] float32 (x, y) in pixels.
+
+  Args:
+    landmarks: see `random_crop_legs`.
+    shares: see `draw_shares`.
+    name: see `random_crop_legs`.
+  """
+  points = _parse_landmarks(landmarks, '' if name is None else name)[0, :, :2]
+  return [share * points[hip] + (1.0 - share) * points[knee] for share, (hip, knee) in zip(
+      shares, ((_RIGHT_HIP, _RIGHT_KNEE), (_LEFT_HIP, _LEFT_KNEE)))]
+
+
+def cut_below(image, label, p1, p2, transform, mean_pixel, ignore_label):
+  """Replaces what is below a line in a crop by padding.
+
+  Args:
+    image: [height, width, 3] float32 tensor, the crop.
+    label: [height, width, 1] integer tensor.
+    p1: [2] float32 tensor, (x, y) of a point of the line in the source of the crop.
+    p2: likewise.
+    transform: [8] float32 tensor, crop pixel to source pixel; see `crop_geometry`.
+    mean_pixel: colour of the padding, three numbers.
+    ignore_label: label of the padding.
+
+  Returns:
+    (image, label), shapes and dtypes unchanged.
+  """
+  height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+  slope = _slope(p1, p2)
+  t = tf.unstack(transform, num=8)
+  # How far a pixel of the crop is above the line, in pixels of the crop.
+  per_x, per_y = slope * t[0] - t[3], slope * t[1] - t[4]
+  distance = (per_x * tf.range(width)[tf.newaxis, :] + per_y * tf.range(height)[:, tf.newaxis]
+              + slope * (t[2] - p1[0]) - (t[5] - p1[1]))
+  length = tf.maximum(tf.sqrt(per_x * per_x + per_y * per_y), _MIN_RUN_PX)
+  mask = tf.clip_by_value(distance / length + 0.5, 0.0, 1.0)[..., tf.newaxis]
+  fill = tf.reshape(tf.cast(mean_pixel, tf.float32), [1, 1, -1])
+  is_kept = mask >= 0.5
+  return fill + mask * (image - fill), tf.where(
+      is_kept, label, tf.fill(tf.shape(label), tf.cast(ignore_label, label.dtype)))
+
+
+def _slope(p1, p2):
+  run = p2[0] - p1[0]
+  return (p2[1] - p1[1]) / tf.where(tf.abs(run) < _MIN_RUN_PX, tf.fill([], _MIN_RUN_PX), run)
 
 
 def half_plane_mask(image, p1, p2):
@@ -61,9 +108,7 @@ def half_plane_mask(image, p1, p2):
     [height, width, 1] float32 tensor in 0..1.
   """
   height, width = tf.unstack(tf.shape(image)[:2])
-  run = p2[0] - p1[0]
-  run = tf.where(tf.abs(run) < _MIN_RUN_PX, tf.fill([], _MIN_RUN_PX), run)
-  slope = (p2[1] - p1[1]) / run
+  slope = _slope(p1, p2)
   x = tf.cast(tf.range(width), tf.float32)[tf.newaxis, :]
   y = tf.cast(tf.range(height), tf.float32)[:, tf.newaxis]
   mask = tf.cast(y - p1[1] <= slope * (x - p1[0]), tf.float32)[tf.newaxis, :, :, tf.newaxis]

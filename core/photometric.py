@@ -24,12 +24,13 @@ def random_color(image, hue, saturation, brightness, contrast, random_source=Non
     image = tf.image.adjust_hue(image, random_source.uniform(-hue, hue))
   if tuple(saturation) != (1.0, 1.0):
     image = tf.image.adjust_saturation(image, random_source.uniform(*saturation))
-  if brightness:
-    image += FULL_RANGE * random_source.uniform(-brightness, brightness)
+  shift = FULL_RANGE * random_source.uniform(-brightness, brightness) if brightness else 0.0
   if tuple(contrast) != (1.0, 1.0):
+    # (x + shift - mean) factor + mean, mean that of x + shift, in one pass.
+    factor = random_source.uniform(*contrast)
     mean = tf.reduce_mean(image, axis=[0, 1], keepdims=True)
-    image = (image - mean) * random_source.uniform(*contrast) + mean
-  return image
+    return image * factor + (mean * (1.0 - factor) + shift)
+  return image + shift if brightness else image
 
 
 def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
@@ -63,6 +64,5 @@ def random_noise(image, mean=0.0, stddev=0.01, random_source=None):
     stddev: of the noise, as a share of the full range.
     random_source: RandomSource, or None.
   """
-  noise = (random_source or RandomSource()).normal(
-      mean * FULL_RANGE, stddev * FULL_RANGE, tf.shape(image))
-  return image + noise
+  noise = (random_source or RandomSource()).noise(stddev * FULL_RANGE, tf.shape(image))
+  return image + noise + mean * FULL_RANGE if mean else image + noise

@@ -7,7 +7,8 @@ from deeplab.core.tf_compat import tf
 __all__ = [
     'centered_affine_perturbation', 'flip_dim', 'get_random_scale', 'half_plane_mask',
     'pad_to_bounding_box', 'random_crop', 'random_crop_legs', 'random_normal_clipped',
-    'randomly_scale_image_and_label', 'resize_to_range', 'resolve_shape']
+    'randomly_scale_image_and_label', 'resize_to_range', 'resized_size', 'resolve_shape',
+    'window_transform']
 
 # Colours outside the image where the caller gives none: mid grey, and the usual ignore id.
 _DEFAULT_IMAGE_FILL = 127.5
@@ -151,14 +152,8 @@ def centered_affine_perturbation(image_list, offset_height, offset_width, crop_h
   """
   if perturbation is None:
     perturbation = random_normal_clipped([6], random_source=random_source)
-  a, b, tx, c, d, ty = tf.unstack(perturbation, num=6)
-  center_x, center_y = crop_width / 2.0, crop_height / 2.0
-  left = tf.cast(offset_width, tf.float32) + center_x
-  top = tf.cast(offset_height, tf.float32) + center_y
-  transform = tf.stack([
-      1.0 + a, b, left + tx - (1.0 + a) * center_x - b * center_y,
-      c, 1.0 + d, top + ty - c * center_x - (1.0 + d) * center_y,
-      0.0, 0.0])
+  transform = window_transform(offset_height, offset_width, crop_height, crop_width,
+                               perturbation)
   outputs = []
   for index, image in enumerate(image_list):
     if fill_values is not None:
@@ -169,6 +164,26 @@ def centered_affine_perturbation(image_list, offset_height, offset_width, crop_h
         image, transform, (crop_height, crop_width),
         affine.NEAREST if image.dtype.is_integer else affine.BILINEAR, fill))
   return outputs
+
+
+def window_transform(offset_height, offset_width, crop_height, crop_width, perturbation):
+  """Returns the [8] transform from a warped window to the image, see `affine`.
+
+  Args:
+    offset_height: first row of the window, int or scalar.
+    offset_width: first column of the window.
+    crop_height: height of the window in pixels.
+    crop_width: width of the window in pixels.
+    perturbation: [6] float32 tensor, see `centered_affine_perturbation`.
+  """
+  a, b, tx, c, d, ty = tf.unstack(perturbation, num=6)
+  center_x, center_y = crop_width / 2.0, crop_height / 2.0
+  left = tf.cast(offset_width, tf.float32) + center_x
+  top = tf.cast(offset_height, tf.float32) + center_y
+  return tf.stack([
+      1.0 + a, b, left + tx - (1.0 + a) * center_x - b * center_y,
+      c, 1.0 + d, top + ty - c * center_x - (1.0 + d) * center_y,
+      0.0, 0.0])
 
 
 def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_source=None):

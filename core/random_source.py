@@ -12,14 +12,17 @@ class RandomSource(object):
   whatever the order and the parallelism records are processed in.
   """
 
-  def __init__(self, seed=None, index=0):
+  def __init__(self, seed=None, index=0, normal_bank=None):
     """Starts at draw 0.
 
     Args:
       seed: int, or None for draws that differ from run to run.
       index: int or int64 scalar tensor that tells records apart.
+      normal_bank: [count] float32 tensor of standard normal draws that `noise` may take its
+        values from, or None.
     """
     self._seed = seed
+    self._normal_bank = normal_bank
     self._index = tf.cast(index, tf.int64)
     self._num_draws = 0
 
@@ -40,6 +43,22 @@ class RandomSource(object):
     if self._seed is None:
       return tf.random.normal(shape, mean, stddev)
     return tf.random.stateless_normal(shape, self._next_seed(), mean, stddev)
+
+  def noise(self, stddev, shape):
+    """Returns float32 draws from the normal distribution of mean 0, many at once.
+
+    With a bank they are a random stretch of it: drawing each value anew would take as long as
+    all other steps of augmentation together.
+
+    Args:
+      stddev: standard deviation.
+      shape: int32 tensor or list.
+    """
+    count = tf.reduce_prod(shape)
+    if self._normal_bank is None:
+      return self.normal(0.0, stddev, shape)
+    begin = self.integer(tf.size(self._normal_bank) - count + 1)
+    return stddev * tf.reshape(self._normal_bank[begin:begin + count], shape)
 
   def _next_seed(self):
     self._num_draws += 1

@@ -115,21 +115,36 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'projective_transform_op', 'slim', 'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'projective_transform_op', 'slim', 'tf']
 
 
 def projective_transform_op():
   """Returns TensorFlow's warp, or None where it has none (1.15).
 
   A function (images [B, h, w, C], transforms [B, 8], output size [2], 'BILINEAR' or
-  'NEAREST') -> warped images, 0 outside.
+  'NEAREST', fill value) -> warped images, the fill value outside.
   """
-  if not hasattr(tf.raw_ops, 'ImageProjectiveTransformV2'):
+  if not hasattr(tf.raw_ops, 'ImageProjectiveTransformV3'):
     return None
 
-  def transform(images, transforms, output_size, interpolation):
-    return tf.raw_ops.ImageProjectiveTransformV2(
+  def transform(images, transforms, output_size, interpolation, fill_value=0.0):
+    return tf.raw_ops.ImageProjectiveTransformV3(
         images=images, transforms=transforms, output_shape=output_size,
-        interpolation=interpolation)
+        interpolation=interpolation, fill_mode='CONSTANT', fill_value=fill_value)
 
   return transform
+
+
+def data_options(is_deterministic, num_threads=0):
+  """Returns the tf.data.Options of an input pipeline.
+
+  Args:
+    is_deterministic: whether elements come in the same order in every run.
+    num_threads: size of a thread pool of its own; 0: that of the process.
+  """
+  options = tf.data.Options()
+  options.experimental_deterministic = is_deterministic
+  if num_threads:
+    threading = options.experimental_threading if IS_TF1 else options.threading
+    threading.private_threadpool_size = num_threads
+  return options

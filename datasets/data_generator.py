@@ -1,9 +1,12 @@
 """The input pipeline: TFRecord shards to batches, for training and evaluation.
 
     files -> records --shuffle--> example.parse -> checks -> input_preprocess -> batches
+
+For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import keys
+from deeplab.core import crop_geometry, keys, tf_compat
+from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, record_check, registry
@@ -12,6 +15,9 @@ from deeplab.datasets import example, record_check, registry
 _SHUFFLE_BUFFER = 512
 _AUTOTUNE = tf.data.experimental.AUTOTUNE
 _MAX_INDEX = 2 ** 62
+# Values of the noise bank beyond those of one crop.
+_BANK_SURPLUS = 2 ** 20
+_BANK_SEED = 20
 
 
 def get_cityscapes_dataset_name():
@@ -33,7 +39,7 @@ class Dataset(object):
                min_resize_value=None, max_resize_value=None, resize_factor=None,
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
-               should_repeat=False, augmentation=None, seed=None):
+               should_repeat=False, augmentation=None, seed=None, num_threads=0):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -56,6 +62,7 @@ class Dataset(object):
       should_repeat: whether to go on for ever; in training, batches then have a static size.
       augmentation: Augmentation, or None for that of 'forma'.
       seed: int for the same stream in every run, or None.
+      num_threads: size of a thread pool for the pipeline alone; 0: that of the process.
 
     Raises:
       ValueError: unknown dataset or split, missing or incomplete shards, model variant.
@@ -78,8 +85,9 @@ class Dataset(object):
     self.is_training = is_training
     self.should_shuffle = should_shuffle
     self.should_repeat = should_repeat
-    self.augmentation = augmentation
+    self.augmentation = augmentation or AUGMENTATIONS['forma']
     self.seed = seed
+    self.num_threads = num_threads
 
   @property
   def num_of_classes(self):
@@ -113,15 +121,48 @@ class Dataset(object):
       records = records.flat_map(tf.data.TFRecordDataset)
     if self.should_repeat:
       records = records.repeat()
-    numbered = tf.data.Dataset.zip((records, tf.data.Dataset.range(_MAX_INDEX)))
-    samples = numbered.map(self._make_sample, num_parallel_calls=_AUTOTUNE)
+    elements = [records, tf.data.Dataset.range(_MAX_INDEX)]
+    if self.is_training:
+      elements.append(self._noise_banks())
+    make_sample = self._make_crop if self.is_training else self._make_sample
+    samples = tf.data.Dataset.zip(tuple(elements)).map(make_sample, num_parallel_calls=_AUTOTUNE)
     # Nothing is dropped: a stream that repeats has no last batch.
     is_endless = self.is_training and self.should_repeat
-    return samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(_AUTOTUNE)
+    batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(_AUTOTUNE)
+    # Outside training the order is that of the records; so it is with a seed.
+    is_deterministic = self.seed is not None or not self.should_shuffle
+    return batches.with_options(tf_compat.data_options(is_deterministic, self.num_threads))
+
+  def _noise_banks(self):
+    """Returns a Dataset that repeats one tensor of normal draws, made once."""
+    count = 1
+    if self.augmentation.noise_stddev:
+      count = 3 * self.crop_size[0] * self.crop_size[1] + _BANK_SURPLUS
+    seed = [_BANK_SEED, self.seed or 0]
+    return tf.data.Dataset.from_tensors(0).map(
+        lambda unused: tf.random.stateless_normal([count], seed)).cache().repeat()
+
+  # Plain graph code; AutoGraph would wrap its errors in a trace.
+  @tf.autograph.experimental.do_not_convert
+  def _make_crop(self, serialized, index, normal_bank):
+    """Returns the training sample of a record."""
+    sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
+    bank = normal_bank if self.augmentation.noise_stddev else None
+    label = sample.pop(keys.LABELS_CLASS)
+    image, crop_label, part = input_preprocess.crop_from_encoded(
+        sample[keys.IMAGE], label, tuple(self.crop_size),
+        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
+        (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
+        self.ignore_label, self.model_variant, sample[keys.LANDMARKS], self.augmentation,
+        RandomSource(self.seed, index, bank), sample[keys.IMAGE_NAME])
+    check = record_check.check_part(part, sample[keys.IMAGE], label, sample[keys.IMAGE_NAME])
+    with tf.control_dependencies([check]):
+      return dict(sample, **{keys.IMAGE: tf.identity(image), keys.LABEL: crop_label})
 
   # Plain graph code; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert
   def _make_sample(self, serialized, index):
+    """Returns the whole image of a record as a sample."""
     has_label = self.split_name != keys.TEST_SET
     sample = record_check.checked_sample(
         example.parse(serialized, has_label=has_label), self.descriptor)

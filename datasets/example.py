@@ -71,11 +71,20 @@ def parse(serialized, has_label=True):
     keys.IMAGE_NAME: string scalar; keys.LANDMARKS: string scalar, a serialised float tensor
     or ''.
   """
+  sample = parse_encoded(serialized, has_label)
+  # The kernel behind decode_jpeg looks at the bytes and reads PNG as well.
+  image = tf.image.decode_jpeg(sample[keys.IMAGE], channels=3)
+  image.set_shape([None, None, 3])
+  return dict(sample, **{keys.IMAGE: image})
+
+
+def parse_encoded(serialized, has_label=True):
+  """Returns `parse(serialized, has_label)`, but the image as a string scalar, not decoded."""
   features = tf.io.parse_single_example(serialized, {
       name: tf.io.FixedLenFeature((), dtype, default_value=default)
       for name, (dtype, default) in _PARSED_FEATURES.items()})
   sample = {
-      keys.IMAGE: _decode_image(features[_IMAGE]),
+      keys.IMAGE: features[_IMAGE],
       keys.IMAGE_NAME: features[_NAME],
       keys.HEIGHT: features[_HEIGHT],
       keys.WIDTH: features[_WIDTH],
@@ -180,13 +189,6 @@ def bytes_feature(value):
   """Returns the bytes feature of one str (as UTF-8) or bytes value."""
   value = value.encode('utf-8') if isinstance(value, str) else value
   return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _decode_image(data):
-  # The kernel behind decode_jpeg looks at the bytes and reads PNG as well.
-  image = tf.image.decode_jpeg(data, channels=3)
-  image.set_shape([None, None, 3])
-  return image
 
 
 def _first_bytes(record, name):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from deeplab.core import input_errors, keys
+from deeplab.core import input_errors, keys, partial_decode
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 
@@ -15,36 +15,57 @@ def checked_sample(sample, descriptor):
   """Returns the sample, which fails when run unless its label fits image and dataset.
 
   Args:
-    sample: dict as `example.parse` returns it.
+    sample: dict as `example.parse` or `example.parse_encoded` returns it.
     descriptor: DatasetDescriptor.
   """
   if keys.LABELS_CLASS not in sample:
     return sample
   image, label = sample[keys.IMAGE], sample[keys.LABELS_CLASS]
   name = sample[keys.IMAGE_NAME]
+  if image.dtype == tf.string:
+    size = partial_decode.size_of(image)
+    is_known = size[0] > 0
+  else:
+    size, is_known = tf.shape(image)[:2], tf.constant(True)
+  with tf.control_dependencies([
+      _check_sizes(size, is_known, label, name), _check_values(label, name, descriptor)]):
+    return dict(sample, **{keys.LABELS_CLASS: tf.identity(label),
+                           keys.IMAGE: tf.identity(image)})
+
+
+def check_part(part, data, label, name):
+  """Returns an operation that fails if an image whose size is known only now misses its label.
+
+  `checked_sample` knows the size of JPEG files; others have been decoded whole.
+
+  Args:
+    part: partial_decode.Part of the image.
+    data: string scalar, the encoded image.
+    label: [height, width, 1] tensor.
+    name: string scalar.
+  """
+  return _check_sizes(tf.shape(part.pixels)[:2], tf.logical_not(tf.image.is_jpeg(data)), label,
+                      name)
+
+
+def _check_sizes(size, is_known, label, name):
+  label_size = tf.shape(label)[:2]
+  fits = tf.logical_or(tf.logical_not(is_known), tf.reduce_all(tf.equal(size, label_size)))
+  return input_errors.check(fits, lambda: [
+      'Record ', name, ': the image is ', _size_text(size), ', its label ',
+      _size_text(label_size), ' (height x width); they must be equal.'])
+
+
+def _check_values(label, name, descriptor):
   # Compared as bytes: this reads every pixel of every record.
   is_bad = label > min(descriptor.num_classes - 1, label.dtype.max)
   if 0 <= descriptor.ignore_label <= label.dtype.max:
     is_bad = tf.logical_and(is_bad, tf.not_equal(label, descriptor.ignore_label))
-
-  def sizes_differ():
-    return ['Record ', name, ': the image is ', _size_text(image), ', its label ',
-            _size_text(label), ' (height x width); they must be equal.']
-
-  def values_are_bad():
-    return ['Record ', name, ': the label has the values ', _first_values(label, is_bad),
-            ', which are neither classes 0..%d nor the ignore label %d of dataset %s. Check '
-            '--dataset, or build the records again.'
-            % (descriptor.num_classes - 1, descriptor.ignore_label, descriptor.name)]
-
-  checks = [
-      input_errors.check(tf.reduce_all(tf.equal(tf.shape(image)[:2], tf.shape(label)[:2])),
-                         sizes_differ),
-      input_errors.check(tf.logical_not(tf.reduce_any(is_bad)), values_are_bad),
-  ]
-  with tf.control_dependencies(checks):
-    return dict(sample, **{keys.IMAGE: tf.identity(image),
-                           keys.LABELS_CLASS: tf.identity(label)})
+  return input_errors.check(tf.logical_not(tf.reduce_any(is_bad)), lambda: [
+      'Record ', name, ': the label has the values ', _first_values(label, is_bad),
+      ', which are neither classes 0..%d nor the ignore label %d of dataset %s. Check '
+      '--dataset, or build the records again.'
+      % (descriptor.num_classes - 1, descriptor.ignore_label, descriptor.name)])
 
 
 @contextlib.contextmanager
@@ -134,8 +155,8 @@ def _has_labels(path):
   return not os.path.basename(path).startswith(keys.TEST_SET + '-')
 
 
-def _size_text(image):
-  sizes = tf.as_string(tf.shape(image))
+def _size_text(size):
+  sizes = tf.as_string(size)
   return tf.strings.join([sizes[0], 'x', sizes[1]])
 
 

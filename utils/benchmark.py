@@ -12,7 +12,12 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import files, registry
-from deeplab.utils import benchmark_builder, benchmark_graph
+from deeplab.utils import (
+    benchmark_builder,
+    benchmark_graph,
+    benchmark_input,
+    benchmark_panoptic,
+)
 
 FLAGS = flags.FLAGS
 
@@ -37,6 +42,8 @@ class Benchmark(typing.NamedTuple):
 BENCHMARKS = {
     'builder': Benchmark('Building records', benchmark_builder.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
+    'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
+    'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
 }
 
 

@@ -1,0 +1,132 @@
+"""Scale, warp, crop and flip as one map from the pixels of a crop to those of the source.
+
+    geometry = draw(size, crop_size, ...)
+    window = geometry.window(size, crop_size)      the part of the source that is needed
+    affine.projective_transform(part, geometry.seen_from(window origin), ...)
+
+Positions are pixel centres, (0, 0) the first one.
+"""
+import typing
+
+from deeplab.core import preprocess_utils
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+# Pixels read around a position: its neighbours, and one for rounding.
+_MARGIN_PX = 2
+
+
+class Resizing(typing.NamedTuple):
+  """How the source is resized before anything random; see `preprocess_utils.resize_to_range`.
+
+  Attributes:
+    min_size: short side in pixels, or None for no resizing.
+    max_size: limit of the long side, or None.
+    factor: sides become multiples of this plus one, or None.
+  """
+  min_size: typing.Optional[int] = None
+  max_size: typing.Optional[int] = None
+  factor: typing.Optional[int] = None
+
+
+class CropGeometry(typing.NamedTuple):
+  """Where the pixels of a crop lie in the source.
+
+  Attributes:
+    transform: [8] float32 tensor: crop pixel (x, y) is source pixel
+      (t0 x + t1 y + t2, t3 x + t4 y + t5); t6 = t7 = 0.
+    net_scale: float32 scalar, size after all scaling over size of the source; the smaller of
+      both sides.
+  """
+  transform: tf.Tensor
+  net_scale: tf.Tensor
+
+  def window(self, size, crop_size):
+    """Returns the part of the source that the crop shows, int32 [4]: y, x, height, width.
+
+    Args:
+      size: int32 [2] tensor, (height, width) of the source.
+      crop_size: (height, width) of the crop, ints.
+    """
+    t = tf.unstack(self.transform, num=8)
+    right, bottom = crop_size[1] - 1.0, crop_size[0] - 1.0
+    x = tf.stack([t[0] * x + t[1] * y + t[2] for x in (0.0, right) for y in (0.0, bottom)])
+    y = tf.stack([t[3] * x + t[4] * y + t[5] for x in (0.0, right) for y in (0.0, bottom)])
+    lowest = tf.floor(tf.stack([tf.reduce_min(y), tf.reduce_min(x)])) - _MARGIN_PX
+    highest = tf.ceil(tf.stack([tf.reduce_max(y), tf.reduce_max(x)])) + _MARGIN_PX
+    size = tf.cast(size, tf.int32)
+    # At least one pixel, also where the crop shows none.
+    begin = tf.clip_by_value(tf.cast(lowest, tf.int32), 0, size - 1)
+    end = tf.clip_by_value(tf.cast(highest, tf.int32) + 1, begin + 1, size)
+    return tf.concat([begin, end - begin], 0)
+
+  def seen_from(self, origin, ratio=1.0):
+    """Returns the transform to the pixels of a part of the source, or of a reduced source.
+
+    Args:
+      origin: [2] tensor, (y, x) of the part's first pixel in the source.
+      ratio: number or scalar; source pixels per pixel of the part, in each direction.
+    """
+    origin = tf.cast(origin, tf.float32)
+    ratio = tf.cast(ratio, tf.float32)
+    # A reduced pixel is the mean of `ratio` pixels: its centre lies between theirs.
+    shift = 0.5 / ratio - 0.5
+    t = tf.unstack(self.transform, num=8)
+    return tf.stack([
+        t[0] / ratio, t[1] / ratio, (t[2] - origin[1]) / ratio + shift,
+        t[3] / ratio, t[4] / ratio, (t[5] - origin[0]) / ratio + shift, 0.0, 0.0])
+
+
+def draw(size, crop_size, resizing, scales, augmentation, random_source=None):
+  """Returns a random CropGeometry.
+
+  The random numbers are those that the single steps of `input_preprocess` draw, in the same
+  order: from the same RandomSource both show the same crop.
+
+  Args:
+    size: int32 [2] tensor, (height, width) of the source.
+    crop_size: (height, width) of the crop, ints.
+    resizing: Resizing.
+    scales: (min_scale_factor, max_scale_factor, step), see
+      `preprocess_utils.get_random_scale`.
+    augmentation: Augmentation.
+    random_source: RandomSource, or None.
+  """
+  random_source = random_source or RandomSource()
+  resized = tf.cast(size, tf.int32)
+  if resizing.min_size:
+    resized = preprocess_utils.resized_size(resized, *resizing)
+  scale = preprocess_utils.get_random_scale(*(tuple(scales) + (random_source,)))
+  scaled = resized
+  if not isinstance(scale, float) or scale != 1.0:
+    scaled = tf.maximum(tf.cast(tf.cast(resized, tf.float32) * scale, tf.int32), 1)
+  perturbation = tf.zeros([6])
+  if any(augmentation.affine_stddevs):
+    perturbation = preprocess_utils.random_normal_clipped(
+        [6], stddev=1.0, clip_stddev_factor=augmentation.affine_clip,
+        random_source=random_source) * tf.constant(augmentation.affine_stddevs)
+  padded = tf.maximum(scaled, list(crop_size))
+  offset_y = random_source.integer(padded[0] - crop_size[0] + 1)
+  offset_x = random_source.integer(padded[1] - crop_size[1] + 1)
+  transform = preprocess_utils.window_transform(
+      offset_y, offset_x, crop_size[0], crop_size[1], perturbation)
+  if augmentation.flip_probability:
+    is_flipped = random_source.uniform() <= augmentation.flip_probability
+    transform = tf.where(is_flipped, _mirrored(transform, crop_size[1]), transform)
+  shares = _shares(resized, scaled) * _shares(tf.cast(size, tf.int32), resized)
+  scaling = tf.stack([shares[1]] * 3 + [shares[0]] * 3 + [1.0, 1.0])
+  net_scale = tf.reduce_min(tf.cast(scaled, tf.float32) / tf.cast(size, tf.float32))
+  return CropGeometry(transform * scaling, net_scale)
+
+
+def _mirrored(transform, width):
+  """Returns the transform of the crop mirrored left-right."""
+  t = tf.unstack(transform, num=8)
+  last = width - 1.0
+  return tf.stack([-t[0], t[1], t[2] + t[0] * last, -t[3], t[4], t[5] + t[3] * last, 0.0, 0.0])
+
+
+def _shares(before, after):
+  """Returns pixels before per pixel after a resizing that keeps the corner pixels."""
+  before, after = tf.cast(before, tf.float32), tf.cast(after, tf.float32)
+  return tf.where(after > 1, (before - 1) / tf.maximum(after - 1, 1), tf.zeros_like(after))
