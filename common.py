@@ -9,7 +9,7 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab import model
-from deeplab.core import feature_extractor, options, registry
+from deeplab.core import augmentation, feature_extractor, options, registry
 from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     HEIGHT,
     IMAGE,
@@ -30,6 +30,7 @@ from deeplab.datasets import (
     shard_writer,
     user_registry,
 )
+from deeplab.datasets import registry as dataset_registry
 
 FLAGS = flags.FLAGS
 
@@ -220,6 +221,78 @@ def build_options():
   return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error}
 
 
+def define_augmentation_flags():
+  """Declares the flags of random variation; `augmentation_of` returns their values."""
+  flags.DEFINE_enum('augmentation', None, sorted(augmentation.AUGMENTATIONS),
+                    'Preset of the flags below. none: nothing; deeplab: flip; forma: all. '
+                    'Scales have flags of their own. Default: forma for datasets of the nine '
+                    'Forma classes, such as the sample people, else deeplab.')
+  preset = augmentation.AUGMENTATIONS['forma']
+  for name, unit in (
+      ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '
+                              'landmarks'),
+      ('affine_clip', 'Limit of the entries of the affine warp, in standard deviations'),
+      ('flip_probability', 'Probability, 0..1, of mirroring left-right'),
+      ('hue', 'Largest shift of the hue, in turns of the colour circle, 0..0.5'),
+      ('brightness', 'Largest shift of the brightness, as a share of the full range'),
+      ('blur_probability', 'Probability, 0..1, of blurring'),
+      ('blur_stddev', 'Standard deviation of the blur factor over 1'),
+      ('noise_stddev', 'Standard deviation of the noise, as a share of the full range')):
+    flags.DEFINE_float(name, None, '%s; 0: off. With augmentation forma: %s.'
+                       % (unit, getattr(preset, name)), lower_bound=0)
+  flags.DEFINE_list('affine_stddev', None,
+                    'Standard deviation of the entries of the affine warp [[1+a, b, tx], '
+                    '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
+                    '0: off. With augmentation forma: %s.' % preset.affine_stddev)
+  for name in ('saturation', 'contrast'):
+    flags.DEFINE_list(name, None, 'Least and largest factor on the %s; 1,1: off. With '
+                      'augmentation forma: %s,%s.' % ((name,) + getattr(preset, name)))
+  flags.DEFINE_integer('data_seed', None,
+                       'Makes the stream of training images the same in every run. Default: '
+                       'another one each time.')
+  flags.DEFINE_integer('data_threads', 0,
+                       'Size of a thread pool for reading and augmenting alone; 0: that of '
+                       'the process.', lower_bound=0)
+
+
+def augmentation_of(descriptor):
+  """Returns the Augmentation of the flags for a DatasetDescriptor.
+
+  Raises:
+    ValueError: a flag has values that cannot be; names it.
+  """
+  is_forma = tuple(descriptor.class_names or ()) == dataset_registry.FORMA_CLASSES
+  preset = FLAGS.augmentation or ('forma' if is_forma else 'deeplab')
+  values = {name: FLAGS[name].value for name in augmentation.Augmentation._fields
+            if FLAGS[name].value is not None}
+  for name, counts in (('affine_stddev', (1, 6)), ('saturation', (2,)), ('contrast', (2,))):
+    if name in values:
+      values[name] = _numbers(name, counts)
+  if len(values.get('affine_stddev', ())) == 1:
+    values['affine_stddev'] = values['affine_stddev'][0]
+  for name in ('saturation', 'contrast'):
+    if name in values and values[name][0] > values[name][1]:
+      raise ValueError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))
+  for name, limit in (('leg_cut_probability', 1), ('flip_probability', 1),
+                      ('blur_probability', 1), ('hue', 0.5)):
+    if values.get(name, 0) > limit:
+      raise ValueError('--%s=%g must be in 0..%g.' % (name, values[name], limit))
+  return augmentation.AUGMENTATIONS[preset]._replace(**values)
+
+
+def _numbers(name, counts):
+  """Returns the tuple of numbers from 0 up of a list flag, as many as one of `counts`."""
+  words = FLAGS[name].value
+  try:
+    numbers = tuple(float(word) for word in words)
+  except ValueError:
+    numbers = ()
+  if len(numbers) not in counts or min(numbers) < 0:
+    raise ValueError('--%s must be %s numbers from 0 up, got %s.' % (
+        name, ' or '.join(str(count) for count in counts), ','.join(words) or 'nothing'))
+  return numbers
+
+
 def define_data_check_flag():
   """Declares the flag that `check_data` obeys."""
   flags.DEFINE_bool('skip_data_check', False,
@@ -405,8 +478,8 @@ def run(main, required_flags=(), allows_words=False):
       if logging.get_verbosity() >= logging.DEBUG:
         traceback.print_exc()
       _stop(error, EXIT_ERROR)
-    except KeyboardInterrupt:
-      _stop('interrupted.', EXIT_INTERRUPTED)
+    except KeyboardInterrupt as error:
+      _stop(str(error) or 'interrupted.', getattr(error, 'exit_code', EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
 

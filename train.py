@@ -5,9 +5,9 @@
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import augmentation, keys
+from deeplab.core import keys
 from deeplab.datasets import data_generator, dataset_info
-from deeplab.utils import class_weights, optimizers, train_options, training
+from deeplab.utils import class_weights, optimizers, run_record, train_options, training
 
 FLAGS = flags.FLAGS
 
@@ -112,15 +112,13 @@ flags.DEFINE_float('batch_norm_decay', None,
                    lower_bound=0, upper_bound=1)
 
 # --- augmentation ---
-flags.DEFINE_enum('augmentation', 'forma', sorted(augmentation.AUGMENTATIONS),
-                  'Random variation of training images besides scale and crop: none; deeplab: '
-                  'flip; forma: also warp, colour, blur, noise and leg cut.')
 flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
 flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
 flags.DEFINE_float('scale_factor_step_size', 0.25,
                    'Step between the scales drawn from; 0: any scale in the range.',
                    lower_bound=0)
 
+common.define_augmentation_flags()
 common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')
 common.define_data_check_flag()
@@ -161,7 +159,9 @@ def main(unused_argv):
       is_training=True,
       should_shuffle=True,
       should_repeat=True,
-      augmentation=augmentation.AUGMENTATIONS[FLAGS.augmentation])
+      seed=FLAGS.data_seed,
+      num_threads=FLAGS.data_threads)
+  dataset.augmentation = common.augmentation_of(dataset.descriptor)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,
@@ -172,7 +172,9 @@ def main(unused_argv):
                FLAGS.train_split, dataset.num_of_classes)
   checkpoint = training.train(
       dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
-      dataset.files, model_options, options_of_run(dataset))
+      dataset.files, model_options, options_of_run(dataset),
+      lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(), FLAGS.dataset_dir,
+                                    step))
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 

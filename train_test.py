@@ -6,7 +6,7 @@ import pytest
 
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
-from deeplab.utils import tiny_run
+from deeplab.utils import loss_table, run_record, tiny_run
 
 FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_of_steps=2',
          '--log_steps=1') + tiny_run.MODEL_FLAGS
@@ -26,6 +26,9 @@ def test_program_trains_logs_and_summarises(records, tmp_path):
   assert code == 0, log
   assert 'step 1/2  loss ' in log
   assert 'images/s' in log
+  assert run_record.read(str(tmp_path / 'run'))['flags']['train_batch_size'] == 2
+  table = loss_table.read(str(tmp_path / 'run' / 'losses.csv'))
+  assert table['step'].tolist() == [1, 2]
   checkpoint = checkpoints.resolve_checkpoint(str(tmp_path / 'run'))
   assert checkpoints.global_step(checkpoint) == 2
   events, = glob.glob(str(tmp_path / 'run' / 'events*'))
@@ -58,6 +61,9 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--master=grpc://x'), '--master=grpc://x: '),
       ((here, '--output_stride=12'), 'output_stride=12'),
       ((here, '--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
+      ((here, '--saturation=2,1'), '--saturation=2,1: the least factor comes first'),
+      ((here, '--affine_stddev=1,2'), '--affine_stddev must be 1 or 6 numbers from 0 up'),
+      ((here, '--hue=0.6'), '--hue=0.6 must be in 0..0.5'),
       ((here, '--image_pyramid=0'), 'image_pyramid scales must be positive'),
       ((here, '--top_k_percent_pixels=0'), 'top_k_percent_pixels must be in (0, 1]'),
   ]

@@ -12,7 +12,7 @@ from deeplab.utils import (
     learning_rate,
     losses,
     optimizers,
-    train_hooks,
+    train_errors,
     train_summaries,
 )
 
@@ -26,12 +26,14 @@ class TrainGraph(typing.NamedTuple):
     gradient_norm: of all gradients together, before clipping.
     steps_done: global step after the update.
     model_variables: list of the tf.Variables of the network, those of the optimizer apart.
+    parts: dict, name -> scalar, the terms that the loss is the sum of.
   """
   train_op: tf.Tensor
   learning_rate: tf.Tensor
   gradient_norm: tf.Tensor
   steps_done: tf.Tensor
   model_variables: typing.List[tf.Variable]
+  parts: typing.Dict[str, tf.Tensor]
 
 
 def build_train_graph(samples, dataset, model_options, options):
@@ -66,7 +68,7 @@ def build_train_graph(samples, dataset, model_options, options):
   grads_and_vars, norm = gradients.clip_gradients(grads_and_vars, options.clip_gradient_norm)
 
   # A step whose loss is not finite must not reach the weights: the check runs first.
-  finite_loss = tf.check_numerics(total_loss, train_hooks.NOT_FINITE)
+  finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME), norm)
   with tf.control_dependencies([finite_loss]):
     update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     apply_op = optimizer.apply_gradients(grads_and_vars, global_step=global_step)
@@ -76,10 +78,13 @@ def build_train_graph(samples, dataset, model_options, options):
     steps_done = tf.identity(global_step, name='steps_done')
 
   tf.summary.scalar('learning_rate', rate)
-  tf.summary.scalar('gradient_norm', norm)
-  train_summaries.add_loss_summaries(total_loss)
+  with tf.control_dependencies([finite_loss]):
+    # Histograms of values that are not finite would fail first, with a worse message.
+    train_summaries.add_gradient_summaries(norm, grads_and_vars)
+  parts = train_summaries.loss_parts()
+  train_summaries.add_loss_summaries(total_loss, parts)
   train_summaries.add_variable_histograms()
-  return TrainGraph(train_op, rate, norm, steps_done, model_variables)
+  return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
 
 
 def _total_loss(samples, dataset, model_options, options):

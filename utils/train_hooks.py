@@ -11,7 +11,6 @@ from absl import logging
 from deeplab.core import progress
 from deeplab.core.tf_compat import tf
 from deeplab.utils import loss_table
-from deeplab.utils.train_errors import NOT_FINITE, readable_loss_errors  # noqa: F401
 
 # Weight of the newest line in the speed that the time left is computed from.
 _NEWEST_WEIGHT = 0.3

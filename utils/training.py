@@ -1,4 +1,5 @@
 """The loop around the training graph: where it starts, what it leaves, how it ends."""
+import contextlib
 import os
 
 from absl import logging
@@ -7,10 +8,10 @@ from deeplab import model
 from deeplab.core import checkpoints, initial_weights
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import train_graph, train_hooks
+from deeplab.utils import stop_on_signal, train_errors, train_graph, train_hooks
 
 
-def train(dataset, samples_fn, files, model_options, options):
+def train(dataset, samples_fn, files, model_options, options, on_start=None):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
   Args:
@@ -20,6 +21,7 @@ def train(dataset, samples_fn, files, model_options, options):
     files: the shards that are read, to name a bad record in.
     model_options: ModelOptions.
     options: TrainOptions.
+    on_start: function of the first step, called once the run is sure to begin, or None.
 
   Returns:
     Path of the newest checkpoint.
@@ -30,8 +32,9 @@ def train(dataset, samples_fn, files, model_options, options):
   """
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   with tf.Graph().as_default():
-    graph = train_graph.build_train_graph(samples_fn(), dataset, model_options, options)
-    start = None
+    samples, wait_secs = train_hooks.timed_inputs(samples_fn)
+    graph = train_graph.build_train_graph(samples, dataset, model_options, options)
+    start, step = None, 0
     if newest:
       checkpoints.check_restorable(newest, tf.global_variables())
       step = checkpoints.global_step(newest)
@@ -43,8 +46,16 @@ def train(dataset, samples_fn, files, model_options, options):
     elif options.tf_initial_checkpoint:
       start = _plan_start(graph, options)
     tf.gfile.MakeDirs(options.train_logdir)
-    with train_hooks.readable_loss_errors(options), readable_input_errors(files, dataset), \
-         _session(graph, options, start) as session:
+    if on_start:
+      on_start(step)
+    stop = stop_on_signal.StopOnSignal(options.train_logdir)
+    progress = train_hooks.ProgressHook(graph, options, graph.parts, wait_secs,
+                                        graph.gradient_norm)
+    with stop, contextlib.closing(progress), \
+         train_errors.readable_memory_errors(options, model_options.crop_size,
+                                             output_stride=model_options.output_stride), \
+         readable_input_errors(files, dataset), train_errors.readable_loss_errors(options), \
+         _session(graph, options, start, [stop, progress]) as session:
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)
@@ -59,12 +70,9 @@ def _plan_start(graph, options):
       model.get_extra_layer_scopes())
 
 
-def _session(graph, options, start):
+def _session(graph, options, start, hooks):
   saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
-  hooks = [
-      tf.train.StopAtStepHook(last_step=options.training_number_of_steps),
-      train_hooks.ProgressHook(graph, options),
-  ]
+  hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
   if options.profile_logdir:
     tf.gfile.MakeDirs(options.profile_logdir)
     hooks.append(tf.train.ProfilerHook(
