@@ -227,6 +227,11 @@ def define_augmentation_flags():
                     'Preset of the flags below. none: nothing; deeplab: flip; forma: all. '
                     'Scales have flags of their own. Default: forma for datasets of the nine '
                     'Forma classes, such as the sample people, else deeplab.')
+  flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
+  flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
+  flags.DEFINE_float('scale_factor_step_size', 0.25,
+                     'Step between the scales drawn from; 0: any scale in the range.',
+                     lower_bound=0)
   preset = augmentation.AUGMENTATIONS['forma']
   for name, unit in (
       ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '

@@ -111,13 +111,6 @@ flags.DEFINE_float('batch_norm_decay', None,
                    "thousand steps. Default: each network's own, made for long runs.",
                    lower_bound=0, upper_bound=1)
 
-# --- augmentation ---
-flags.DEFINE_float('min_scale_factor', 0.5, 'Least random scale of training images.')
-flags.DEFINE_float('max_scale_factor', 2., 'Largest random scale of training images.')
-flags.DEFINE_float('scale_factor_step_size', 0.25,
-                   'Step between the scales drawn from; 0: any scale in the range.',
-                   lower_bound=0)
-
 common.define_augmentation_flags()
 common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')

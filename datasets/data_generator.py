@@ -39,7 +39,8 @@ class Dataset(object):
                min_resize_value=None, max_resize_value=None, resize_factor=None,
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
-               should_repeat=False, augmentation=None, seed=None, num_threads=0):
+               should_repeat=False, augmentation=None, seed=None, num_threads=0,
+               num_records=None):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -63,6 +64,7 @@ class Dataset(object):
       augmentation: Augmentation, or None for that of 'forma'.
       seed: int for the same stream in every run, or None.
       num_threads: size of a thread pool for the pipeline alone; 0: that of the process.
+      num_records: how many records to read, the first ones; None: all.
 
     Raises:
       ValueError: unknown dataset or split, missing or incomplete shards, model variant.
@@ -88,6 +90,7 @@ class Dataset(object):
     self.augmentation = augmentation or AUGMENTATIONS['forma']
     self.seed = seed
     self.num_threads = num_threads
+    self.num_records = num_records
 
   @property
   def num_of_classes(self):
@@ -119,6 +122,8 @@ class Dataset(object):
       records = records.shuffle(_SHUFFLE_BUFFER, seed=self.seed)
     else:
       records = records.flat_map(tf.data.TFRecordDataset)
+    if self.num_records is not None:
+      records = records.take(self.num_records)
     if self.should_repeat:
       records = records.repeat()
     elements = [records, tf.data.Dataset.range(_MAX_INDEX)]

@@ -137,7 +137,7 @@ def test_checkpoint_of_another_model_is_refused(tmp_path):
 
 
 def test_loss_that_is_not_finite_stops_and_keeps_the_weights(tmp_path):
-  with pytest.raises(ValueError, match='The (loss|gradient) became NaN or infinite.*base_learning_rate'):
+  with pytest.raises(ValueError, match='The (loss|gradient) became NaN.*base_learning_rate'):
     train(tmp_path, 2, samples_fn=lambda: make_samples(fill=np.nan))
   reader = tf.train.NewCheckpointReader(checkpoints.resolve_checkpoint(str(tmp_path)))
   assert reader.get_tensor('global_step') == 0

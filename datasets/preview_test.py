@@ -1,0 +1,43 @@
+"""Tests of the contact sheet of training crops."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.utils import tiny_run
+
+
+@pytest.fixture(scope='module', name='records')
+def make_records(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('records')
+  tiny_run.write_records(str(folder), tiny_run.make_samples(), split='train')
+  return folder
+
+
+def test_sheet_shows_crops_above_their_labels(records, tmp_path):
+  path = tmp_path / 'sheet.png'
+  code, _, log = tiny_run.run_script(
+      'datasets/preview.py', '--dataset_dir=%s' % records, '--output=%s' % path,
+      '--num_images=4', '--num_columns=3', '--train_crop_size=33,41', '--same_record',
+      '--augmentation=none', '--min_scale_factor=1', '--max_scale_factor=1')
+  assert code == 0, log
+  sample = tiny_run.make_samples()[0]
+  pixels = np.asarray(Image.open(str(path)))
+  assert pixels.shape == (4 * 37 - 4, 3 * 45 - 4, 3)
+  # Without variation the crop is the picture, up to JPEG or PNG rounding.
+  np.testing.assert_array_equal(pixels[:33, :41], sample.image)
+  np.testing.assert_array_equal(pixels[74:107, :41], sample.image)
+  overlay, is_class = pixels[37:70, :41].astype(float), sample.label != tiny_run.IGNORE_LABEL
+  expected = 0.4 * sample.image + 0.6 * np.array(tiny_run.COLORMAP)[
+      np.where(is_class, sample.label, 0)]
+  assert np.abs(overlay - expected)[is_class].max() <= 0.5
+  assert (pixels[74:, 45:] == 255).all()  # Only four crops.
+
+
+def test_unusable_output_is_one_line(records, tmp_path):
+  common = ['--dataset_dir=%s' % records, '--train_crop_size=33,33', '--num_images=1']
+  messages = tiny_run.run_main(
+      'datasets.preview', common + ['--output=%s' % (tmp_path / 'sheet.gif')],
+      common + ['--output=%s' % (tmp_path / 'absent' / 'sheet.png')],
+      common + ['--train_split=val'])
+  for message, wanted in zip(messages, ('ends in .png or .jpg', 'cannot be written', "'val'")):
+    assert wanted in message
