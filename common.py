@@ -24,6 +24,7 @@ from deeplab.core.keys import (  # noqa: F401  (public names of this module)
 )
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import (
+    bad_records,
     data_check,
     dataset_info,
     forma_storage,
@@ -255,6 +256,12 @@ def define_augmentation_flags():
   flags.DEFINE_integer('data_seed', None,
                        'Makes the stream of training images the same in every run. Default: '
                        'another one each time.')
+  flags.DEFINE_enum('on_bad_record', bad_records.STOP, bad_records.ON_BAD_RECORD,
+                    'At a record that cannot be used: stop, or examine all records before they '
+                    'are decoded, skip the bad ones and tell which.')
+  flags.DEFINE_float('max_bad_fraction', 0.01,
+                     'With on_bad_record=skip: share of bad records that is too much.',
+                     lower_bound=0, upper_bound=1)
   flags.DEFINE_integer('data_threads', 0,
                        'Size of a thread pool for reading and augmenting alone; 0: that of '
                        'the process.', lower_bound=0)

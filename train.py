@@ -153,7 +153,9 @@ def main(unused_argv):
       should_shuffle=True,
       should_repeat=True,
       seed=FLAGS.data_seed,
-      num_threads=FLAGS.data_threads)
+      num_threads=FLAGS.data_threads,
+      on_bad_record=FLAGS.on_bad_record,
+      max_bad_fraction=FLAGS.max_bad_fraction)
   dataset.augmentation = common.augmentation_of(dataset.descriptor)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},

@@ -25,6 +25,11 @@ def check(condition, make_parts):
   return tf.cond(condition, lambda: tf.constant(True), fail)
 
 
+def marked(sentence):
+  """Returns a sentence so that `sentence_of` finds it in the message of an error."""
+  return '%s %s %s' % (_START, sentence, _END)
+
+
 def sentence_of(error):
   """Returns the sentence of a failed `check`, or None for any other error."""
   match = _SENTENCE.search(str(error))

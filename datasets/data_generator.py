@@ -6,10 +6,11 @@ For training the image stays encoded until it is known which part of it the crop
 """
 from deeplab import input_preprocess
 from deeplab.core import crop_geometry, keys, tf_compat
+from deeplab.core import registry as core_registry
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example, record_check, registry
+from deeplab.datasets import bad_records, example, record_check, registry
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
@@ -40,7 +41,7 @@ class Dataset(object):
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
                should_repeat=False, augmentation=None, seed=None, num_threads=0,
-               num_records=None):
+               num_records=None, on_bad_record=bad_records.STOP, max_bad_fraction=0.01):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -65,6 +66,8 @@ class Dataset(object):
       seed: int for the same stream in every run, or None.
       num_threads: size of a thread pool for the pipeline alone; 0: that of the process.
       num_records: how many records to read, the first ones; None: all.
+      on_bad_record: 'stop' with an error at a record that cannot be used, or 'skip' it.
+      max_bad_fraction: with 'skip', largest share of bad records.
 
     Raises:
       ValueError: unknown dataset or split, missing or incomplete shards, model variant.
@@ -72,6 +75,9 @@ class Dataset(object):
     self.descriptor = registry.resolve(dataset_name, dataset_dir)
     self.files = registry.split_files(dataset_dir, split_name)
     registry.check_split(self.descriptor, split_name, dataset_dir)
+    for path in self.files:
+      if tf.gfile.Stat(path).length == 0:
+        raise ValueError('Shard %s is empty (0 bytes): build or copy it again.' % path)
     self.split_name = split_name
     self.dataset_dir = dataset_dir
     self.batch_size = batch_size
@@ -91,6 +97,9 @@ class Dataset(object):
     self.seed = seed
     self.num_threads = num_threads
     self.num_records = num_records
+    self.on_bad_record = core_registry.lookup(
+        {name: name for name in bad_records.ON_BAD_RECORD}, on_bad_record, what='on_bad_record')
+    self.max_bad_fraction = max_bad_fraction
 
   @property
   def num_of_classes(self):
@@ -124,6 +133,10 @@ class Dataset(object):
       records = records.flat_map(tf.data.TFRecordDataset)
     if self.num_records is not None:
       records = records.take(self.num_records)
+    if self.on_bad_record == bad_records.SKIP:
+      bad_record_filter = bad_records.BadRecordFilter(
+          self.descriptor, self.split_name != keys.TEST_SET, self.max_bad_fraction)
+      records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()
     elements = [records, tf.data.Dataset.range(_MAX_INDEX)]

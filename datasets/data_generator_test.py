@@ -129,6 +129,49 @@ def test_undecodable_image_is_named_with_its_shard(tmp_path, samples):
     read(make_dataset(tmp_path))
 
 
+def spoil(path, spoiled):
+  """Makes the images of some records, by index, undecodable."""
+
+  def corrupt(index, record):
+    if index in spoiled:
+      values = record.features.feature['image/encoded'].bytes_list.value
+      values[0] = values[0][:60]
+  rewrite(path, corrupt)
+
+
+@pytest.mark.parametrize('is_training', [False, True])
+def test_bad_records_are_skipped_and_told(tmp_path, samples, caplog, is_training):
+  spoil(tiny_run.write_records(str(tmp_path), samples, split='train'), [1])
+  with caplog.at_level('WARNING'):
+    batches = read(make_dataset(tmp_path, 'train', on_bad_record='skip', is_training=is_training))
+  names = [name.decode() for batch in batches for name in batch[keys.IMAGE_NAME]]
+  assert names == ['tiny/000', 'tiny/002']
+  assert 'Bad record skipped, number 1: Record tiny/001: the image' in caplog.text
+
+
+def test_too_many_bad_records_stop_the_stream(tmp_path):
+  many = [sample._replace(name='r%d' % i)
+          for i, sample in enumerate(tiny_run.make_samples() * 10)]
+  spoil(tiny_run.write_records(str(tmp_path), many, split='train'), range(0, 30, 3))
+  arguments = dict(on_bad_record='skip', is_training=True)
+  with pytest.raises(ValueError, match=r'8 of 22 records are bad, more than '
+                                       r'--max_bad_fraction=0.2 allows; the last: Record r21'):
+    read(make_dataset(tmp_path, 'train', max_bad_fraction=0.2, **arguments))
+  batches = read(make_dataset(tmp_path, 'train', max_bad_fraction=0.5, **arguments))
+  assert sum(len(batch[keys.IMAGE_NAME]) for batch in batches) == 20
+
+
+def test_a_shard_that_vanished_or_is_empty_is_named(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples, split='train')
+  dataset = make_dataset(tmp_path, 'train', is_training=True)
+  os.rename(path, path + '.away')
+  with pytest.raises(ValueError, match='Shard .*train-00000-of-00001.tfrecord does not exist'):
+    read(dataset)
+  open(path, 'w').close()
+  with pytest.raises(ValueError, match=r'train-00000-of-00001.tfrecord is empty \(0 bytes\)'):
+    make_dataset(tmp_path, 'train', is_training=True)
+
+
 def test_truncated_shard_is_named(tmp_path, samples):
   path = tiny_run.write_records(str(tmp_path), samples)
   with open(path, 'r+b') as stream:

@@ -50,7 +50,10 @@ def main(unused_argv):
       should_shuffle=not FLAGS.same_record,
       should_repeat=True,
       seed=FLAGS.data_seed,
-      num_records=1 if FLAGS.same_record else None)
+      num_threads=FLAGS.data_threads,
+      num_records=1 if FLAGS.same_record else None,
+      on_bad_record=FLAGS.on_bad_record,
+      max_bad_fraction=FLAGS.max_bad_fraction)
   dataset.augmentation = common.augmentation_of(dataset.descriptor)
   sheet = draw_sheet(read_crops(dataset, FLAGS.num_images), FLAGS.num_columns,
                      palette_of(dataset.descriptor))
