@@ -67,6 +67,11 @@ def mean_iou(counts):
   return _mean(iou_per_class(counts))
 
 
+def foreground_mean_iou(counts):
+  """Returns the mean IoU over the classes present, without class 0, the background."""
+  return _mean(iou_per_class(counts)[1:])
+
+
 def pixel_accuracy(counts):
   """Returns the share of pixels that are predicted right; nan without pixels."""
   hits, labels, _ = _totals(counts)
@@ -99,9 +104,10 @@ def summarize(counts, class_names=None):
     class_names: one name per class, or None.
 
   Returns:
-    Dict: 'miou', 'pixel_accuracy', 'mean_class_accuracy', 'frequency_weighted_iou',
-    'mean_dice': floats; 'num_pixels': int; 'classes': list, per class a dict of 'id',
-    'name', 'iou', 'dice', 'accuracy', 'label_pixels', 'predicted_pixels'.
+    Dict: 'miou', 'foreground_miou' (without class 0), 'pixel_accuracy',
+    'mean_class_accuracy', 'frequency_weighted_iou', 'mean_dice': floats;
+    'num_pixels': int; 'classes': list, per class a dict of 'id', 'name', 'iou', 'dice',
+    'accuracy', 'label_pixels', 'predicted_pixels'.
   """
   counts = np.asarray(counts)
   _, labels, predictions = _totals(counts)
@@ -109,6 +115,7 @@ def summarize(counts, class_names=None):
   columns = (iou_per_class(counts), dice_per_class(counts), accuracy_per_class(counts))
   return {
       'miou': _or_none(mean_iou(counts)),
+      'foreground_miou': _or_none(foreground_mean_iou(counts)),
       'pixel_accuracy': _or_none(pixel_accuracy(counts)),
       'mean_class_accuracy': _or_none(mean_class_accuracy(counts)),
       'frequency_weighted_iou': _or_none(frequency_weighted_iou(counts)),
@@ -128,7 +135,7 @@ def format_table(summary):
   Shares are percent; '-' stands for a class that is absent.
   """
   classes = summary['classes']
-  width = max([len('pixel accuracy')] + [len(c['name']) for c in classes])
+  width = max([len('without class 0')] + [len(c['name']) for c in classes])
   num_pixels = max(1, summary['num_pixels'])
   lines = ['%3s  %-*s %7s %9s %7s %8s' % ('id', width, 'class', 'IoU', 'accuracy', 'Dice',
                                           'pixels')]
@@ -139,10 +146,18 @@ def format_table(summary):
   lines.append('%3s  %-*s %7s %9s %7s' % (
       '', width, 'mean', _percent(summary['miou']), _percent(summary['mean_class_accuracy']),
       _percent(summary['mean_dice'])))
+  lines.append('%3s  %-*s %7s' % ('', width, 'without class 0',
+                                  _percent(summary.get('foreground_miou'))))
   lines.append('%3s  %-*s %7s' % ('', width, 'weighted IoU',
                                   _percent(summary['frequency_weighted_iou'])))
   lines.append('%3s  %-*s %7s' % ('', width, 'pixel accuracy',
                                   _percent(summary['pixel_accuracy'])))
+  if 'boundary_iou' in summary:
+    lines.append('%3s  %-*s %7s' % ('', width, 'boundary IoU',
+                                    _percent(summary['boundary_iou'])))
+  for band in summary.get('trimap_miou', ()):
+    lines.append('%3s  %-*s %7s' % ('', width, 'mIoU in %d px' % band['width_px'],
+                                    _percent(band['miou'])))
   return lines
 
 

@@ -67,6 +67,13 @@ def test_counts_equal_those_of_scikit_learn():
                                        labels=range(5)))
 
 
+def test_foreground_leaves_class_0_and_absent_classes_out():
+  counts = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]], np.int64)
+  assert metrics.foreground_mean_iou(counts) == 0.5
+  assert metrics.summarize(counts)['foreground_miou'] == 0.5
+  assert metrics.summarize(np.diag([4, 0]))['foreground_miou'] is None
+
+
 def test_ids_out_of_range_are_refused():
   with pytest.raises(ValueError, match='label ids range from 0 to 5, expected 0..4'):
     metrics.confusion_matrix([0, 5], [0, 0], 5)
