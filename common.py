@@ -9,7 +9,7 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab import model
-from deeplab.core import augmentation, feature_extractor, options, registry
+from deeplab.core import augmentation, feature_extractor, options, preprocess_utils, registry
 from deeplab.core.keys import (  # noqa: F401  (public names of this module)
     HEIGHT,
     IMAGE,
@@ -351,6 +351,15 @@ def prediction_function(scales_flag='eval_scales'):
                      'leave one of them out.' % scales_flag)
   return functools.partial(model.predict_labels_multi_scale, eval_scales=tuple(scales),
                            add_flipped_images=FLAGS.add_flipped_images)
+
+
+def resized_size_function():
+  """Returns the function from the sizes of records to those of resized images, or None."""
+  if not FLAGS.min_resize_value:
+    return None
+  return functools.partial(
+      preprocess_utils.resized_size, min_size=FLAGS.min_resize_value,
+      max_size=FLAGS.max_resize_value, factor=FLAGS.resize_factor)
 
 
 def check_crop_holds_images(crop_flag, split):

@@ -8,7 +8,7 @@ import pytest
 
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation import image_results, segmentation_metrics
 from deeplab.utils import tiny_run
 
 SAMPLES = tiny_run.make_samples()
@@ -58,6 +58,17 @@ def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run):
   assert 'house' in log
   assert 'pixel accuracy' in log
 
+  rows, names = image_results.read_per_image(str(run / 'eval'))
+  assert names == tiny_run.CLASS_NAMES
+  assert [row.name for row in rows] == [sample.name for sample in SAMPLES]
+  matrix = np.array(metrics['confusion_matrix'])
+  np.testing.assert_array_equal(sum(row.counts for row in rows),
+                                [np.diagonal(matrix), matrix.sum(1), matrix.sum(0)])
+  assert 0 < metrics['boundary_iou'] < 1
+  assert [row['width_px'] for row in metrics['trimap_miou']] == [1, 2, 4, 8, 16, 32]
+  for name in ('per_class.csv', 'confusion_matrix.png', 'per_class_iou.png', 'report.html'):
+    assert (run / 'eval' / name).exists()
+
   events, = glob.glob(str(run / 'eval' / 'events*'))
   values = {value.tag: value.simple_value for event in tf.train.summary_iterator(events)
             for value in event.summary.value}
@@ -77,6 +88,26 @@ def test_batches_scales_and_flips(run):
   assert np.abs(one - batch).sum() <= 2
   assert read_metrics(run, 'scales')['tag'] == 'miou_0.75_1.0_flipped'
   assert read_metrics(run, 'resized')['num_pixels'] > 0
+
+
+def test_prefix_once_and_the_best_checkpoint(run):
+  (run / 'two').mkdir()
+  for step in (3, 5):
+    tiny_run.write_checkpoint(run / 'two', SAMPLES[0].image, step=step)
+  messages = tiny_run.run_main(
+      'eval', flags_for(run, 'prefix', '--checkpoint_dir=%s/two/model.ckpt-3' % run,
+                        '--also_save_best', '--noper_image_report'),
+      flags_for(run, 'newest', '--eval_once', '--checkpoint_dir=%s/two' % run),
+      flags_for(run, 'none', '--eval_once', '--checkpoint_dir=%s/records' % run),
+      flags_for(run, 'late', '--eval_timeout_secs=0.1', '--checkpoint_dir=%s/records' % run))
+  assert messages[:2] == [''] * 2
+  assert read_metrics(run, 'prefix')['global_step'] == 3
+  assert 'boundary_iou' not in read_metrics(run, 'prefix')
+  assert not (run / 'prefix' / 'report.html').exists()
+  assert (run / 'prefix' / 'best' / 'model.ckpt-3.index').exists()
+  assert read_metrics(run, 'newest')['global_step'] == 5
+  assert 'the folder holds no checkpoint' in messages[2]
+  assert 'Waited 0 s for a first checkpoint in %s/records' % run in messages[3]
 
 
 def test_bad_input_is_told_in_one_line(run, tmp_path):
@@ -104,6 +135,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
                                   'than the crop size 49,65 holds'),
       (['--dataset_dir=%s' % broken], os.path.basename(path)),
       (['--quantize_delay_step=0'], '--quantize_delay_step=0: quantisation is not available'),
+      (['--eval_logdir=%s/x' % path], '--eval_logdir=%s/x cannot be used for results' % path),
       (['--master=grpc://x'], '--master=grpc://x'),
       (['--eval_scales=0'], '--eval_scales must be positive'),
       (['--image_pyramid=1', '--add_flipped_images'], '--image_pyramid cannot be combined'),

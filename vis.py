@@ -3,16 +3,15 @@
     python vis.py --checkpoint_dir=RUN/train --vis_logdir=RUN/vis --dataset_dir=RECORDS \
         --vis_crop_size=513,513 --max_number_of_iterations=1
 """
-import functools
 import time
 
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, keys, preprocess_utils
+from deeplab.core import checkpoints, colormaps, keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
-from deeplab.utils import result_writer, visualizing
+from deeplab.utils import result_writer, sessions, visualizing
 
 FLAGS = flags.FLAGS
 
@@ -61,10 +60,11 @@ def main(unused_argv):
   with tf.Graph().as_default():
     graph = visualizing.build_vis_graph(
         dataset.get_one_shot_iterator().get_next(), model_options, predict,
-        _resized_size_function())
-    for checkpoint in checkpoints.wait_for_checkpoints(
-        FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations):
-      _visualize(graph, checkpoint, dataset)
+        common.resized_size_function())
+    sessions.for_each_checkpoint(
+        checkpoints.wait_for_checkpoints(
+            FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations),
+        lambda checkpoint: _visualize(graph, checkpoint, dataset))
 
 
 def _visualize(graph, checkpoint, dataset):
@@ -80,15 +80,6 @@ def _visualize(graph, checkpoint, dataset):
         graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
   logging.info('%.1f images/s.', num_images / (time.time() - start))
   logging.info('%d images and predictions: %s', num_images, writer.picture_folder)
-
-
-def _resized_size_function():
-  """Returns the function from the sizes of records to those of resized images, or None."""
-  if not FLAGS.min_resize_value:
-    return None
-  return functools.partial(
-      preprocess_utils.resized_size, min_size=FLAGS.min_resize_value,
-      max_size=FLAGS.max_resize_value, factor=FLAGS.resize_factor)
 
 
 def _colors(descriptor):

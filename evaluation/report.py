@@ -1,4 +1,5 @@
-"""Writes what an evaluation found: `metrics.json`, TensorBoard scalars, lines of a log."""
+"""Writes what an evaluation found: files, TensorBoard scalars, lines of a log."""
+import csv
 import json
 import os
 
@@ -7,9 +8,13 @@ from absl import logging
 
 from deeplab.core import files
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation import boundary_metrics, segmentation_metrics
 
 METRICS_FILE_NAME = 'metrics.json'
+PER_CLASS_FILE_NAME = 'per_class.csv'
+
+_PER_CLASS_COLUMNS = ('id', 'name', 'iou', 'dice', 'accuracy', 'boundary_iou', 'label_pixels',
+                      'predicted_pixels')
 
 
 def miou_tag(eval_scales, add_flipped_images):
@@ -18,20 +23,24 @@ def miou_tag(eval_scales, add_flipped_images):
                         '_flipped' if add_flipped_images else '')
 
 
-def make_report(counts, class_names=None, **facts):
+def make_report(counts, class_names=None, boundary_counts=None, **facts):
   """Returns the content of `metrics.json`.
 
   Args:
     counts: [num_classes, num_classes] int64 array, rows are labels.
     class_names: one name per class, or None.
+    boundary_counts: BoundaryCounts of the same images, or None.
     **facts: what was evaluated: 'checkpoint', 'global_step', 'dataset', 'split',
       'num_examples', 'tag' and more.
 
   Returns:
-    Dict: the facts, the items of `segmentation_metrics.summarize` and 'confusion_matrix'.
+    Dict: the facts, the items of `segmentation_metrics.summarize` and, where there are
+    such counts, `boundary_metrics.summarize`, and 'confusion_matrix'.
   """
   report = dict(facts)
   report.update(segmentation_metrics.summarize(counts, class_names))
+  if boundary_counts is not None:
+    report.update(boundary_metrics.summarize(boundary_counts))
   report['confusion_matrix'] = np.asarray(counts).tolist()
   return report
 
@@ -49,6 +58,19 @@ def write_report(report, folder):
   return path
 
 
+def write_per_class(report, folder):
+  """Writes `per_class.csv`, a row per class with shares in 0..1; returns its path."""
+  boundary = report.get('boundary_iou_per_class') or [None] * len(report['classes'])
+  path = os.path.join(folder, PER_CLASS_FILE_NAME)
+  with files.atomic_path(path) as temporary, \
+       open(temporary, 'w', newline='', encoding='utf-8') as f:
+    writer = csv.DictWriter(f, _PER_CLASS_COLUMNS)
+    writer.writeheader()
+    for c, boundary_iou in zip(report['classes'], boundary):
+      writer.writerow(dict(c, boundary_iou=boundary_iou))
+  return path
+
+
 def scalars(report):
   """Returns the TensorBoard scalars of a report as a dict, tag -> value.
 
@@ -57,9 +79,11 @@ def scalars(report):
   """
   tag = report['tag']
   values = {tag: report['miou']}
-  for name in ('pixel_accuracy', 'mean_class_accuracy', 'frequency_weighted_iou',
-               'mean_dice'):
-    values['eval/%s' % name] = report[name]
+  for name in ('foreground_miou', 'pixel_accuracy', 'mean_class_accuracy',
+               'frequency_weighted_iou', 'mean_dice', 'boundary_iou'):
+    values['eval/%s' % name] = report.get(name)
+  for band in report.get('trimap_miou', ()):
+    values['eval/trimap_miou_%d_px' % band['width_px']] = band['miou']
   for c in report['classes']:
     values['eval/%s_class_%d' % (tag, c['id'])] = c['iou']
   return {name: value for name, value in values.items() if value is not None}

@@ -111,7 +111,7 @@ def summarize(counts, class_names=None):
   """
   counts = np.asarray(counts)
   _, labels, predictions = _totals(counts)
-  names = class_names or ['class %d' % i for i in range(len(counts))]
+  names = names_of(class_names, len(counts))
   columns = (iou_per_class(counts), dice_per_class(counts), accuracy_per_class(counts))
   return {
       'miou': _or_none(mean_iou(counts)),
@@ -127,6 +127,11 @@ def summarize(counts, class_names=None):
            'predicted_pixels': int(predictions[i])}
           for i, (iou, dice, accuracy) in enumerate(zip(*columns))],
   }
+
+
+def names_of(class_names, num_classes):
+  """Returns one name per class: those given, or 'class <id>'."""
+  return list(class_names or ['class %d' % i for i in range(num_classes)])
 
 
 def format_table(summary):

@@ -2,6 +2,9 @@
 
     samples -> labels predicted -> confusion counts, summed over the split
 """
+import collections
+import concurrent.futures
+import contextlib
 import typing
 
 from deeplab.core import keys, progress
@@ -9,29 +12,42 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import confusion_matrix, sessions
 
+# Images handed to an observer that it need not have looked at yet.
+_MAX_WAITING = 8
+
 
 class EvalGraph(typing.NamedTuple):
   """Tensors of an evaluation step.
 
   Attributes:
     counts: [num_classes, num_classes] int64, rows are labels: counts of all batches so far.
-    num_images: number of images of the batch.
+    images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
+    labels: [B, h, w] int32 class ids.
+    predictions: [B, h, w] int32 class ids.
+    sizes: [B, 2] int32, height and width of the images without padding.
+    names: [B] strings, the names of the records.
     saver: restores the model's variables.
   """
   counts: tf.Tensor
-  num_images: tf.Tensor
+  images: tf.Tensor
+  labels: tf.Tensor
+  predictions: tf.Tensor
+  sizes: tf.Tensor
+  names: tf.Tensor
   saver: tf.train.Saver
 
 
-def build_eval_graph(samples, dataset, model_options, predict):
+def build_eval_graph(samples, dataset, model_options, predict, resized_size=None):
   """Adds model and counting to the default graph.
 
   Args:
     samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, label int32
-      [B, h, w, 1].
+      [B, h, w, 1], height and width [B], image_name [B].
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
+    resized_size: function from the int32 tensor (height, width) of a record to that of the
+      resized image; None where images are not resized.
 
   Returns:
     EvalGraph.
@@ -40,10 +56,18 @@ def build_eval_graph(samples, dataset, model_options, predict):
   saver = tf.train.Saver(tf.global_variables())
   _, counts = confusion_matrix.streaming_confusion_matrix(
       samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
-  return EvalGraph(counts, tf.shape(samples[keys.IMAGE])[0], saver)
+  sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
+  return EvalGraph(
+      counts=counts,
+      images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
+      labels=tf.squeeze(samples[keys.LABEL], 3),
+      predictions=tf.cast(predictions, tf.int32),
+      sizes=tf.map_fn(resized_size, sizes) if resized_size else sizes,
+      names=samples[keys.IMAGE_NAME],
+      saver=saver)
 
 
-def count_pixels(graph, checkpoint, dataset, split, files):
+def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   """Runs the model of a checkpoint on all records of a split.
 
   Args:
@@ -52,6 +76,8 @@ def count_pixels(graph, checkpoint, dataset, split, files):
     dataset: DatasetDescriptor.
     split: name of the split, for progress and messages.
     files: the shards that are read, to name a bad record in.
+    observe: function (name, image, label, prediction) that is called per image, without
+      padding and in order, in a thread of its own; or None.
 
   Returns:
     counts: [num_classes, num_classes] int64 array, rows are labels.
@@ -62,12 +88,37 @@ def count_pixels(graph, checkpoint, dataset, split, files):
   """
   num_images = 0
   counts = None
+  fetches = (graph.counts, graph.names) if observe is None else graph[:-1]
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
+       _observer(observe) as show, \
        progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
-    for counts, batch in sessions.batches(session, (graph.counts, graph.num_images)):  # noqa: B007
-      bar.update(int(batch))
-      num_images += int(batch)
+    for batch in sessions.batches(session, fetches):
+      counts, names = batch[0], batch[-1]
+      if observe is not None:
+        show(*batch[1:])
+      bar.update(len(names))
+      num_images += len(names)
   if counts is None:
     raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
   return counts, num_images
+
+
+@contextlib.contextmanager
+def _observer(observe):
+  """Yields a function that hands the images of a batch to `observe` in another thread."""
+  waiting = collections.deque()
+  with concurrent.futures.ThreadPoolExecutor(1) as thread:
+
+    def show(images, labels, predictions, sizes, names):
+      for image, label, prediction, (height, width), name in zip(images, labels, predictions,
+                                                                 sizes, names):
+        waiting.append(thread.submit(
+            observe, name, image[:height, :width], label[:height, :width],
+            prediction[:height, :width]))
+      while len(waiting) > _MAX_WAITING:
+        waiting.popleft().result()
+
+    yield show
+    for future in waiting:
+      future.result()

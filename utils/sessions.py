@@ -1,6 +1,8 @@
 """Sessions that hold the weights of a checkpoint."""
 import contextlib
 
+from absl import logging
+
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
 
@@ -33,3 +35,29 @@ def batches(session, fetches):
     except tf.errors.OutOfRangeError:
       return
     yield values
+
+
+def for_each_checkpoint(prefixes, work):
+  """Calls `work(prefix)` per checkpoint; one that is deleted meanwhile is left out.
+
+  Args:
+    prefixes: iterable of checkpoint prefixes.
+    work: function of a prefix.
+
+  Raises:
+    ValueError, tf.errors.OpError: an error of `work` on a checkpoint that is still there,
+      or the last one if all were deleted.
+  """
+  error_of_deleted = None
+  is_done = False
+  for prefix in prefixes:
+    try:
+      work(prefix)
+      is_done = True
+    except (ValueError, tf.errors.OpError) as error:
+      if checkpoints.resolve_checkpoint(prefix):
+        raise
+      logging.warning('%s was deleted meanwhile: left out.', prefix)
+      error_of_deleted = error
+  if error_of_deleted is not None and not is_done:
+    raise error_of_deleted

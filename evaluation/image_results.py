@@ -1,0 +1,225 @@
+"""What an evaluation finds image by image: counts per class, and the pictures to look at.
+
+    results = ImageResults(num_classes, ignore_label, colors)
+    results.add(name, image, label, prediction)
+    write_per_image(results.rows, class_names, folder)
+"""
+import base64
+import csv
+import heapq
+import io
+import os
+import typing
+
+import numpy as np
+from PIL import Image
+
+from deeplab.core import files
+from deeplab.evaluation import boundary_metrics, segmentation_metrics
+
+FILE_NAME = 'per_image.csv'
+NUM_WORST = 20
+NUM_BEST = 5
+
+# Longer side of the pictures of a report; 25 images of four pictures stay below 10 MB.
+_PICTURE_SIDE_PX = 400
+_JPEG_QUALITY = 85
+_IGNORED_COLOR = (255, 255, 255)
+_WRONG_COLOR = (230, 0, 60)
+_COUNT_COLUMNS = ('hits', 'labels', 'predictions')
+
+
+class Row(typing.NamedTuple):
+  """The result of an image.
+
+  Attributes:
+    name: name of the image in its record.
+    counts: [3, num_classes] int64: pixels predicted right, with the label, predicted.
+  """
+  name: str
+  counts: np.ndarray
+
+  @property
+  def ious(self):
+    """IoU per class, [num_classes] float64; nan where the class is absent."""
+    return ious_of(self.counts)
+
+  @property
+  def miou(self):
+    """Mean IoU over the classes of the image; nan where all of it is ignored."""
+    ious = self.ious
+    return float(np.mean(ious[~np.isnan(ious)])) if not np.isnan(ious).all() else float('nan')
+
+  @property
+  def pixel_accuracy(self):
+    """Share of the pixels predicted right; nan where all of them are ignored."""
+    num_pixels = self.counts[1].sum()
+    return float(self.counts[0].sum()) / num_pixels if num_pixels else float('nan')
+
+
+class Pictures(typing.NamedTuple):
+  """Pictures of an image as data URIs, and what they show."""
+  name: str
+  miou: float
+  image: str
+  label: str
+  prediction: str
+  errors: str
+
+
+class ImageResults(object):
+  """Results of the images seen so far; the pictures of a few of them are kept.
+
+  Attributes:
+    rows: list of Row, in the order of `add`.
+    boundary_counts: BoundaryCounts of all images; None before the first.
+  """
+
+  def __init__(self, num_classes, ignore_label, colors):
+    """Starts without images.
+
+    Args:
+      num_classes: number of classes.
+      ignore_label: pixels with this label are not counted.
+      colors: [num_classes, 3] uint8 array.
+    """
+    self.rows = []
+    self.boundary_counts = None
+    self._num_classes = num_classes
+    self._ignore_label = ignore_label
+    self._colors = colors
+    # Heaps of (key, index, Pictures); the first entry is the one to give up next.
+    self._worst = []
+    self._best = []
+
+  def add(self, name, image, label, prediction):
+    """Counts an image.
+
+    Args:
+      name: name of the image, bytes or str.
+      image: [height, width, 3] uint8 array.
+      label: [height, width] integer array of class ids.
+      prediction: [height, width] integer array, values in 0..num_classes-1.
+    """
+    counts = boundary_metrics.image_counts(label, prediction, self._num_classes,
+                                           self._ignore_label)
+    self.boundary_counts = (counts if self.boundary_counts is None
+                            else self.boundary_counts.plus(counts))
+    row = Row(name.decode('utf-8', 'replace') if isinstance(name, bytes) else name,
+              np.stack([np.diagonal(counts.all), counts.all.sum(1), counts.all.sum(0)]))
+    self.rows.append(row)
+    if not np.isnan(row.miou):
+      self._keep_pictures(row, image, label, prediction)
+
+  @property
+  def worst(self):
+    """Pictures of the images of the lowest mean IoU, the worst first."""
+    return [entry[2] for entry in sorted(self._worst, key=lambda e: (-e[0], -e[1]))]
+
+  @property
+  def best(self):
+    """Pictures of the images of the highest mean IoU, the best first."""
+    return [entry[2] for entry in sorted(self._best, key=lambda e: (-e[0], -e[1]))]
+
+  def _keep_pictures(self, row, image, label, prediction):
+    pictures = None
+    index = len(self.rows)
+    for heap, size, key in ((self._worst, NUM_WORST, -row.miou),
+                            (self._best, NUM_BEST, row.miou)):
+      # Of equal ones the first is kept.
+      if len(heap) < size or (key, -index) > heap[0][:2]:
+        pictures = pictures or self._pictures(row, image, label, prediction)
+        heapq.heappush(heap, (key, -index, pictures))
+        if len(heap) > size:
+          heapq.heappop(heap)
+
+  def _pictures(self, row, image, label, prediction):
+    step = max(1, -(-max(label.shape) // _PICTURE_SIDE_PX))
+    image, label, prediction = [a[::step, ::step] for a in (image, label, prediction)]
+    is_ignored = label == self._ignore_label
+    label_colors = self._colors[np.where(is_ignored, 0, label)]
+    label_colors[is_ignored] = _IGNORED_COLOR
+    grey = image.mean(axis=2, keepdims=True) * 0.6 + 60
+    errors = np.repeat(grey.astype(np.uint8), 3, axis=2)
+    errors[(label != prediction) & ~is_ignored] = _WRONG_COLOR
+    errors[is_ignored] = _IGNORED_COLOR
+    return Pictures(row.name, row.miou, _data_uri(image, 'jpeg'),
+                    _data_uri(label_colors, 'png'),
+                    _data_uri(self._colors[prediction], 'png'), _data_uri(errors, 'jpeg'))
+
+
+def ious_of(counts):
+  """Returns IoUs of the last axis of counts [..., 3, num_classes]; nan where absent."""
+  hits = counts[..., 0, :].astype(np.float64)
+  union = counts[..., 1, :] + counts[..., 2, :] - hits
+  return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
+
+
+def write_per_image(rows, class_names, folder):
+  """Writes `per_image.csv`; returns its path.
+
+  Args:
+    rows: list of Row.
+    class_names: one name per class, or None.
+    folder: existing folder.
+  """
+  num_classes = rows[0].counts.shape[1]
+  names = segmentation_metrics.names_of(class_names, num_classes)
+  header = ['name', 'miou', 'pixel_accuracy']
+  header += ['%s_%d %s' % (kind, i, names[i])
+             for i in range(num_classes) for kind in _COUNT_COLUMNS]
+  path = os.path.join(folder, FILE_NAME)
+  with files.atomic_path(path) as temporary, \
+       open(temporary, 'w', newline='', encoding='utf-8') as f:
+    writer = csv.writer(f)
+    writer.writerow(header)
+    for row in rows:
+      writer.writerow([row.name, _text(row.miou), _text(row.pixel_accuracy)]
+                      + row.counts.T.ravel().tolist())
+  return path
+
+
+def read_per_image(folder):
+  """Returns (list of Row, class names) of the `per_image.csv` of a folder.
+
+  Args:
+    folder: results of an evaluation, or the file itself.
+
+  Raises:
+    ValueError: there is no such file, or it is something else.
+  """
+  path = os.path.join(folder, FILE_NAME) if os.path.isdir(folder) else folder
+  try:
+    with open(path, newline='', encoding='utf-8') as f:
+      lines = list(csv.reader(f))
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError('%s cannot be read (%s); give the --eval_logdir of an evaluation.'
+                     % (path, getattr(error, 'strerror', None) or error)) from error
+  header = lines[0] if lines else []
+  if header[:3] != ['name', 'miou', 'pixel_accuracy'] or len(header) < 6 or len(header) % 3:
+    raise ValueError('%s is not a %s as eval.py writes it.' % (path, FILE_NAME))
+  names = [column.split(' ', 1)[1] for column in header[3::3]]
+  rows = []
+  for number, line in enumerate(lines[1:], 2):
+    try:
+      counts = np.array([int(word) for word in line[3:]], np.int64).reshape(-1, 3).T
+    except ValueError:
+      counts = np.zeros((3, 0))
+    if counts.shape[1] != len(names):
+      raise ValueError('%s, line %d: expected a name and %d numbers.'
+                       % (path, number, len(header) - 1))
+    rows.append(Row(line[0], counts))
+  if not rows:
+    raise ValueError('%s has no images.' % path)
+  return rows, names
+
+
+def _text(value):
+  return '' if np.isnan(value) else '%.6f' % value
+
+
+def _data_uri(pixels, kind):
+  stream = io.BytesIO()
+  Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).save(
+      stream, kind.upper(), **({'quality': _JPEG_QUALITY} if kind == 'jpeg' else {}))
+  return 'data:image/%s;base64,%s' % (kind, base64.b64encode(stream.getvalue()).decode())

@@ -1,0 +1,76 @@
+"""Keeps a copy of the checkpoint with the highest mean IoU.
+
+    <folder>/model.ckpt-1000.index ..., best.json: {'miou': 0.71, 'checkpoint': ...}
+"""
+import glob
+import json
+import os
+
+from deeplab.core import files
+
+RECORD_FILE_NAME = 'best.json'
+
+
+def keep_if_best(checkpoint, miou, folder):
+  """Copies a checkpoint into a folder if its mean IoU is higher than that of the one there.
+
+  Args:
+    checkpoint: checkpoint prefix.
+    miou: its mean IoU, or None where there is none.
+    folder: folder of the best checkpoint alone; created.
+
+  Returns:
+    The prefix of the copy, or None if the checkpoint is not better.
+
+  Raises:
+    ValueError: the record in the folder cannot be read, or the checkpoint is gone.
+  """
+  before = read_best(folder)
+  if miou is None or (before is not None and miou <= before['miou']):
+    return None
+  os.makedirs(folder, exist_ok=True)
+  prefix = os.path.join(folder, os.path.basename(checkpoint))
+  parts = sorted(glob.glob(glob.escape(checkpoint) + '.*'))
+  # The index last: without it TensorFlow does not take the rest for a checkpoint.
+  parts.sort(key=lambda path: path.endswith('.index'))
+  try:
+    copies = [_copy(path, prefix + path[len(checkpoint):]) for path in parts]
+  except FileNotFoundError:
+    copies = []
+  if not copies or not copies[-1].endswith('.index'):
+    raise ValueError('Checkpoint %s was deleted before it could be kept as the best.'
+                     % checkpoint)
+  files.write_text(os.path.join(folder, RECORD_FILE_NAME), json.dumps(
+      {'miou': miou, 'checkpoint': os.path.basename(checkpoint)}, indent=2) + '\n')
+  if before is not None and before['checkpoint'] != os.path.basename(checkpoint):
+    for path in glob.glob(glob.escape(os.path.join(folder, before['checkpoint'])) + '.*'):
+      files.remove_if_present(path)
+  return prefix
+
+
+def read_best(folder):
+  """Returns dict of 'miou' and 'checkpoint', the base name; None where nothing is kept yet.
+
+  Raises:
+    ValueError: the record is broken.
+  """
+  path = os.path.join(folder, RECORD_FILE_NAME)
+  try:
+    with open(path, encoding='utf-8') as f:
+      record = json.load(f)
+    return {'miou': float(record['miou']), 'checkpoint': str(record['checkpoint'])}
+  except FileNotFoundError:
+    return None
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError('%s is not the record of a best checkpoint: remove the folder.'
+                     % path) from error
+
+
+def _copy(source, target):
+  with open(source, 'rb') as f, files.atomic_path(target) as temporary, \
+       open(temporary, 'wb') as copy:
+    while True:
+      data = f.read(1 << 22)
+      if not data:
+        return target
+      copy.write(data)

@@ -1,0 +1,35 @@
+"""Tests of keeping the best checkpoint."""
+import pytest
+
+from deeplab.utils import best_checkpoint
+
+
+def make_checkpoint(folder, step):
+  prefix = folder / ('model.ckpt-%d' % step)
+  for suffix in ('.index', '.data-00000-of-00001', '.meta'):
+    (folder / (prefix.name + suffix)).write_bytes(b'%d %s' % (step, suffix.encode()))
+  return str(prefix)
+
+
+def test_higher_miou_replaces_the_checkpoint_kept(tmp_path):
+  folder = tmp_path / 'best'
+  keep = lambda step, miou: best_checkpoint.keep_if_best(  # noqa: E731
+      make_checkpoint(tmp_path, step), miou, str(folder))
+  assert keep(1, 0.5) == str(folder / 'model.ckpt-1')
+  assert keep(2, 0.4) is None
+  assert keep(3, 0.5) is None
+  assert keep(4, None) is None
+  assert best_checkpoint.read_best(str(folder)) == {'miou': 0.5, 'checkpoint': 'model.ckpt-1'}
+  assert keep(10, 0.6) == str(folder / 'model.ckpt-10')
+  assert sorted(path.name for path in folder.iterdir()) == [
+      'best.json', 'model.ckpt-10.data-00000-of-00001', 'model.ckpt-10.index',
+      'model.ckpt-10.meta']
+  assert (folder / 'model.ckpt-10.index').read_bytes() == b'10 .index'
+
+
+def test_deleted_checkpoint_and_broken_record_are_told(tmp_path):
+  with pytest.raises(ValueError, match='model.ckpt-9 was deleted before'):
+    best_checkpoint.keep_if_best(str(tmp_path / 'model.ckpt-9'), 0.5, str(tmp_path / 'best'))
+  (tmp_path / 'best' / 'best.json').write_text('{')
+  with pytest.raises(ValueError, match='is not the record of a best checkpoint'):
+    best_checkpoint.read_best(str(tmp_path / 'best'))
