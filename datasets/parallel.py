@@ -58,7 +58,7 @@ def _run_in_processes(function, work, num_processes, bar):
       return [future.result() for future in futures]
     except concurrent.futures.process.BrokenProcessPool as error:
       raise ValueError('A worker process died, probably for lack of memory. Run again with '
-                       'fewer processes; finished shards are kept.') from error
+                       'fewer processes; what is finished is kept.') from error
     except BaseException:
       stop.set()
       for future in futures:
