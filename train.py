@@ -5,8 +5,9 @@
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import keys
+from deeplab.core import keys, tf_compat
 from deeplab.datasets import data_generator, dataset_info
+from deeplab.deployment import model_deploy
 from deeplab.utils import class_weights, optimizers, run_record, train_options, training
 
 FLAGS = flags.FLAGS
@@ -117,8 +118,6 @@ common.define_dataset_flags('train_split', 'train')
 common.define_data_check_flag()
 
 _NOT_YET = {
-    'num_clones': (1, 'training on several devices is not available yet'),
-    'clone_on_cpu': (False, 'training on several devices is not available yet'),
     'num_replicas': (1, 'training on several machines is not available yet'),
     'num_ps_tasks': (0, 'training on several machines is not available yet'),
     'startup_delay_steps': (15, 'training on several machines is not available yet'),
@@ -169,8 +168,24 @@ def main(unused_argv):
       dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
       dataset.files, model_options, options_of_run(dataset),
       lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(), FLAGS.dataset_dir,
-                                    step))
+                                    step),
+      deployment())
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
+
+
+def deployment():
+  """Returns the model_deploy.SplitBatch of the flags; None for one model.
+
+  Raises:
+    ValueError: there are fewer GPUs than clones.
+  """
+  if FLAGS.num_clones == 1 and not FLAGS.clone_on_cpu:
+    return None
+  if not FLAGS.clone_on_cpu and tf_compat.num_gpus() < FLAGS.num_clones:
+    raise ValueError('--num_clones=%d, but TensorFlow finds %d GPUs here. Use fewer clones, or '
+                     '--clone_on_cpu to try it out.' % (FLAGS.num_clones, tf_compat.num_gpus()))
+  return model_deploy.SplitBatch(
+      model_deploy.DeploymentConfig(FLAGS.num_clones, FLAGS.clone_on_cpu))
 
 
 def options_of_run(dataset):

@@ -54,7 +54,7 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--train_crop_size=33,x'), '--train_crop_size must be two positive integers'),
       ((here, '--train_batch_size=3', '--num_clones=2'),
        '--train_batch_size=3 must be divisible by --num_clones=2'),
-      ((here, '--num_clones=2'), '--num_clones=2: training on several devices'),
+      ((here, '--num_clones=2'), '--num_clones=2, but TensorFlow finds 0 GPUs'),
       ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
       ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
       ((here, '--quantize_delay_step=0'), '--quantize_delay_step=0: quantisation'),

@@ -115,7 +115,8 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'projective_transform_op', 'slim', 'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'projective_transform_op', 'slim',
+           'tf']
 
 
 def projective_transform_op():
@@ -133,6 +134,11 @@ def projective_transform_op():
         interpolation=interpolation, fill_mode='CONSTANT', fill_value=fill_value)
 
   return transform
+
+
+def num_gpus():
+  """Returns the number of GPUs that TensorFlow can use."""
+  return len(_tensorflow.config.experimental.list_physical_devices('GPU'))
 
 
 def data_options(is_deterministic, num_threads=0):

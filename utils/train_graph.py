@@ -36,7 +36,7 @@ class TrainGraph(typing.NamedTuple):
   parts: typing.Dict[str, tf.Tensor]
 
 
-def build_train_graph(samples, dataset, model_options, options):
+def build_train_graph(samples, dataset, model_options, options, deployment=None):
   """Adds losses, the optimizer and summaries to the default graph.
 
   Args:
@@ -45,13 +45,12 @@ def build_train_graph(samples, dataset, model_options, options):
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     options: TrainOptions.
+    deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
 
   Returns:
     TrainGraph.
   """
   global_step = tf.train.get_or_create_global_step()
-  total_loss = _total_loss(samples, dataset, model_options, options)
-  model_variables = [v for v in tf.global_variables() if v is not global_step]
   optimizer_row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
   rate = learning_rate.get_model_learning_rate(
       options.learning_policy, getattr(options, optimizer_row.learning_rate_option),
@@ -60,8 +59,16 @@ def build_train_graph(samples, dataset, model_options, options):
       options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
       options.end_learning_rate)
   optimizer = optimizer_row.make(rate, options)
+
+  def add_losses(part, clone_index=0):
+    _add_losses(part, dataset, model_options, options, with_summaries=clone_index == 0)
+
+  # What is said of a clone is said of the first; `scope` is its name scope.
+  optimize = deployment.optimize if deployment else _optimize_one
+  total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
+  model_variables = [v for v in tf.global_variables() if v is not global_step]
   grads_and_vars = gradients.multiply_gradients(
-      optimizer.compute_gradients(total_loss),
+      grads_and_vars,
       gradients.get_model_gradient_multipliers(
           model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
           options.last_layer_gradient_multiplier))
@@ -70,7 +77,7 @@ def build_train_graph(samples, dataset, model_options, options):
   # A step whose loss is not finite must not reach the weights: the check runs first.
   finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME), norm)
   with tf.control_dependencies([finite_loss]):
-    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope)
     apply_op = optimizer.apply_gradients(grads_and_vars, global_step=global_step)
   with tf.control_dependencies([apply_op] + update_ops):
     train_op = tf.identity(finite_loss, name='train_op')
@@ -81,14 +88,22 @@ def build_train_graph(samples, dataset, model_options, options):
   with tf.control_dependencies([finite_loss]):
     # Histograms of values that are not finite would fail first, with a worse message.
     train_summaries.add_gradient_summaries(norm, grads_and_vars)
-  parts = train_summaries.loss_parts()
+  parts = train_summaries.loss_parts(scope)
   train_summaries.add_loss_summaries(total_loss, parts)
   train_summaries.add_variable_histograms()
   return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
 
 
-def _total_loss(samples, dataset, model_options, options):
-  """Returns the sum of all cross entropies and the L2 terms."""
+def _optimize_one(samples, add_losses, optimizer):
+  """Returns (total loss, gradients and variables, name scope) of one model."""
+  add_losses(samples)
+  total_loss = tf.add_n(tf.losses.get_losses() + tf.losses.get_regularization_losses(),
+                        name='total_loss')
+  return total_loss, optimizer.compute_gradients(total_loss), None
+
+
+def _add_losses(samples, dataset, model_options, options, with_summaries):
+  """Adds the network and its cross entropies to the default graph."""
   images = tf.identity(samples[keys.IMAGE], name=keys.IMAGE)
   labels = tf.identity(samples[keys.LABEL], name=keys.LABEL)
   outputs_to_scales_to_logits = model.multi_scale_logits(
@@ -108,7 +123,5 @@ def _total_loss(samples, dataset, model_options, options):
         top_k_percent_pixels=options.top_k_percent_pixels, scope=output)
   logits = outputs_to_scales_to_logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
   logits = tf.identity(logits, name=keys.OUTPUT_TYPE)
-  if options.save_summaries_images:
+  if options.save_summaries_images and with_summaries:
     train_summaries.add_image_summaries(images, labels, logits, dataset)
-  return tf.add_n(tf.losses.get_losses() + tf.losses.get_regularization_losses(),
-                  name='total_loss')

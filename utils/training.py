@@ -11,7 +11,7 @@ from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import stop_on_signal, train_errors, train_graph, train_hooks
 
 
-def train(dataset, samples_fn, files, model_options, options, on_start=None):
+def train(dataset, samples_fn, files, model_options, options, on_start=None, deployment=None):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
   Args:
@@ -22,6 +22,7 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None):
     model_options: ModelOptions.
     options: TrainOptions.
     on_start: function of the first step, called once the run is sure to begin, or None.
+    deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
 
   Returns:
     Path of the newest checkpoint.
@@ -33,7 +34,8 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None):
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   with tf.Graph().as_default():
     samples, wait_secs = train_hooks.timed_inputs(samples_fn)
-    graph = train_graph.build_train_graph(samples, dataset, model_options, options)
+    graph = train_graph.build_train_graph(samples, dataset, model_options, options,
+                                          deployment)
     start, step = None, 0
     if newest:
       checkpoints.check_restorable(newest, tf.global_variables())
@@ -55,7 +57,7 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None):
          train_errors.readable_memory_errors(options, model_options.crop_size,
                                              output_stride=model_options.output_stride), \
          readable_input_errors(files, dataset), train_errors.readable_loss_errors(options), \
-         _session(graph, options, start, [stop, progress]) as session:
+         _session(graph, options, start, [stop, progress], deployment) as session:
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)
@@ -70,7 +72,7 @@ def _plan_start(graph, options):
       model.get_extra_layer_scopes())
 
 
-def _session(graph, options, start, hooks):
+def _session(graph, options, start, hooks, deployment):
   saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
   hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
   if options.profile_logdir:
@@ -83,7 +85,8 @@ def _session(graph, options, start, hooks):
       checkpoint_dir=options.train_logdir,
       scaffold=tf.train.Scaffold(saver=saver, init_fn=init_fn),
       hooks=hooks,
-      config=tf.ConfigProto(allow_soft_placement=True),
+      config=(deployment.session_config if deployment
+              else tf.ConfigProto(allow_soft_placement=True)),
       save_checkpoint_secs=options.save_interval_secs,
       save_summaries_secs=options.save_summaries_secs,
       log_step_count_steps=None,

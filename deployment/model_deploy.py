@@ -1,0 +1,372 @@
+"""Copies of a model on several devices: clones, their gradients, and where things are placed.
+
+    config = DeploymentConfig(num_clones=2)
+    clones = create_clones(config, model_fn, [samples])
+    total_loss, grads_and_vars = optimize_clones(clones, optimizer)
+
+All clones share their variables. The losses of a clone are those that its model_fn adds to the
+losses collection; they count with weight 1 / num_clones, so that the gradient is that of the
+mean over clones. Regularisation counts once.
+"""
+import collections
+
+from deeplab.core.tf_compat import slim, tf
+
+Clone = collections.namedtuple('Clone', ['outputs', 'scope', 'device'])
+Clone.__doc__ = """What a model_fn returned, the name scope it ran in, and its device."""
+
+DeployedModel = collections.namedtuple(
+    'DeployedModel', ['train_op', 'summary_op', 'total_loss', 'clones'])
+DeployedModel.__doc__ = """A deployed model; parts that were not asked for are None."""
+
+_CPU = '/device:CPU:0'
+_deployment_params = {
+    'num_clones': 1,
+    'clone_on_cpu': False,
+    'replica_id': 0,
+    'num_replicas': 1,
+    'num_ps_tasks': 0,
+    'worker_job_name': 'worker',
+    'ps_job_name': 'ps',
+}
+# Operations that hold the value of a variable.
+_VARIABLE_OPERATIONS = ('Variable', 'VariableV2', 'VarHandleOp', 'AutoReloadVariable')
+
+
+class DeploymentConfig(object):
+  """How many clones there are, and on which devices things go."""
+
+  def __init__(self, num_clones=1, clone_on_cpu=False, replica_id=0, num_replicas=1,
+               num_ps_tasks=0, worker_job_name='worker', ps_job_name='ps'):
+    """Describes a deployment.
+
+    Args:
+      num_clones: copies of the model in this process.
+      clone_on_cpu: whether clone i goes to CPU device i instead of GPU i. There is one CPU
+        device unless the session's `device_count` says otherwise, see `session_config`.
+      replica_id: index of this process among the replicas.
+      num_replicas: number of processes that train.
+      num_ps_tasks: number of parameter servers; 0: variables are in this process.
+      worker_job_name: name of the job of the replicas.
+      ps_job_name: name of the job of the parameter servers.
+
+    Raises:
+      ValueError: a number is out of range, or there are replicas without parameter servers.
+    """
+    for name, value, least in (('num_clones', num_clones, 1), ('num_replicas', num_replicas, 1),
+                               ('num_ps_tasks', num_ps_tasks, 0)):
+      if value < least:
+        raise ValueError('%s must be at least %d, got %s.' % (name, least, value))
+    if not 0 <= replica_id < num_replicas:
+      raise ValueError('replica_id must be in 0..%d, got %s.' % (num_replicas - 1, replica_id))
+    if num_replicas > 1 and num_ps_tasks < 1:
+      raise ValueError('num_replicas=%d need num_ps_tasks of at least 1, got %s.'
+                       % (num_replicas, num_ps_tasks))
+    self._num_clones = num_clones
+    self._clone_on_cpu = clone_on_cpu
+    self._replica_id = replica_id
+    self._num_replicas = num_replicas
+    self._num_ps_tasks = num_ps_tasks
+    self._ps_device = '/job:' + ps_job_name if num_ps_tasks else ''
+    self._worker_device = '/job:' + worker_job_name if num_ps_tasks else ''
+
+  @property
+  def num_clones(self):
+    """Number of clones in this process."""
+    return self._num_clones
+
+  @property
+  def clone_on_cpu(self):
+    """Whether clones are on CPU devices."""
+    return self._clone_on_cpu
+
+  @property
+  def replica_id(self):
+    """Index of this process."""
+    return self._replica_id
+
+  @property
+  def num_replicas(self):
+    """Number of processes that train."""
+    return self._num_replicas
+
+  @property
+  def num_ps_tasks(self):
+    """Number of parameter servers."""
+    return self._num_ps_tasks
+
+  @property
+  def ps_device(self):
+    """Device of the parameter servers, '' without them."""
+    return self._ps_device
+
+  @property
+  def worker_device(self):
+    """Device of the replicas, '' without parameter servers."""
+    return self._worker_device
+
+  def caching_device(self):
+    """Returns where variables are cached: beside their reader with parameter servers."""
+    return (lambda operation: operation.device) if self._num_ps_tasks else None
+
+  def clone_device(self, clone_index):
+    """Returns the device of a clone.
+
+    Raises:
+      ValueError: there is no such clone.
+    """
+    self._check_index(clone_index)
+    return '%s/device:%s:%d' % (self._worker_device, 'CPU' if self._clone_on_cpu else 'GPU',
+                                clone_index)
+
+  def clone_scope(self, clone_index):
+    """Returns the name scope of a clone: '' for the only one, else 'clone_<index>'.
+
+    Raises:
+      ValueError: there is no such clone.
+    """
+    self._check_index(clone_index)
+    return 'clone_%d' % clone_index if self._num_clones > 1 else ''
+
+  def optimizer_device(self):
+    """Returns the device of the optimizer's bookkeeping."""
+    return self._worker_device + _CPU
+
+  def inputs_device(self):
+    """Returns the device of the input pipeline."""
+    return self._worker_device + _CPU
+
+  def variables_device(self):
+    """Returns the device of variables, or a function of an operation with parameter servers.
+
+    Variables go to the parameter servers in turn.
+    """
+    device = self._ps_device + _CPU
+    return _TurnTaker(device, self._num_ps_tasks).device_of if self._num_ps_tasks else device
+
+  def _check_index(self, clone_index):
+    if not 0 <= clone_index < self._num_clones:
+      raise ValueError('clone_index must be in 0..%d, got %s.'
+                       % (self._num_clones - 1, clone_index))
+
+
+class _TurnTaker(object):
+  """Gives variables to the tasks of a job in turn."""
+
+  def __init__(self, device, num_tasks):
+    self._device = tf.DeviceSpec.from_string(device)
+    self._num_tasks = num_tasks
+    self._num_placed = 0
+
+  def device_of(self, operation):
+    if operation.device or operation.type not in _VARIABLE_OPERATIONS:
+      return operation.device
+    spec = tf.DeviceSpec(job=self._device.job, task=self._num_placed % self._num_tasks,
+                         device_type='CPU', device_index=0)
+    self._num_placed += 1
+    return spec.to_string()
+
+
+def session_config(config):
+  """Returns the ConfigProto of sessions for a DeploymentConfig."""
+  proto = tf.ConfigProto(allow_soft_placement=True)
+  if config.clone_on_cpu:
+    proto.device_count['CPU'] = config.num_clones
+  return proto
+
+
+def create_clones(config, model_fn, args=None, kwargs=None):
+  """Calls model_fn once per clone, each in its name scope and on its device.
+
+  Args:
+    config: DeploymentConfig.
+    model_fn: function that adds a model and its losses to the default graph.
+    args: list of its arguments.
+    kwargs: dict of its keyword arguments.
+
+  Returns:
+    List of Clone.
+  """
+  clones = []
+  with slim.arg_scope([slim.model_variable, slim.variable], device=config.variables_device()):
+    for index in range(config.num_clones):
+      device = config.clone_device(index)
+      with tf.name_scope(config.clone_scope(index)) as scope, tf.device(device), \
+           tf.variable_scope(tf.get_variable_scope(), reuse=True if index else None):
+        outputs = model_fn(*(args or []), **(kwargs or {}))
+      clones.append(Clone(outputs, scope, device))
+  return clones
+
+
+def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
+  """Returns the total loss and the gradients of the mean over clones.
+
+  The gradients of a variable are added up on the device of a clone, the variables in turn on
+  different ones, so that they do not all pass through one device.
+
+  Args:
+    clones: list of Clone.
+    optimizer: tf.train.Optimizer.
+    regularization_losses: list of losses that count once; None: those of the graph.
+    **kwargs: of `optimizer.compute_gradients`.
+
+  Returns:
+    (total loss, list of (gradient, variable)).
+
+  Raises:
+    ValueError: no clone has a loss.
+  """
+  losses, gradients = [], []
+  if regularization_losses is None:
+    regularization_losses = tf.losses.get_regularization_losses()
+  for clone in clones:
+    with tf.name_scope(clone.scope):
+      loss, grads_and_vars = _optimize_clone(optimizer, clone, len(clones),
+                                             regularization_losses, **kwargs)
+    if loss is not None:
+      losses.append(loss)
+      gradients.append(grads_and_vars)
+    # They count in the first clone.
+    regularization_losses = []
+  if not losses:
+    raise ValueError('There is nothing to optimize: the clones have no losses.')
+  return tf.add_n(losses, name='total_loss'), _sum_clones_gradients(gradients)
+
+
+def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_gradients=False):
+  """Returns the DeployedModel of a model_fn: its clones and, with an optimizer, training.
+
+  Args:
+    config: DeploymentConfig.
+    model_fn: see `create_clones`.
+    args: likewise.
+    kwargs: likewise.
+    optimizer: tf.train.Optimizer, or None for the loss alone.
+    summarize_gradients: whether gradients have summaries.
+  """
+  earlier_summaries = set(tf.get_collection(tf.GraphKeys.SUMMARIES))
+  clones = create_clones(config, model_fn, args, kwargs)
+  first = clones[0]
+  summaries = set(tf.get_collection(tf.GraphKeys.SUMMARIES, first.scope)) | earlier_summaries
+  train_op = total_loss = None
+  with tf.device(config.optimizer_device()):
+    if optimizer is not None:
+      total_loss, grads_and_vars = optimize_clones(clones, optimizer)
+      if summarize_gradients:
+        summaries |= set(_add_gradients_summaries(grads_and_vars))
+      update = optimizer.apply_gradients(
+          grads_and_vars, global_step=tf.train.get_or_create_global_step())
+      updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, first.scope)
+      with tf.control_dependencies(updates + [update]):
+        train_op = tf.identity(total_loss, name='train_op')
+    else:
+      losses = [_gather_clone_loss(
+          clone, len(clones), [] if index else tf.losses.get_regularization_losses())
+                for index, clone in enumerate(clones)]
+      losses = [loss for loss in losses if loss is not None]
+      total_loss = tf.add_n(losses, name='total_loss') if losses else None
+    if total_loss is not None:
+      summaries.add(tf.summary.scalar('total_loss', total_loss))
+    summary_op = tf.summary.merge(
+        sorted(summaries, key=lambda summary: summary.name)) if summaries else None
+  return DeployedModel(train_op, summary_op, total_loss, clones)
+
+
+def split_samples(samples, num_parts):
+  """Returns a list of dicts: a batch divided into equal parts.
+
+  Args:
+    samples: dict, name -> tensor whose first dimension is the batch.
+    num_parts: number of parts that divides the batch.
+  """
+  parts = {name: tf.split(tensor, num_parts) for name, tensor in samples.items()}
+  return [{name: part[index] for name, part in parts.items()} for index in range(num_parts)]
+
+
+class SplitBatch(object):
+  """Trains clones on equal parts of each batch; what `utils.training` needs of a deployment.
+
+  Attributes:
+    session_config: ConfigProto of the session.
+  """
+
+  def __init__(self, config):
+    """Deploys as a DeploymentConfig says."""
+    self._config = config
+    self.session_config = session_config(config)
+
+  def optimize(self, samples, add_losses, optimizer):
+    """Adds one clone per part of a batch.
+
+    Args:
+      samples: see `split_samples`.
+      add_losses: function of the samples of a clone and its index that adds model and losses.
+      optimizer: tf.train.Optimizer.
+
+    Returns:
+      (total loss, list of (gradient, variable), name scope of the first clone).
+    """
+    with tf.device(self._config.inputs_device()):
+      parts = enumerate(split_samples(samples, self._config.num_clones))
+
+    def add_next():
+      index, part = next(parts)
+      add_losses(part, index)
+
+    clones = create_clones(self._config, add_next)
+    with tf.device(self._config.optimizer_device()):
+      total_loss, grads_and_vars = optimize_clones(clones, optimizer)
+    return total_loss, grads_and_vars, clones[0].scope
+
+
+def _gather_clone_loss(clone, num_clones, regularization_losses):
+  """Returns the loss of a clone in the mean over clones, plus regularisation; or None."""
+  losses = tf.get_collection(tf.GraphKeys.LOSSES, clone.scope)
+  terms = []
+  with tf.device(clone.device):
+    if losses:
+      terms.append(tf.add_n(losses) / num_clones if num_clones > 1 else tf.add_n(losses))
+    terms += list(regularization_losses)
+    return tf.add_n(terms) if terms else None
+
+
+def _optimize_clone(optimizer, clone, num_clones, regularization_losses, **kwargs):
+  """Returns (loss, gradients and variables) of a clone; (None, None) without a loss."""
+  loss = _gather_clone_loss(clone, num_clones, regularization_losses)
+  if loss is None:
+    return None, None
+  with tf.device(clone.device):
+    return loss, optimizer.compute_gradients(loss, **kwargs)
+
+
+def _sum_clones_gradients(clone_grads):
+  """Returns the sums of the gradients of several clones, per variable.
+
+  Args:
+    clone_grads: list per clone of (gradient or None, variable), in equal order.
+
+  Returns:
+    List of (gradient, variable), without variables that have no gradient.
+  """
+  sums = []
+  for index, pairs in enumerate(zip(*clone_grads)):
+    gradients = [gradient for gradient, _ in pairs if gradient is not None]
+    if not gradients:
+      continue
+    # The devices of the clones add up in turn.
+    with tf.device(gradients[index % len(gradients)].device):
+      total = gradients[0] if len(gradients) == 1 else tf.add_n(gradients)
+    sums.append((total, pairs[0][1]))
+  return sums
+
+
+def _add_gradients_summaries(grads_and_vars):
+  """Returns summaries of gradients: a histogram and a norm for each."""
+  summaries = []
+  for gradient, variable in grads_and_vars:
+    if gradient is not None:
+      values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+      name = variable.op.name
+      summaries.append(tf.summary.histogram(name + '/gradient', values))
+      summaries.append(tf.summary.scalar(name + '/gradient_norm', tf.global_norm([values])))
+  return summaries
