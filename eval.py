@@ -9,12 +9,12 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, keys
+from deeplab.core import checkpoints, colormaps, feature_extractor, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator
+from deeplab.datasets import data_generator, dataset_info
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
-from deeplab.utils import best_checkpoint, evaluating, sessions
+from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
 
 FLAGS = flags.FLAGS
 
@@ -23,7 +23,14 @@ flags.DEFINE_string('eval_logdir', None,
                     'charts, report.html and TensorBoard events. Required.')
 flags.DEFINE_integer('eval_batch_size', 1, 'Images per step.', lower_bound=1)
 flags.DEFINE_list('eval_crop_size', '513,513',
-                  'Height,width in pixels that images are padded to; must hold the largest.')
+                  'Height,width in pixels that images are padded to; must hold the largest. '
+                  'Empty: each image to the least size its features need, batches of equal '
+                  'sizes.')
+flags.DEFINE_list('tile_size', None,
+                  'Height,width in pixels of overlapping tiles, for images whose features do '
+                  'not fit into memory. Default: whole images.')
+flags.DEFINE_integer('tile_overlap', 64, 'Least pixels that neighbouring tiles share.',
+                     lower_bound=0)
 flags.DEFINE_integer('max_number_of_evaluations', 0,
                      'Number of checkpoints to evaluate, the newest first; 0: wait for new '
                      'ones for ever.')
@@ -51,12 +58,13 @@ def main(unused_argv):
   """Evaluates the newest checkpoint, and those that follow."""
   common.refuse_flags(common.INFERENCE_NOT_YET)
   predict = common.prediction_function()
-  crop_size = common.size_list('eval_crop_size')
+  is_whole = bool(FLAGS.eval_crop_size) and FLAGS.tile_size is None
+  crop_size = common.size_list('eval_crop_size') if is_whole else _largest_size()
   dataset = data_generator.Dataset(
       dataset_name=common.dataset_name(),
       split_name=FLAGS.eval_split,
       dataset_dir=FLAGS.dataset_dir,
-      batch_size=FLAGS.eval_batch_size,
+      batch_size=FLAGS.eval_batch_size if is_whole else 1,
       crop_size=crop_size,
       min_resize_value=FLAGS.min_resize_value,
       max_resize_value=FLAGS.max_resize_value,
@@ -66,21 +74,50 @@ def main(unused_argv):
       is_training=False,
       should_shuffle=False,
       should_repeat=False)
-  common.check_crop_holds_images('eval_crop_size', FLAGS.eval_split)
+  if is_whole:
+    common.check_crop_holds_images('eval_crop_size', FLAGS.eval_split)
   common.check_data(dataset)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=crop_size,
+      crop_size=crop_size if is_whole else common.size_list('tile_size'),
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)
   with tf.Graph().as_default():
     graph = evaluating.build_eval_graph(
-        dataset.get_one_shot_iterator().get_next(), dataset.descriptor, model_options,
-        predict, common.resized_size_function())
+        tf.data.make_one_shot_iterator(_batches(dataset)).get_next(), dataset.descriptor,
+        model_options, predict, common.resized_size_function())
     make_folder(FLAGS.eval_logdir)
     with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
       sessions.for_each_checkpoint(
           _checkpoints(), lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))
+
+
+def _largest_size():
+  """Returns a (height, width) that holds all images, in which they are read."""
+  if FLAGS['eval_crop_size'].present and FLAGS.eval_crop_size:
+    return common.size_list('eval_crop_size')
+  info = dataset_info.read(FLAGS.dataset_dir)
+  if info is None or FLAGS.eval_split not in info.splits or FLAGS.min_resize_value:
+    raise ValueError(
+        'The largest size of the images is not known (%s): pass a --eval_crop_size that holds '
+        'them%s.' % ('they are resized' if info else 'no dataset_info.json beside the records',
+                     '' if FLAGS.tile_size else ' all'))
+  return [-(-(side - 1) // FLAGS.output_stride) * FLAGS.output_stride + 1
+          for side in info.splits[FLAGS.eval_split].image_sizes['max']]
+
+
+def _batches(dataset):
+  """Returns the tf.data.Dataset of what the network is run on."""
+  if FLAGS.tile_size is not None:
+    return eval_batches.tile_batches(
+        dataset.get_dataset(), common.size_list('tile_size'), FLAGS.tile_overlap,
+        FLAGS.eval_batch_size, feature_extractor.mean_pixel(FLAGS.model_variant),
+        dataset.ignore_label, common.resized_size_function())
+  if not FLAGS.eval_crop_size:
+    return eval_batches.batches_by_size(
+        dataset.get_dataset(), FLAGS.eval_batch_size, FLAGS.output_stride,
+        common.resized_size_function())
+  return dataset.get_dataset()
 
 
 def make_folder(folder):

@@ -90,6 +90,39 @@ def test_batches_scales_and_flips(run):
   assert read_metrics(run, 'resized')['num_pixels'] > 0
 
 
+def test_images_of_their_own_size_and_tiles(run):
+  """Sizes of 16 k + 1 need no padding; one tile that holds an image is the whole image."""
+  messages = tiny_run.run_main(
+      'eval', flags_for(run, 'plain'),
+      flags_for(run, 'tile', '--tile_size=49,65', '--tile_overlap=8'),
+      flags_for(run, 'tiles', '--tile_size=33,33', '--tile_overlap=8', '--eval_batch_size=2'),
+      flags_for(run, 'own', '--eval_crop_size=', '--eval_batch_size=2'),
+      flags_for(run, 'odd', '--tile_size=33,33', '--tile_overlap=33'))
+  assert messages[:4] == [''] * 4
+  plain, tile, tiles, own = [read_metrics(run, name)
+                             for name in ('plain', 'tile', 'tiles', 'own')]
+  assert tile['confusion_matrix'] == plain['confusion_matrix']
+  assert tile['boundary_iou'] == plain['boundary_iou']
+  for other in (tiles, own):
+    assert other['num_examples'] == len(SAMPLES)
+    assert [c['label_pixels'] for c in other['classes']] == [
+        c['label_pixels'] for c in plain['classes']]
+  predictions = [
+      tiny_run.predict(str(run / 'train' / 'model.ckpt-3'), [sample],
+                       feature_extractor.mean_pixel('mobilenet_v2'),
+                       tiny_run.MODEL_OPTIONS._replace(
+                           crop_size=[(side + 14) // 16 * 16 + 1
+                                      for side in sample.label.shape]))[0]
+      for sample in SAMPLES]
+  expected = sum(segmentation_metrics.confusion_matrix(sample.label, prediction, 4)
+                 for sample, prediction in zip(SAMPLES, predictions))
+  assert np.abs(np.array(own['confusion_matrix']) - expected).sum() <= 4
+  rows, _ = image_results.read_per_image(str(run / 'tiles'))
+  np.testing.assert_array_equal(sum(row.counts for row in rows)[0],
+                                np.diagonal(tiles['confusion_matrix']))
+  assert 'The overlap of tiles must be from 0 to less than their size 33,33' in messages[4]
+
+
 def test_prefix_once_and_the_best_checkpoint(run):
   (run / 'two').mkdir()
   for step in (3, 5):

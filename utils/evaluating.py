@@ -10,7 +10,7 @@ import typing
 from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import confusion_matrix, sessions
+from deeplab.utils import confusion_matrix, eval_batches, sessions
 
 # Images handed to an observer that it need not have looked at yet.
 _MAX_WAITING = 8
@@ -24,7 +24,7 @@ class EvalGraph(typing.NamedTuple):
     images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
     labels: [B, h, w] int32 class ids.
     predictions: [B, h, w] int32 class ids.
-    sizes: [B, 2] int32, height and width of the images without padding.
+    regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
     names: [B] strings, the names of the records.
     saver: restores the model's variables.
   """
@@ -32,7 +32,7 @@ class EvalGraph(typing.NamedTuple):
   images: tf.Tensor
   labels: tf.Tensor
   predictions: tf.Tensor
-  sizes: tf.Tensor
+  regions: tf.Tensor
   names: tf.Tensor
   saver: tf.train.Saver
 
@@ -42,7 +42,7 @@ def build_eval_graph(samples, dataset, model_options, predict, resized_size=None
 
   Args:
     samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, label int32
-      [B, h, w, 1], height and width [B], image_name [B].
+      [B, h, w, 1], height and width [B], image_name [B]; of `eval_batches` also region.
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
@@ -56,15 +56,28 @@ def build_eval_graph(samples, dataset, model_options, predict, resized_size=None
   saver = tf.train.Saver(tf.global_variables())
   _, counts = confusion_matrix.streaming_confusion_matrix(
       samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
-  sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
   return EvalGraph(
       counts=counts,
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
       labels=tf.squeeze(samples[keys.LABEL], 3),
       predictions=tf.cast(predictions, tf.int32),
-      sizes=tf.map_fn(resized_size, sizes) if resized_size else sizes,
+      regions=regions_of(samples, resized_size),
       names=samples[keys.IMAGE_NAME],
       saver=saver)
+
+
+def regions_of(samples, resized_size=None):
+  """Returns the regions of a batch of samples, [B, 8] int32.
+
+  Args:
+    samples: dict of a batch, see `build_eval_graph`.
+    resized_size: function from the size of a record to that of the resized image, or None.
+  """
+  if eval_batches.REGION in samples:
+    return samples[eval_batches.REGION]
+  sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
+  return eval_batches.whole_region(
+      tf.map_fn(resized_size, sizes) if resized_size else sizes)
 
 
 def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
@@ -88,17 +101,19 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   """
   num_images = 0
   counts = None
-  fetches = (graph.counts, graph.names) if observe is None else graph[:-1]
+  fetches = (graph.counts, graph.regions) if observe is None else graph[:-1]
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
        _observer(observe) as show, \
        progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
     for batch in sessions.batches(session, fetches):
-      counts, names = batch[0], batch[-1]
+      counts = batch[0]
       if observe is not None:
         show(*batch[1:])
-      bar.update(len(names))
-      num_images += len(names)
+      num_ended = sum(eval_batches.is_last(region)
+                      for region in batch[1 if observe is None else 4])
+      bar.update(num_ended)
+      num_images += num_ended
   if counts is None:
     raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
   return counts, num_images
@@ -108,14 +123,15 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
 def _observer(observe):
   """Yields a function that hands the images of a batch to `observe` in another thread."""
   waiting = collections.deque()
+  stitcher = eval_batches.Stitcher()
   with concurrent.futures.ThreadPoolExecutor(1) as thread:
 
-    def show(images, labels, predictions, sizes, names):
-      for image, label, prediction, (height, width), name in zip(images, labels, predictions,
-                                                                 sizes, names):
-        waiting.append(thread.submit(
-            observe, name, image[:height, :width], label[:height, :width],
-            prediction[:height, :width]))
+    def show(images, labels, predictions, regions, names):
+      for image, label, prediction, region, name in zip(images, labels, predictions, regions,
+                                                        names):
+        whole = stitcher.add(region, [image, label, prediction])
+        if whole is not None:
+          waiting.append(thread.submit(observe, name, *whole))
       while len(waiting) > _MAX_WAITING:
         waiting.popleft().result()
 
