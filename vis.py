@@ -3,6 +3,7 @@
     python vis.py --checkpoint_dir=RUN/train --vis_logdir=RUN/vis --dataset_dir=RECORDS \
         --vis_crop_size=513,513 --max_number_of_iterations=1
 """
+import json
 import time
 
 from absl import flags, logging
@@ -24,6 +25,14 @@ flags.DEFINE_enum('colormap_type', 'pascal', sorted(colormaps.COLORMAPS),
 flags.DEFINE_boolean('also_save_raw_predictions', False,
                      'Also writes class ids (Cityscapes: evaluation ids) as 8-bit PNG, under '
                      'the names of the records.')
+flags.DEFINE_boolean('save_overlay', False,
+                     'Also writes image, prediction over it, label over it and legend side by '
+                     'side.')
+flags.DEFINE_boolean('save_confidence', False,
+                     'Also writes the probability of the predicted class as grey picture.')
+flags.DEFINE_boolean('save_voc_results', False,
+                     'Also writes a submission for the PASCAL VOC server: results/VOC2012/'
+                     'Segmentation/comp6_<split>_cls, PNG with palette.')
 flags.DEFINE_integer('max_number_of_iterations', 0,
                      'Number of checkpoints to visualise, the newest first; 0: wait for new '
                      'ones for ever.')
@@ -60,7 +69,7 @@ def main(unused_argv):
   with tf.Graph().as_default():
     graph = visualizing.build_vis_graph(
         dataset.get_one_shot_iterator().get_next(), model_options, predict,
-        common.resized_size_function())
+        common.resized_size_function(), FLAGS.save_confidence)
     sessions.for_each_checkpoint(
         checkpoints.wait_for_checkpoints(
             FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations),
@@ -74,12 +83,31 @@ def _visualize(graph, checkpoint, dataset):
   start = time.time()
   with result_writer.ResultWriter(
       FLAGS.vis_logdir, _colors(dataset.descriptor),
-      with_raw=FLAGS.also_save_raw_predictions,
-      train_id_to_eval_id=dataset.descriptor.train_id_to_eval_id) as writer:
+      outputs=result_writer.Outputs(
+          raw=FLAGS.also_save_raw_predictions,
+          overlay=FLAGS.save_overlay,
+          confidence=FLAGS.save_confidence,
+          voc_split=FLAGS.vis_split if FLAGS.save_voc_results else None),
+      train_id_to_eval_id=dataset.descriptor.train_id_to_eval_id,
+      class_names=dataset.descriptor.class_names,
+      ignore_label=dataset.descriptor.ignore_label,
+      settings=_settings(checkpoint, dataset)) as writer:
+    if writer.num_finished:
+      logging.info('%d images are finished already.', writer.num_finished)
     num_images = visualizing.write_pictures(
-        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
+        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer,
+        FLAGS.vis_batch_size)
   logging.info('%.1f images/s.', num_images / (time.time() - start))
   logging.info('%d images and predictions: %s', num_images, writer.picture_folder)
+
+
+def _settings(checkpoint, dataset):
+  """Returns what the pictures depend on, to tell whether a run can be resumed."""
+  return json.loads(json.dumps({
+      'checkpoint': checkpoint,
+      'flags': {name: value for name, value in common.flag_values().items()
+                if name not in ('max_number_of_iterations', 'eval_interval_secs')},
+      'files': [[path, tf.gfile.Stat(path).length] for path in dataset.files]}, default=str))
 
 
 def _colors(descriptor):

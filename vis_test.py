@@ -1,4 +1,5 @@
 """Tests of the pictures written from the command line."""
+import json
 import os
 
 import numpy as np
@@ -34,7 +35,9 @@ def read(*path):
 
 def test_program_writes_images_predictions_and_raw_ids(run):
   code, _, log = tiny_run.run_script('vis.py', *flags_for(run, 'vis',
-                                                          '--also_save_raw_predictions'))
+                                                          '--also_save_raw_predictions',
+                                                          '--save_overlay',
+                                                          '--save_confidence'))
   assert code == 0, log
   pictures = run / 'vis' / 'segmentation_results'
   assert str(pictures) in log
@@ -44,6 +47,11 @@ def test_program_writes_images_predictions_and_raw_ids(run):
                               feature_extractor.mean_pixel('mobilenet_v2'))
   for index, sample in enumerate(SAMPLES):
     np.testing.assert_array_equal(read(pictures, '%06d_image.png' % index), sample.image)
+    confidence = read(run / 'vis' / 'confidence', sample.name + '.png')
+    assert confidence.shape == sample.label.shape
+    assert confidence.min() >= 63  # the largest of four is a quarter or more
+    shown = read(run / 'vis' / 'overlays', '%06d_overlay.png' % index)
+    assert shown.shape[1] > 3 * sample.label.shape[1]
     raw = read(run / 'vis' / 'raw_segmentation_results', sample.name + '.png')
     assert raw.shape == sample.label.shape
     assert np.mean(raw == expected[index]) > 0.999
@@ -71,6 +79,28 @@ def test_batches_colours_and_resizing(run):
     image = read(run / 'resized' / 'segmentation_results', '%06d_image.png' % index)
     assert image.shape == sample.image.shape
     assert np.abs(image.astype(int) - sample.image).mean() < 20
+
+
+def test_finished_images_are_not_done_again(run):
+  """The record of progress is made by hand: an interruption comes when it likes."""
+  line = flags_for(run, 'resumed')
+  tiny_run.run_main('vis', line)
+  folder = run / 'resumed'
+  # The settings, as a run that fails at its first image leaves them.
+  picture = folder / 'segmentation_results' / '000000_image.png'
+  picture.unlink()
+  picture.mkdir()
+  with pytest.raises(RuntimeError, match='IsADirectoryError'):
+    tiny_run.run_main('vis', line)
+  progress = json.loads((folder / 'progress.json').read_text())
+  assert progress['num_finished'] == 0
+  (folder / 'progress.json').write_text(json.dumps(dict(progress, num_finished=2)))
+  picture.rmdir()
+  (folder / 'segmentation_results' / '000002_image.png').unlink()
+  assert tiny_run.run_main('vis', line) == ['']
+  assert not picture.exists()
+  assert (folder / 'segmentation_results' / '000002_image.png').exists()
+  assert not (folder / 'progress.json').exists()
 
 
 def test_bad_input_is_told_in_one_line(run):

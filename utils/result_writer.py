@@ -1,18 +1,25 @@
 """Writes pictures and predictions of a split in background threads."""
 import concurrent.futures
+import json
 import os
 import re
 import threading
+import typing
 
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core import colormaps, files
 from deeplab.core.tf_compat import tf
-from deeplab.utils import save_annotation
+from deeplab.utils import overlay, save_annotation
 
 PICTURE_FOLDER = 'segmentation_results'
 RAW_FOLDER = 'raw_segmentation_results'
+OVERLAY_FOLDER = 'overlays'
+CONFIDENCE_FOLDER = 'confidence'
+# As the PASCAL VOC evaluation server wants it, with the name of the split.
+VOC_FOLDER = os.path.join('results', 'VOC2012', 'Segmentation', 'comp6_%s_cls')
+PROGRESS_FILE_NAME = 'progress.json'
 IMAGE_FORMAT = '%06d_image'
 PREDICTION_FORMAT = '%06d_prediction'
 
@@ -21,7 +28,24 @@ _NUM_THREADS = 2
 _PHOTOGRAPH_COMPRESS_LEVEL = 1
 # Images waiting for a thread; more would only fill the memory.
 _MAX_WAITING = 16
+# Images between two notes of how far the work is.
+_PROGRESS_EVERY = 20
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
+
+
+class Outputs(typing.NamedTuple):
+  """What is written beside images and predictions.
+
+  Attributes:
+    raw: class ids as 8-bit PNG under the name of the record.
+    overlay: image, prediction, label and legend in one picture.
+    confidence: probability of the predicted class, 0..1 as grey 0..255.
+    voc_split: split of a submission to the PASCAL VOC server, PNG with palette; or None.
+  """
+  raw: bool = False
+  overlay: bool = False
+  confidence: bool = False
+  voc_split: typing.Optional[str] = None
 
 
 class ResultWriter(object):
@@ -29,24 +53,58 @@ class ResultWriter(object):
 
       <folder>/segmentation_results/000000_image.png, 000000_prediction.png
       <folder>/raw_segmentation_results/<image name>.png
+      <folder>/overlays/000000_overlay.png
+      <folder>/confidence/<image name>.png
+      <folder>/results/VOC2012/Segmentation/comp6_<split>_cls/<image name>.png
+      <folder>/progress.json
+
+  Attributes:
+    num_finished: images, counted from the first, that an interrupted run with the same
+      settings finished.
   """
 
-  def __init__(self, folder, colors, with_raw=False, train_id_to_eval_id=None):
+  def __init__(self, folder, colors, outputs=Outputs(), train_id_to_eval_id=None,  # noqa: B008
+               class_names=None, ignore_label=None, settings=None):
     """Creates the folders.
 
     Args:
       folder: folder of the results.
       colors: [n, 3] table of RGB values, or the name of a colour map.
-      with_raw: whether class ids are written too, as 8-bit PNG.
-      train_id_to_eval_id: the value to write there per class id, or None for the id itself.
+      outputs: Outputs.
+      train_id_to_eval_id: the value of raw files per class id, or None for the id itself.
+      class_names: one name per class for legends, or None.
+      ignore_label: label that is no class.
+      settings: dict that JSON can hold, of all that the results depend on; with equal ones
+        an interrupted run is resumed. None: never.
+
+    Raises:
+      ValueError: the folders cannot be created.
     """
     self._picture_folder = os.path.join(folder, PICTURE_FOLDER)
-    self._raw_folder = os.path.join(folder, RAW_FOLDER) if with_raw else None
+    self._raw_folder = os.path.join(folder, RAW_FOLDER) if outputs.raw else None
+    self._overlay_folder = os.path.join(folder, OVERLAY_FOLDER) if outputs.overlay else None
+    self._confidence_folder = (
+        os.path.join(folder, CONFIDENCE_FOLDER) if outputs.confidence else None)
+    self._voc_folder = (
+        os.path.join(folder, VOC_FOLDER % outputs.voc_split) if outputs.voc_split else None)
     self._colors = colors
+    self._class_names = class_names
+    self._ignore_label = ignore_label
     self._train_id_to_eval_id = train_id_to_eval_id
-    for path in (self._picture_folder, self._raw_folder):
-      if path:
-        tf.gfile.MakeDirs(path)
+    for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
+                 self._confidence_folder, self._voc_folder):
+      try:
+        if path:
+          tf.gfile.MakeDirs(path)
+      except tf.errors.OpError as error:
+        raise ValueError('The folder %s cannot be created: %s.'
+                         % (path, error.message.split('\n')[0])) from error
+    self._progress_path = os.path.join(folder, PROGRESS_FILE_NAME)
+    self._settings = settings
+    self.num_finished = self._read_progress()
+    self._next_index = self.num_finished
+    self._written = set()
+    self._progress_lock = threading.Lock()
     self._threads = concurrent.futures.ThreadPoolExecutor(_NUM_THREADS)
     self._places = threading.Semaphore(_MAX_WAITING)
     self._futures = []
@@ -56,7 +114,7 @@ class ResultWriter(object):
     """The folder of the pictures."""
     return self._picture_folder
 
-  def write(self, index, image, labels, name):
+  def write(self, index, image, labels, name, confidence=None, truth=None):
     """Hands one image to the threads; waits only when too many are pending.
 
     Args:
@@ -64,13 +122,15 @@ class ResultWriter(object):
       image: [height, width, 3] uint8 array.
       labels: [height, width] integer array of class ids.
       name: name of the image in its record, bytes or str.
+      confidence: [height, width] uint8 array, if outputs has confidence.
+      truth: [height, width] integer array of the right classes for the overlay, or None.
 
     Raises:
       ValueError, OSError: an earlier image could not be written.
     """
     self._raise_errors(only_done=True)
     self._places.acquire()
-    future = self._threads.submit(self._write, index, image, labels, name)
+    future = self._threads.submit(self._write, index, image, labels, name, confidence, truth)
     future.add_done_callback(lambda unused_future: self._places.release())
     self._futures.append(future)
 
@@ -79,8 +139,11 @@ class ResultWriter(object):
 
   def __exit__(self, error_type, *unused_args):
     self._threads.shutdown(wait=True)
+    self._write_progress()
     if error_type is None:
       self._raise_errors(only_done=False)
+      # What is complete is not to be resumed.
+      files.remove_if_present(self._progress_path)
 
   def _raise_errors(self, only_done):
     pending = []
@@ -91,7 +154,7 @@ class ResultWriter(object):
         future.result()
     self._futures = pending
 
-  def _write(self, index, image, labels, name):
+  def _write(self, index, image, labels, name, confidence, truth):
     image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')
     with files.atomic_path(image_path) as temporary:
       Image.fromarray(image).save(temporary, format='PNG',
@@ -99,15 +162,56 @@ class ResultWriter(object):
     save_annotation.save_annotation(labels, self._picture_folder, PREDICTION_FORMAT % index,
                                     colormap_type=self._colors)
     if self._raw_folder:
-      self._write_raw(labels, name)
+      raw = labels
+      if self._train_id_to_eval_id is not None:
+        raw = to_eval_ids(labels, self._train_id_to_eval_id)
+      _save(Image.fromarray(raw.astype(np.uint8)), self._raw_folder, safe_name(name))
+    if self._overlay_folder:
+      _save(overlay.side_by_side(image, labels, self._colors, self._class_names, truth,
+                                 self._ignore_label),
+            self._overlay_folder, '%06d_overlay' % index)
+    if self._confidence_folder:
+      _save(Image.fromarray(confidence), self._confidence_folder, safe_name(name))
+    if self._voc_folder:
+      picture = Image.fromarray(labels.astype(np.uint8), mode='P')
+      picture.putpalette(np.asarray(colormaps.colormap('pascal', 256)).ravel().tolist())
+      _save(picture, self._voc_folder, safe_name(name))
+    self._finish(index)
 
-  def _write_raw(self, labels, name):
-    if self._train_id_to_eval_id is not None:
-      labels = to_eval_ids(labels, self._train_id_to_eval_id)
-    path = os.path.join(self._raw_folder, safe_name(name))
-    folder, file_name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
-    save_annotation.save_annotation(labels, folder, file_name, add_colormap=False)
+  def _finish(self, index):
+    """Notes that an image is written; now and then also on disk."""
+    with self._progress_lock:
+      self._written.add(index)
+      while self._next_index in self._written:
+        self._written.remove(self._next_index)
+        self._next_index += 1
+      is_due = index % _PROGRESS_EVERY == 0
+    if is_due:
+      self._write_progress()
+
+  def _read_progress(self):
+    try:
+      with open(self._progress_path, encoding='utf-8') as f:
+        progress = json.load(f)
+      return progress['num_finished'] if (
+          self._settings is not None and progress['settings'] == self._settings) else 0
+    except (OSError, ValueError, KeyError, TypeError):
+      # Without a record all images are done, which is right if slow.
+      return 0
+
+  def _write_progress(self):
+    if self._settings is not None:
+      with self._progress_lock:
+        files.write_text(self._progress_path, json.dumps(
+            {'num_finished': self._next_index, 'settings': self._settings}) + '\n')
+
+
+def _save(picture, folder, name):
+  """Writes a PIL image as `<folder>/<name>.png`; the name may have new sub-folders."""
+  path = os.path.join(folder, name + '.png')
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  with files.atomic_path(path) as temporary:
+    picture.save(temporary, format='PNG')
 
 
 def to_eval_ids(labels, train_id_to_eval_id):

@@ -29,13 +29,49 @@ def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
 
 
 def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path):
-  with result_writer.ResultWriter(str(tmp_path), COLORS, with_raw=True,
+  with result_writer.ResultWriter(str(tmp_path), COLORS, result_writer.Outputs(raw=True),
                                   train_id_to_eval_id=[7, 8, 33]) as writer:
     writer.write(0, IMAGE, LABELS, 'h\u00e9llo'.encode('utf-8'))
     writer.write(1, IMAGE, LABELS, b'seq/001')
   folder = tmp_path / 'raw_segmentation_results'
   np.testing.assert_array_equal(read(folder, u'h\u00e9llo.png'), [[7, 8, 33], [33, 8, 7]])
   assert (folder / 'seq' / '001.png').exists()
+
+
+def test_overlay_confidence_and_voc_results(tmp_path):
+  outputs = result_writer.Outputs(overlay=True, confidence=True, voc_split='test')
+  with result_writer.ResultWriter(str(tmp_path), COLORS, outputs) as writer:
+    writer.write(0, IMAGE, LABELS, b'2007_1', confidence=np.full((2, 3), 99, np.uint8))
+  assert read(tmp_path, 'confidence', '2007_1.png').tolist() == [[99] * 3] * 2
+  assert read(tmp_path, 'overlays', '000000_overlay.png').shape[1] > 2 * 3
+  path = tmp_path / 'results' / 'VOC2012' / 'Segmentation' / 'comp6_test_cls' / '2007_1.png'
+  with Image.open(str(path)) as picture:
+    assert picture.mode == 'P'
+    assert picture.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+    np.testing.assert_array_equal(np.array(picture), LABELS)
+
+
+def test_interrupted_run_with_equal_settings_is_resumed(tmp_path):
+  def writer(settings):
+    return result_writer.ResultWriter(str(tmp_path), COLORS, settings=settings)
+
+  with pytest.raises(KeyboardInterrupt):
+    with writer({'checkpoint': 'a'}) as interrupted:
+      for index in (0, 1, 2, 4):
+        interrupted.write(index, IMAGE, LABELS, b'name')
+      raise KeyboardInterrupt
+  assert writer({'checkpoint': 'a'}).num_finished == 3
+  assert writer({'checkpoint': 'b'}).num_finished == 0
+  assert writer(None).num_finished == 0
+  with writer({'checkpoint': 'a'}) as complete:
+    complete.write(3, IMAGE, LABELS, b'name')
+  assert writer({'checkpoint': 'a'}).num_finished == 0
+
+
+def test_folder_that_cannot_be_made_is_told(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(ValueError, match='segmentation_results cannot be created'):
+    result_writer.ResultWriter(str(tmp_path / 'file'), COLORS)
 
 
 @pytest.mark.parametrize('name, path', [

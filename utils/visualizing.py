@@ -7,6 +7,7 @@ import typing
 import numpy as np
 from PIL import Image
 
+from deeplab import model
 from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
@@ -19,6 +20,8 @@ class VisGraph(typing.NamedTuple):
   Attributes:
     images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
     labels: [B, h, w] uint8 predicted class ids.
+    confidences: [B, h, w] uint8, probability of the label times 255; None where not asked for.
+    truths: [B, h, w] int32 labels of the records; None where there are none.
     resized_sizes: [B, 2] int32, height and width of the images without padding.
     sizes: [B, 2] int32, height and width of the images in their records.
     names: [B] strings, the names of the records.
@@ -26,6 +29,8 @@ class VisGraph(typing.NamedTuple):
   """
   images: tf.Tensor
   labels: tf.Tensor
+  confidences: typing.Optional[tf.Tensor]
+  truths: typing.Optional[tf.Tensor]
   resized_sizes: tf.Tensor
   sizes: tf.Tensor
   names: tf.Tensor
@@ -33,36 +38,48 @@ class VisGraph(typing.NamedTuple):
 
   @property
   def fetches(self):
-    """The tensors alone."""
-    return self[:-1]
+    """Dict of the tensors alone, those that there are."""
+    return {name: tensor for name, tensor in zip(self._fields[:-1], self)
+            if tensor is not None}
 
 
-def build_vis_graph(samples, model_options, predict, resized_size=None):
+def build_vis_graph(samples, model_options, predict, resized_size=None,
+                    with_confidence=False):
   """Adds the model to the default graph.
 
   Args:
     samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, height and width [B],
-      image_name [B].
+      image_name [B]; label int32 [B, h, w, 1] if there are any.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
     resized_size: function from the int32 tensor (height, width) of a record to that of the
       resized image; None where images are not resized.
+    with_confidence: whether to compute confidences.
 
   Returns:
     VisGraph.
   """
-  labels = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
+  predictions = predict(samples[keys.IMAGE], model_options)
+  labels = predictions[keys.OUTPUT_TYPE]
+  confidences = truths = None
+  if with_confidence:
+    confidences = _confidences(predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX],
+                               tf.shape(labels)[1:3])
+  if keys.LABEL in samples:
+    truths = tf.squeeze(samples[keys.LABEL], 3)
   sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
   return VisGraph(
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
       labels=tf.cast(labels, tf.uint8),
+      confidences=confidences,
+      truths=truths,
       resized_sizes=tf.map_fn(resized_size, sizes) if resized_size else sizes,
       sizes=sizes,
       names=samples[keys.IMAGE_NAME],
       saver=tf.train.Saver(tf.global_variables()))
 
 
-def write_pictures(graph, checkpoint, dataset, split, files, writer):
+def write_pictures(graph, checkpoint, dataset, split, files, writer, batch_size=1):
   """Runs the model of a checkpoint on all records of a split and writes what it sees.
 
   Args:
@@ -71,7 +88,8 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
     dataset: DatasetDescriptor.
     split: name of the split, for progress and messages.
     files: the shards that are read, to name a bad record in.
-    writer: ResultWriter.
+    writer: ResultWriter; images that it has finished are left out.
+    batch_size: images of a step.
 
   Returns:
     Number of images.
@@ -83,15 +101,30 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
        progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
+    while index + batch_size <= writer.num_finished:
+      # Reads on without running the network.
+      session.run(graph.names)
+      index += batch_size
+      bar.update(batch_size)
     for batch in sessions.batches(session, graph.fetches):
-      for image, labels, resized_size, size, name in zip(*batch):
-        writer.write(index, undo_resizing(image, resized_size, size),
-                     undo_resizing(labels, resized_size, size), name)
+      for i, name in enumerate(batch['names']):
+        image, labels, confidence, truth = [
+            undo_resizing(batch[key][i], batch['resized_sizes'][i], batch['sizes'][i])
+            if key in batch else None
+            for key in ('images', 'labels', 'confidences', 'truths')]
+        writer.write(index, image, labels, name, confidence, truth)
         index += 1
-      bar.update(len(batch[0]))
+      bar.update(len(batch['names']))
   if not index:
     raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
   return index
+
+
+def _confidences(probabilities, size):
+  """Returns the largest probability as uint8 [B, height, width]."""
+  largest = tf.reduce_max(probabilities, axis=3, keepdims=True)
+  largest = tf.image.resize_bilinear(largest, size, align_corners=True)
+  return tf.saturate_cast(tf.round(255 * tf.squeeze(largest, 3)), tf.uint8)
 
 
 def undo_resizing(pixels, resized_size, size):
