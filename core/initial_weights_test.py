@@ -85,7 +85,7 @@ def test_a_network_without_common_variables_is_refused(tmp_path):
 
 def test_missing_and_unused_variables_are_listed(tmp_path, caplog):
   prefix = _save(tmp_path, backbone='Other')
-  with caplog.at_level(python_logging.INFO):
+  with caplog.at_level(python_logging.INFO, logger='absl'):
     _start(prefix)
   log = caplog.text
   assert '2 variables start at random, for %s does not have them' % prefix in log
