@@ -14,6 +14,7 @@ from deeplab import common
 from deeplab.core import files, registry
 from deeplab.utils import (
     benchmark_builder,
+    benchmark_eval,
     benchmark_graph,
     benchmark_input,
     benchmark_panoptic,
@@ -41,6 +42,7 @@ class Benchmark(typing.NamedTuple):
 
 BENCHMARKS = {
     'builder': Benchmark('Building records', benchmark_builder.measure_all),
+    'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
     'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
     'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
