@@ -25,8 +25,8 @@ figcaption {font-size: .85em; color: #555;}
 .charts {display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start;}
 .charts img {max-width: 100%;}
 """
-_KINDS = (('image', 'image'), ('label', 'label'), ('prediction', 'prediction'),
-          ('errors', 'errors in red'))
+_KINDS = (('image', 'image'), ('label', 'label, ignored pixels white'),
+          ('prediction', 'prediction'), ('errors', 'errors in red, ignored pixels white'))
 _MEANS = (('miou', 'mean IoU'), ('foreground_miou', 'mean IoU without class 0'),
           ('pixel_accuracy', 'pixel accuracy'),
           ('mean_class_accuracy', 'mean class accuracy'),

@@ -125,7 +125,7 @@ def test_page_needs_no_other_file_and_opens_in_a_browser(tmp_path):
     page = f.read()
   assert not re.findall(r'(?:src|href)="(?!data:)', page)
   assert 'a &lt;b&gt; tree' in page
-  assert page.count('alt="errors in red"') == 4
+  assert page.count('alt="errors in red') == 4
   browser = shutil.which('chromium') or shutil.which('google-chrome')
   if not browser:
     pytest.skip('No chromium here.')
