@@ -7,8 +7,14 @@
 All clones share their variables. The losses of a clone are those that its model_fn adds to the
 losses collection; they count with weight 1 / num_clones, so that the gradient is that of the
 mean over clones. Regularisation counts once.
+
+Where things are: model, losses and gradients of a clone on its device; the sum of a variable's
+gradients on the device of one of the clones, by turns; variables that TF-Slim makes, the input
+and the optimizer's bookkeeping on the CPU (or on parameter servers), so that all clones read the
+same values. Clones on the CPU share its one device, see `one_cpu_device_per_clone`.
 """
 import collections
+import copy
 
 from deeplab.core.tf_compat import slim, tf
 
@@ -42,8 +48,8 @@ class DeploymentConfig(object):
 
     Args:
       num_clones: copies of the model in this process.
-      clone_on_cpu: whether clone i goes to CPU device i instead of GPU i. There is one CPU
-        device unless the session's `device_count` says otherwise, see `session_config`.
+      clone_on_cpu: whether clones go to CPU device 0, which every session has, instead of
+        clone i to GPU i.
       replica_id: index of this process among the replicas.
       num_replicas: number of processes that train.
       num_ps_tasks: number of parameter servers; 0: variables are in this process.
@@ -64,6 +70,7 @@ class DeploymentConfig(object):
                        % (num_replicas, num_ps_tasks))
     self._num_clones = num_clones
     self._clone_on_cpu = clone_on_cpu
+    self._num_cpu_devices = 1
     self._replica_id = replica_id
     self._num_replicas = num_replicas
     self._num_ps_tasks = num_ps_tasks
@@ -79,6 +86,11 @@ class DeploymentConfig(object):
   def clone_on_cpu(self):
     """Whether clones are on CPU devices."""
     return self._clone_on_cpu
+
+  @property
+  def num_cpu_devices(self):
+    """Number of CPU devices that a session must have."""
+    return self._num_cpu_devices
 
   @property
   def replica_id(self):
@@ -116,8 +128,9 @@ class DeploymentConfig(object):
       ValueError: there is no such clone.
     """
     self._check_index(clone_index)
-    return '%s/device:%s:%d' % (self._worker_device, 'CPU' if self._clone_on_cpu else 'GPU',
-                                clone_index)
+    if self._clone_on_cpu:
+      return '%s/device:CPU:%d' % (self._worker_device, clone_index % self._num_cpu_devices)
+    return '%s/device:GPU:%d' % (self._worker_device, clone_index)
 
   def clone_scope(self, clone_index):
     """Returns the name scope of a clone: '' for the only one, else 'clone_<index>'.
@@ -167,12 +180,21 @@ class _TurnTaker(object):
     return spec.to_string()
 
 
-def session_config(config):
-  """Returns the ConfigProto of sessions for a DeploymentConfig."""
-  proto = tf.ConfigProto(allow_soft_placement=True)
+def one_cpu_device_per_clone(config):
+  """Returns a copy of a DeploymentConfig in which clones on the CPU have a device each.
+
+  These devices share the processor's cores; they only exist in sessions with `session_config`.
+  """
+  spread = copy.copy(config)
   if config.clone_on_cpu:
-    proto.device_count['CPU'] = config.num_clones
-  return proto
+    spread._num_cpu_devices = config.num_clones
+  return spread
+
+
+def session_config(config):
+  """Returns the ConfigProto of sessions with the CPU devices of a DeploymentConfig."""
+  return tf.ConfigProto(allow_soft_placement=True,
+                        device_count={'CPU': config.num_cpu_devices})
 
 
 def create_clones(config, model_fn, args=None, kwargs=None):
@@ -268,7 +290,8 @@ def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_g
     if total_loss is not None:
       summaries.add(tf.summary.scalar('total_loss', total_loss))
     summary_op = tf.summary.merge(
-        sorted(summaries, key=lambda summary: summary.name)) if summaries else None
+        sorted(summaries, key=lambda summary: summary.name),
+        name='summary_op') if summaries else None
   return DeployedModel(train_op, summary_op, total_loss, clones)
 
 
@@ -286,14 +309,16 @@ def split_samples(samples, num_parts):
 class SplitBatch(object):
   """Trains clones on equal parts of each batch; what `utils.training` needs of a deployment.
 
+  Clones on the CPU have a device each.
+
   Attributes:
     session_config: ConfigProto of the session.
   """
 
   def __init__(self, config):
     """Deploys as a DeploymentConfig says."""
-    self._config = config
-    self.session_config = session_config(config)
+    self._config = one_cpu_device_per_clone(config)
+    self.session_config = session_config(self._config)
 
   def optimize(self, samples, add_losses, optimizer):
     """Adds one clone per part of a batch.

@@ -50,9 +50,17 @@ def test_clones_have_devices_and_scopes_of_their_own():
   config = model_deploy.DeploymentConfig(num_clones=2)
   assert [config.clone_device(i) for i in range(2)] == ['/device:GPU:0', '/device:GPU:1']
   assert [config.clone_scope(i) for i in range(2)] == ['clone_0', 'clone_1']
-  config = model_deploy.DeploymentConfig(num_clones=2, clone_on_cpu=True)
-  assert [config.clone_device(i) for i in range(2)] == ['/device:CPU:0', '/device:CPU:1']
-  assert model_deploy.session_config(config).device_count['CPU'] == 2
+
+
+def test_clones_on_the_cpu_share_its_device_unless_they_are_to_have_their_own():
+  shared = model_deploy.DeploymentConfig(num_clones=2, clone_on_cpu=True)
+  assert [shared.clone_device(i) for i in range(2)] == ['/device:CPU:0'] * 2
+  own = model_deploy.one_cpu_device_per_clone(shared)
+  assert [own.clone_device(i) for i in range(2)] == ['/device:CPU:0', '/device:CPU:1']
+  assert model_deploy.session_config(own).device_count['CPU'] == 2
+  assert shared.num_cpu_devices == 1
+  on_gpus = model_deploy.one_cpu_device_per_clone(model_deploy.DeploymentConfig(num_clones=2))
+  assert on_gpus.clone_device(1) == '/device:GPU:1'
 
 
 def test_parameter_servers_take_variables_in_turn():
@@ -100,6 +108,35 @@ def test_clones_share_variables_on_the_cpu():
     assert len(tf.losses.get_regularization_losses()) == 1
 
 
+def test_networks_share_all_variables_and_gather_gradients_on_gpus():
+  config = model_deploy.DeploymentConfig(num_clones=2)
+  with tf.Graph().as_default():
+    graph = _train_graph(model_deploy.SplitBatch(config), fine_tune_batch_norm=True)
+    names = [v.op.name for v in tf.global_variables()]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if 'clone_' in name]
+    assert {_device(v.device) for v in graph.model_variables} == {'/device:CPU:0'}
+    operations = tf.get_default_graph().get_operations()
+    convolutions = [op for op in operations if 'Conv2DBackpropFilter' in op.type
+                    or op.type == 'DepthwiseConv2dNativeBackpropFilter']
+    per_device = [sum(_device(op.device) == '/device:GPU:%d' % i for op in convolutions)
+                  for i in range(2)]
+    assert per_device == [len(convolutions) / 2] * 2
+    # The moving averages follow the first clone alone: a mean and a variance per layer.
+    update_scopes = {op.name.split('/')[0] for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS)}
+    assert update_scopes == {'clone_0', 'clone_1'}
+    followed = set()
+    todo = [graph.train_op.op]
+    while todo:
+      op = todo.pop()
+      if op not in followed:
+        followed.add(op)
+        todo += list(op.control_inputs) + [tensor.op for tensor in op.inputs]
+    updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+               if getattr(op, 'op', op) in followed]
+    assert updates and {op.name.split('/')[0] for op in updates} == {'clone_0'}
+
+
 def test_gradients_add_up_on_the_devices_of_the_clones():
   with tf.Graph().as_default():
     clones = model_deploy.create_clones(
@@ -128,7 +165,7 @@ def test_deployed_model_learns_and_counts_regularisation_once(num_clones):
                                    optimizer=tf.train.GradientDescentOptimizer(0.1))
     weights, = [v for v in tf.trainable_variables() if v.op.name == 'linear/weights']
     moving_mean, = [v for v in tf.global_variables() if v.op.name == 'moving_mean']
-    with tf.Session(config=model_deploy.session_config(config)) as session:
+    with tf.Session() as session:  # not one made for this deployment
       session.run(tf.global_variables_initializer())
       parts = session.run(tf.losses.get_losses())
       l2 = 0.05 * np.sum(np.square(session.run(weights)))
@@ -140,6 +177,17 @@ def test_deployed_model_learns_and_counts_regularisation_once(num_clones):
       assert session.run(moving_mean) > 0
       assert b'total_loss' in session.run(deployed.summary_op)
     assert len(deployed.clones) == num_clones
+    assert deployed.train_op.op.name == 'train_op'
+    assert 'summary_op' in deployed.summary_op.op.name
+
+
+def test_variables_without_loss_get_no_gradient():
+  with tf.Graph().as_default():
+    tf.get_variable('unused', [])
+    clones = model_deploy.create_clones(
+        model_deploy.DeploymentConfig(2, clone_on_cpu=True), _linear_model, _data())
+    _, pairs = model_deploy.optimize_clones(clones, tf.train.GradientDescentOptimizer(0.1))
+    assert [v.op.name for _, v in pairs] == ['linear/weights', 'linear/biases']
 
 
 def test_without_an_optimizer_there_is_a_loss_alone():
@@ -160,23 +208,28 @@ def _samples():
       'image_name': tf.constant(['%d' % i for i in range(_BATCH)])}
 
 
-def _weights_after(num_steps, num_clones):
-  """Returns dict, name -> value, after some steps of a network without dropout."""
+def _train_graph(deployment, fine_tune_batch_norm=False):
+  """Returns the TrainGraph of a network without dropout."""
   model_options = options.ModelOptions(
       {'semantic': _NUM_CLASSES}, crop_size=(_CROP, _CROP), output_stride=16,
       depth_multiplier=0.1, add_image_level_feature=False, aspp_with_batch_norm=False)
   run_options = train_options.TrainOptions(
-      train_logdir='', train_batch_size=_BATCH, fine_tune_batch_norm=False, momentum=0.0,
-      base_learning_rate=0.1, learning_power=0.0)
+      train_logdir='', train_batch_size=_BATCH, fine_tune_batch_norm=fine_tune_batch_norm,
+      momentum=0.0, base_learning_rate=0.1, learning_power=0.0)
+  return train_graph.build_train_graph(
+      _samples(), registry.DatasetDescriptor({}, _NUM_CLASSES, 255), model_options,
+      run_options, deployment)
+
+
+def _weights_after(num_steps, num_clones):
+  """Returns dict, name -> value, after some steps."""
   deployment = None
   if num_clones > 1:
     deployment = model_deploy.SplitBatch(
         model_deploy.DeploymentConfig(num_clones, clone_on_cpu=True))
   with tf.Graph().as_default():
     tf.set_random_seed(5)
-    graph = train_graph.build_train_graph(
-        _samples(), registry.DatasetDescriptor({}, _NUM_CLASSES, 255), model_options,
-        run_options, deployment)
+    graph = _train_graph(deployment)
     variables = graph.model_variables
     config = deployment.session_config if deployment else None
     random = np.random.RandomState(3)
@@ -188,6 +241,25 @@ def _weights_after(num_steps, num_clones):
       for _ in range(num_steps):
         session.run(graph.train_op)
       return dict(zip([v.op.name for v in variables], session.run(variables)))
+
+
+def test_clones_compute_on_a_cpu_device_each():
+  deployment = model_deploy.SplitBatch(model_deploy.DeploymentConfig(2, clone_on_cpu=True))
+  with tf.Graph().as_default():
+    inputs, targets = _data()
+    outputs = []
+    deployment.optimize(
+        {'inputs': inputs, 'targets': targets},
+        lambda part, _: outputs.append(_linear_model(part['inputs'], part['targets'])),
+        tf.train.GradientDescentOptimizer(0.1))
+    deployment.session_config.allow_soft_placement = False
+    metadata = tf.RunMetadata()
+    with tf.Session(config=deployment.session_config) as session:
+      session.run(tf.global_variables_initializer())
+      session.run(outputs, options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE),
+                  run_metadata=metadata)
+  devices = {stats.device.split('/')[-1] for stats in metadata.step_stats.dev_stats}
+  assert {'device:CPU:0', 'device:CPU:1'} <= devices
 
 
 def test_two_clones_learn_what_one_learns_from_the_whole_batch():
