@@ -81,6 +81,8 @@ def _update_and_reset(num_steps, grads_and_vars, sums, update):
 
 
 def _local_variable(name, shape, dtype):
-  # A resource: its reads have a place in the order of things.
-  return tf.Variable(tf.zeros(shape, dtype), trainable=False, name=name, use_resource=True,
-                     collections=[tf.GraphKeys.LOCAL_VARIABLES])
+  # Its start must not wait for the loss of a batch, if callers make updates depend on one.
+  with tf.init_scope():
+    # A resource: its reads have a place in the order of things.
+    return tf.Variable(tf.zeros(shape, dtype), trainable=False, name=name, use_resource=True,
+                       collections=[tf.GraphKeys.LOCAL_VARIABLES])

@@ -37,8 +37,10 @@ def _train(optimizer, batch_size, num_steps, num_updates=2, clip_norm=0.0):
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
       return optimizer().apply_gradients(zip(gradients, variables), global_step)
 
-    is_updated = gradient_accumulation.apply_every(
-        num_steps, tf.train.GradientDescentOptimizer(1.0).compute_gradients(loss), update)
+    grads_and_vars = tf.train.GradientDescentOptimizer(1.0).compute_gradients(loss)
+    # As a check of the loss does; variables must start without a batch all the same.
+    with tf.control_dependencies([loss]):
+      is_updated = gradient_accumulation.apply_every(num_steps, grads_and_vars, update)
     with tf.control_dependencies([is_updated]):
       step_after = tf.identity(global_step.read_value())
     random = np.random.RandomState(1)
