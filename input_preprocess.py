@@ -122,21 +122,35 @@ def crop_from_encoded(
   geometry = crop_geometry.draw(size, crop_size, resizing, scales, augmentation, random_source)
   part = partial_decode.decode_part(
       image_data, geometry.window(size, crop_size), geometry.net_scale)
-  image = affine.projective_transform(
-      tf.cast(part.pixels, tf.float32), geometry.seen_from(part.origin, part.ratio), crop_size,
-      affine.BILINEAR, mean_pixel)
-  label = affine.projective_transform(label, geometry.transform, crop_size, affine.NEAREST,
-                                      ignore_label)
+  # Only where the crop shows the image; the rest is padding.
+  box = geometry.visible_box(size, crop_size)
+  shown = geometry.starting_at(box[:2])
+  box_size = tf.unstack(box[2:], num=2)
+  to_part = shown.seen_from(part.origin, part.ratio)
+  pixels = tf.cast(part.pixels, tf.float32)
+  if geometry.is_warped:
+    image = affine.projective_transform(pixels, to_part, box_size, affine.BILINEAR, mean_pixel)
+    label = affine.projective_transform(label, shown.transform, box_size, affine.NEAREST,
+                                        ignore_label)
+  else:
+    image = affine.scale_and_shift(pixels, to_part, box_size, affine.BILINEAR)
+    label = affine.scale_and_shift(label, shown.transform, box_size, affine.NEAREST)
   if may_cut:
     image, label = tf.cond(
         is_cut,
         lambda: leg_cut.cut_below(
             image, label, *(leg_cut.cut_points(landmarks, shares, name)
-                            + [geometry.transform, mean_pixel, ignore_label])),
+                            + [shown.transform, mean_pixel, ignore_label])),
         lambda: (image, label))
-  image.set_shape(list(crop_size) + [3])
-  label.set_shape(list(crop_size) + [1])
-  return _vary_colors(image, augmentation, random_source), tf.cast(label, tf.int32), part
+  tint = photometric.random_tint(augmentation.hue, augmentation.saturation, random_source)
+  # A branch forgets shapes.
+  image.set_shape([None, None, 3])
+  label.set_shape([None, None, 1])
+  # Padding takes part in the colours like the image.
+  padding = tint(tf.constant(mean_pixel, tf.float32, [1, 1, 3]))
+  image = _pad_around(tint(image), box, crop_size, padding)
+  label = _pad_around(tf.cast(label, tf.int32), box, crop_size, ignore_label)
+  return _vary_light(image, augmentation, random_source), label, part
 
 
 def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,
@@ -217,16 +231,30 @@ def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_lab
   return image, label
 
 
+def _pad_around(image, box, crop_size, fill):
+  """Returns a crop that shows an image in a box, int32 [4] (y, x, height, width)."""
+  after = tf.constant(list(crop_size)) - box[:2] - box[2:]
+  margins = [[box[0], after[0]], [box[1], after[1]], [0, 0]]
+  padded = tf.pad(image - fill, margins) + fill
+  padded.set_shape(list(crop_size) + [image.shape.as_list()[2]])
+  return padded
+
+
 def _vary_colors(image, augmentation, random_source):
-  varied = photometric.random_color(
-      image, augmentation.hue, augmentation.saturation, augmentation.brightness,
-      augmentation.contrast, random_source)
+  tint = photometric.random_tint(augmentation.hue, augmentation.saturation, random_source)
+  return _vary_light(tint(image), augmentation, random_source)
+
+
+def _vary_light(image, augmentation, random_source):
+  """Varies brightness and contrast, blurs, adds noise; the result stays inside of 0..255."""
+  varied = photometric.random_light(
+      image, augmentation.brightness, augmentation.contrast, random_source)
   if augmentation.blur_probability:
     varied = _maybe_blur(varied, augmentation, random_source)
   if augmentation.noise_stddev:
     varied = photometric.random_noise(varied, stddev=augmentation.noise_stddev,
                                       random_source=random_source)
-  # Geometry stays inside of the range; only these steps may leave it.
+  # The steps before stay inside of the range; only these may leave it.
   return image if varied is image else tf.clip_by_value(varied, 0.0, photometric.FULL_RANGE)
 
 

@@ -7,6 +7,9 @@ from deeplab.core.tf_compat import tf
 BILINEAR = 'BILINEAR'
 NEAREST = 'NEAREST'
 
+# Less than 1 by more than rounding, so that the last pixel is never beyond the image.
+_KEPT_SHARE = 1.0 - 1e-6
+
 
 def projective_transform(image, transform, output_size, interpolation, fill_value):
   """Returns an image warped by a projective map from output to input pixels.
@@ -40,6 +43,41 @@ def projective_transform(image, transform, output_size, interpolation, fill_valu
   warped.set_shape([d if isinstance(d, int) else None for d in output_size]
                    + [image.shape.as_list()[2]])
   return warped
+
+
+def scale_and_shift(image, transform, output_size, interpolation):
+  """Returns what `projective_transform` does for a transform that scales and shifts only.
+
+  Cheaper, since rows and columns are independent. Every output pixel must lie inside of the
+  image, up to rounding.
+
+  Args:
+    image: [height, width, channels] tensor.
+    transform: [8] float32 tensor (a0, 0, a2, 0, b1, b2, 0, 0); a0 and b1 may be negative.
+    output_size: (height, width), ints or int32 scalars.
+    interpolation: BILINEAR or NEAREST.
+
+  Returns:
+    [output height, output width, channels] tensor, dtype unchanged.
+  """
+  t = tf.unstack(transform, num=8)
+  height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+  rows, columns = [tf.cast(length, tf.float32) for length in output_size]
+  top, bottom = _shares_inside(t[5], t[5] + t[4] * (rows - 1.0), height)
+  left, right = _shares_inside(t[2], t[2] + t[0] * (columns - 1.0), width)
+  scaled = tf.image.crop_and_resize(
+      tf.expand_dims(image, 0), [[top, left, bottom, right]], [0], tf.stack(output_size),
+      method=interpolation.lower())[0]
+  scaled.set_shape([d if isinstance(d, int) else None for d in output_size]
+                   + [image.shape.as_list()[2]])
+  return tf.cast(scaled, image.dtype)
+
+
+def _shares_inside(first, last, length):
+  """Returns two positions in pixels as shares of length - 1, in 0..1 after all rounding."""
+  reach = tf.maximum(length - 1.0, 1.0)
+  return [0.5 + (tf.clip_by_value(position / reach, 0.0, 1.0) - 0.5) * _KEPT_SHARE
+          for position in (first, last)]
 
 
 def gather_transform(images, transforms, output_size, interpolation):

@@ -87,3 +87,17 @@ def test_gather_implementation_is_used_where_there_is_no_operation(monkeypatch):
   monkeypatch.setattr(tf_compat, 'projective_transform_op', lambda: None)
   np.testing.assert_allclose(
       _warp(image, _ROTATION, (9, 9), fill=[1.0, 2.0, 3.0]), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize('interpolation', [affine.BILINEAR, affine.NEAREST])
+@pytest.mark.parametrize('transform', [
+    (1, 0, 0, 0, 1, 0, 0, 0), (0.6, 0, 2.2, 0, 0.45, 1.3, 0, 0), (-0.8, 0, 15, 0, 0.7, 0, 0, 0)])
+def test_scaling_and_shifting_is_a_projective_map(transform, interpolation):
+  image, size = _image(), (12, 16)
+  with tf.Graph().as_default(), tf.Session() as session:
+    actual, wanted = session.run([
+        affine.scale_and_shift(tf.constant(image), tf.constant(transform, tf.float32), size,
+                               interpolation),
+        affine.projective_transform(tf.constant(image), tf.constant(transform, tf.float32), size,
+                                    interpolation, 0)])
+  np.testing.assert_allclose(actual, wanted, atol=0.02)

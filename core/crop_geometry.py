@@ -8,12 +8,18 @@ Positions are pixel centres, (0, 0) the first one.
 """
 import typing
 
+import numpy as np
+
 from deeplab.core import preprocess_utils
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 # Pixels read around a position: its neighbours, and one for rounding.
 _MARGIN_PX = 2
+# A warp mixes the outermost pixels with padding up to a pixel away. Without one, only rounding
+# leads out of the source.
+_WARPED_REACH_PX, _REACH_PX = 1.0, 2e-3
+_LEAST_DETERMINANT = 1e-9
 
 
 class Resizing(typing.NamedTuple):
@@ -37,9 +43,50 @@ class CropGeometry(typing.NamedTuple):
       (t0 x + t1 y + t2, t3 x + t4 y + t5); t6 = t7 = 0.
     net_scale: float32 scalar, size after all scaling over size of the source; the smaller of
       both sides.
+    is_warped: bool; without a warp t1 = t3 = 0.
   """
   transform: tf.Tensor
   net_scale: tf.Tensor
+  is_warped: bool = True
+
+  def visible_box(self, size, crop_size):
+    """Returns the part of the crop that shows the source, int32 [4]: y, x, height, width.
+
+    The rest of the crop is padding. The box has at least one pixel.
+
+    Args:
+      size: int32 [2] tensor, (height, width) of the source.
+      crop_size: (height, width) of the crop, ints.
+    """
+    t = tf.unstack(self.transform, num=8)
+    bottom, right = tf.unstack(tf.cast(size, tf.float32) - 1.0, num=2)
+    determinant = t[0] * t[4] - t[1] * t[3]
+    is_regular = tf.abs(determinant) > _LEAST_DETERMINANT
+    divisor = tf.where(is_regular, determinant, tf.ones_like(determinant))
+    reach = _WARPED_REACH_PX if self.is_warped else _REACH_PX
+    corners = [(x - t[2], y - t[5]) for x in (-reach, right + reach)
+               for y in (-reach, bottom + reach)]
+    positions = tf.stack([[(t[0] * y - t[3] * x) / divisor for x, y in corners],
+                          [(t[4] * x - t[1] * y) / divisor for x, y in corners]])
+    limit = np.array(crop_size, np.int32)
+    # As floats first: far away is more than an int holds.
+    begin = tf.clip_by_value(tf.ceil(tf.reduce_min(positions, 1)), 0.0, limit - 1.0)
+    end = tf.clip_by_value(tf.floor(tf.reduce_max(positions, 1)) + 1.0, begin + 1.0,
+                           tf.constant(limit, tf.float32))
+    box = tf.cast(tf.concat([begin, end - begin], 0), tf.int32)
+    return tf.where(is_regular, box, tf.constant([0, 0] + limit.tolist()))
+
+  def starting_at(self, origin):
+    """Returns the geometry of the part of the crop that begins at a pixel.
+
+    Args:
+      origin: int32 [2] tensor, (y, x) in the crop.
+    """
+    y, x = tf.unstack(tf.cast(origin, tf.float32), num=2)
+    t = tf.unstack(self.transform, num=8)
+    return self._replace(transform=tf.stack([
+        t[0], t[1], t[0] * x + t[1] * y + t[2],
+        t[3], t[4], t[3] * x + t[4] * y + t[5], 0.0, 0.0]))
 
   def window(self, size, crop_size):
     """Returns the part of the source that the crop shows, int32 [4]: y, x, height, width.
@@ -101,7 +148,8 @@ def draw(size, crop_size, resizing, scales, augmentation, random_source=None):
   if not isinstance(scale, float) or scale != 1.0:
     scaled = tf.maximum(tf.cast(tf.cast(resized, tf.float32) * scale, tf.int32), 1)
   perturbation = tf.zeros([6])
-  if any(augmentation.affine_stddevs):
+  is_warped = any(augmentation.affine_stddevs)
+  if is_warped:
     perturbation = preprocess_utils.random_normal_clipped(
         [6], stddev=1.0, clip_stddev_factor=augmentation.affine_clip,
         random_source=random_source) * tf.constant(augmentation.affine_stddevs)
@@ -116,7 +164,7 @@ def draw(size, crop_size, resizing, scales, augmentation, random_source=None):
   shares = _shares(resized, scaled) * _shares(tf.cast(size, tf.int32), resized)
   scaling = tf.stack([shares[1]] * 3 + [shares[0]] * 3 + [1.0, 1.0])
   net_scale = tf.reduce_min(tf.cast(scaled, tf.float32) / tf.cast(size, tf.float32))
-  return CropGeometry(transform * scaling, net_scale)
+  return CropGeometry(transform * scaling, net_scale, is_warped)
 
 
 def _mirrored(transform, width):

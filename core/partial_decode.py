@@ -12,7 +12,8 @@ class Part(typing.NamedTuple):
 
   Attributes:
     pixels: [height, width, 3] uint8.
-    origin: int32 [2], (y, x) of the first pixel in the image.
+    origin: int32 [2], (y, x) of the first pixel in the image; negative where the edge is
+      repeated around it.
     ratio: float32 scalar, pixels of the image per pixel of the part, in each direction.
   """
   pixels: tf.Tensor
@@ -33,8 +34,13 @@ def decode_part(data, window, net_scale):
   """
 
   def whole(ratio=1):
-    return tf.image.decode_jpeg(data, channels=3, ratio=ratio), tf.zeros([2], tf.int32), (
-        tf.constant(float(ratio)))
+    pixels = tf.image.decode_jpeg(data, channels=3, ratio=ratio)
+    edge = 0
+    if ratio > 1:
+      # The outermost pixels of the image lie beyond the centres of the reduced ones.
+      edge = 1
+      pixels = tf.pad(pixels, [[edge, edge], [edge, edge], [0, 0]], 'SYMMETRIC')
+    return pixels, tf.fill([2], -edge * ratio), tf.constant(float(ratio))
 
   def in_window():
     return (tf.image.decode_and_crop_jpeg(data, window, channels=3), window[:2],

@@ -20,17 +20,52 @@ def random_color(image, hue, saturation, brightness, contrast, random_source=Non
     [height, width, 3] float32 tensor, not clipped.
   """
   random_source = random_source or RandomSource()
-  if hue:
-    image = tf.image.adjust_hue(image, random_source.uniform(-hue, hue))
-  if tuple(saturation) != (1.0, 1.0):
-    image = tf.image.adjust_saturation(image, random_source.uniform(*saturation))
+  image = random_tint(hue, saturation, random_source)(image)
+  return random_light(image, brightness, contrast, random_source)
+
+
+def random_tint(hue, saturation, random_source):
+  """Returns a function that shifts hue and saturation of every pixel by the same random amounts.
+
+  Args:
+    hue: largest shift, in turns of the colour circle, 0..0.5; 0: off.
+    saturation: (least, largest) factor; (1, 1): off.
+    random_source: RandomSource.
+
+  Returns:
+    Function from a [height, width, 3] float32 tensor in 0..255 to one; grey stays as it is.
+  """
+  shift = random_source.uniform(-hue, hue) if hue else None
+  factor = random_source.uniform(*saturation) if tuple(saturation) != (1.0, 1.0) else None
+
+  def tint(image):
+    if shift is not None:
+      image = tf.image.adjust_hue(image, shift)
+    return image if factor is None else tf.image.adjust_saturation(image, factor)
+
+  return tint
+
+
+def random_light(image, brightness, contrast, random_source):
+  """Shifts brightness and contrast, in this order.
+
+  Args:
+    image: [height, width, 3] float32 tensor in 0..255.
+    brightness: largest shift, as a share of the full range; 0: off.
+    contrast: (least, largest) factor about the mean of each channel; (1, 1): off.
+    random_source: RandomSource.
+  """
   shift = FULL_RANGE * random_source.uniform(-brightness, brightness) if brightness else 0.0
-  if tuple(contrast) != (1.0, 1.0):
-    # (x + shift - mean) factor + mean, mean that of x + shift, in one pass.
-    factor = random_source.uniform(*contrast)
-    mean = tf.reduce_mean(image, axis=[0, 1], keepdims=True)
-    return image * factor + (mean * (1.0 - factor) + shift)
-  return image + shift if brightness else image
+  if tuple(contrast) == (1.0, 1.0):
+    return image + shift if brightness else image
+  # (x + shift - mean) factor + mean, mean that of x + shift, in one pass. One axis after the
+  # other, and a row to add instead of a pixel: both run over memory in order, which three
+  # channels do not.
+  factor = random_source.uniform(*contrast)
+  mean = tf.reduce_mean(tf.reduce_mean(image, axis=0), axis=0)
+  row = tf.tile(tf.reshape(mean * (1.0 - factor) + shift, [1, 1, -1]),
+                [1, tf.shape(image)[1], 1])
+  return image * factor + row
 
 
 def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
