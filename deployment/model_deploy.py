@@ -16,6 +16,7 @@ same values. Clones on the CPU share its one device, see `one_cpu_device_per_clo
 import collections
 import copy
 
+from deeplab.core import staging
 from deeplab.core.tf_compat import slim, tf
 
 Clone = collections.namedtuple('Clone', ['outputs', 'scope', 'device'])
@@ -321,7 +322,7 @@ class SplitBatch(object):
     self.session_config = session_config(self._config)
 
   def optimize(self, samples, add_losses, optimizer):
-    """Adds one clone per part of a batch.
+    """Adds one clone per part of a batch; on GPUs the parts are brought there ahead of use.
 
     Args:
       samples: see `split_samples`.
@@ -332,7 +333,11 @@ class SplitBatch(object):
       (total loss, list of (gradient, variable), name scope of the first clone).
     """
     with tf.device(self._config.inputs_device()):
-      parts = enumerate(split_samples(samples, self._config.num_clones))
+      parts = split_samples(samples, self._config.num_clones)
+    if not self._config.clone_on_cpu:
+      parts = [staging.to_device(part, self._config.clone_device(index))
+               for index, part in enumerate(parts)]
+    parts = enumerate(parts)
 
     def add_next():
       index, part = next(parts)

@@ -268,3 +268,22 @@ def test_two_clones_learn_what_one_learns_from_the_whole_batch():
   for name in one:
     np.testing.assert_allclose(two[name], one[name], atol=1e-5, err_msg=name)
   assert max(np.abs(one[name] - start[name]).max() for name in one) > 1e-3
+
+
+def test_gpu_clones_have_their_batches_ahead():
+  with tf.Graph().as_default() as graph:
+    deployment = model_deploy.SplitBatch(model_deploy.DeploymentConfig(2))
+    parts = []
+
+    def add_losses(part, index):
+      parts.append(part)
+      weight = tf.get_variable('weight', [])
+      tf.losses.add_loss(weight * tf.reduce_mean(part['image']))
+
+    deployment.optimize({'image': tf.zeros([4, 3]), 'name': tf.constant(['a', 'b', 'c', 'd'])},
+                        add_losses, tf.train.GradientDescentOptimizer(0.1))
+    stages = [op for op in graph.get_operations() if op.type == 'Stage']
+  devices = sorted(op.device for op in stages)
+  assert devices == ['/device:CPU:0', '/device:CPU:0', '/device:GPU:0', '/device:GPU:1']
+  assert [part['image'].shape.as_list() for part in parts] == [[2, 3], [2, 3]]
+  assert [part['image'].device for part in parts] == ['/device:GPU:0', '/device:GPU:1']
