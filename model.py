@@ -12,7 +12,7 @@ References:
   v3+: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
     Segmentation", ECCV 2018.
 """
-from deeplab.core import aspp, feature_extractor, registry, utils
+from deeplab.core import aspp, feature_extractor, layers, quantization, registry, utils
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
 from deeplab.core.dense_prediction_cell import DensePredictionCell
@@ -92,6 +92,8 @@ def predict_labels_multi_scale(images, model_options, eval_scales=(1.0,),
   Returns:
     dict as that of `predict_labels`, everything at image size.
   """
+  quantization.check(model_options, scales=eval_scales,
+                     add_flipped_images=add_flipped_images)
   size = utils.image_size(images)
   outputs_to_probabilities = {
       output: [] for output in model_options.outputs_to_num_classes}
@@ -139,6 +141,7 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
   Raises:
     ValueError: a scale is not positive, or an option does not fit the model.
   """
+  quantization.check(model_options, scales=image_pyramid)
   image_pyramid = [float(scale) for scale in image_pyramid or [1.0]]
   if min(image_pyramid) <= 0:
     raise ValueError('image_pyramid scales must be positive, got %s.' % image_pyramid)
@@ -157,10 +160,12 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
       output: {} for output in model_options.outputs_to_num_classes}
   for index, scale in enumerate(image_pyramid):
     scaled_images, scaled_options = _scale_input(images, model_options, scale)
-    outputs_to_logits = _get_logits(
-        scaled_images, scaled_options, weight_decay=weight_decay, reuse=True if index else None,
-        is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
-        nas_training_hyper_parameters=nas_training_hyper_parameters)
+    with layers.quantize(quantization.make_quantizer(model_options, is_training)):
+      outputs_to_logits = _get_logits(
+          scaled_images, scaled_options, weight_decay=weight_decay,
+          reuse=True if index else None, is_training=is_training,
+          fine_tune_batch_norm=fine_tune_batch_norm,
+          nas_training_hyper_parameters=nas_training_hyper_parameters)
     for output, logits in sorted(outputs_to_logits.items()):
       outputs_to_scales_to_logits[output]['logits_%.2f' % scale] = utils.resize_bilinear(
           logits, logits_size, logits.dtype)
@@ -269,10 +274,11 @@ def get_branch_logits(features, num_classes, atrous_rates=None, aspp_with_batch_
                       activation_fn=None, normalizer_fn=None, reuse=reuse), \
        tf.variable_scope(LOGITS_SCOPE_NAME, LOGITS_SCOPE_NAME, [features]):
     for index, rate in enumerate(atrous_rates):
-      branches.append(slim.conv2d(
+      branches.append(layers.conv2d(
           features, num_classes, kernel_size=kernel_size, rate=rate,
           scope='%s_%d' % (scope_suffix, index) if index else scope_suffix))
-    return tf.add_n(branches)
+    total = tf.add_n(branches)
+    return layers.quantize_sum(total) if len(branches) > 1 else total
 
 
 def _scale_input(images, model_options, scale):

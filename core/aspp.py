@@ -3,7 +3,7 @@
 Reference: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation",
   2017, section 3.3.
 """
-from deeplab.core import utils
+from deeplab.core import layers, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 
@@ -38,16 +38,16 @@ def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=F
     branches = []
     if options.add_image_level_feature:
       branches.append(_image_pooling(features, options))
-    branches.append(slim.conv2d(features, _DEPTH, 1, scope=ASPP_SCOPE + '0'))
+    branches.append(layers.conv2d(features, _DEPTH, 1, scope=ASPP_SCOPE + '0'))
     for index, rate in enumerate(options.atrous_rates or (), 1):
       scope = ASPP_SCOPE + str(index)
       if options.aspp_with_separable_conv:
         branches.append(utils.split_separable_conv2d(
             features, filters=_DEPTH, rate=rate, weight_decay=weight_decay, scope=scope))
       else:
-        branches.append(slim.conv2d(features, _DEPTH, 3, rate=rate, scope=scope))
+        branches.append(layers.conv2d(features, _DEPTH, 3, rate=rate, scope=scope))
     net = tf.concat(branches, 3)
-    net = slim.conv2d(net, _DEPTH, 1, scope=CONCAT_PROJECTION_SCOPE)
+    net = layers.conv2d(net, _DEPTH, 1, scope=CONCAT_PROJECTION_SCOPE)
     return slim.dropout(net, keep_prob=_DROPOUT_KEEP_PROB, is_training=is_training,
                         scope=CONCAT_PROJECTION_SCOPE + '_dropout')
 
@@ -56,18 +56,21 @@ def _image_pooling(features, options):
   """Returns pooled and projected features, resized back to the feature size.
 
   The window is `image_pooling_crop_size` (else `crop_size`) at feature resolution, so an
-  image of crop size gives one global average; without a crop size it is global.
+  image of crop size gives one global average; with neither it is global. Without a crop size
+  an image may be of any size that holds the window.
   """
+  scale = 1.0 / options.output_stride
+  window_size = options.image_pooling_crop_size or options.crop_size
   if options.crop_size is None:
-    pooled = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
     size = utils.image_size(features)
   else:
-    scale = 1.0 / options.output_stride
-    window = [utils.scale_dimension(d, scale)
-              for d in options.image_pooling_crop_size or options.crop_size]
     size = [utils.scale_dimension(d, scale) for d in options.crop_size]
+  if window_size is None:
+    pooled = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
+  else:
+    window = [utils.scale_dimension(d, scale) for d in window_size]
     pooled = slim.avg_pool2d(features, window, options.image_pooling_stride, padding='VALID')
-  pooled = slim.conv2d(pooled, _DEPTH, 1, scope=IMAGE_POOLING_SCOPE)
+  pooled = layers.conv2d(pooled, _DEPTH, 1, scope=IMAGE_POOLING_SCOPE)
   pooled = utils.resize_bilinear(pooled, size, features.dtype)
   pooled.set_shape((None,) + utils.static_size(size) + (_DEPTH,))
   return pooled

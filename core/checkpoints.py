@@ -5,6 +5,7 @@ import time
 
 from absl import logging
 
+from deeplab.core import keys, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -74,6 +75,20 @@ def global_step(checkpoint):
     return int(reader.get_tensor(_GLOBAL_STEP))
   match = _STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
+
+
+def num_classes(checkpoint):
+  """Returns the number of classes of the model of a checkpoint prefix.
+
+  Raises:
+    ValueError: there are no weights of semantic logits in it.
+  """
+  shapes = open_reader(checkpoint).get_variable_to_shape_map()
+  name = 'logits/%s/biases' % keys.OUTPUT_TYPE
+  if name not in shapes:
+    raise ValueError('%s is no checkpoint of this package: it has no variable %s.'
+                     % (checkpoint, name))
+  return shapes[name][0]
 
 
 def check_restorable(checkpoint_path, variables):
@@ -222,6 +237,9 @@ def _option_of(scope):
 def _hints(stored, expected, missing, reshaped, unused):
   """Returns sentences, without full stop, that say which options differ."""
   hints = []
+  if any(quantization.is_range(name) for name in missing):
+    hints.append('It was trained in floats: leave out --quantize_delay_step, or train with it, '
+                 'starting from this checkpoint as --tf_initial_checkpoint')
   if any(name.startswith('logits/') and list(stored[name])[:-1] == expected[name][:-1]
          for name in reshaped):
     hints.append('It was trained with another number of classes: check the dataset')

@@ -108,6 +108,14 @@ def test_other_backbone_is_named(tmp_path):
   assert 'Check --model_variant and --depth_multiplier; the checkpoint has MobilenetV2/' in text
 
 
+def test_float_checkpoint_of_a_quantised_model_is_named(tmp_path):
+  prefix = write_checkpoint(tmp_path, 5)
+  with pytest.raises(ValueError, match='not in the checkpoint: MobilenetV2/Conv/act_quant/max, .*'
+                     'trained in floats: leave out --quantize_delay_step, or train with it'):
+    check(prefix, dict(NAMES_TO_SHAPES, **{'MobilenetV2/Conv/act_quant/min': [],
+                                           'MobilenetV2/Conv/act_quant/max': []}))
+
+
 def test_head_parts_on_one_side_only_are_refused(tmp_path):
   with_decoder = dict(NAMES_TO_SHAPES, **{'decoder/decoder_conv0/weights': [2]})
   prefix = write_checkpoint(tmp_path, 1)

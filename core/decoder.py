@@ -3,7 +3,7 @@
 Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic
   Image Segmentation", ECCV 2018, section 3.1.
 """
-from deeplab.core import feature_extractor, utils
+from deeplab.core import feature_extractor, layers, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 
@@ -68,8 +68,8 @@ def _fuse(features, low_level, size, suffix):
   """Returns encoder and projected low-level features, concatenated at `size`."""
   inputs = [features]
   for index, tensor in enumerate(low_level):
-    inputs.append(slim.conv2d(tensor, _LOW_LEVEL_DEPTH, 1,
-                              scope='feature_projection%d%s' % (index, suffix)))
+    inputs.append(layers.conv2d(tensor, _LOW_LEVEL_DEPTH, 1,
+                                scope='feature_projection%d%s' % (index, suffix)))
   resized = []
   for tensor in inputs:
     tensor = utils.resize_bilinear(tensor, size, features.dtype)
@@ -81,7 +81,7 @@ def _fuse(features, low_level, size, suffix):
 def _refine(features, use_separable_conv, weight_decay, suffix):
   """Applies two 3x3 convolutions of 256 channels."""
   if not use_separable_conv:
-    return slim.repeat(features, 2, slim.conv2d, _DEPTH, 3, scope='decoder_conv0' + suffix)
+    return slim.repeat(features, 2, layers.conv2d, _DEPTH, 3, scope='decoder_conv0' + suffix)
   for index in range(2):
     features = utils.split_separable_conv2d(
         features, filters=_DEPTH, rate=1, weight_decay=weight_decay,

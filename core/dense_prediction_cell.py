@@ -3,7 +3,7 @@
 Reference: Chen et al., "Searching for Efficient Multi-Scale Architectures for Dense Image
   Prediction", NeurIPS 2018.
 """
-from deeplab.core import registry, utils
+from deeplab.core import layers, registry, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 
@@ -99,14 +99,14 @@ class DensePredictionCell(object):
         inputs = features if branch[_INPUT] == _FEATURES else branches[branch[_INPUT]]
         operation = self._parse_operation(
             branch, crop_size or _input_size(features, output_stride), output_stride,
-            image_pooling_crop_size if crop_size is not None else None)
+            image_pooling_crop_size)
         branches.append(_OPERATIONS[operation[_OP]](
             inputs, operation, self.hparams['reduction_size'], weight_decay,
             'branch%d' % index))
       net = tf.concat(branches, 3)
       net = self._dropout(net, 'dropout_on_concat_features', is_training)
-      net = slim.conv2d(net, self.hparams['concat_channels'], 1,
-                        scope=_CONCAT_PROJECTION_SCOPE)
+      net = layers.conv2d(net, self.hparams['concat_channels'], 1,
+                          scope=_CONCAT_PROJECTION_SCOPE)
       return self._dropout(net, 'dropout_on_projection_features', is_training)
 
   def _dropout(self, net, switch, is_training):
@@ -152,7 +152,7 @@ def _input_size(features, output_stride):
 
 def _conv(inputs, operation, depth, weight_decay, scope):
   if operation[_KERNEL] == 1:
-    return slim.conv2d(inputs, depth, 1, scope=scope)
+    return layers.conv2d(inputs, depth, 1, scope=scope)
   return utils.split_separable_conv2d(inputs, filters=depth, kernel_size=operation[_KERNEL],
                                       rate=operation[_RATE], weight_decay=weight_decay,
                                       scope=scope)
@@ -165,7 +165,7 @@ def _pyramid_pooling(inputs, operation, depth, weight_decay, scope):
     net = _average_pool_any_window(inputs, window)
   else:
     net = slim.avg_pool2d(inputs, window, stride=1, padding='VALID')
-  net = slim.conv2d(net, depth, 1, scope=scope)
+  net = layers.conv2d(net, depth, 1, scope=scope)
   net = utils.resize_bilinear(net, size, inputs.dtype)
   net.set_shape((None,) + utils.static_size(size) + (depth,))
   return net

@@ -9,7 +9,7 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import checkpoints
+from deeplab.core import checkpoints, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -97,10 +97,15 @@ def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
         '%s holds none of the %d variables of this network, such as %s; it has %s. Check '
         '--model_variant.' % (weights.where, len(wanted), wanted[0].op.name if wanted else '-',
                               ', '.join(sorted(_model_names(weights))[:_MAX_NAMED]) or 'none'))
+  absent = [v.op.name for v in wanted if v.op.name not in weights.shapes]
+  num_ranges = sum(quantization.is_range(name) for name in absent)
+  if num_ranges:
+    logging.info('%d bounds of quantised ranges are not in %s: training learns them.',
+                 num_ranges, weights.where)
   present = {v.op.name for v in variables}
   for names, what in (
       ([v.op.name for v in excluded], 'variables of the last layers start at random'),
-      ([v.op.name for v in wanted if v.op.name not in weights.shapes],
+      ([name for name in absent if not quantization.is_range(name)],
        'variables start at random, for %s does not have them' % weights.where),
       ([name for name in sorted(_model_names(weights)) if name not in present],
        'variables of %s are not used' % weights.where)):

@@ -51,6 +51,17 @@ def _freeze(prefix, path):
   return str(path)
 
 
+def test_ranges_of_quantisation_are_left_to_training(tmp_path, caplog):
+  weights = initial_weights.read_weights(_save(tmp_path), 'tf_initial_checkpoint')
+  with tf.Graph().as_default(), caplog.at_level(python_logging.INFO, 'absl'):
+    floats = _build()
+    ranges = [tf.get_variable('Net/conv/act_quant/' + end, []) for end in ('min', 'max')]
+    plan = initial_weights.plan_restore(weights, floats + ranges, [], _LAST)
+  assert plan.variables == floats
+  assert '2 bounds of quantised ranges are not in %s' % weights.where in caplog.text
+  assert 'start at random' not in caplog.text
+
+
 @pytest.mark.parametrize('kind', ['prefix', 'folder', 'index', 'frozen graph'])
 def test_every_kind_of_source_gives_all_weights(tmp_path, kind):
   prefix = _save(tmp_path)

@@ -5,7 +5,7 @@ Reference: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenec
 """
 import typing
 
-from deeplab.core import dilation
+from deeplab.core import dilation, layers
 from deeplab.core.tf_compat import slim, tf
 
 _WEIGHTS_STDDEV = 0.09
@@ -103,7 +103,7 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
 
   with tf.variable_scope(scope, 'MobilenetV2', [images], reuse=reuse):
     stride, rate = strides.next(2)
-    net = slim.conv2d(images, depth(STEM_OUTPUTS), 3, stride=stride, rate=rate, scope='Conv')
+    net = layers.conv2d(images, depth(STEM_OUTPUTS), 3, stride=stride, rate=rate, scope='Conv')
     end_points['layer_1'] = net
     for index, block in enumerate(BLOCKS):
       name = 'layer_%d' % (index + 2)
@@ -132,12 +132,11 @@ def _inverted_residual(inputs, block, rate, scope):
     net = inputs
     if block.expansion > 1:
       expanded = make_divisible(num_inputs * block.expansion, _EXPANSION_DIVISOR)
-      net = slim.conv2d(net, expanded, 1, scope='expand')
+      net = layers.conv2d(net, expanded, 1, scope='expand')
       inner['expansion_output'] = net
-    net = slim.separable_conv2d(net, None, 3, depth_multiplier=1, stride=block.stride,
-                                rate=rate, scope='depthwise')
+    net = layers.depthwise_conv2d(net, 3, stride=block.stride, rate=rate, scope='depthwise')
     inner['depthwise_output'] = net
-    net = slim.conv2d(net, block.num_outputs, 1, activation_fn=None, scope='project')
+    net = layers.conv2d(net, block.num_outputs, 1, activation_fn=None, scope='project')
     if block.stride == 1 and num_inputs == block.num_outputs:
-      net = tf.add(net, inputs, name='add')
+      net = layers.quantize_sum(tf.add(net, inputs, name='add'))
     return tf.identity(net, name='output'), inner

@@ -35,6 +35,10 @@ class ModelOptions(typing.NamedTuple):
     use_bounded_activation: whether activations are bounded to [0, 6] (Xception, head).
     batch_norm_decay: decay of the moving averages of batch norm while training, or None
       for each network's own (0.95 to 0.9997, made for tens of thousands of steps).
+    quantize_delay_step: global step from which training simulates 8-bit integers, see
+      core/quantization.py; without training every value >= 0 does; negative: never.
+    quantize_freeze_step: global step from which such training uses the moving averages of
+      batch norm; None: never.
   """
   outputs_to_num_classes: dict
   crop_size: typing.Optional[typing.Sequence[int]] = None
@@ -59,3 +63,5 @@ class ModelOptions(typing.NamedTuple):
   nas_stem_output_num_conv_filters: int = 20
   use_bounded_activation: bool = False
   batch_norm_decay: typing.Optional[float] = None
+  quantize_delay_step: int = -1
+  quantize_freeze_step: typing.Optional[int] = None

@@ -115,8 +115,8 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'projective_transform_op', 'slim',
-           'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'projective_transform_op',
+           'slim', 'tf']
 
 
 def projective_transform_op():

@@ -1,4 +1,5 @@
 """Tensor operations shared by the backbones and the segmentation heads."""
+from deeplab.core import layers
 from deeplab.core.tf_compat import slim, tf
 
 
@@ -41,6 +42,33 @@ def image_size(images):
   return tuple(dynamic[i + 1] if d is None else d for i, d in enumerate(static))
 
 
+def aligned_size(size, output_stride, least_size=None):
+  """Returns the least sides k * output_stride + 1 that hold an image, and a size at least.
+
+  Images of other sizes have features that end beside their last pixels, and upsampling with
+  aligned corners then shifts what is predicted.
+
+  Args:
+    size: (height, width), ints or int32 scalars or one int32 tensor of two.
+    output_stride: of the network.
+    least_size: (height, width) ints, for example the window of image pooling; or None.
+
+  Returns:
+    (height, width), ints where those of `size` are.
+  """
+  sides = tf.unstack(size) if isinstance(size, tf.Tensor) else size
+  return tuple(
+      larger((side + output_stride - 2) // output_stride * output_stride + 1, least)
+      for side, least in zip(sides, least_size or (1, 1)))
+
+
+def larger(a, b):
+  """Returns the larger of two ints or int32 scalars, an int where both are."""
+  if isinstance(a, int) and isinstance(b, int):
+    return max(a, b)
+  return tf.maximum(a, b)
+
+
 def static_size(size):
   """Returns (height, width) with None in place of tensors, for `set_shape`."""
   return tuple(None if isinstance(d, tf.Tensor) else int(d) for d in size)
@@ -70,17 +98,15 @@ def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=
   Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic
     Image Segmentation", ECCV 2018, section 3.1.
   """
-  outputs = slim.separable_conv2d(
+  outputs = layers.depthwise_conv2d(
       inputs,
-      None,
-      kernel_size=kernel_size,
-      depth_multiplier=1,
+      kernel_size,
       rate=rate,
       weights_initializer=tf.truncated_normal_initializer(
           stddev=depthwise_weights_initializer_stddev),
       weights_regularizer=None,
       scope=scope + '_depthwise')
-  return slim.conv2d(
+  return layers.conv2d(
       outputs,
       filters,
       1,

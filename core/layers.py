@@ -1,0 +1,229 @@
+"""Convolutions and sums that are plain, or quantised, as the scope around them says.
+
+    with quantize(Quantizer(is_training=True)):
+      net = conv2d(images, 32, 3, stride=2, scope='Conv')
+
+Plain, `conv2d` and `depthwise_conv2d` are those of TF-Slim. Quantised, they have the same
+variables and arg scopes, and batch norm becomes part of their weights, as in the integer
+network to come:
+
+    weights, gamma / sqrt(variance + epsilon) --> fold --> fake_quantize_weights --+
+                                         inputs --> convolution <------------------+
+    --> bias of batch norm --> activation --> fake_quantize
+
+References:
+  Jacob et al., "Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
+  Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018,
+    section 3.2.2.
+"""
+import typing
+
+from deeplab.core import quantization
+from deeplab.core.tf_compat import slim, tf
+
+
+def quantize(quantizer):
+  """Returns an arg scope in which the layers of this module are quantised.
+
+  Args:
+    quantizer: `quantization.Quantizer`, or None for plain layers.
+  """
+  return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum], quantizer=quantizer)
+
+
+@slim.add_arg_scope
+def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
+  """Applies `slim.conv2d`, or the same quantised.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    num_outputs: number of output channels.
+    kernel_size: side of the kernel.
+    quantizer: `quantization.Quantizer`, or None.
+    **kwargs: fields of `Layer`; they, and the surrounding arg scope of `slim.conv2d`, mean
+      what they mean there.
+
+  Returns:
+    [batch, h, w, num_outputs] tensor.
+  """
+  if quantizer is None:
+    return slim.conv2d(inputs, num_outputs, kernel_size, **kwargs)
+  layer = Layer(**dict(_arg_scope_of(slim.conv2d), **kwargs))
+  num_inputs = inputs.shape.as_list()[3]
+
+  def convolve(weights):
+    return tf.nn.convolution(inputs, weights, padding=layer.padding,
+                             strides=_pair(layer.stride), dilation_rate=_pair(layer.rate))
+
+  return _quantized_layer(layer, quantizer, Kernel(
+      'weights', [kernel_size, kernel_size, num_inputs, num_outputs], [num_outputs], convolve))
+
+
+@slim.add_arg_scope
+def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
+  """Applies `slim.separable_conv2d` without its pointwise half, or the same quantised.
+
+  Args:
+    inputs: [batch, height, width, channels] tensor.
+    kernel_size: side of the kernel.
+    quantizer: `quantization.Quantizer`, or None.
+    **kwargs: fields of `Layer`; they, and the surrounding arg scope of
+      `slim.separable_conv2d`, mean what they mean there.
+
+  Returns:
+    [batch, h, w, channels] tensor.
+  """
+  if quantizer is None:
+    return slim.separable_conv2d(inputs, None, kernel_size, depth_multiplier=1, **kwargs)
+  layer = Layer(**dict(_arg_scope_of(slim.separable_conv2d), **kwargs))
+  channels = inputs.shape.as_list()[3]
+
+  def convolve(weights):
+    return tf.nn.depthwise_conv2d(inputs, weights, [1] + _pair(layer.stride) + [1],
+                                  layer.padding, rate=_pair(layer.rate))
+
+  return _quantized_layer(layer, quantizer, Kernel(
+      'depthwise_weights', [kernel_size, kernel_size, channels, 1], [channels, 1], convolve))
+
+
+@slim.add_arg_scope
+def quantize_sum(total, quantizer=None):
+  """Returns a sum of layers as it is, or quantised, for it needs a range of its own."""
+  if quantizer is None:
+    return total
+  return quantization.fake_quantize(total, quantizer, quantization.SUM_SCOPE)
+
+
+class Layer(typing.NamedTuple):
+  """Arguments of a quantised convolution: those of `slim.conv2d` that are served."""
+  scope: str
+  stride: typing.Union[int, typing.Sequence[int]] = 1
+  rate: typing.Union[int, typing.Sequence[int]] = 1
+  padding: str = 'SAME'
+  activation_fn: typing.Optional[typing.Callable] = tf.nn.relu
+  normalizer_fn: typing.Optional[typing.Callable] = None
+  weights_initializer: typing.Optional[typing.Callable] = None
+  weights_regularizer: typing.Optional[typing.Callable] = None
+  reuse: typing.Optional[bool] = None
+
+
+class BatchNorm(typing.NamedTuple):
+  """Arguments of the batch norm of a quantised convolution, as in `slim.batch_norm`."""
+  is_training: bool = True
+  decay: float = 0.999
+  epsilon: float = 0.001
+  center: bool = True
+  scale: bool = False
+
+
+class Kernel(typing.NamedTuple):
+  """What a kind of convolution has of its own.
+
+  Attributes:
+    name: name of the variable.
+    shape: its shape.
+    scale_shape: shape of one number per output channel that multiplies the weights.
+    convolve: function of weights that convolves the inputs of the layer.
+  """
+  name: str
+  shape: typing.Sequence[int]
+  scale_shape: typing.Sequence[int]
+  convolve: typing.Callable
+
+  @property
+  def num_outputs(self):
+    """Number of output channels."""
+    return self.scale_shape[0]
+
+
+# Name, initializer, whether it is trainable.
+_BATCH_NORM_VARIABLES = (
+    ('gamma', tf.ones_initializer(), True),
+    ('beta', tf.zeros_initializer(), True),
+    ('moving_mean', tf.zeros_initializer(), False),
+    ('moving_variance', tf.ones_initializer(), False),
+)
+
+
+def _pair(value):
+  """Returns [vertical, horizontal] of an int or a pair."""
+  return list(slim.utils.two_element_tuple(value))
+
+
+def _arg_scope_of(slim_function):
+  return slim.current_arg_scope().get(slim.arg_scope_func_key(slim_function), {})
+
+
+def _quantized_layer(layer, quantizer, kernel):
+  """Returns the quantised output of a convolution with its batch norm or bias."""
+  with tf.variable_scope(layer.scope, reuse=layer.reuse):
+    weights = slim.model_variable(
+        kernel.name, kernel.shape, regularizer=layer.weights_regularizer,
+        initializer=layer.weights_initializer or slim.xavier_initializer())
+    if layer.normalizer_fn is None:
+      net = kernel.convolve(quantization.fake_quantize_weights(weights, quantizer))
+      net = tf.nn.bias_add(net, slim.model_variable(
+          'biases', [kernel.num_outputs], initializer=tf.zeros_initializer()))
+    elif layer.normalizer_fn is slim.batch_norm:
+      net = _fold_batch_norm(weights, quantizer, kernel)
+    else:
+      raise ValueError('Quantised layers know slim.batch_norm, got %r.' % layer.normalizer_fn)
+    if layer.activation_fn is not None:
+      net = layer.activation_fn(net)
+    return quantization.fake_quantize(net, quantizer)
+
+
+def _fold_batch_norm(weights, quantizer, kernel):
+  """Returns the batch-normalised convolution, with batch norm as part of the weights.
+
+  The weights that are quantised are always those of inference, made with the moving
+  variance: they do not jitter from batch to batch. While batch statistics are in use, the
+  outputs are corrected by the ratio of the two deviations. Adds the update of the moving
+  averages to UPDATE_OPS.
+  """
+  options = BatchNorm(**_arg_scope_of(slim.batch_norm))
+  if not (options.center and options.scale):
+    raise ValueError('Quantised layers need batch norm with center and scale.')
+  with tf.variable_scope('BatchNorm'):
+    gamma, beta, mean, variance = [
+        slim.model_variable(name, [kernel.num_outputs], initializer=initializer,
+                            trainable=is_trainable)
+        for name, initializer, is_trainable in _BATCH_NORM_VARIABLES]
+    sigma = tf.sqrt(variance + options.epsilon)
+    folded = weights * tf.reshape(gamma / sigma, kernel.scale_shape)
+  net = kernel.convolve(quantization.fake_quantize_weights(folded, quantizer))
+  if not options.is_training:
+    return tf.nn.bias_add(net, beta - mean * gamma / sigma)
+  batch_mean, batch_variance, unbiased_variance = _batch_statistics(
+      lambda: kernel.convolve(weights), mean, variance, quantizer)
+  # This step folds with the averages it found.
+  with tf.control_dependencies([sigma]):
+    for average, value in ((mean, batch_mean), (variance, unbiased_variance)):
+      tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, tf.assign_sub(
+          average, (1.0 - options.decay) * (average - value)))
+  batch_sigma = tf.sqrt(batch_variance + options.epsilon)
+  return net * (sigma / batch_sigma) + (beta - batch_mean * gamma / batch_sigma)
+
+
+def _batch_statistics(outputs_fn, mean, variance, quantizer):
+  """Returns mean, variance and unbiased variance per channel; the averages once frozen.
+
+  Args:
+    outputs_fn: function that returns the [batch, h, w, channels] convolution in floats.
+    mean: moving average.
+    variance: moving average.
+    quantizer: `quantization.Quantizer`.
+  """
+  def of_batch():
+    outputs = outputs_fn()
+    batch_mean, batch_variance = tf.nn.moments(outputs, [0, 1, 2])
+    count = tf.cast(tf.reduce_prod(tf.shape(outputs)[:3]), tf.float32)
+    return (batch_mean, batch_variance,
+            batch_variance * count / tf.maximum(count - 1.0, 1.0))
+
+  if quantizer.freeze_step is None:
+    return of_batch()
+  return tf.cond(
+      quantization.global_step() < quantizer.freeze_step, of_batch,
+      lambda: (tf.identity(mean), tf.identity(variance), tf.identity(variance)))
