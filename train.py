@@ -2,13 +2,28 @@
 
     python train.py --train_logdir=RUN/train --dataset_dir=RECORDS --dataset=NAME
 """
+import functools
+import os
+
 from absl import flags, logging
 
-from deeplab import common
-from deeplab.core import keys, tf_compat
+from deeplab import common, model
+from deeplab.core import checkpoints, keys, quantization, tf_compat
+from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, dataset_info
 from deeplab.deployment import model_deploy
-from deeplab.utils import class_weights, optimizers, run_record, train_options, training
+from deeplab.evaluation import report as report_lib
+from deeplab.utils import (
+    best_checkpoint,
+    class_weights,
+    eval_batches,
+    evaluating,
+    graph_rewrites,
+    optimizers,
+    run_record,
+    train_options,
+    training,
+)
 
 FLAGS = flags.FLAGS
 
@@ -31,6 +46,10 @@ flags.DEFINE_integer('save_interval_secs', 1200, 'Seconds between two checkpoint
                      lower_bound=1)
 flags.DEFINE_integer('keep_checkpoint_max', 5, 'Newest checkpoints that are kept; 0: all.',
                      lower_bound=0)
+flags.DEFINE_boolean('eval_during_training', False,
+                     'Evaluates every checkpoint as it is saved: scores in the folder eval of '
+                     'train_logdir, the checkpoint of the highest mean IoU in its folder best.')
+flags.DEFINE_string('eval_split', 'val', 'Split that --eval_during_training evaluates on.')
 flags.DEFINE_integer('save_summaries_secs', 600, 'Seconds between two summaries.',
                      lower_bound=1)
 flags.DEFINE_boolean('save_summaries_images', False,
@@ -57,7 +76,7 @@ flags.DEFINE_float('adam_learning_rate', 0.001,
                    lower_bound=0)
 flags.DEFINE_float('adam_epsilon', 1e-8, 'Epsilon of Adam.', lower_bound=0)
 flags.DEFINE_integer('train_batch_size', 8,
-                     'Images per step over all clones; 12 or more to train batch norm well.',
+                     'Images per batch over all clones; 12 or more to train batch norm well.',
                      lower_bound=1)
 flags.DEFINE_float('weight_decay', 0.00004,
                    'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 '
@@ -95,6 +114,18 @@ flags.DEFINE_float('top_k_percent_pixels', 1.0,
                    'Share, over 0 up to 1, of the hardest pixels that make the loss.',
                    lower_bound=0, upper_bound=1)
 
+# --- speed and memory ---
+flags.DEFINE_integer('gradient_accumulation_steps', 1,
+                     'Batches whose mean gradient makes one step: the effect of a batch so many '
+                     'times as large, batch norm apart.', lower_bound=1)
+flags.DEFINE_enum('precision', 'float32', sorted(graph_rewrites.PRECISIONS),
+                  'Of convolutions: bfloat16 on processors that have it, float16 on GPUs with '
+                  'tensor cores. Weights and checkpoints are float32.')
+flags.DEFINE_boolean('xla', False, 'Has XLA compile the graph; the first step takes longer.')
+flags.DEFINE_boolean('gradient_checkpointing', False,
+                     'Computes the activations inside of blocks twice instead of keeping them: '
+                     'less memory, slower.')
+
 # --- fine-tuning ---
 flags.DEFINE_string('tf_initial_checkpoint', None,
                     'What the weights start from, unless train_logdir holds a checkpoint: a '
@@ -117,13 +148,14 @@ common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')
 common.define_data_check_flag()
 
+_EVAL_FOLDER, _BEST_FOLDER = 'eval', 'best'
+
 _NOT_YET = {
     'num_replicas': (1, 'training on several machines is not available yet'),
     'num_ps_tasks': (0, 'training on several machines is not available yet'),
     'startup_delay_steps': (15, 'training on several machines is not available yet'),
     'master': ('', 'training on several machines is not available yet'),
     'task': (0, 'training on several machines is not available yet'),
-    'quantize_delay_step': (-1, 'quantisation is not available yet'),
 }
 
 
@@ -154,22 +186,32 @@ def main(unused_argv):
       seed=FLAGS.data_seed,
       num_threads=FLAGS.data_threads,
       on_bad_record=FLAGS.on_bad_record,
-      max_bad_fraction=FLAGS.max_bad_fraction)
+      max_bad_fraction=FLAGS.max_bad_fraction,
+      image_dtype=tf.uint8)
   dataset.augmentation = common.augmentation_of(dataset.descriptor)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
+  quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid)
+  if FLAGS.quantize_delay_step >= 0:
+    model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
+        FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
   common.check_data(dataset)
   logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
                FLAGS.train_split, dataset.num_of_classes)
+  options = options_of_run(dataset)
+  graph_rewrites.check(options, FLAGS.clone_on_cpu)
+  clones = deployment()
+  has_gpu_alone = tf_compat.num_gpus() and not clones
   checkpoint = training.train(
       dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
-      dataset.files, model_options, options_of_run(dataset),
+      dataset.files, model_options, options,
       lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(), FLAGS.dataset_dir,
                                     step),
-      deployment())
+      clones, '/device:GPU:0' if has_gpu_alone else None,
+      evaluation(model_options) if FLAGS.eval_during_training else None)
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 
@@ -186,6 +228,56 @@ def deployment():
                      '--clone_on_cpu to try it out.' % (FLAGS.num_clones, tf_compat.num_gpus()))
   return model_deploy.SplitBatch(
       model_deploy.DeploymentConfig(FLAGS.num_clones, FLAGS.clone_on_cpu))
+
+
+def evaluation(model_options):
+  """Returns the function that evaluates a checkpoint and keeps the best.
+
+  Args:
+    model_options: ModelOptions of the training.
+
+  Raises:
+    ValueError: the split is not there, or the size of its images is not known.
+  """
+  window = model_options.image_pooling_crop_size
+  size = eval_batches.size_that_holds(FLAGS.dataset_dir, FLAGS.eval_split, FLAGS.output_stride,
+                                      window)
+  if size is None or FLAGS.min_resize_value:
+    raise ValueError(
+        '--eval_during_training needs the size of the images of split %r (%s): evaluate with '
+        'eval.py beside the training.' % (FLAGS.eval_split, 'they are resized' if size else
+                                          'no dataset_info.json tells it'))
+  dataset = data_generator.Dataset(
+      common.dataset_name(), FLAGS.eval_split, FLAGS.dataset_dir, batch_size=1, crop_size=size,
+      model_variant=FLAGS.model_variant)
+  with tf.Graph().as_default() as graph:
+    batches = eval_batches.batches_by_size(dataset.get_dataset(), 1, FLAGS.output_stride,
+                                           least_size=window)
+    eval_graph = evaluating.build_eval_graph(
+        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
+        model_options._replace(crop_size=None), functools.partial(
+            model.predict_labels, image_pyramid=FLAGS.image_pyramid))
+  folder = os.path.join(FLAGS.train_logdir, _EVAL_FOLDER)
+
+  def evaluate(checkpoint):
+    with graph.as_default():
+      counts, num_images = evaluating.count_pixels(
+          eval_graph, checkpoint, dataset.descriptor, FLAGS.eval_split, dataset.files)
+    report = report_lib.make_report(
+        counts, dataset.descriptor.class_names, tag=report_lib.miou_tag([1.0], False),
+        checkpoint=checkpoint,
+        global_step=checkpoints.global_step(checkpoint), dataset=dataset.descriptor.name,
+        split=FLAGS.eval_split, num_examples=num_images)
+    tf.gfile.MakeDirs(folder)
+    report_lib.write_report(report, folder)
+    with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
+      report_lib.write_scalars(report, writer)
+    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
+                                        os.path.join(FLAGS.train_logdir, _BEST_FOLDER))
+    logging.info('Mean IoU on %s: %.4f%s.', FLAGS.eval_split, report['miou'] or 0.0,
+                 ', the best so far: %s' % kept if kept else '')
+
+  return evaluate
 
 
 def options_of_run(dataset):

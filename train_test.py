@@ -6,7 +6,7 @@ import pytest
 
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
-from deeplab.utils import loss_table, run_record, tiny_run
+from deeplab.utils import best_checkpoint, loss_table, run_record, tiny_run
 
 FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_of_steps=2',
          '--log_steps=1') + tiny_run.MODEL_FLAGS
@@ -55,9 +55,12 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--train_batch_size=3', '--num_clones=2'),
        '--train_batch_size=3 must be divisible by --num_clones=2'),
       ((here, '--num_clones=2'), '--num_clones=2, but TensorFlow finds 0 GPUs'),
+      ((here, '--precision=float16'), '--precision=float16 is for training on a GPU'),
+      ((here, '--eval_during_training', '--eval_split=test'), "split 'test' ("),
       ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
       ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
-      ((here, '--quantize_delay_step=0'), '--quantize_delay_step=0: quantisation'),
+      ((here, '--quantize_delay_step=0', '--num_clones=2', '--clone_on_cpu'),
+       'quantize_delay_step=0 needs'),
       ((here, '--master=grpc://x'), '--master=grpc://x: '),
       ((here, '--output_stride=12'), 'output_stride=12'),
       ((here, '--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
@@ -88,3 +91,21 @@ def test_bad_records_are_named(tmp_path):
   assert 'train.py: error: Record odd one: the label has the values 9' in log
   assert os.path.basename(str(checkpoints.resolve_checkpoint(str(tmp_path / 'run')))) in (
       'model.ckpt-0', 'None')
+
+
+def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
+  run = tmp_path / 'run'
+  code, _, log = tiny_run.run_script(
+      'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % run,
+      '--eval_during_training', '--eval_split=train', '--gradient_accumulation_steps=2',
+      '--gradient_checkpointing', *FLAGS)
+  assert code == 0, log
+  best = best_checkpoint.read_best(str(run / 'best'))
+  assert best['checkpoint'] == 'model.ckpt-2'
+  assert 'Mean IoU on train: %.4f, the best so far' % best['miou'] in log
+  assert checkpoints.global_step(str(run / 'best' / 'model.ckpt-2')) == 2
+  assert run_record.read(str(run / 'best'))['flags']['eval_during_training'] is True
+  events, = glob.glob(str(run / 'eval' / 'events*'))
+  points = {value.tag: (event.step, value.simple_value)
+            for event in tf.train.summary_iterator(events) for value in event.summary.value}
+  assert points['miou_1.0'] == (2, pytest.approx(best['miou'], abs=1e-6))

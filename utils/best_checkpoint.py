@@ -1,12 +1,14 @@
 """Keeps a copy of the checkpoint with the highest mean IoU.
 
-    <folder>/model.ckpt-1000.index ..., best.json: {'miou': 0.71, 'checkpoint': ...}
+    <folder>/model.ckpt-1000.index ..., run.json of the training,
+    best.json: {'miou': 0.71, 'checkpoint': ...}
 """
 import glob
 import json
 import os
 
 from deeplab.core import files
+from deeplab.utils import run_record
 
 RECORD_FILE_NAME = 'best.json'
 
@@ -40,6 +42,10 @@ def keep_if_best(checkpoint, miou, folder):
   if not copies or not copies[-1].endswith('.index'):
     raise ValueError('Checkpoint %s was deleted before it could be kept as the best.'
                      % checkpoint)
+  run_path = os.path.join(os.path.dirname(checkpoint), run_record.FILE_NAME)
+  if os.path.exists(run_path):
+    # The flags of the network belong to it.
+    _copy(run_path, os.path.join(folder, run_record.FILE_NAME))
   files.write_text(os.path.join(folder, RECORD_FILE_NAME), json.dumps(
       {'miou': miou, 'checkpoint': os.path.basename(checkpoint)}, indent=2) + '\n')
   if before is not None and before['checkpoint'] != os.path.basename(checkpoint):

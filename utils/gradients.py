@@ -34,8 +34,13 @@ def multiply_gradients(grads_and_vars, multipliers):
       for gradient, variable in grads_and_vars]
 
 
+def global_norm(grads_and_vars):
+  """Returns the norm of all gradients together, a float scalar."""
+  return tf.global_norm([gradient for gradient, _ in grads_and_vars])
+
+
 def clip_gradients(grads_and_vars, clip_norm):
-  """Returns grads_and_vars of a bounded norm, and the norm they had.
+  """Returns grads_and_vars of a bounded norm.
 
   Reference: Pascanu et al., "On the Difficulty of Training Recurrent Neural Networks", ICML
   2013.
@@ -44,11 +49,10 @@ def clip_gradients(grads_and_vars, clip_norm):
     grads_and_vars: list of (gradient, variable); gradients may be None.
     clip_norm: largest norm of all gradients together; 0: any.
 
-  Returns:
-    list of (gradient, variable), scalar tensor.
   """
+  if not clip_norm:
+    return grads_and_vars
   gradients, variables = zip(*grads_and_vars)
-  norm = tf.global_norm(gradients)
-  if clip_norm:
-    gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
-  return list(zip(gradients, variables)), norm
+  gradients, _ = tf.clip_by_global_norm(gradients, clip_norm,
+                                        use_norm=global_norm(grads_and_vars))
+  return list(zip(gradients, variables))

@@ -18,7 +18,7 @@ from PIL import Image
 
 from deeplab.core import files
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.datasets import dataset_info
+from deeplab.datasets import dataset_info, registry
 
 FILE_NAME = 'run.json'
 
@@ -150,6 +150,24 @@ def resolve(given_flags, record):
           % (name, _text(given_flags[name]), name, _text(value), FILE_NAME,
              _rescaling_advice(given_flags, trained) if name in _RESOLUTION_FLAGS else ''))
   return {name: value for name, value in trained.items() if name not in given_flags}
+
+
+def classes(record, num_classes):
+  """Returns (class names, colour map) of the dataset of a training, None where not known.
+
+  Args:
+    record: content of a run.json, or None.
+    num_classes: number of classes of the model; a dataset of another number is not its own.
+  """
+  if record is None:
+    return None, None
+  info = record.get('dataset_info')
+  if info is not None:
+    return info.get('class_names'), info.get('colormap')
+  descriptor = registry.DATASETS.get(record['flags'].get('dataset'))
+  if descriptor is None or descriptor.num_classes != num_classes:
+    return None, None
+  return descriptor.class_names, descriptor.colormap
 
 
 def git_version():

@@ -116,7 +116,7 @@ def test_architecture_flags_exist_and_miss_no_option_of_the_network():
   assert set(run_record.ARCHITECTURE_FLAGS) <= set(declared)
   decided_per_use = {'outputs_to_num_classes', 'crop_size', 'preprocessed_images_dtype',
                      'merge_method', 'prediction_with_upsampled_logits', 'batch_norm_decay',
-                     'dense_prediction_cell_config'}
+                     'dense_prediction_cell_config', 'quantize_freeze_step'}
   assert (set(options.ModelOptions._fields) - decided_per_use
           <= set(run_record.ARCHITECTURE_FLAGS))
 

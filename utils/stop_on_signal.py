@@ -57,6 +57,11 @@ class StopOnSignal(tf.train.SessionRunHook):
           % (signal.Signals(self._signal_number).name, self._train_logdir),
           self._signal_number)
 
+  @property
+  def is_requested(self):
+    """Whether a signal has asked to stop."""
+    return self._signal_number is not None
+
   def after_create_session(self, session, coord):
     if self._signal_number:
       coord.request_stop()

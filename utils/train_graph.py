@@ -5,10 +5,12 @@
 import typing
 
 from deeplab import model
-from deeplab.core import keys, registry
+from deeplab.core import keys, recomputation, registry
 from deeplab.core.tf_compat import tf
 from deeplab.utils import (
+    gradient_accumulation,
     gradients,
+    graph_rewrites,
     learning_rate,
     losses,
     optimizers,
@@ -23,8 +25,8 @@ class TrainGraph(typing.NamedTuple):
   Attributes:
     train_op: updates the weights and returns the loss they had before.
     learning_rate: of the step.
-    gradient_norm: of all gradients together, before clipping.
-    steps_done: global step after the update.
+    gradient_norm: of all gradients of a batch together, before clipping.
+    steps_done: global step after the run; several runs make a step if gradients accumulate.
     model_variables: list of the tf.Variables of the network, those of the optimizer apart.
     parts: dict, name -> scalar, the terms that the loss is the sum of.
   """
@@ -40,7 +42,7 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
   """Adds losses, the optimizer and summaries to the default graph.
 
   Args:
-    samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, label int32
+    samples: dict of a batch: image float32 or uint8 [B, h, w, 3] in 0..255, label int32
       [B, h, w, 1].
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
@@ -58,28 +60,47 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
       options.training_number_of_steps, options.learning_power, options.slow_start_step,
       options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
       options.end_learning_rate)
-  optimizer = optimizer_row.make(rate, options)
+  optimizer = graph_rewrites.scaled_optimizer(optimizer_row.make(rate, options),
+                                              options.precision)
+
+  graph = tf.get_default_graph()
+  images, num_forward = [], 0
 
   def add_losses(part, clone_index=0):
-    _add_losses(part, dataset, model_options, options, with_summaries=clone_index == 0)
+    nonlocal num_forward
+    images.append(_add_losses(part, dataset, model_options, options,
+                              with_summaries=clone_index == 0))
+    num_forward = len(graph.get_operations())
 
   # What is said of a clone is said of the first; `scope` is its name scope.
   optimize = deployment.optimize if deployment else _optimize_one
   total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
+  if options.gradient_checkpointing:
+    operations = graph.get_operations()
+    recomputation.recompute(images, operations[:num_forward], operations[num_forward:])
   model_variables = [v for v in tf.global_variables() if v is not global_step]
   grads_and_vars = gradients.multiply_gradients(
       grads_and_vars,
       gradients.get_model_gradient_multipliers(
           model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
           options.last_layer_gradient_multiplier))
-  grads_and_vars, norm = gradients.clip_gradients(grads_and_vars, options.clip_gradient_norm)
+  norm = gradients.global_norm(grads_and_vars)
 
-  # A step whose loss is not finite must not reach the weights: the check runs first.
-  finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME), norm)
+  def update(mean_grads_and_vars):
+    return optimizer.apply_gradients(
+        gradients.clip_gradients(mean_grads_and_vars, options.clip_gradient_norm),
+        global_step=global_step)
+
+  # A step whose loss is not finite must not reach the weights: the check runs first. Where the
+  # loss is scaled, gradients that overflow are expected, and the optimizer leaves them out.
+  scales_loss = graph_rewrites.PRECISIONS[options.precision].scales_loss
+  finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME),
+                                          None if scales_loss else norm)
   with tf.control_dependencies([finite_loss]):
     update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope)
-    apply_op = optimizer.apply_gradients(grads_and_vars, global_step=global_step)
-  with tf.control_dependencies([apply_op] + update_ops):
+    is_updated = gradient_accumulation.apply_every(
+        options.gradient_accumulation_steps, grads_and_vars, update)
+  with tf.control_dependencies([is_updated] + update_ops):
     train_op = tf.identity(finite_loss, name='train_op')
   with tf.control_dependencies([train_op]):
     steps_done = tf.identity(global_step, name='steps_done')
@@ -103,8 +124,9 @@ def _optimize_one(samples, add_losses, optimizer):
 
 
 def _add_losses(samples, dataset, model_options, options, with_summaries):
-  """Adds the network and its cross entropies to the default graph."""
-  images = tf.identity(samples[keys.IMAGE], name=keys.IMAGE)
+  """Adds the network and its cross entropies to the default graph; returns the images."""
+  # Bytes until here: a quarter of the traffic to the device of the model.
+  images = tf.identity(tf.cast(samples[keys.IMAGE], tf.float32), name=keys.IMAGE)
   labels = tf.identity(samples[keys.LABEL], name=keys.LABEL)
   outputs_to_scales_to_logits = model.multi_scale_logits(
       images, model_options, image_pyramid=options.image_pyramid,
@@ -125,3 +147,4 @@ def _add_losses(samples, dataset, model_options, options, with_summaries):
   logits = tf.identity(logits, name=keys.OUTPUT_TYPE)
   if options.save_summaries_images and with_summaries:
     train_summaries.add_image_summaries(images, labels, logits, dataset)
+  return images

@@ -14,8 +14,8 @@ from deeplab.utils import loss_table
 
 # Weight of the newest line in the speed that the time left is computed from.
 _NEWEST_WEIGHT = 0.3
-# Sessions optimise the graph in the first step, with summaries, and the second, without.
-_NUM_START_UP_STEPS = 2
+# Sessions optimise the graph in the first run, with summaries, and the second, without.
+_NUM_START_UP_RUNS = 2
 
 
 class ProgressHook(tf.train.SessionRunHook):
@@ -23,7 +23,8 @@ class ProgressHook(tf.train.SessionRunHook):
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
   Losses, their parts and the gradient norm are means over the steps since the last line.
-  The first steps, in which TensorFlow starts up, do not count for the speed.
+  The first runs, in which TensorFlow starts up, do not count for the speed. A step takes
+  `gradient_accumulation_steps` runs of the graph.
 
   Close the hook (`contextlib.closing`) after the session, also after a failed one.
   """
@@ -66,23 +67,24 @@ class ProgressHook(tf.train.SessionRunHook):
         'training', total=total, unit='step', initial=start, only_on_terminals=True))
     self._last_step = start
     self._secs_per_step, self._has_speed = 0.0, False
-    self._window = _Window(time.perf_counter(), _NUM_START_UP_STEPS)
+    self._window = _Window(time.perf_counter(), _NUM_START_UP_RUNS)
 
   def before_run(self, run_context):
     return tf.train.SessionRunArgs(self._fetches)
 
   def after_run(self, run_context, run_values):
     values = dict(run_values.results)
+    is_new_step = int(values['step']) != self._last_step
     self._last_step = int(values.pop('step'))
     self._rate = float(values.pop('rate'))
     self._window.add(values, time.perf_counter())
     self._bar.update(self._last_step - self._bar.n)
-    if (self._last_step % self._options.log_steps == 0
-        or self._last_step == self._options.training_number_of_steps):
+    if is_new_step and (self._last_step % self._options.log_steps == 0
+                        or self._last_step == self._options.training_number_of_steps):
       self._report()
 
   def end(self, session):
-    if self._window.num_steps:
+    if self._window.num_runs:
       self._report()
     if self._writer:
       self._writer.flush()
@@ -95,12 +97,13 @@ class ProgressHook(tf.train.SessionRunHook):
   def _report(self):
     """Writes what happened since the last report to the log, the table and TensorBoard."""
     means, now = self._window.means(), time.perf_counter()
-    secs_per_step, wait_share = self._window.speed(now)
-    images_per_sec = self._options.train_batch_size / max(secs_per_step, 1e-9)
+    secs_per_run, wait_share = self._window.speed(now)
+    images_per_sec = self._options.train_batch_size / max(secs_per_run, 1e-9)
+    secs_per_step = secs_per_run * self._options.gradient_accumulation_steps
     if not self._has_speed:
       self._secs_per_step = secs_per_step
     self._secs_per_step += _NEWEST_WEIGHT * (secs_per_step - self._secs_per_step)
-    self._has_speed = self._window.num_steps > self._window.num_skipped
+    self._has_speed = self._window.num_runs > self._window.num_skipped
     row = dict({name: means[name] for name in self._parts}, step=self._last_step,
                total_loss=means['total_loss'], learning_rate=self._rate,
                gradient_norm=means.get('gradient_norm'), images_per_sec=images_per_sec,
@@ -110,7 +113,7 @@ class ProgressHook(tf.train.SessionRunHook):
       self._table.append(row)
       self._add_summary(images_per_sec, wait_share)
     self._window = _Window(
-        now, max(0, self._window.num_skipped - self._window.num_steps))
+        now, max(0, self._window.num_skipped - self._window.num_runs))
 
   def _line(self, row):
     parts = ', '.join('%s %.4g' % (name, row[name]) for name in self._parts)
@@ -132,43 +135,43 @@ class ProgressHook(tf.train.SessionRunHook):
 
 
 class _Window(object):
-  """Sums over the steps since the last report.
+  """Sums over the runs since the last report.
 
   Attributes:
-    num_steps: number of steps so far.
-    num_skipped: number of first steps that do not count for the speed if others follow.
+    num_runs: number of runs of the graph so far.
+    num_skipped: number of first runs that do not count for the speed if others follow.
   """
 
   def __init__(self, start, num_skipped=0):
-    self.num_steps = 0
+    self.num_runs = 0
     self.num_skipped = num_skipped
     self._sums = {}
     self._timed_since, self._untimed_wait_secs = start, 0.0
     self._start = start
 
   def add(self, values, now):
-    """Adds the values of a step that ended now."""
-    self.num_steps += 1
+    """Adds the values of a run that ended now."""
+    self.num_runs += 1
     for name, value in values.items():
       self._sums[name] = self._sums.get(name, 0.0) + float(value)
-    if self.num_steps == self.num_skipped:
+    if self.num_runs == self.num_skipped:
       self._timed_since, self._untimed_wait_secs = now, self._sums.get('wait_secs', 0.0)
 
   def means(self):
-    """Returns dict, name -> mean over the steps."""
-    return {name: total / self.num_steps for name, total in self._sums.items()}
+    """Returns dict, name -> mean over the runs."""
+    return {name: total / self.num_runs for name, total in self._sums.items()}
 
   def speed(self, now):
-    """Returns seconds per step, and the share of them spent waiting for input or None."""
-    if self.num_steps > self.num_skipped:
-      num_steps, start, less_wait_secs = (
-          self.num_steps - self.num_skipped, self._timed_since, self._untimed_wait_secs)
+    """Returns seconds per run, and the share of them spent waiting for input or None."""
+    if self.num_runs > self.num_skipped:
+      num_runs, start, less_wait_secs = (
+          self.num_runs - self.num_skipped, self._timed_since, self._untimed_wait_secs)
     else:
-      num_steps, start, less_wait_secs = self.num_steps, self._start, 0.0
+      num_runs, start, less_wait_secs = self.num_runs, self._start, 0.0
     secs = max(now - start, 1e-9)
     if 'wait_secs' not in self._sums:
-      return secs / num_steps, None
-    return secs / num_steps, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
+      return secs / num_runs, None
+    return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
 def timed_inputs(samples_fn):

@@ -27,6 +27,7 @@ LINE = re.compile(
 
 def make_options(folder, num_steps, log_steps):
   return types.SimpleNamespace(train_logdir=folder, training_number_of_steps=num_steps,
+                               gradient_accumulation_steps=1,
                                log_steps=log_steps, train_batch_size=4)
 
 

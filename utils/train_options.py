@@ -8,7 +8,7 @@ class TrainOptions(typing.NamedTuple):
   Attributes:
     train_logdir: folder of checkpoints and summaries.
     training_number_of_steps: global step to stop at.
-    train_batch_size: images per step.
+    train_batch_size: images per batch.
     image_pyramid: list of input scales, or None for [1.0].
     tf_initial_checkpoint: what the weights start from, see `initial_weights.read_weights`,
       unless train_logdir holds a checkpoint; or None.
@@ -37,6 +37,11 @@ class TrainOptions(typing.NamedTuple):
     last_layer_gradient_multiplier: factor on the gradients of the last layers.
     last_layers_contain_logits_only: whether only the logits count as last layers.
     clip_gradient_norm: largest norm of all gradients together; 0: any.
+    gradient_accumulation_steps: batches whose mean gradient makes a step.
+    precision: key of `graph_rewrites.PRECISIONS`.
+    xla: whether XLA compiles the graph.
+    gradient_checkpointing: whether activations inside of blocks are computed again for the
+      gradients instead of kept.
     log_steps: steps between two lines of the log.
     save_interval_secs: seconds between two checkpoints.
     keep_checkpoint_max: number of newest checkpoints that are kept; 0: all.
@@ -74,6 +79,10 @@ class TrainOptions(typing.NamedTuple):
   last_layer_gradient_multiplier: float = 1.0
   last_layers_contain_logits_only: bool = False
   clip_gradient_norm: float = 0.0
+  gradient_accumulation_steps: int = 1
+  precision: str = 'float32'
+  xla: bool = False
+  gradient_checkpointing: bool = False
   log_steps: int = 10
   save_interval_secs: int = 1200
   keep_checkpoint_max: int = 5

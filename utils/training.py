@@ -5,13 +5,20 @@ import os
 from absl import logging
 
 from deeplab import model
-from deeplab.core import checkpoints, initial_weights
+from deeplab.core import checkpoints, initial_weights, staging
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import stop_on_signal, train_errors, train_graph, train_hooks
+from deeplab.utils import (
+    graph_rewrites,
+    stop_on_signal,
+    train_errors,
+    train_graph,
+    train_hooks,
+)
 
 
-def train(dataset, samples_fn, files, model_options, options, on_start=None, deployment=None):
+def train(dataset, samples_fn, files, model_options, options, on_start=None, deployment=None,
+          input_device=None, on_saved=None):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
   Args:
@@ -23,6 +30,9 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, dep
     options: TrainOptions.
     on_start: function of the first step, called once the run is sure to begin, or None.
     deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
+    input_device: device that batches are brought to ahead of their step, or None; clones of a
+      deployment have theirs.
+    on_saved: function of the prefix of a new checkpoint, or None.
 
   Returns:
     Path of the newest checkpoint.
@@ -34,6 +44,8 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, dep
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   with tf.Graph().as_default():
     samples, wait_secs = train_hooks.timed_inputs(samples_fn)
+    if input_device:
+      samples = staging.to_device(samples, input_device)
     graph = train_graph.build_train_graph(samples, dataset, model_options, options,
                                           deployment)
     start, step = None, 0
@@ -53,14 +65,32 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, dep
     stop = stop_on_signal.StopOnSignal(options.train_logdir)
     progress = train_hooks.ProgressHook(graph, options, graph.parts, wait_secs,
                                         graph.gradient_norm)
+    listeners = []
+    if on_saved:
+      listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
     with stop, contextlib.closing(progress), \
          train_errors.readable_memory_errors(options, model_options.crop_size,
                                              output_stride=model_options.output_stride), \
          readable_input_errors(files, dataset), train_errors.readable_loss_errors(options), \
-         _session(graph, options, start, [stop, progress], deployment) as session:
+         _session(graph, options, start,
+                  [stop, progress, staging.StagingHook()], listeners, deployment) as session:
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)
+
+
+class _SavedListener(tf.train.CheckpointSaverListener):
+  """Tells of the checkpoints of a run, but that of its start and that of a run that is stopped."""
+
+  def __init__(self, train_logdir, on_saved, start_step, stop):
+    self._train_logdir = train_logdir
+    self._on_saved = on_saved
+    self._start_step = start_step
+    self._stop = stop
+
+  def after_save(self, session, global_step_value):
+    if global_step_value != self._start_step and not self._stop.is_requested:
+      self._on_saved(checkpoints.resolve_checkpoint(self._train_logdir))
 
 
 def _plan_start(graph, options):
@@ -72,22 +102,26 @@ def _plan_start(graph, options):
       model.get_extra_layer_scopes())
 
 
-def _session(graph, options, start, hooks, deployment):
+def _session(graph, options, start, hooks, listeners, deployment):
   saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
+  scaffold = tf.train.Scaffold(
+      saver=saver,
+      init_fn=None if start is None else lambda unused_scaffold, session: start.load(session))
   hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
   if options.profile_logdir:
     tf.gfile.MakeDirs(options.profile_logdir)
     hooks.append(tf.train.ProfilerHook(
         save_secs=options.save_summaries_secs,
         output_dir=os.path.join(options.profile_logdir, '')))
-  init_fn = None if start is None else lambda unused_scaffold, session: start.load(session)
   return tf.train.MonitoredTrainingSession(
       checkpoint_dir=options.train_logdir,
-      scaffold=tf.train.Scaffold(saver=saver, init_fn=init_fn),
+      scaffold=scaffold,
       hooks=hooks,
-      config=(deployment.session_config if deployment
-              else tf.ConfigProto(allow_soft_placement=True)),
-      save_checkpoint_secs=options.save_interval_secs,
+      chief_only_hooks=[tf.train.CheckpointSaverHook(
+          options.train_logdir, save_secs=options.save_interval_secs, scaffold=scaffold,
+          listeners=listeners)],
+      config=graph_rewrites.session_config(options, deployment and deployment.session_config),
+      save_checkpoint_secs=None,
+      save_checkpoint_steps=None,
       save_summaries_secs=options.save_summaries_secs,
-      log_step_count_steps=None,
-      save_checkpoint_steps=None)
+      log_step_count_steps=None)

@@ -1,0 +1,86 @@
+"""Tests of precision, XLA, recomputation and accumulation: what they keep, and when they refuse."""
+import numpy as np
+import pytest
+
+from deeplab.core import tf_compat
+from deeplab.core.tf_compat import tf
+from deeplab.utils import graph_rewrites, train_graph
+from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
+
+_SMALL = MODEL_OPTIONS._replace(decoder_output_stride=None)
+
+
+def _train(num_runs, **kwargs):
+  """Returns losses, final weights and global step of runs with frozen batch norm."""
+  options = make_options(fine_tune_batch_norm=False, **kwargs)
+  with tf.Graph().as_default():
+    tf.set_random_seed(1)
+    graph = train_graph.build_train_graph(make_samples(), DATASET, _SMALL, options)
+    with tf.Session(config=graph_rewrites.session_config(options)) as session:
+      session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+      losses = [session.run(graph.train_op) for _ in range(num_runs)]
+      weights = session.run([v for v in tf.trainable_variables() if 'logits' in v.op.name])
+      return losses, weights, session.run(tf.train.get_global_step())
+
+
+@pytest.fixture(name='plain', scope='module')
+def train_plainly():
+  return _train(3)
+
+
+def test_recomputed_activations_give_the_same_steps(plain):
+  losses, weights, _ = _train(3, gradient_checkpointing=True)
+  np.testing.assert_allclose(losses, plain[0], rtol=1e-5)
+  for actual, wanted in zip(weights, plain[1]):
+    np.testing.assert_allclose(actual, wanted, atol=1e-5)
+
+
+def test_accumulated_gradients_of_equal_batches_are_those_of_one(plain):
+  losses, weights, step = _train(6, gradient_accumulation_steps=2)
+  assert step == 3
+  np.testing.assert_allclose(losses[::2], plain[0], rtol=1e-5)
+  np.testing.assert_allclose(losses[1::2], plain[0], rtol=1e-5)
+  for actual, wanted in zip(weights, plain[1]):
+    np.testing.assert_allclose(actual, wanted, atol=1e-5)
+
+
+def test_a_scaled_loss_gives_the_same_steps_and_leaves_no_trace_in_checkpoints(plain):
+  options = make_options(fine_tune_batch_norm=False, precision='float16',
+                         gradient_accumulation_steps=2)
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    graph = train_graph.build_train_graph(make_samples(), DATASET, _SMALL, options)
+    names = [v.op.name for v in tf.global_variables()]
+    assert not [name for name in names if 'loss_scale' in name or 'good_steps' in name]
+    assert [v.op.name for v in tf.local_variables() if 'loss_scale' in v.op.name]
+    session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+    losses = [session.run(graph.train_op) for _ in range(6)]
+  np.testing.assert_allclose(losses[::2], plain[0], rtol=1e-4)
+
+
+@pytest.mark.skipif(tf_compat.IS_TF1, reason='TensorFlow 1.15 has no bfloat16 on processors')
+def test_bfloat16_steps_are_near_those_of_float32(plain):
+  graph_rewrites.check(make_options(precision='bfloat16'))
+  losses, weights, _ = _train(3, precision='bfloat16')
+  np.testing.assert_allclose(losses, plain[0], rtol=0.02)
+  assert all(weight.dtype == np.float32 for weight in weights)
+
+
+@pytest.mark.skipif(not tf_compat.IS_TF1, reason='TensorFlow 2 has it')
+def test_bfloat16_needs_tensorflow_2():
+  with pytest.raises(ValueError, match='--precision=bfloat16 needs TensorFlow 2, this is 1.15'):
+    graph_rewrites.check(make_options(precision='bfloat16'))
+
+
+def test_float16_on_a_processor_is_refused():
+  with pytest.raises(ValueError, match='--precision=float16 is for training on a GPU, but this '
+                                       'trains on the CPU: use --precision=bfloat16 or float32'):
+    graph_rewrites.check(make_options(precision='float16'), trains_on_cpu=True)
+
+
+def test_settings_of_the_session():
+  config = graph_rewrites.session_config(
+      make_options(xla=True), tf.ConfigProto(device_count={'CPU': 3}))
+  assert config.device_count['CPU'] == 3
+  assert config.graph_options.optimizer_options.global_jit_level == 1
+  assert not graph_rewrites.session_config(make_options()).graph_options.ByteSize()
