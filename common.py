@@ -32,9 +32,11 @@ from deeplab.datasets import (
     user_registry,
 )
 from deeplab.datasets import registry as dataset_registry
+from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS
 
+_NOT_QUANTIZED = -1
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -140,7 +142,9 @@ class ModelOptions(options.ModelOptions):
         prediction_with_upsampled_logits=FLAGS.prediction_with_upsampled_logits,
         dense_prediction_cell_config=_read_dense_prediction_cell(),
         nas_stem_output_num_conv_filters=FLAGS.nas_stem_output_num_conv_filters,
-        use_bounded_activation=FLAGS.use_bounded_activation))
+        use_bounded_activation=FLAGS.use_bounded_activation,
+        quantize_delay_step=(FLAGS.quantize_delay_step
+                             if 'quantize_delay_step' in FLAGS else _NOT_QUANTIZED)))
 
   def __deepcopy__(self, memo):
     return self._make(copy.deepcopy(tuple(self), memo))
@@ -185,7 +189,7 @@ def define_model_flags(output_stride=16):
   flags.DEFINE_integer('output_stride', output_stride,
                        'Input size over feature size: 8, 16 or 32; lower is finer, slower '
                        'and takes more memory.', lower_bound=1)
-  flags.DEFINE_integer('quantize_delay_step', -1,
+  flags.DEFINE_integer('quantize_delay_step', _NOT_QUANTIZED,
                        'Step at which 8-bit fake quantisation starts; negative: none.')
 
 
@@ -328,7 +332,6 @@ def define_inference_flags():
 # Flags of eval and vis that only one value is served of so far, for `refuse_flags`.
 INFERENCE_NOT_YET = {
     'master': ('', 'running on another TensorFlow server is not available yet'),
-    'quantize_delay_step': (-1, 'quantisation is not available yet'),
 }
 
 
@@ -354,8 +357,15 @@ def prediction_function(scales_flag='eval_scales'):
 
 
 def resized_size_function():
-  """Returns the function from the sizes of records to those of resized images, or None."""
+  """Returns the function from the sizes of images to those they are resized to, or None.
+
+  Raises:
+    ValueError: there is a limit, but no size.
+  """
   if not FLAGS.min_resize_value:
+    if FLAGS.max_resize_value:
+      raise ValueError('--max_resize_value=%d needs --min_resize_value too.'
+                       % FLAGS.max_resize_value)
     return None
   return functools.partial(
       preprocess_utils.resized_size, min_size=FLAGS.min_resize_value,
@@ -432,6 +442,36 @@ def size_list(name, count=2):
         name, wanted, '4' if count is None else '513,513',
         ','.join(str(v) for v in values) or 'nothing'))
   return numbers
+
+
+def take_flags_of_run(checkpoint_path):
+  """Sets the flags of the network that were not given to those a checkpoint was trained with.
+
+  Args:
+    checkpoint_path: folder of checkpoints, or a checkpoint in it.
+
+  Returns:
+    The content of the run.json that was found there, or None.
+
+  Raises:
+    ValueError: a flag on the command line contradicts the run.
+  """
+  record = run_record.read(checkpoint_path)
+  given = {name: FLAGS[name].value for name in run_record.ARCHITECTURE_FLAGS
+           if name in FLAGS and FLAGS[name].present}
+  taken = run_record.resolve(given, record)
+  changed = {name: value for name, value in sorted(taken.items())
+             if name in FLAGS and FLAGS[name].value != value}
+  for name, value in changed.items():
+    FLAGS[name].value = value
+  if record is None:
+    logging.info('No %s beside the checkpoint: the flags say what network it is of.',
+                 run_record.FILE_NAME)
+  elif changed:
+    logging.info('From the %s of the training: %s', run_record.FILE_NAME, ' '.join(
+        '--%s=%s' % (name, ','.join(map(str, value)) if isinstance(value, list) else value)
+        for name, value in changed.items()))
+  return record
 
 
 def refuse_flags(allowed):

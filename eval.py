@@ -11,7 +11,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core import checkpoints, colormaps, feature_extractor, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, dataset_info
+from deeplab.datasets import data_generator
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
@@ -56,6 +56,7 @@ common.define_inference_flags()
 
 def main(unused_argv):
   """Evaluates the newest checkpoint, and those that follow."""
+  common.take_flags_of_run(FLAGS.checkpoint_dir)
   common.refuse_flags(common.INFERENCE_NOT_YET)
   predict = common.prediction_function()
   is_whole = bool(FLAGS.eval_crop_size) and FLAGS.tile_size is None
@@ -96,14 +97,14 @@ def _largest_size():
   """Returns a (height, width) that holds all images, in which they are read."""
   if FLAGS['eval_crop_size'].present and FLAGS.eval_crop_size:
     return common.size_list('eval_crop_size')
-  info = dataset_info.read(FLAGS.dataset_dir)
-  if info is None or FLAGS.eval_split not in info.splits or FLAGS.min_resize_value:
+  size = eval_batches.size_that_holds(FLAGS.dataset_dir, FLAGS.eval_split, FLAGS.output_stride,
+                                      common.size_list('image_pooling_crop_size'))
+  if size is None or FLAGS.min_resize_value:
     raise ValueError(
         'The largest size of the images is not known (%s): pass a --eval_crop_size that holds '
-        'them%s.' % ('they are resized' if info else 'no dataset_info.json beside the records',
+        'them%s.' % ('they are resized' if size else 'no dataset_info.json beside the records',
                      '' if FLAGS.tile_size else ' all'))
-  return [-(-(side - 1) // FLAGS.output_stride) * FLAGS.output_stride + 1
-          for side in info.splits[FLAGS.eval_split].image_sizes['max']]
+  return size
 
 
 def _batches(dataset):
@@ -116,7 +117,7 @@ def _batches(dataset):
   if not FLAGS.eval_crop_size:
     return eval_batches.batches_by_size(
         dataset.get_dataset(), FLAGS.eval_batch_size, FLAGS.output_stride,
-        common.resized_size_function())
+        common.resized_size_function(), common.size_list('image_pooling_crop_size'))
   return dataset.get_dataset()
 
 

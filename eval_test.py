@@ -9,7 +9,7 @@ import pytest
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import image_results, segmentation_metrics
-from deeplab.utils import tiny_run
+from deeplab.utils import run_record, tiny_run
 
 SAMPLES = tiny_run.make_samples()
 
@@ -167,7 +167,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--min_resize_value=60'], 'Record tiny/000: the image is 60x75 (height x width), more '
                                   'than the crop size 49,65 holds'),
       (['--dataset_dir=%s' % broken], os.path.basename(path)),
-      (['--quantize_delay_step=0'], '--quantize_delay_step=0: quantisation is not available'),
+      (['--quantize_delay_step=0'], 'trained in floats: leave out --quantize_delay_step'),
       (['--eval_logdir=%s/x' % path], '--eval_logdir=%s/x cannot be used for results' % path),
       (['--master=grpc://x'], '--master=grpc://x'),
       (['--eval_scales=0'], '--eval_scales must be positive'),
@@ -179,3 +179,24 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
     assert expected in message, (flags, message)
     assert not message.strip().count('\n'), message
   assert not (run / 'bad' / 'metrics.json').exists()
+
+
+def test_the_network_is_that_of_the_run(run, tmp_path):
+  train = tmp_path / 'train'
+  train.mkdir()
+  tiny_run.write_checkpoint(train, SAMPLES[1].image)
+  # What tiny_run.MODEL_FLAGS say.
+  run_record.write(str(train), {'model_variant': 'mobilenet_v2', 'depth_multiplier': 0.25,
+                                'output_stride': 16, 'add_image_level_feature': False})
+  common = ('--dataset_dir=%s/records' % run, '--checkpoint_dir=%s' % train,
+            '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_once', '--also_save_best',
+            '--noper_image_report', '--eval_crop_size=%d,%d' % tiny_run.CROP)
+  code, _, log = tiny_run.run_script('eval.py', *common)
+  assert code == 0, log
+  assert '--add_image_level_feature=False --depth_multiplier=0.25' in log
+  # The best checkpoint takes the record along.
+  best = tmp_path / 'eval' / 'best'
+  assert run_record.read(str(best / 'model.ckpt-3')) == run_record.read(str(train))
+  code, _, log = tiny_run.run_script('eval.py', *(common + ('--depth_multiplier=0.7',)))
+  assert code == 1
+  assert '--depth_multiplier=0.7, but the checkpoint was trained with' in log.split('\n')[-2]

@@ -44,6 +44,7 @@ common.define_inference_flags()
 
 def main(unused_argv):
   """Visualises the newest checkpoint, and those that follow."""
+  common.take_flags_of_run(FLAGS.checkpoint_dir)
   common.refuse_flags(common.INFERENCE_NOT_YET)
   predict = common.prediction_function()
   crop_size = common.size_list('vis_crop_size')

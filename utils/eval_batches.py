@@ -10,8 +10,9 @@ Samples come padded below and right to one size; here they are cut to what they 
 """
 import numpy as np
 
-from deeplab.core import keys, preprocess_utils
+from deeplab.core import keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
+from deeplab.datasets import dataset_info
 
 REGION = 'region'
 
@@ -21,7 +22,23 @@ _SIZE_LIMIT = 1 << 20
 _KEPT = (keys.IMAGE, keys.LABEL, keys.HEIGHT, keys.WIDTH, keys.IMAGE_NAME)
 
 
-def batches_by_size(samples, batch_size, output_stride, resized_size=None):
+def size_that_holds(dataset_dir, split, output_stride, least_size=None):
+  """Returns (height, width) that holds all images of a split, or None where that is not known.
+
+  Args:
+    dataset_dir: folder of the records; its dataset_info.json tells the largest image.
+    split: name of the split.
+    output_stride: of the network.
+    least_size: (height, width) it must hold too, or None.
+  """
+  info = dataset_info.read(dataset_dir)
+  if info is None or split not in info.splits:
+    return None
+  return list(utils.aligned_size(info.splits[split].image_sizes['max'], output_stride,
+                                 least_size))
+
+
+def batches_by_size(samples, batch_size, output_stride, resized_size=None, least_size=None):
   """Returns batches of images of equal size, each as small as the features allow.
 
   The sides of a batch are the smallest k * output_stride + 1 that hold its images. Images
@@ -32,13 +49,14 @@ def batches_by_size(samples, batch_size, output_stride, resized_size=None):
     batch_size: most images of a batch.
     output_stride: of the network.
     resized_size: function from the size of a record to that of the image, or None.
+    least_size: (height, width) of the smallest images the network takes, or None.
   """
 
   # Plain graph code here and below; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert
   def cut(sample):
     size = _image_size(sample, resized_size)
-    side = (size + output_stride - 2) // output_stride * output_stride + 1
+    side = tf.stack(utils.aligned_size(size, output_stride, least_size))
     return dict(_cut(sample, side), **{REGION: whole_region(size)})
 
   samples = samples.map(_single).map(cut)
