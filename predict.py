@@ -1,139 +1,283 @@
-"""Labels pictures with an exported model; see --help.
+"""Labels own pictures with a checkpoint or an exported model; see --help.
 
-    python predict.py --model=RUN/export/frozen_inference_graph.pb \
-        --input='photos/*.jpg' --output_dir=labelled
+    python predict.py --checkpoint_dir=RUN/train --input='photos/*.jpg' --output_dir=labelled
+    python predict.py --model=RUN/export/frozen_inference_graph.pb --input=photos \
+        --output_dir=labelled
 
-Per picture: <name>_prediction.png (class ids), <name>_color.png and <name>_overlay.png.
-Exit code 3 tells that some pictures could not be read; the others are done.
+Per picture: <name>_prediction.png (class ids), <name>_color.png and <name>_overlay.png; for
+all areas.json. Exit code 3 tells that some pictures could not be read; the others are done.
 """
-import glob
-import itertools
 import os
-import struct
+import sys
+import time
 
 import numpy as np
+import tqdm
 from absl import flags, logging
-from PIL import Image, ImageOps
 
 from deeplab import common
+from deeplab.core import checkpoints, keys, progress
+from deeplab.datasets import registry
 from deeplab.deployment import inference
-from deeplab.utils import save_annotation
+from deeplab.utils import picture_batches, picture_inputs, predict_results, run_record
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string('model', None, 'Frozen graph, as export_model.py writes it. Required.')
-flags.DEFINE_string('input', None,
-                    'Picture, folder of pictures, or a quoted pattern such as '
-                    "'photos/*.jpg'. Required.")
+flags.DEFINE_string('checkpoint_dir', None,
+                    "A run's folder of checkpoints, or a checkpoint prefix. The network is "
+                    'that of the run.json beside it. This or --model is required.')
+flags.DEFINE_string('model', None,
+                    'Exported model: frozen graph (.pb), SavedModel folder, .tflite or .onnx file.')
+flags.DEFINE_multi_string('input', None,
+                          'Picture, folder of pictures, quoted pattern such as '
+                          "'photos/*.jpg', .txt file with one path per line, or video (needs "
+                          'OpenCV); may be repeated. Required.')
 flags.DEFINE_string('output_dir', None, 'Folder for the results; created. Required.')
+flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
+                     'network at once.', lower_bound=1)
+flags.DEFINE_list('outputs', list(predict_results.OUTPUTS),
+                  'What is written: %s.' % ', '.join(predict_results.OUTPUTS))
 flags.DEFINE_float('overlay_opacity', 0.5, 'Share of the colours in the overlay, 0..1.',
                    lower_bound=0, upper_bound=1)
+flags.DEFINE_list('cutout_classes', [],
+                  'Also writes <name>_cutout.png, which is transparent outside of these '
+                  'classes: names or ids.')
+flags.DEFINE_boolean('save_probabilities', False,
+                     'Also writes <name>_probabilities.npz, float16 [height, width, classes].')
+flags.DEFINE_boolean('skip_existing', False,
+                     'Leaves out pictures whose results are there and not older than they '
+                     'are, whatever model made them. Videos are done again.')
+flags.DEFINE_multi_float('eval_scales', [1.0],
+                         'Input scales whose probabilities are averaged; repeat the flag.')
+flags.DEFINE_alias('inference_scales', 'eval_scales')
+flags.DEFINE_bool('add_flipped_images', False,
+                  'Also averages over left-right mirrored images.')
+flags.DEFINE_list('tile_size', None,
+                  'Height,width in pixels of overlapping tiles, for pictures whose features do '
+                  'not fit into memory. Default: whole pictures.')
+flags.DEFINE_integer('tile_overlap', 64, 'Least pixels that neighbouring tiles share.',
+                     lower_bound=0)
+flags.DEFINE_string('dataset', None,
+                    'Dataset whose class names and colours are meant. Default: that of the '
+                    'model, where it tells.')
+
+common.define_model_flags()
 
 EXIT_BAD_FILES = 3
-_PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
-# Endings of the files written here: a second run on the same folder leaves them out.
-_RESULT_ENDINGS = ('_prediction.png', '_color.png', '_overlay.png')
+_TRAIN_FOLDER = 'train'
+# Flags that have no effect on a model whose graph is fixed.
+_CHECKPOINT_FLAGS = run_record.ARCHITECTURE_FLAGS + (
+    'eval_scales', 'inference_scales', 'add_flipped_images', 'tile_size', 'tile_overlap',
+    'image_pyramid', 'merge_method', 'min_resize_value', 'max_resize_value', 'resize_factor',
+    'prediction_with_upsampled_logits')
 
 
 def main(unused_argv):
   """Labels the pictures; returns the exit code."""
-  paths = list_pictures(FLAGS.input)
-  names = output_names(paths)
-  try:
-    os.makedirs(FLAGS.output_dir, exist_ok=True)
-  except OSError as error:
-    raise ValueError('--output_dir=%s cannot be created: %s.'
-                     % (FLAGS.output_dir, error.strerror)) from error
-  bad = []
-  with inference.Segmenter(FLAGS.model) as segmenter:
-    for path, name in zip(paths, names):
-      try:
-        image = read_picture(path)
-      except ValueError as error:
-        logging.error('%s', error)
-        bad.append(str(error))
-        continue
-      mask, = segmenter.run([image])
-      write_results(image, mask, name, segmenter.colormap)
-      print('%s: %s' % (path, describe(mask, segmenter)))
-  logging.info('%d of %d pictures labelled. Results: %s', len(paths) - len(bad), len(paths),
-               FLAGS.output_dir)
+  _check_flags()
+  named = picture_inputs.name_pictures(
+      picture_inputs.list_pictures(FLAGS.input, FLAGS.output_dir))
+  predict_results.check_folder(FLAGS.output_dir)
+  with _open_segmenter() as segmenter, _open_writer(segmenter) as writer:
+    _keep_inputs(named, writer)
+    if FLAGS.skip_existing:
+      num_all = len(named)
+      named = [each for each in named if not writer.keep_finished(*each)]
+      logging.info('%d of %d pictures are finished already.', num_all - len(named), num_all)
+    start = time.time()
+    num_pictures, bad = _label_all(named, segmenter, writer)
+  logging.info('%.1f pictures/s.', num_pictures / (time.time() - start))
+  logging.info('%d of %d pictures labelled. Results: %s', num_pictures,
+               num_pictures + len(bad), FLAGS.output_dir)
   if not bad:
     return 0
   logging.error('Not labelled:\n%s', '\n'.join(bad))
   return EXIT_BAD_FILES
 
 
-def list_pictures(pattern):
-  """Returns the sorted files that a path, folder or pattern stands for.
+def _check_flags():
+  """Stops on flags that contradict each other.
 
   Raises:
-    ValueError: there are none.
+    ValueError: names the flags.
   """
-  if os.path.isdir(pattern):
-    paths = [os.path.join(pattern, name) for name in os.listdir(pattern)
-             if name.lower().endswith(_PICTURE_SUFFIXES)
-             and not name.endswith(_RESULT_ENDINGS)]
-    if not paths:
-      raise ValueError('--input=%s: the folder holds no pictures (%s).'
-                       % (pattern, ' '.join(_PICTURE_SUFFIXES)))
-  elif os.path.exists(pattern):
-    paths = [pattern]
-  else:
-    paths = [path for path in glob.glob(pattern) if os.path.isfile(path)]
-    if not paths:
-      raise ValueError('--input=%s: no such file or folder, and the pattern matches none.'
-                       % pattern)
-  return sorted(paths)
+  if bool(FLAGS.model) == bool(FLAGS.checkpoint_dir):
+    raise ValueError('Pass either --checkpoint_dir=RUN/train or --model=EXPORTED_MODEL.')
+  unknown = [name for name in FLAGS.outputs if name not in predict_results.OUTPUTS]
+  if unknown:
+    raise ValueError('--outputs=%s: no such output; there are %s.'
+                     % (','.join(unknown), ','.join(predict_results.OUTPUTS)))
+  if not (FLAGS.outputs or FLAGS.cutout_classes or FLAGS.save_probabilities):
+    raise ValueError('--outputs is empty: nothing would be written.')
+  if FLAGS.model:
+    for name in _CHECKPOINT_FLAGS:
+      if FLAGS[name].present:
+        raise ValueError('--%s has no effect on an exported model, whose graph is fixed: leave '
+                         'it out, export with it, or use --checkpoint_dir.' % name)
+  if FLAGS.tile_size is not None:
+    # Only to have mistakes told before the model is loaded.
+    picture_batches.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
+    if FLAGS.min_resize_value:
+      raise ValueError('--tile_size cannot be combined with --min_resize_value: tiles are cut '
+                       'from pictures of their own size.')
 
 
-def output_names(paths):
-  """Returns a different name per path: the file name without suffix, if no other has it."""
-  names = []
-  for path in paths:
-    file_name = os.path.basename(path)
-    name = os.path.splitext(file_name)[0]
-    if name in names:
-      name = file_name.replace('.', '_')
-    clashes = itertools.count(2)
-    unique = name
-    while unique in names:
-      unique = '%s_%d' % (name, next(clashes))
-    names.append(unique)
-  return names
+def _open_segmenter():
+  """Returns the Segmenter of --checkpoint_dir or --model."""
+  if FLAGS.model:
+    segmenter = inference.Segmenter(FLAGS.model)
+    if FLAGS.batch_size > 1 and not segmenter.takes_batches:
+      logging.warning('%s takes one picture at a time: --batch_size=%d makes nothing faster.',
+                      FLAGS.model, FLAGS.batch_size)
+    if FLAGS.dataset:
+      descriptor = _dataset(segmenter.num_classes)
+      segmenter.describe_classes(descriptor.class_names, descriptor.colormap)
+    return segmenter
+  checkpoint = _find_checkpoint()
+  record = common.take_flags_of_run(checkpoint)
+  common.refuse_flags({name: allowed for name, allowed in common.INFERENCE_NOT_YET.items()
+                       if name in FLAGS})
+  num_classes = checkpoints.num_classes(checkpoint)
+  class_names, colormap = _names_and_colors(record, num_classes)
+  logging.info('Labelling with %s.', checkpoint)
+  return inference.Segmenter.from_checkpoint(
+      checkpoint,
+      common.ModelOptions(
+          outputs_to_num_classes={keys.OUTPUT_TYPE: num_classes},
+          atrous_rates=FLAGS.atrous_rates,
+          output_stride=FLAGS.output_stride),
+      common.prediction_function(),
+      class_names=class_names,
+      colormap=colormap,
+      resized_size=common.resized_size_function())
 
 
-def read_picture(path):
-  """Returns a picture as a [height, width, 3] uint8 RGB array, upright by its EXIF tag.
+def _find_checkpoint():
+  """Returns the checkpoint prefix of --checkpoint_dir, also where that is the run's folder."""
+  below = os.path.join(FLAGS.checkpoint_dir, _TRAIN_FOLDER)
+  if not checkpoints.resolve_checkpoint(FLAGS.checkpoint_dir) and os.path.isdir(below):
+    return checkpoints.require_checkpoint(below, 'checkpoint_dir')
+  return checkpoints.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')
 
-  Raises:
-    ValueError: the file cannot be read as a picture; names it.
-  """
+
+def _names_and_colors(record, num_classes):
+  """Returns class names and colour map, None where they are not known."""
+  if FLAGS.dataset:
+    descriptor = _dataset(num_classes)
+    return descriptor.class_names, descriptor.colormap
+  return run_record.classes(record, num_classes)
+
+
+def _dataset(num_classes):
+  """Returns the DatasetDescriptor of --dataset, which must suit the model."""
+  descriptor = registry.resolve(FLAGS.dataset)
+  if num_classes is not None and descriptor.num_classes != num_classes:
+    raise ValueError('--dataset=%s has %d classes, the model has %d.'
+                     % (FLAGS.dataset, descriptor.num_classes, num_classes))
+  return descriptor
+
+
+def _open_writer(segmenter):
+  """Returns the PredictionWriter of the flags."""
+  if FLAGS.save_probabilities and not segmenter.has_probabilities:
+    raise ValueError('--save_probabilities: %s has none. Export it with '
+                     '--export_probabilities, or use --checkpoint_dir.' % FLAGS.model)
   try:
-    with Image.open(path) as picture:
-      return np.array(ImageOps.exif_transpose(picture).convert('RGB'))
-  except (OSError, ValueError, SyntaxError, EOFError, struct.error,
-          Image.DecompressionBombError) as error:
-    raise ValueError('%s: not a readable picture (%s).' % (path, error)) from error
+    cutout_ids = predict_results.class_ids(FLAGS.cutout_classes, segmenter.class_names,
+                                           segmenter.num_classes)
+  except ValueError as error:
+    raise ValueError('--cutout_classes: %s' % error) from error
+  return predict_results.PredictionWriter(
+      FLAGS.output_dir, segmenter.colormap, segmenter.class_names,
+      predict_results.Options(
+          outputs=FLAGS.outputs,
+          overlay_opacity=FLAGS.overlay_opacity,
+          cutout_ids=cutout_ids,
+          probabilities=FLAGS.save_probabilities),
+      model_name=FLAGS.model or FLAGS.checkpoint_dir)
 
 
-def write_results(image, mask, name, colormap):
-  """Writes class ids, colours and overlay of one picture to --output_dir."""
-  colors = colormap[mask]
-  overlay = (1 - FLAGS.overlay_opacity) * image + FLAGS.overlay_opacity * colors
-  for ending, pixels in (('prediction', mask), ('color', colors),
-                         ('overlay', np.rint(overlay).astype(np.uint8))):
-    save_annotation.save_annotation(pixels, FLAGS.output_dir, '%s_%s' % (name, ending),
-                                    add_colormap=False)
+def _keep_inputs(named, writer):
+  """Stops if a result would replace a picture that is to be labelled."""
+  inputs = {os.path.realpath(path) for _, path in named}
+  for name, path in named:
+    for result in writer.paths(name):
+      if os.path.realpath(result) in inputs:
+        raise ValueError('--output_dir=%s: the results of %s would replace the input %s. Take '
+                         'another folder.' % (FLAGS.output_dir, path, result))
 
 
-def describe(mask, segmenter):
-  """Returns text such as 'sky 40.1%, road 59.9%', the largest class first."""
-  ids, counts = np.unique(mask, return_counts=True)
-  return ', '.join('%s %.1f%%' % (segmenter.class_name(ids[i]),
-                                  100. * counts[i] / mask.size)
-                   for i in np.argsort(-counts, kind='stable'))
+def _label_all(named, segmenter, writer):
+  """Labels pictures and hands them to the writer.
+
+  Returns:
+    Number of pictures labelled, and list of messages on those that were not.
+  """
+  bad = []
+  num_pictures = 0
+  has_videos = any(picture_inputs.is_video(path) for _, path in named)
+
+  def readable(pictures):
+    for picture in pictures:
+      if picture.error is None:
+        yield picture
+      else:
+        logging.error('%s', picture.error)
+        bad.append(picture.error)
+        bar.update(1)
+
+  with progress.bar('labelling', total=None if has_videos else len(named)) as bar:
+    pictures = readable(picture_inputs.read_all(named))
+    for batch in picture_batches.batches_of_equal_size(
+        pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):
+      try:
+        results = _label_batch(segmenter, [picture.image for picture in batch])
+      except ValueError as error:
+        messages = ['%s: %s' % (picture.source, error) for picture in batch]
+        logging.error('%s', '\n'.join(messages))
+        bad += messages
+        bar.update(len(batch))
+        continue
+      for picture, labels, probabilities in zip(batch, *results):
+        classes = writer.write(picture, labels, probabilities)
+        _say('%s: %s' % (picture.source, describe(classes)))
+      num_pictures += len(batch)
+      bar.update(len(batch))
+  return num_pictures, bad
+
+
+def _label_batch(segmenter, images):
+  """Returns lists of labels and of probabilities, or Nones, of images of one size."""
+  with_probabilities = FLAGS.save_probabilities
+
+  def run(stack):
+    labels, probabilities = segmenter.run_batch(stack, with_probabilities)
+    return [labels, probabilities] if with_probabilities else [labels]
+
+  if FLAGS.tile_size is None:
+    arrays = run(np.stack(images))
+  else:
+    arrays = [array[np.newaxis] for array in picture_batches.label_in_tiles(
+        run, images[0], common.size_list('tile_size'), FLAGS.tile_overlap, FLAGS.batch_size)]
+  return arrays if with_probabilities else arrays + [[None] * len(images)]
+
+
+def _say(line):
+  """Prints a line, above the progress bar where that is on a terminal."""
+  if sys.stderr.isatty():
+    tqdm.tqdm.write(line)
+  else:
+    print(line)
+
+
+def describe(classes):
+  """Returns text such as 'sky 40.1%, road 59.9%', the largest class first.
+
+  Args:
+    classes: list of dicts with name and share, as `predict_results.areas_of` returns it.
+  """
+  return ', '.join('%s %.1f%%' % (each['name'], 100 * each['share']) for each in classes)
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=['model', 'input', 'output_dir'])
+  common.run(main, required_flags=['input', 'output_dir'])

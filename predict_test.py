@@ -1,13 +1,18 @@
 """Tests of labelling pictures from the command line."""
 import io
+import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab import model
+from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
+from deeplab.datasets import dataset_info
 from deeplab.deployment import exported
-from deeplab.utils import tiny_run
+from deeplab.utils import run_record, tiny_run
 
 
 @pytest.fixture(scope='module')
@@ -48,9 +53,9 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   assert 'broken.jpg: not a readable picture' in log.split('Not labelled:')[1]
   assert '3 of 4 pictures labelled' in log
   written = sorted(path.name for path in results.iterdir())
-  assert written == sorted(
+  assert written == sorted(['areas.json'] + [
       stem + ending for stem in ('a', 'a_png', 'grey')
-      for ending in ('_prediction.png', '_color.png', '_overlay.png'))
+      for ending in ('_prediction.png', '_color.png', '_overlay.png')])
 
   def read(name):
     return np.array(Image.open(str(results / name)))
@@ -62,18 +67,143 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   assert read('a_prediction.png').shape == (16, 8)
 
 
-def test_unusable_command_lines_are_told(tmp_path, model_path):
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A run's folder: train/ with a tiny checkpoint and its run.json."""
+  folder = tmp_path_factory.mktemp('run')
+  (folder / 'train').mkdir()
+  sample = tiny_run.make_samples()[0]
+  checkpoint = tiny_run.write_checkpoint(folder / 'train', sample.image)
+  info = dataset_info.DatasetInfo(
+      tiny_run.NAME, 4, 255, tiny_run.CLASS_NAMES, tiny_run.COLORMAP, {})
+  run_record.write(str(folder / 'train'), {
+      'model_variant': 'mobilenet_v2', 'depth_multiplier': 0.25, 'output_stride': 16,
+      'add_image_level_feature': False, 'dataset': tiny_run.NAME}, info)
+  return str(folder), checkpoint
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+  """A folder of pictures, two of one size, and the samples they show."""
+  folder = tmp_path_factory.mktemp('photos')
+  samples = tiny_run.make_samples(((33, 41), (49, 65), (33, 41)))
+  for index, sample in enumerate(samples):
+    Image.fromarray(sample.image).save(str(folder / ('%d.png' % index)))
+  return str(folder), samples
+
+
+def test_checkpoint_labels_pictures_as_its_run_says(tmp_path, run, photos):
+  whole, tiles, scales = [str(tmp_path / name) for name in 'wts']
+  messages = tiny_run.run_main(
+      'predict',
+      ['--checkpoint_dir=' + run[0], '--input=' + photos[0], '--output_dir=' + whole,
+       '--batch_size=2', '--save_probabilities', '--cutout_classes=tree,3'],
+      ['--checkpoint_dir=%s/train' % run[0], '--input=' + photos[0], '--output_dir=' + tiles,
+       '--tile_size=33,49', '--tile_overlap=16', '--batch_size=2', '--outputs=prediction',
+       '--save_probabilities'],
+      ['--checkpoint_dir=' + run[1], '--input=%s/1.png' % photos[0], '--output_dir=' + scales,
+       '--inference_scales=0.5', '--inference_scales=1'])
+  assert messages == [''] * 3
+
+  def read(folder, name):
+    return np.array(Image.open(os.path.join(folder, name)))
+
+  mean = feature_extractor.mean_pixel('mobilenet_v2')
+  for size, indices in (((33, 49), (0, 2)), ((49, 65), (1,))):
+    labels = tiny_run.predict(run[1], [photos[1][i] for i in indices], mean,
+                              tiny_run.MODEL_OPTIONS._replace(crop_size=size))
+    for index, expected in zip(indices, labels):
+      np.testing.assert_array_equal(read(whole, '%d_prediction.png' % index), expected)
+      np.testing.assert_array_equal(read(whole, '%d_color.png' % index),
+                                    np.array(tiny_run.COLORMAP)[expected])
+      with np.load('%s/%d_probabilities.npz' % (whole, index)) as stored:
+        assert stored['probabilities'].shape == expected.shape + (4,)
+        # Halves of float16 may tie.
+        assert (stored['probabilities'].argmax(axis=2) == expected).mean() > 0.99
+      np.testing.assert_array_equal(read(whole, '%d_cutout.png' % index)[..., 3] == 255,
+                                    (expected == 1) | (expected == 3))
+  with open(os.path.join(whole, 'areas.json'), encoding='utf-8') as f:
+    areas = json.load(f)['pictures']
+  assert sorted(areas) == ['0', '1', '2']
+  assert sum(each['pixels'] for each in areas['1']['classes']) == 49 * 65
+
+  # One tile holds the pictures 0 and 2; the other one is put together.
+  np.testing.assert_array_equal(read(tiles, '0_prediction.png'), read(whole, '0_prediction.png'))
+  assert read(tiles, '1_prediction.png').shape == (49, 65)
+  assert (read(tiles, '1_prediction.png') == read(whole, '1_prediction.png')).mean() > 0.3
+  expected = _mean_of_scales(run[1], photos[1][1].image)
+  assert (read(scales, '1_prediction.png') == expected).mean() > 0.999
+
+
+def _mean_of_scales(checkpoint, image):
+  with tf.Graph().as_default(), tf.Session() as session:
+    labels = model.predict_labels_multi_scale(
+        tf.constant(image[np.newaxis], tf.float32), tiny_run.MODEL_OPTIONS, (0.5, 1.))
+    tf.train.Saver().restore(session, checkpoint)
+    return session.run(labels['semantic'])[0]
+
+
+def test_finished_pictures_are_left_out_if_asked(tmp_path, model_path):
+  picture = tmp_path / 'a.png'
+  Image.fromarray(np.full((4, 4, 3), 120, np.uint8)).save(str(picture))
+  kept, redone, missing = [str(tmp_path / name) for name in 'krm']
+  flags = ['--model=' + model_path, '--input=%s' % picture]
+  plain = ['--overlay_opacity=0']
+  messages = tiny_run.run_main(
+      'predict',
+      flags + ['--output_dir=' + kept],
+      flags + ['--output_dir=' + kept, '--skip_existing'] + plain,
+      flags + ['--output_dir=' + redone],
+      flags + ['--output_dir=' + redone] + plain,
+      flags + ['--output_dir=' + missing],
+      flags + ['--output_dir=' + missing, '--skip_existing', '--cutout_classes=0'] + plain)
+  assert messages == [''] * 6
+  reds = [np.array(Image.open('%s/a_overlay.png' % folder))[0, 0, 0]
+          for folder in (kept, redone, missing)]
+  assert reds == [110, 120, 120]
+  with open('%s/areas.json' % kept, encoding='utf-8') as f:
+    assert list(json.load(f)['pictures']) == ['a']
+
+
+def test_unusable_command_lines_are_told(tmp_path, model_path, run):
   (tmp_path / 'empty').mkdir()
   picture = tmp_path / 'a.png'
-  Image.fromarray(np.zeros([4, 4, 3], np.uint8)).save(str(picture))
-  output = '--output_dir=%s' % (tmp_path / 'out')
-  no_file, empty_folder, no_model, no_folder = tiny_run.run_main(
-      'predict',
-      ['--model=' + model_path, '--input=%s/*.gif' % tmp_path, output],
-      ['--model=' + model_path, '--input=%s/empty' % tmp_path, output],
-      ['--model=absent.pb', '--input=%s' % picture, output],
-      ['--model=' + model_path, '--input=%s' % picture, '--output_dir=%s/x' % picture])
-  assert 'no such file or folder, and the pattern matches none' in no_file
-  assert 'the folder holds no pictures' in empty_folder
-  assert 'Cannot read the model absent.pb' in no_model
-  assert '--output_dir=' in no_folder
+  for name in ('a.png', 'a_color.png'):
+    Image.fromarray(np.zeros([4, 4, 3], np.uint8)).save(str(tmp_path / name))
+  (tmp_path / 'text.pb').write_text('no model')
+  inputs = ['--input=%s' % picture, '--output_dir=%s' % (tmp_path / 'out')]
+  exported_model, trained = ['--model=' + model_path], ['--checkpoint_dir=' + run[0]]
+  cases = [
+      (exported_model + ['--input=%s/*.gif' % tmp_path],
+       'no such file or folder, and the pattern matches none'),
+      (exported_model + ['--input=%s/empty' % tmp_path], 'the folder holds no pictures'),
+      (['--model=absent.pb'] + inputs, 'Cannot read the model absent.pb'),
+      (['--model=%s/text.pb' % tmp_path] + inputs, 'text.pb is not a frozen graph'),
+      (['--model=%s/empty' % tmp_path] + inputs, 'is no SavedModel'),
+      (exported_model + inputs + ['--output_dir=%s/x' % picture],
+       '--output_dir=%s/x cannot be used for results: Not a directory' % picture),
+      (inputs, 'Pass either --checkpoint_dir=RUN/train or --model='),
+      (exported_model + trained + inputs, 'Pass either --checkpoint_dir=RUN/train or --model='),
+      (exported_model + inputs + ['--eval_scales=0.5'], '--eval_scales has no effect on'),
+      (exported_model + inputs + ['--tile_size=9,9'], '--tile_size has no effect on'),
+      (exported_model + inputs + ['--outputs=colour'], '--outputs=colour: no such output'),
+      (exported_model + inputs + ['--save_probabilities'], 'graph.pb has none. Export it with'),
+      (exported_model + inputs + ['--cutout_classes=sky,cat'],
+       "--cutout_classes: No class 'cat'. The classes: 0 sky, 1 road, 2 car."),
+      (['--checkpoint_dir=%s/empty' % tmp_path] + inputs, 'the folder holds no checkpoint'),
+      (['--checkpoint_dir=absent'] + inputs, '--checkpoint_dir=absent: no such checkpoint'),
+      (trained + inputs + ['--depth_multiplier=0.5'],
+       '--depth_multiplier=0.5, but the checkpoint was trained with --depth_multiplier=0.25'),
+      (trained + inputs + ['--dataset=cityscapes'],
+       '--dataset=cityscapes has 19 classes, the model has 4'),
+      (trained + inputs + ['--tile_size=33,33', '--tile_overlap=33'],
+       'overlap of tiles must be from 0 to less'),
+      (exported_model + ['--input=%s' % picture, '--input=%s' % (tmp_path / 'a_color.png'),
+                         '--output_dir=%s' % tmp_path],
+       'the results of %s would replace the input' % picture),
+      (trained + inputs + ['--eval_scales=-1'], '--eval_scales must be positive'),
+  ]
+  messages = tiny_run.run_main('predict', *[line for line, _ in cases])
+  for (line, expected), message in zip(cases, messages):
+    assert expected in message, line
+    assert '\n' not in message

@@ -1,49 +1,96 @@
-"""Runs exported graphs on numpy images."""
+"""Labels numpy images with a model that is loaded once."""
 import json
+import os
+import typing
 
 import numpy as np
 from absl import logging
 
-from deeplab.core import colormaps
-from deeplab.core.tf_compat import tf
-from deeplab.deployment import exported
+from deeplab import model
+from deeplab.core import colormaps, feature_extractor, keys
+from deeplab.datasets import registry
+from deeplab.deployment import exported, opened_models
+
+# Rows of the table of colours at least.
+_MIN_COLORS = 256
+_ON = 255
+
+
+class FormaMasks(typing.NamedTuple):
+  """Nine uint8 masks [height, width] of a picture of a person, 0 or 255.
+
+  Attributes:
+    seg_body: everything but background.
+    other: class other.
+    garment: garment, sleeves or pants.
+    skin: skin or arms.
+    hair, arms, shoe, sleeves, pants: the class of this name.
+  """
+  seg_body: np.ndarray
+  other: np.ndarray
+  garment: np.ndarray
+  skin: np.ndarray
+  hair: np.ndarray
+  arms: np.ndarray
+  shoe: np.ndarray
+  sleeves: np.ndarray
+  pants: np.ndarray
 
 
 class Segmenter(object):
-  """Labels images with a frozen graph, loaded once.
+  """Labels images with an exported model or a checkpoint, loaded once.
 
-      segmenter = Segmenter('frozen_inference_graph.pb')
+      segmenter = Segmenter('frozen_inference_graph.pb')  # SavedModel folder, .tflite file
       masks = segmenter.run([image])
 
-  `run` may be called from several threads at once.
+  Its functions may be called from several threads at once.
 
   Attributes:
-    class_names: list of names, or None where `export.json` does not say.
+    num_classes: number of classes, or None where it is not known.
+    class_names: list of names, or None where they are not known.
     colormap: [256 or more, 3] uint8 array, the colours of the class ids.
+    has_probabilities: whether `probabilities` works.
+    takes_batches: whether more than one image goes through the network at once.
   """
 
-  def __init__(self, frozen_graph_path):
-    """Loads a frozen graph and, if it belongs to it, the `export.json` beside it.
+  def __init__(self, model_path):
+    """Loads an exported model and, if it belongs to it, its `export.json`.
 
     Args:
-      frozen_graph_path: file as written by `export.export_frozen_graph`.
+      model_path: frozen graph, SavedModel folder, TFLite or ONNX file. Images are scaled to the
+        fixed size of a TFLite file, and their labels back. Files in ONNX end in .onnx.
 
     Raises:
-      ValueError: the file is absent or not such a graph.
+      ValueError: there is no such model; names the path.
     """
-    graph_def = _read_graph_def(frozen_graph_path)
-    record = _read_record(frozen_graph_path)
-    self.class_names = record.get('class_names')
-    self.colormap = colormaps.colormap(record.get('colormap') or 'pascal', num_entries=256)
-    with tf.Graph().as_default() as graph:
-      try:
-        self._input, self._labels = tf.import_graph_def(
-            graph_def, return_elements=[exported.INPUT_NAME + ':0', exported.OUTPUT_NAME + ':0'],
-            name='')
-      except (ValueError, tf.errors.OpError) as error:
-        raise ValueError('%s cannot be used as an exported model: %s' % (
-            frozen_graph_path, str(error).split('\n')[0])) from error
-    self._session = tf.Session(graph=graph)
+    record = read_record(model_path)
+    variant = record.get('flags', {}).get('model_variant')
+    self._take(opened_models.open_exported(model_path, feature_extractor.mean_pixel(variant)),
+               record.get('num_classes'))
+    self.describe_classes(record.get('class_names'), record.get('colormap'))
+
+  @classmethod
+  def from_checkpoint(cls, checkpoint, model_options, predict=model.predict_labels,
+                      class_names=None, colormap=None, resized_size=None):
+    """Returns a Segmenter of a checkpoint.
+
+    Args:
+      checkpoint: checkpoint prefix.
+      model_options: ModelOptions of the training; the crop size does not matter.
+      predict: function (images, model_options) -> predictions as `model.predict_labels`.
+      class_names: list of names, or None.
+      colormap: name of a colour map, [n, 3] table, or None.
+      resized_size: see `opened_models.open_checkpoint`.
+
+    Raises:
+      ValueError: the checkpoint is of another model.
+    """
+    segmenter = cls.__new__(cls)
+    segmenter._take(
+        opened_models.open_checkpoint(checkpoint, model_options, predict, resized_size),
+        model_options.outputs_to_num_classes[keys.OUTPUT_TYPE])
+    segmenter.describe_classes(class_names, colormap)
+    return segmenter
 
   def run(self, images):
     """Returns the class ids of images.
@@ -57,7 +104,57 @@ class Segmenter(object):
     Raises:
       ValueError: an image has another shape or dtype.
     """
-    return [self._run_one(image) for image in images]
+    return [self.run_batch(_checked(image)[np.newaxis])[0][0] for image in images]
+
+  def probabilities(self, images):
+    """Returns the probabilities of the classes, list of [height, width, classes] float32.
+
+    Args:
+      images: iterable of [height, width, 3] uint8 RGB arrays, of any sizes.
+
+    Raises:
+      ValueError: the model has none, or an image has another shape or dtype.
+    """
+    return [self.run_batch(_checked(image)[np.newaxis], True)[1][0] for image in images]
+
+  def run_batch(self, images, with_probabilities=False):
+    """Returns labels and probabilities of images of one size in one pass.
+
+    Args:
+      images: [B, height, width, 3] uint8 RGB array.
+      with_probabilities: whether to return the latter.
+
+    Returns:
+      labels: [B, height, width] int32 array.
+      probabilities: [B, height, width, classes] float32 array, or None.
+
+    Raises:
+      ValueError: the model has no probabilities, or fails on such images.
+    """
+    if with_probabilities and not self.has_probabilities:
+      raise ValueError('The model has no probabilities: export it with '
+                       '--export_probabilities, as SavedModel, or use the checkpoint.')
+    if self.takes_batches or len(images) == 1:
+      return self._model.predict(images, with_probabilities)
+    parts = [self._model.predict(image[np.newaxis], with_probabilities) for image in images]
+    labels, probabilities = zip(*parts)
+    return (np.concatenate(labels),
+            np.concatenate(probabilities) if with_probabilities else None)
+
+  def forma_masks(self, image):
+    """Returns the FormaMasks of an image.
+
+    Args:
+      image: [height, width, 3] uint8 RGB array; one of OpenCV is BGR: `image[..., ::-1]`.
+
+    Raises:
+      ValueError: the model is not one of the nine Forma classes.
+    """
+    if tuple(self.class_names or ()) != registry.FORMA_CLASSES:
+      raise ValueError('These masks need a model of the classes %s; the classes of this one '
+                       'are %s.' % (', '.join(registry.FORMA_CLASSES),
+                                    ', '.join(self.class_names or ['not known'])))
+    return forma_masks(self.run([image])[0])
 
   def class_name(self, class_id):
     """Returns the name of a class, 'class <id>' where it is not known."""
@@ -65,9 +162,21 @@ class Segmenter(object):
       return self.class_names[class_id]
     return 'class %d' % class_id
 
+  def describe_classes(self, class_names, colormap):
+    """Sets names and colours that the model itself does not tell.
+
+    Args:
+      class_names: list of names, or None.
+      colormap: name of a colour map, [n, 3] table, or None for the PASCAL VOC colours.
+    """
+    self.class_names = list(class_names) if class_names else None
+    self.colormap = colormaps.colormap(
+        'pascal' if colormap is None else colormap,
+        num_entries=max(_MIN_COLORS, self.num_classes or 0))
+
   def close(self):
-    """Releases the memory of the graph; `run` cannot be called any more."""
-    self._session.close()
+    """Releases the memory of the model; `run` cannot be called any more."""
+    self._model.close()
 
   def __enter__(self):
     return self
@@ -75,35 +184,40 @@ class Segmenter(object):
   def __exit__(self, *unused_args):
     self.close()
 
-  def _run_one(self, image):
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-      raise ValueError('An image must be a [height, width, 3] uint8 RGB array, got %s %s.'
-                       % (list(image.shape), image.dtype))
-    return self._session.run(self._labels, {self._input: image[np.newaxis]})[0]
+  def _take(self, opened, num_classes):
+    self._model = opened
+    self.num_classes = num_classes
+    self.has_probabilities = opened.has_probabilities
+    self.takes_batches = opened.takes_batches
 
 
-def _read_graph_def(path):
-  try:
-    with open(path, 'rb') as f:
-      data = f.read()
-  except OSError as error:
-    raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror)) from error
-  graph_def = tf.GraphDef()
-  try:
-    graph_def.ParseFromString(data)
-  except Exception as error:
-    # Implementations of protobuf each have a DecodeError of their own.
-    if type(error).__name__ != 'DecodeError':
-      raise
-    raise ValueError('%s is not a frozen graph (a file as export_model.py writes it).'
-                     % path) from error
-  return graph_def
+def forma_masks(labels):
+  """Returns the FormaMasks of class ids.
+
+  Args:
+    labels: [height, width] integer array of the ids of the nine Forma classes.
+  """
+  parts = {name: np.where(labels == class_id, _ON, 0).astype(np.uint8)
+           for class_id, name in enumerate(registry.FORMA_CLASSES)}
+  body = _ON - parts.pop('background')
+  parts['skin'] = np.maximum(parts['skin'], parts['arms'])
+  parts['garment'] = np.maximum(np.maximum(parts['garment'], parts['sleeves']),
+                                parts['pants'])
+  return FormaMasks(seg_body=body, **parts)
 
 
-def _read_record(graph_path):
-  """Returns the content of export.json, {} where there is none of this very graph."""
-  path = exported.record_path(graph_path)
+def read_record(model_path):
+  """Returns the content of export.json, {} where there is none of this very model.
+
+  Args:
+    model_path: frozen graph, SavedModel folder, or TFLite file.
+
+  Raises:
+    ValueError: the file is no JSON.
+  """
+  if os.path.isdir(model_path):
+    model_path = os.path.join(model_path, opened_models.SAVED_MODEL_FILE_NAME)
+  path = exported.record_path(model_path)
   try:
     with open(path, encoding='utf-8') as f:
       record = json.load(f)
@@ -111,8 +225,19 @@ def _read_record(graph_path):
     return {}
   except ValueError as error:
     raise ValueError('%s is not JSON: %s.' % (path, error)) from error
-  if record.get('sha256') != exported.sha256(graph_path):
-    logging.warning('%s is of another graph than %s: class names and colours are not known.',
-                    path, graph_path)
+  entry = record.get('models', {}).get(os.path.basename(model_path), {})
+  known = {record.get('sha256'), entry.get('sha256')}
+  if not os.path.exists(model_path) or exported.sha256(model_path) not in known:
+    logging.warning('%s is of another model than %s: class names and colours are not known.',
+                    path, model_path)
     return {}
   return record
+
+
+def _checked(image):
+  """Returns an image as array, which must be [height, width, 3] uint8."""
+  image = np.asarray(image)
+  if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+    raise ValueError('An image must be a [height, width, 3] uint8 RGB array, got %s %s.'
+                     % (list(image.shape), image.dtype))
+  return image

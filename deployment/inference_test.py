@@ -1,11 +1,14 @@
 """Tests of running exported graphs on numpy images."""
 import concurrent.futures
+import json
 
 import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
+from deeplab.datasets import registry
 from deeplab.deployment import exported, inference
+from deeplab.utils import tiny_run
 
 
 def write_graph(path, output_name=exported.OUTPUT_NAME):
@@ -55,7 +58,7 @@ def test_names_and_colours_come_from_the_record_of_the_graph(tmp_path, caplog):
     f.write(b'\x12\x00')
   with caplog.at_level('WARNING'):
     assert inference.Segmenter(other).class_names is None
-  assert 'is of another graph than' in caplog.text
+  assert 'is of another model than' in caplog.text
 
 
 @pytest.mark.parametrize('image', [
@@ -75,3 +78,92 @@ def test_files_that_are_no_exported_graph_are_named(tmp_path):
     inference.Segmenter(str(tmp_path / 'text.pb'))
   with pytest.raises(ValueError, match='other.pb cannot be used as an exported model'):
     inference.Segmenter(write_graph(tmp_path / 'other.pb', output_name='Labels'))
+
+
+def test_probabilities_come_with_the_labels(tmp_path):
+  path = tmp_path / 'graph.pb'
+  with tf.Graph().as_default() as graph:
+    image = tf.placeholder(tf.uint8, [None, None, None, 3], name=exported.INPUT_NAME)
+    labels = tf.cast(image[..., 0] // 100, tf.int32, name=exported.OUTPUT_NAME)
+    tf.one_hot(labels, 3, name=exported.PROBABILITIES_NAME)
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+  with inference.Segmenter(str(path)) as segmenter:
+    assert segmenter.has_probabilities
+    assert segmenter.takes_batches
+    probabilities, = segmenter.probabilities([image_of(130)])
+    np.testing.assert_array_equal(probabilities, np.tile([0., 1., 0.], (4, 6, 1)))
+    labels, none = segmenter.run_batch(np.stack([image_of(130), image_of(0)]))
+    assert none is None
+    assert labels[:, 0, 0].tolist() == [1, 0]
+
+
+def test_models_without_probabilities_say_so(tmp_path):
+  with inference.Segmenter(write_graph(tmp_path / 'graph.pb')) as segmenter:
+    assert not segmenter.has_probabilities
+    with pytest.raises(ValueError, match='has no probabilities: export it with'):
+      segmenter.probabilities([image_of(0)])
+
+
+def test_graphs_of_one_image_take_batches_one_by_one(tmp_path):
+  with inference.Segmenter(write_graph(tmp_path / 'graph.pb')) as segmenter:
+    assert not segmenter.takes_batches
+    labels, _ = segmenter.run_batch(np.stack([image_of(0), image_of(100), image_of(200)]))
+  assert labels.shape == (3, 4, 6)
+  assert labels[:, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_records_have_an_entry_per_model(tmp_path):
+  path = write_graph(tmp_path / 'graph.pb')
+  (tmp_path / 'export.json').write_text(json.dumps({
+      'class_names': ['sky', 'road', 'car'], 'num_classes': 3, 'models': {
+          'graph.pb': {'sha256': exported.sha256(path)}, 'm.tflite': {'sha256': '0'}}}))
+  with inference.Segmenter(path) as segmenter:
+    assert segmenter.class_names == ['sky', 'road', 'car']
+    assert segmenter.num_classes == 3
+
+
+def test_the_record_of_a_saved_model_is_in_its_folder(tmp_path):
+  (tmp_path / 'saved_model.pb').write_bytes(b'model')
+  record = {'class_names': ['sky'], 'sha256': exported.sha256(str(tmp_path / 'saved_model.pb'))}
+  (tmp_path / 'export.json').write_text(json.dumps(record))
+  assert inference.read_record(str(tmp_path)) == record
+
+
+def test_checkpoints_are_run_like_exported_models(tmp_path):
+  sample, = tiny_run.make_samples(((33, 49),))
+  checkpoint = tiny_run.write_checkpoint(tmp_path, sample.image)
+  with inference.Segmenter.from_checkpoint(
+      checkpoint, tiny_run.MODEL_OPTIONS, class_names=tiny_run.CLASS_NAMES,
+      colormap=tiny_run.COLORMAP) as segmenter:
+    mask, = segmenter.run([sample.image])
+    assert segmenter.class_name(1) == 'tree'
+    assert segmenter.colormap[3].tolist() == [120, 180, 250]
+    assert segmenter.num_classes == 4
+  expected, = tiny_run.predict(checkpoint, [sample], 0,
+                               tiny_run.MODEL_OPTIONS._replace(crop_size=(33, 49)))
+  np.testing.assert_array_equal(mask, expected)
+
+
+def test_the_nine_masks_of_the_forma_classes():
+  # background, other, garment, skin, hair, arms, shoe, sleeves, pants
+  masks = inference.forma_masks(np.arange(9).reshape(1, 9))
+  on = {name: np.flatnonzero(mask[0]).tolist() for name, mask in masks._asdict().items()}
+  assert on == {'seg_body': [1, 2, 3, 4, 5, 6, 7, 8], 'other': [1], 'garment': [2, 7, 8],
+                'skin': [3, 5], 'hair': [4], 'arms': [5], 'shoe': [6], 'sleeves': [7],
+                'pants': [8]}
+  for mask in masks:
+    assert mask.shape == (1, 9)
+    assert mask.dtype == np.uint8
+    assert set(mask.ravel()) == {0, 255}
+
+
+def test_forma_masks_of_an_image(tmp_path):
+  path = write_graph(tmp_path / 'graph.pb')
+  with inference.Segmenter(path) as segmenter:
+    with pytest.raises(ValueError, match='classes background, other, garment.* not known'):
+      segmenter.forma_masks(image_of(200))
+    segmenter.describe_classes(registry.FORMA_CLASSES, 'forma')
+    masks = segmenter.forma_masks(image_of(200))
+  assert (masks.garment == 255).all()
+  assert (masks.skin == 0).all()
+  assert masks.seg_body.shape == (4, 6)

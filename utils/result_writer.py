@@ -1,5 +1,4 @@
 """Writes pictures and predictions of a split in background threads."""
-import concurrent.futures
 import json
 import os
 import re
@@ -11,7 +10,7 @@ from PIL import Image
 
 from deeplab.core import colormaps, files
 from deeplab.core.tf_compat import tf
-from deeplab.utils import overlay, save_annotation
+from deeplab.utils import background, overlay, save_annotation
 
 PICTURE_FOLDER = 'segmentation_results'
 RAW_FOLDER = 'raw_segmentation_results'
@@ -26,8 +25,8 @@ PREDICTION_FORMAT = '%06d_prediction'
 _NUM_THREADS = 2
 # A third of the time of the default level 6 for photographs of 7 % more bytes (measured).
 _PHOTOGRAPH_COMPRESS_LEVEL = 1
-# Images waiting for a thread; more would only fill the memory.
-_MAX_WAITING = 16
+# Of images waiting for a thread.
+_MAX_WAITING_BYTES = 128 << 20
 # Images between two notes of how far the work is.
 _PROGRESS_EVERY = 20
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
@@ -105,9 +104,7 @@ class ResultWriter(object):
     self._next_index = self.num_finished
     self._written = set()
     self._progress_lock = threading.Lock()
-    self._threads = concurrent.futures.ThreadPoolExecutor(_NUM_THREADS)
-    self._places = threading.Semaphore(_MAX_WAITING)
-    self._futures = []
+    self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
 
   @property
   def picture_folder(self):
@@ -128,31 +125,21 @@ class ResultWriter(object):
     Raises:
       ValueError, OSError: an earlier image could not be written.
     """
-    self._raise_errors(only_done=True)
-    self._places.acquire()
-    future = self._threads.submit(self._write, index, image, labels, name, confidence, truth)
-    future.add_done_callback(lambda unused_future: self._places.release())
-    self._futures.append(future)
+    num_bytes = sum(pixels.nbytes for pixels in (image, labels, confidence, truth)
+                    if pixels is not None)
+    self._work.submit(num_bytes, self._write, index, image, labels, name, confidence, truth)
 
   def __enter__(self):
     return self
 
   def __exit__(self, error_type, *unused_args):
-    self._threads.shutdown(wait=True)
-    self._write_progress()
+    try:
+      self._work.__exit__(error_type)
+    finally:
+      self._write_progress()
     if error_type is None:
-      self._raise_errors(only_done=False)
       # What is complete is not to be resumed.
       files.remove_if_present(self._progress_path)
-
-  def _raise_errors(self, only_done):
-    pending = []
-    for future in self._futures:
-      if only_done and not future.done():
-        pending.append(future)
-      else:
-        future.result()
-    self._futures = pending
 
   def _write(self, index, image, labels, name, confidence, truth):
     image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')

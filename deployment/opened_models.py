@@ -1,0 +1,244 @@
+"""Models of every format behind one call: a batch of images in, labels and probabilities out.
+
+    model = open_exported('frozen_inference_graph.pb')  # SavedModel folder, .tflite, .onnx
+    labels, probabilities = model.predict(images, with_probabilities=model.has_probabilities)
+
+All may be called from several threads at once.
+"""
+import os
+
+import numpy as np
+from PIL import Image
+
+from deeplab import model
+from deeplab.core import checkpoints, feature_extractor
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import export, exported, onnx_model, tflite_model
+
+TFLITE_SUFFIX = '.tflite'
+SAVED_MODEL_FILE_NAME = 'saved_model.pb'
+_SAVED_MODEL_TAG = 'serve'
+_SIGNATURE = 'serving_default'
+_LABELS_KEY = 'labels'
+_PROBABILITIES_KEY = 'probabilities'
+
+
+class SessionModel(object):
+  """A graph with an image input, in a session of its own.
+
+  Attributes:
+    has_probabilities: whether `predict` can return probabilities.
+    takes_batches: whether it takes more than one image at once.
+  """
+
+  def __init__(self, session, images, labels, probabilities=None):
+    """Takes over a session.
+
+    Args:
+      session: tf.Session.
+      images: uint8 [batch, height, width, 3] placeholder.
+      labels: integer [batch, height, width] tensor.
+      probabilities: float32 [batch, height, width, classes] tensor, or None.
+    """
+    self._session = session
+    self._images = images
+    self._labels = labels
+    self._probabilities = probabilities
+    self.has_probabilities = probabilities is not None
+    self.takes_batches = images.shape.rank is None or images.shape.as_list()[0] != 1
+
+  def predict(self, images, with_probabilities=False):
+    """Returns labels, int32 [B, h, w], and probabilities, float32 [B, h, w, classes] or None.
+
+    Args:
+      images: [B, h, w, 3] uint8 RGB array.
+      with_probabilities: whether to return the latter; the model must have them.
+
+    Raises:
+      ValueError: the graph fails on such images.
+    """
+    fetches = [self._labels] + ([self._probabilities] if with_probabilities else [])
+    try:
+      values = self._session.run(fetches, {self._images: images})
+    except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
+      raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
+          images.shape[:3] + (error.message.split('\n')[0],))) from error
+    return values[0].astype(np.int32), values[1] if with_probabilities else None
+
+  def close(self):
+    """Releases the memory of the graph."""
+    self._session.close()
+
+
+class TfliteModel(object):
+  """A TFLite file; images are scaled to its fixed size, keeping their shape, and back."""
+  has_probabilities = False
+  takes_batches = False
+
+  def __init__(self, path, mean_pixel):
+    """Loads the file.
+
+    Args:
+      path: the file.
+      mean_pixel: RGB colour of what the scaled image leaves free.
+    """
+    self._runner = tflite_model.TfliteRunner(path)
+    self._mean_pixel = np.rint(mean_pixel).astype(np.uint8)
+
+  def predict(self, images, with_probabilities=False):
+    """As `SessionModel.predict`."""
+    assert not with_probabilities
+    return np.stack([self._labels_of(image) for image in images]), None
+
+  def close(self):
+    """Releases the memory."""
+    self._runner = None
+
+  def _labels_of(self, image):
+    fitted, size = fit(image, self._runner.input_size, self._mean_pixel)
+    return unfit(self._runner.labels(fitted), size, image.shape[:2])
+
+
+def open_exported(path, mean_pixel=None):
+  """Opens an exported model by what the path is.
+
+  Args:
+    path: frozen graph, SavedModel folder, or file that ends in .tflite or .onnx.
+    mean_pixel: RGB colour that padding needs, of the backbone; None: the usual one.
+
+  Raises:
+    ValueError: there is no model of a known format; names the path.
+  """
+  if os.path.isdir(path):
+    return _open_saved_model(path)
+  if not os.path.exists(path):
+    raise ValueError('Cannot read the model %s: no such file or folder.' % path)
+  if path.endswith(TFLITE_SUFFIX):
+    return TfliteModel(path, mean_pixel or feature_extractor.mean_pixel())
+  if path.endswith(onnx_model.SUFFIX):
+    return onnx_model.OnnxModel(path)
+  return _open_frozen_graph(path)
+
+
+def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
+                    resized_size=None):
+  """Builds the graph of a checkpoint for images of any size.
+
+  Images are padded as `export.build_inference_graph` does without a crop size.
+
+  Args:
+    checkpoint: checkpoint prefix.
+    model_options: ModelOptions; the crop size does not matter.
+    predict: function (images, model_options) -> predictions as `model.predict_labels`.
+    resized_size: function from the int32 tensor (height, width) of an image to the size it is
+      resized to for the network, or None. Labels come at the size of the image.
+
+  Returns:
+    SessionModel.
+
+  Raises:
+    ValueError: the checkpoint is of another model.
+  """
+  with tf.Graph().as_default() as graph:
+    outputs = export.build_inference_graph(
+        model_options._replace(crop_size=None), predict, export.ExportOptions(
+            resized_size=resized_size, with_probabilities=True, batch_size=None))
+    images = graph.get_tensor_by_name(exported.INPUT_NAME + ':0')
+    variables = tf.global_variables()
+    checkpoints.check_restorable(checkpoint, variables)
+    saver = tf.train.Saver(variables)
+  session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
+  saver.restore(session, checkpoint)
+  return SessionModel(session, images, outputs[exported.OUTPUT_NAME],
+                      outputs[exported.PROBABILITIES_NAME])
+
+
+def fit(image, size, mean_pixel):
+  """Returns an image scaled to fit into a size, its shape kept, and the scaled size.
+
+  Args:
+    image: [h, w, 3] uint8 array.
+    size: (height, width) to fill; what is left below and right gets the mean pixel.
+    mean_pixel: [3] uint8 array.
+  """
+  if image.shape[:2] == tuple(size):
+    return image, tuple(size)
+  scale = min(size[0] / float(image.shape[0]), size[1] / float(image.shape[1]))
+  height, width = [min(limit, max(1, int(round(side * scale))))
+                   for side, limit in zip(image.shape, size)]
+  fitted = np.empty(tuple(size) + (3,), np.uint8)
+  fitted[:] = mean_pixel
+  fitted[:height, :width] = np.asarray(
+      Image.fromarray(image).resize((width, height), Image.BILINEAR))
+  return fitted, (height, width)
+
+
+def unfit(labels, scaled_size, size):
+  """Returns the labels of a fitted image at its own size, by nearest pixel.
+
+  Args:
+    labels: [h, w] int32 array.
+    scaled_size: (height, width) of the part that the image took, as `fit` returned it.
+    size: (height, width) of the image.
+  """
+  labels = labels[:scaled_size[0], :scaled_size[1]]
+  if labels.shape == tuple(size):
+    return labels
+  rows, columns = [(2 * np.arange(new) + 1) * old // (2 * new)
+                   for old, new in zip(scaled_size, size)]
+  return labels[rows[:, np.newaxis], columns]
+
+
+def _open_frozen_graph(path):
+  graph_def = _read_graph_def(path)
+  names = {node.name for node in graph_def.node}
+  outputs = [exported.OUTPUT_NAME]
+  if exported.PROBABILITIES_NAME in names:
+    outputs.append(exported.PROBABILITIES_NAME)
+  with tf.Graph().as_default() as graph:
+    try:
+      tensors = tf.import_graph_def(
+          graph_def, name='',
+          return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
+    except (ValueError, tf.errors.OpError) as error:
+      raise ValueError('%s cannot be used as an exported model: %s' % (
+          path, str(error).split('\n')[0])) from error
+  return SessionModel(tf.Session(graph=graph), *tensors)
+
+
+def _read_graph_def(path):
+  try:
+    with open(path, 'rb') as f:
+      data = f.read()
+  except OSError as error:
+    raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror)) from error
+  graph_def = tf.GraphDef()
+  try:
+    graph_def.ParseFromString(data)
+  except Exception as error:
+    # Implementations of protobuf each have a DecodeError of their own.
+    if type(error).__name__ != 'DecodeError':
+      raise
+    raise ValueError('%s is not a frozen graph (a file as export_model.py writes it).'
+                     % path) from error
+  return graph_def
+
+
+def _open_saved_model(folder):
+  if not os.path.exists(os.path.join(folder, SAVED_MODEL_FILE_NAME)):
+    raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
+                     'models.' % (folder, SAVED_MODEL_FILE_NAME))
+  with tf.Graph().as_default() as graph:
+    session = tf.Session(graph=graph)
+    try:
+      meta_graph = tf.saved_model.loader.load(session, [_SAVED_MODEL_TAG], folder)
+      signature = meta_graph.signature_def[_SIGNATURE]
+      images, labels = signature.inputs['images'].name, signature.outputs[_LABELS_KEY].name
+    except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
+      session.close()
+      raise ValueError('%s cannot be used as a SavedModel: %s' % (
+          folder, str(error).split('\n')[0])) from error
+    probabilities = signature.outputs.get(_PROBABILITIES_KEY)
+    tensor = graph.get_tensor_by_name
+    return SessionModel(session, tensor(images), tensor(labels),
+                        tensor(probabilities.name) if probabilities is not None else None)

@@ -1,0 +1,161 @@
+"""Tests of opening models of every format."""
+import functools
+
+import numpy as np
+import pytest
+
+from deeplab.core import feature_extractor, preprocess_utils
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import opened_models, tflite_graph
+from deeplab.utils import tiny_run
+
+MEAN = feature_extractor.mean_pixel('mobilenet_v2')
+OPTIONS = tiny_run.MODEL_OPTIONS._replace(add_image_level_feature=True, depth_multiplier=0.25)
+
+
+@pytest.fixture(scope='module')
+def samples():
+  return tiny_run.make_samples(((33, 41), (33, 41), (40, 70)))
+
+
+@pytest.fixture(scope='module')
+def checkpoint(samples, tmp_path_factory):
+  return tiny_run.write_checkpoint(tmp_path_factory.mktemp('run'), samples[0].image, OPTIONS)
+
+
+@pytest.fixture(scope='module')
+def opened(checkpoint):
+  return opened_models.open_checkpoint(checkpoint, OPTIONS)
+
+
+def expected(checkpoint, samples, size, **options):
+  """Labels of samples padded to a size, of a model made for it."""
+  return tiny_run.predict(checkpoint, samples, MEAN, OPTIONS._replace(crop_size=size, **options))
+
+
+def test_images_are_padded_to_what_features_need(opened, checkpoint, samples):
+  labels, none = opened.predict(np.stack([sample.image for sample in samples[:2]]))
+  assert none is None
+  assert labels.dtype == np.int32
+  np.testing.assert_array_equal(labels, expected(checkpoint, samples[:2], (33, 49)))
+  assert len(np.unique(labels)) > 1
+
+
+def test_probabilities_belong_to_the_labels(opened, samples):
+  labels, probabilities = opened.predict(samples[2].image[np.newaxis], True)
+  assert probabilities.shape == (1, 40, 70, 4)
+  np.testing.assert_allclose(probabilities.sum(axis=3), 1, rtol=1e-5)
+  np.testing.assert_array_equal(probabilities.argmax(axis=3), labels)
+
+
+def test_images_are_padded_to_a_pooling_window_of_its_own_size(checkpoint, samples):
+  window = {'image_pooling_crop_size': [49, 49]}
+  opened = opened_models.open_checkpoint(checkpoint, OPTIONS._replace(**window))
+  labels, _ = opened.predict(samples[0].image[np.newaxis])
+  np.testing.assert_array_equal(labels, expected(checkpoint, samples[:1], (49, 49), **window))
+  labels, _ = opened.predict(samples[2].image[np.newaxis])
+  assert labels.shape == (1, 40, 70)
+
+
+def test_resizing_is_undone(opened, checkpoint, samples):
+  double = functools.partial(preprocess_utils.resized_size, min_size=65)
+  # Means of multiples of four are whole numbers.
+  image = samples[0].image // 4 * 4
+  labels, probabilities = opened_models.open_checkpoint(
+      checkpoint, OPTIONS, resized_size=double).predict(image[np.newaxis], True)
+  assert labels.shape == (1, 33, 41)
+  assert probabilities.shape == (1, 33, 41, 4)
+  larger = np.zeros((65, 81, 3))
+  larger[::2, ::2] = image
+  larger[1::2, ::2] = (larger[:-1:2, ::2] + larger[2::2, ::2]) / 2
+  larger[:, 1::2] = (larger[:, :-1:2] + larger[:, 2::2]) / 2
+  whole, _ = opened.predict(larger.astype(np.uint8)[np.newaxis])
+  assert (labels == whole[:, ::2, ::2]).mean() > 0.995
+
+
+def test_checkpoint_of_another_model_is_told(checkpoint):
+  with pytest.raises(ValueError, match='Checkpoint of another model'):
+    opened_models.open_checkpoint(checkpoint, OPTIONS._replace(depth_multiplier=0.5))
+
+
+def test_fitting_keeps_the_shape_of_the_picture():
+  image = np.full((20, 40, 3), 200, np.uint8)
+  fitted, size = opened_models.fit(image, (16, 16), np.array([1, 2, 3], np.uint8))
+  assert size == (8, 16)
+  assert fitted.shape == (16, 16, 3)
+  assert (fitted[:8] == 200).all()
+  assert (fitted[8:] == [1, 2, 3]).all()
+  tall, size = opened_models.fit(image[:, :1], (16, 16), np.zeros(3, np.uint8))
+  assert size == (16, 1)
+  assert (tall[:, 1:] == 0).all()
+
+
+def test_labels_return_to_the_size_of_the_picture():
+  labels = np.arange(16, dtype=np.int32).reshape(4, 4)
+  np.testing.assert_array_equal(
+      opened_models.unfit(labels, (2, 4), (4, 8)),
+      np.repeat(np.repeat(labels[:2], 2, axis=0), 2, axis=1))
+  np.testing.assert_array_equal(opened_models.unfit(labels, (4, 4), (2, 2)),
+                                labels[1::2, 1::2])
+  np.testing.assert_array_equal(opened_models.unfit(labels, (3, 4), (3, 4)), labels[:3])
+
+
+def test_pictures_of_any_size_fit_tflite_files(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.placeholder(tf.float32, [1, 8, 8, 3])
+    labels = tf.argmax(images, 3, output_type=tf.int32)
+    converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
+    tflite_graph.take_pixels(converter, images.op.name)
+    (tmp_path / 'm.tflite').write_bytes(tflite_graph.run_converter(converter))
+  opened = opened_models.open_exported(str(tmp_path / 'm.tflite'))
+  assert not opened.has_probabilities
+  assert not opened.takes_batches
+  image = np.zeros((16, 32, 3), np.uint8)
+  image[:, :16, 1] = 250
+  image[:, 16:, 2] = 250
+  labels, none = opened.predict(image[np.newaxis])
+  assert none is None
+  assert labels.shape == (1, 16, 32)
+  np.testing.assert_array_equal(labels[0, :, :12], np.full((16, 12), 1))
+  np.testing.assert_array_equal(labels[0, :, 20:], np.full((16, 12), 2))
+
+
+def test_files_that_are_no_tflite_model_are_told(tmp_path):
+  (tmp_path / 'm.tflite').write_bytes(b'no model')
+  with pytest.raises(ValueError, match='m.tflite'):
+    opened_models.open_exported(str(tmp_path / 'm.tflite'))
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'has no saved_model.pb'), (b'no model', 'cannot be used as a SavedModel')])
+def test_folders_that_are_no_saved_model_are_told(tmp_path, content, message):
+  if content:
+    (tmp_path / 'saved_model.pb').write_bytes(content)
+  with pytest.raises(ValueError, match=message):
+    opened_models.open_exported(str(tmp_path))
+
+
+def write_saved_model(folder, with_batches=True):
+  """Writes a SavedModel whose labels are red // 100."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.placeholder(tf.uint8, [None if with_batches else 1, None, None, 3])
+    labels = tf.cast(images[..., 0] // 100, tf.int32)
+    signature = tf.saved_model.signature_def_utils.build_signature_def(
+        {'images': tf.saved_model.utils.build_tensor_info(images)},
+        {'labels': tf.saved_model.utils.build_tensor_info(labels),
+         'probabilities': tf.saved_model.utils.build_tensor_info(tf.one_hot(labels, 3))},
+        tf.saved_model.signature_constants.PREDICT_METHOD_NAME)
+    builder = tf.saved_model.builder.SavedModelBuilder(folder)
+    builder.add_meta_graph_and_variables(session, ['serve'], {'serving_default': signature})
+    builder.save()
+  return folder
+
+
+@pytest.mark.parametrize('with_batches', [False, True])
+def test_saved_models_are_opened(tmp_path, with_batches):
+  opened = opened_models.open_exported(write_saved_model(str(tmp_path / 'm'), with_batches))
+  images = np.full((1, 3, 5, 3), 130, np.uint8)
+  labels, probabilities = opened.predict(images, True)
+  np.testing.assert_array_equal(labels, np.ones((1, 3, 5)))
+  np.testing.assert_array_equal(probabilities, np.eye(3)[labels])
+  assert opened.takes_batches == with_batches

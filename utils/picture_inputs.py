@@ -1,0 +1,251 @@
+"""Own pictures as input: which files are meant, how results are called, and reading them.
+
+    paths = list_pictures(['photos/*.jpg', 'film.mp4'], 'results')
+    for picture in read_all(name_pictures(paths)):
+      picture.image  # or picture.error
+"""
+import collections
+import concurrent.futures
+import glob
+import itertools
+import os
+import struct
+import typing
+
+import numpy as np
+from PIL import Image, ImageOps
+
+PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
+LIST_SUFFIX = '.txt'
+# Endings of the files that labelling writes: a later run on the same folder leaves them out.
+RESULT_ENDINGS = ('_prediction.png', '_color.png', '_overlay.png', '_cutout.png')
+
+# Pillow modes whose values may exceed 8 bits.
+_WIDE_MODES = ('I', 'I;16', 'I;16B', 'I;16L')
+_NUM_THREADS = 2
+# Pictures read ahead; more would only fill the memory.
+_NUM_AHEAD = 4
+
+
+class NamedPath(typing.NamedTuple):
+  """A file, and the name of its results without ending."""
+  name: str
+  path: str
+
+
+class Picture(typing.NamedTuple):
+  """A picture that was read, or why not.
+
+  Attributes:
+    name: of its results, without ending.
+    source: path of the file; for frames of a video '<path>, frame <n>'.
+    image: [height, width, 3] uint8 RGB array, or None.
+    error: one line where it could not be read, or None.
+  """
+  name: str
+  source: str
+  image: typing.Optional[np.ndarray]
+  error: typing.Optional[str] = None
+
+
+def list_pictures(patterns, results_folder=None):
+  """Returns the files that patterns stand for, without repetition.
+
+  Args:
+    patterns: list of picture files, folders of pictures, patterns such as 'photos/*.jpg',
+      video files, and text files with one of these per line.
+    results_folder: folder whose pictures with names as results are left out, or None.
+
+  Raises:
+    ValueError: a pattern stands for nothing.
+  """
+  unique = collections.OrderedDict()
+  for pattern in patterns:
+    for path in _expand(pattern, results_folder):
+      unique.setdefault(os.path.realpath(path), path)
+  return list(unique.values())
+
+
+def name_pictures(paths):
+  """Returns NamedPaths, all of different names even where upper and lower case are one.
+
+  The name is that of the file without suffix, if no earlier one has it; else with it, as in
+  'a_png'; else numbered.
+
+  Args:
+    paths: list of files.
+  """
+  named, taken = [], set()
+  for path in paths:
+    file_name = os.path.basename(path)
+    name = os.path.splitext(file_name)[0]
+    if name.lower() in taken:
+      name = file_name.replace('.', '_')
+    unique = name
+    clashes = itertools.count(2)
+    while unique.lower() in taken:
+      unique = '%s_%d' % (name, next(clashes))
+    taken.add(unique.lower())
+    named.append(NamedPath(unique, path))
+  return named
+
+
+def read_all(named_paths):
+  """Yields a Picture per file, per frame of videos; reads ahead in background threads.
+
+  Args:
+    named_paths: list of NamedPath.
+  """
+  waiting = collections.deque()
+  with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as threads:
+    try:
+      for named in named_paths:
+        if is_video(named.path):
+          waiting.append((named, None))
+        else:
+          waiting.append((named, threads.submit(read_picture, named.path)))
+        if len(waiting) > _NUM_AHEAD:
+          for picture in _collect(*waiting.popleft()):
+            yield picture
+      while waiting:
+        for picture in _collect(*waiting.popleft()):
+          yield picture
+    finally:
+      for _, future in waiting:
+        if future is not None:
+          future.cancel()
+
+
+def read_picture(path):
+  """Returns a picture as a [height, width, 3] uint8 RGB array, upright by its EXIF tag.
+
+  Grey, palette and CMYK become RGB, an alpha channel is dropped, of 16-bit grey the upper
+  byte counts: what the dataset builders do.
+
+  Raises:
+    ValueError: the file cannot be read as a picture; names it.
+  """
+  try:
+    with Image.open(path) as picture:
+      picture = ImageOps.exif_transpose(picture)
+      if picture.mode in _WIDE_MODES:
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+          raise ValueError('grey values %d..%d exceed 16 bits' % (values.min(), values.max()))
+        picture = Image.fromarray((values >> 8).astype(np.uint8))
+      elif picture.mode == 'F':
+        raise ValueError('it holds floating point values')
+      return np.array(picture.convert('RGB'))
+  except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError,
+          Image.DecompressionBombError) as error:
+    raise ValueError('%s: not a readable picture (%s).' % (path, error)) from error
+
+
+def read_frames(path):
+  """Yields the frames of a video as [height, width, 3] uint8 RGB arrays.
+
+  Raises:
+    ValueError: OpenCV is not installed, or the file cannot be read as a video.
+  """
+  try:
+    import cv2
+  except ImportError as error:
+    raise ValueError('%s: videos need OpenCV: pip install opencv-python-headless.'
+                     % path) from error
+  video = cv2.VideoCapture(path)
+  try:
+    is_first = True
+    while True:
+      is_read, frame = video.read()
+      if not is_read:
+        break
+      is_first = False
+      yield np.ascontiguousarray(frame[..., ::-1])
+    if is_first:
+      raise ValueError('%s: not a readable video.' % path)
+  finally:
+    video.release()
+
+
+def is_video(path):
+  """Returns whether a path has the suffix of a video."""
+  return path.lower().endswith(VIDEO_SUFFIXES)
+
+
+def _expand(pattern, results_folder):
+  """Returns the files of one pattern, sorted; those of a list in its order."""
+  if os.path.isdir(pattern):
+    try:
+      names = os.listdir(pattern)
+    except OSError as error:
+      raise ValueError('--input=%s: the folder cannot be read: %s.'
+                       % (pattern, error.strerror)) from error
+    paths = [os.path.join(pattern, name) for name in names
+             if name.lower().endswith(PICTURE_SUFFIXES)]
+    paths = _without_results(paths, results_folder)
+    if not paths:
+      raise ValueError('--input=%s: the folder holds no pictures (%s).'
+                       % (pattern, ' '.join(PICTURE_SUFFIXES)))
+    return sorted(paths)
+  if os.path.exists(pattern):
+    return _read_list(pattern, results_folder) if (
+        pattern.lower().endswith(LIST_SUFFIX)) else [pattern]
+  paths = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+  # 'photos/*' means the pictures; a pattern of none by name means all the same.
+  paths = [path for path in paths
+           if path.lower().endswith(PICTURE_SUFFIXES + VIDEO_SUFFIXES)] or paths
+  paths = _without_results(paths, results_folder)
+  if not paths:
+    raise ValueError('--input=%s: no such file or folder, and the pattern matches none.'
+                     % pattern)
+  return sorted(paths)
+
+
+def _read_list(path, results_folder):
+  """Returns the files of a list; relative lines count from here, else from its folder."""
+  try:
+    with open(path, encoding='utf-8-sig') as f:
+      lines = [line.strip() for line in f]
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError('--input=%s: the list cannot be read: %s.' % (path, error)) from error
+  paths = []
+  for line in lines:
+    if not line or line.startswith('#'):
+      continue
+    beside = os.path.join(os.path.dirname(path), line)
+    if not os.path.exists(line) and os.path.exists(beside):
+      line = beside
+    # What is not there is told of with the pictures that cannot be read.
+    paths += _expand(line, results_folder) if os.path.isdir(line) else [line]
+  if not paths:
+    raise ValueError('--input=%s: the list is empty.' % path)
+  return paths
+
+
+def _without_results(paths, results_folder):
+  """Leaves out what is called like a result and lies with results or its own picture."""
+  stems = {os.path.splitext(path)[0] for path in paths}
+  results_folder = os.path.realpath(results_folder) if results_folder else None
+
+  def is_result(path):
+    for ending in RESULT_ENDINGS:
+      if path.endswith(ending):
+        return (os.path.realpath(os.path.dirname(path)) == results_folder
+                or path[:-len(ending)] in stems)
+    return False
+
+  return [path for path in paths if not is_result(path)]
+
+
+def _collect(named, future):
+  """Yields the Pictures of one file."""
+  try:
+    if future is not None:
+      yield Picture(named.name, named.path, future.result())
+    else:
+      for index, frame in enumerate(read_frames(named.path)):
+        yield Picture('%s_%06d' % (named.name, index),
+                      '%s, frame %d' % (named.path, index), frame)
+  except ValueError as error:
+    yield Picture(named.name, named.path, None, str(error))

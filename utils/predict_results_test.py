@@ -1,0 +1,135 @@
+"""Tests of writing what a model sees in own pictures."""
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.utils import picture_inputs, predict_results
+
+NAMES = ['sky', 'road', 'car']
+COLORS = np.zeros((300, 3), np.uint8)
+COLORS[:3] = [[0, 0, 0], [100, 0, 0], [0, 50, 250]]
+IMAGE = np.zeros((4, 10, 3), np.uint8)
+IMAGE[:, 3:] = [210, 20, 40]
+LABELS = np.where(IMAGE[..., 0] > 0, 2, 1).astype(np.int32)
+PICTURE = picture_inputs.Picture('a', 'photos/a.png', IMAGE)
+
+
+def write(folder, labels=LABELS, probabilities=None, **options):
+  with predict_results.PredictionWriter(
+      str(folder), COLORS, NAMES, predict_results.Options(**options), 'run') as writer:
+    writer.write(PICTURE, labels, probabilities)
+  return sorted(os.listdir(str(folder)))
+
+
+def read(path):
+  return np.array(Image.open(str(path)))
+
+
+def test_default_files(tmp_path):
+  assert write(tmp_path / 'out') == ['a_color.png', 'a_overlay.png', 'a_prediction.png',
+                                     'areas.json']
+  np.testing.assert_array_equal(read(tmp_path / 'out' / 'a_prediction.png'), LABELS)
+  np.testing.assert_array_equal(read(tmp_path / 'out' / 'a_color.png'), COLORS[LABELS])
+  overlay = read(tmp_path / 'out' / 'a_overlay.png')
+  assert overlay[0, 0].tolist() == [50, 0, 0]
+  assert overlay[0, 9].tolist() == [105, 35, 145]
+
+
+def test_areas_tell_pixels_and_shares(tmp_path):
+  write(tmp_path)
+  areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+  assert areas == {
+      'model': 'run', 'class_names': NAMES,
+      'pictures': {'a': {
+          'source': 'photos/a.png', 'height': 4, 'width': 10,
+          'classes': [{'id': 2, 'name': 'car', 'pixels': 28, 'share': 0.7},
+                      {'id': 1, 'name': 'road', 'pixels': 12, 'share': 0.3}]}}}
+
+
+def test_cutout_shows_chosen_classes_only(tmp_path):
+  assert write(tmp_path, outputs=[], cutout_ids=[0, 2]) == ['a_cutout.png']
+  pixels = read(tmp_path / 'a_cutout.png')
+  assert pixels.shape == (4, 10, 4)
+  assert pixels[0, 0].tolist() == [0, 0, 0, 0]
+  assert pixels[0, 9].tolist() == [210, 20, 40, 255]
+  assert (pixels[..., 3] == 255).sum() == 28
+
+
+def test_probabilities_are_written(tmp_path):
+  probabilities = np.random.RandomState(0).rand(4, 10, 3).astype(np.float32)
+  assert write(tmp_path, outputs=['prediction'], probabilities=probabilities) == [
+      'a_prediction.png', 'a_probabilities.npz']
+  with np.load(str(tmp_path / 'a_probabilities.npz')) as stored:
+    np.testing.assert_allclose(stored['probabilities'], probabilities, atol=5e-4)
+
+
+def test_overlay_opacity(tmp_path):
+  write(tmp_path, outputs=['overlay'], overlay_opacity=0.)
+  np.testing.assert_array_equal(read(tmp_path / 'a_overlay.png'), IMAGE)
+
+
+def test_ids_beyond_8_bits_are_kept(tmp_path):
+  write(tmp_path, labels=np.full((4, 10), 299, np.int32))
+  assert (read(tmp_path / 'a_prediction.png') == 299).all()
+
+
+def test_finished_pictures_are_known(tmp_path):
+  source = tmp_path / 'a.png'
+  Image.fromarray(IMAGE).save(str(source))
+  folder = tmp_path / 'out'
+
+  def open_writer():
+    return predict_results.PredictionWriter(str(folder), COLORS, NAMES)
+
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+    writer.write(PICTURE._replace(source=str(source)), LABELS)
+  content = (folder / 'areas.json').read_text()
+  with open_writer() as writer:
+    assert writer.keep_finished('a', str(source))
+    assert not writer.keep_finished('a', 'other/a.png')
+  assert (folder / 'areas.json').read_text() == content.replace('"run"', 'null')
+  later = os.path.getmtime(str(folder / 'a_color.png')) + 10
+  os.utime(str(source), (later, later))
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+  os.utime(str(source), (1, 1))
+  (folder / 'a_overlay.png').unlink()
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+
+
+def test_what_was_done_before_an_error_is_told(tmp_path):
+  with pytest.raises(RuntimeError):
+    with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+      writer.write(PICTURE, LABELS)
+      raise RuntimeError('interrupted')
+  areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+  assert list(areas['pictures']) == ['a']
+
+
+def test_folder_that_cannot_be_used_is_told(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(ValueError, match='--output_dir=.*/file/out cannot be used for results: '
+                                       'Not a directory'):
+    predict_results.check_folder(str(tmp_path / 'file' / 'out'))
+
+
+def test_failing_to_write_is_told(tmp_path):
+  with pytest.raises(ValueError, match='cannot be written: No such file'):
+    with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+      writer.write(PICTURE._replace(name='absent/a'), LABELS)
+
+
+def test_classes_by_name_or_id():
+  assert predict_results.class_ids(['car', '0', '2'], NAMES) == [0, 2]
+  assert predict_results.class_ids(['7'], None) == [7]
+  with pytest.raises(ValueError, match="No class 'cat'. The classes: 0 sky, 1 road, 2 car."):
+    predict_results.class_ids(['cat'], NAMES)
+  with pytest.raises(ValueError, match="No class '3'. The classes: 0 sky"):
+    predict_results.class_ids(['3'], NAMES)
+  with pytest.raises(ValueError, match='Names are not known; give ids 0..4'):
+    predict_results.class_ids(['car'], None, 5)
