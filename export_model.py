@@ -1,28 +1,55 @@
-"""Exports a checkpoint as a frozen graph; see --help.
+"""Exports a checkpoint in the formats that serve it; see --help.
 
     python export_model.py --checkpoint_path=RUN/train --num_classes=9 \
         --export_path=RUN/export/frozen_inference_graph.pb --dataset_dir=RECORDS
+
+Every file is run on pictures by another process and compared with the checkpoint before it
+gets its name.
 """
+import functools
 import os
 
+import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, keys
+from deeplab.core import checkpoints, colormaps, feature_extractor, keys, quantization
 from deeplab.datasets import registry
-from deeplab.deployment import export, exported
+from deeplab.deployment import (
+    export,
+    export_check,
+    export_formats,
+    exported,
+    opened_models,
+    saved_model,
+    tflite_graph,
+)
+from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS
+
+# Ranges of activations hardly move with more.
+_NUM_REPRESENTATIVE_IMAGES = 100
 
 flags.DEFINE_string('checkpoint_path', None,
                     'Checkpoint prefix, or a folder whose newest checkpoint is meant. '
                     'Required.')
-flags.DEFINE_string('export_path', None, 'File of the frozen graph to write. Required.')
-flags.DEFINE_integer('num_classes', 21, 'Number of classes the model was trained for.',
-                     lower_bound=1)
+flags.DEFINE_string('export_path', None,
+                    'File to write, for format savedmodel a folder. With several formats their '
+                    'common name: suffixes are .pb, _saved_model, .tflite and .onnx. Required.')
+flags.DEFINE_list('format', [export_formats.FROZEN],
+                  'Formats to write, one or more of: %s.'
+                  % ','.join(sorted(export_formats.FORMATS)))
+flags.DEFINE_enum('tflite_kind', 'float32', sorted(tflite_graph.KINDS),
+                  'Numbers of the TFLite file. int8 needs --dataset_dir for the ranges of the '
+                  'activations; qat is for models trained with --quantize_delay_step.')
+flags.DEFINE_integer('num_classes', 21,
+                     'Number of classes the model was trained for. Where the flag is left out, '
+                     'it is that of the checkpoint.', lower_bound=1)
 flags.DEFINE_multi_integer('crop_size', [513, 513],
                            'Height and width that images are padded to at least; give the '
-                           'flag twice. Larger images are taken as they are.')
+                           'flag twice, or once as 0 for no padding. Larger images are taken '
+                           'as they are.')
 flags.DEFINE_multi_float('inference_scales', [1.0],
                          'Input scales whose probabilities are averaged; repeat the flag.')
 flags.DEFINE_bool('add_flipped_images', False,
@@ -32,49 +59,91 @@ flags.DEFINE_bool('save_inference_graph', False,
                   'beside export_path.')
 flags.DEFINE_bool('export_probabilities', False,
                   'Adds the outputs SemanticProbabilities and RawSemanticProbabilities.')
+flags.DEFINE_bool('optimize', True,
+                  'Folds constants, the scaling of pixels and batch norm into the weights of '
+                  'the frozen graph: the same labels, faster.')
+flags.DEFINE_bool('dynamic_batch', False,
+                  'The input takes any number of images of one size instead of one image.')
 flags.DEFINE_string('dataset', None,
                     'Dataset whose class names and colours export.json tells of. Default: '
-                    'that of dataset_dir, if given.')
+                    'that of dataset_dir, else that of the training.')
 flags.DEFINE_string('dataset_dir', None,
-                    'Folder of the records of the dataset, for its dataset_info.json.')
+                    'Folder of the records of the dataset, for its dataset_info.json and '
+                    'for pictures to check the files with. Default: drawn ones.')
 
 common.define_model_flags(output_stride=8)
 
 
 def main(unused_argv):
   """Exports as the flags say."""
-  common.refuse_flags({'quantize_delay_step': (-1, 'quantisation is not available yet')})
-  descriptor = _dataset()
-  num_classes = _num_classes(descriptor)
-  predict = common.prediction_function('inference_scales')
   checkpoint = checkpoints.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
+  record = common.take_flags_of_run(checkpoint)
+  descriptor = _dataset()
+  num_classes = _num_classes(descriptor, checkpoint)
+  class_names, colormap = ((descriptor.class_names, descriptor.colormap) if descriptor
+                           else run_record.classes(record, num_classes))
+  predict = common.prediction_function('inference_scales')
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: num_classes},
       crop_size=_crop_size(),
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)
+  quantization.check(model_options, scales=FLAGS.inference_scales,
+                     add_flipped_images=FLAGS.add_flipped_images)
   options = export.ExportOptions(
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      with_probabilities=FLAGS.export_probabilities)
+      resized_size=common.resized_size_function(),
+      with_probabilities=FLAGS.export_probabilities,
+      batch_size=None if FLAGS.dynamic_batch else 1,
+      optimize=FLAGS.optimize)
+  source = export_formats.Source(
+      checkpoint, model_options, predict, options,
+      pictures=export_check.pictures_of_records(FLAGS.dataset_dir),
+      representative_images=_representative_images(model_options),
+      tflite_kind=FLAGS.tflite_kind)
   logging.info('Exporting %s.', checkpoint)
-  export.export_frozen_graph(
-      checkpoint, FLAGS.export_path, model_options, predict, options,
+  written = export_formats.export_all(
+      FLAGS.format, FLAGS.export_path, source,
       text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None)
-  exported.write_record(FLAGS.export_path, {
+  content = {
       'checkpoint': checkpoint,
       'global_step': checkpoints.global_step(checkpoint),
-      'input': {'name': exported.INPUT_NAME, 'dtype': 'uint8', 'shape': [1, None, None, 3]},
+      'input': {'name': exported.INPUT_NAME, 'dtype': 'uint8', 'shape': options.input_shape},
       'outputs': options.output_names,
       'crop_size': model_options.crop_size,
       'num_classes': num_classes,
-      'class_names': list(descriptor.class_names)
-                     if descriptor and descriptor.class_names else None,
-      'colormap': _colors(descriptor, num_classes),
+      'class_names': list(class_names) if class_names else None,
+      'colormap': _colors(colormap, num_classes),
       'flags': common.flag_values(),
-  })
-  logging.info('Class names, colours and flags: %s', exported.record_path(FLAGS.export_path))
+  }
+  for path, entry in written:
+    _describe(path, entry, content)
+
+
+def _describe(path, entry, content):
+  """Writes export.json of one model and says where it is."""
+  file_path = os.path.join(path, saved_model.FILE_NAME) if os.path.isdir(path) else path
+  exported.write_record(file_path, content, entry)
+  ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(content['outputs']))
+          if entry['format'] == export_formats.FROZEN else 'images -> labels')
+  logging.info('%s: %s (%.1f MB), %s.', entry['format'], path,
+               os.path.getsize(file_path) / 1e6, ends)
+  print('%s: %.2f %% of pixels labelled as by the checkpoint' % (
+      path, 100 * entry['equal_pixels']))
+  logging.info('Class names, colours and flags: %s', exported.record_path(file_path))
+
+
+def _representative_images(model_options):
+  """Returns the function that reads training pictures at crop size, None where it cannot."""
+  if not FLAGS.dataset_dir or not model_options.crop_size:
+    return None
+  mean = np.rint(feature_extractor.mean_pixel(model_options.model_variant)).astype(np.uint8)
+  return functools.partial(_fitted_pictures, model_options.crop_size, mean)
+
+
+def _fitted_pictures(size, mean_pixel):
+  pictures = export_check.pictures_of_records(
+      FLAGS.dataset_dir, _NUM_REPRESENTATIVE_IMAGES, split='train')
+  return [opened_models.fit(picture, size, mean_pixel)[0] for picture in pictures]
 
 
 def _dataset():
@@ -84,9 +153,11 @@ def _dataset():
   return registry.resolve(FLAGS.dataset, FLAGS.dataset_dir)
 
 
-def _num_classes(descriptor):
+def _num_classes(descriptor, checkpoint):
+  """Returns the number of classes that flags or dataset tell, else that of the checkpoint."""
   if descriptor is None:
-    return FLAGS.num_classes
+    return (FLAGS.num_classes if FLAGS['num_classes'].present
+            else checkpoints.num_classes(checkpoint))
   if FLAGS['num_classes'].present and FLAGS.num_classes != descriptor.num_classes:
     raise ValueError('--num_classes=%d, but dataset %r has %d classes: leave one of the flags '
                      'out.' % (FLAGS.num_classes, descriptor.name, descriptor.num_classes))
@@ -94,17 +165,19 @@ def _num_classes(descriptor):
 
 
 def _crop_size():
+  if FLAGS.crop_size and set(FLAGS.crop_size) == {0}:
+    return None
   if len(FLAGS.crop_size) != 2 or min(FLAGS.crop_size) <= 0:
     raise ValueError('--crop_size must be given twice, height and width, such as '
-                     '--crop_size=513 --crop_size=513; got %s.'
+                     '--crop_size=513 --crop_size=513, or be 0 for no padding; got %s.'
                      % ' '.join('--crop_size=%d' % side for side in FLAGS.crop_size))
   return list(FLAGS.crop_size)
 
 
-def _colors(descriptor, num_classes):
-  if descriptor is None or descriptor.colormap is None:
+def _colors(colormap, num_classes):
+  if colormap is None:
     return None
-  return colormaps.colormap(descriptor.colormap, num_entries=num_classes).tolist()
+  return colormaps.colormap(colormap, num_entries=num_classes).tolist()
 
 
 def _text_graph_path():

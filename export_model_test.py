@@ -49,13 +49,15 @@ def test_exported_graph_labels_like_the_checkpoint(run):
     record = json.load(f)
   assert record['global_step'] == 3
   assert record['crop_size'] == list(tiny_run.CROP)
+  assert record['models']['graph.pb']['equal_pixels'] > 0.999
   assert record['flags']['depth_multiplier'] == 0.25
 
 
 def test_bad_input_is_told_in_one_line(run, tmp_path):
   (tmp_path / 'empty').mkdir()
   cases = [
-      ([], 'logits/semantic/weights is [1,1,256,4] in the checkpoint, [1,1,256,21] here'),
+      (['--num_classes=21'],
+       'logits/semantic/weights is [1,1,256,4] in the checkpoint, [1,1,256,21] here'),
       (['--num_classes=7', '--dataset_dir=%s/records' % run],
        "--num_classes=7, but dataset 'tiny' has 4 classes"),
       (['--num_classes=4', '--checkpoint_path=%s/empty' % tmp_path],
@@ -63,11 +65,18 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--num_classes=4', '--checkpoint_path=%s/train/model.ckpt-9' % run],
        'no such checkpoint; there are model.ckpt-3 in'),
       (['--num_classes=4', '--crop_size=9'], '--crop_size must be given twice'),
-      (['--num_classes=4', '--quantize_delay_step=0'], 'quantisation is not available yet'),
+      (['--quantize_delay_step=0', '--add_flipped_images'],
+       'quantize_delay_step=0 needs images as they are: leave out --add_flipped_images'),
+      (['--quantize_delay_step=0', '--inference_scales=0.5'], 'the scale 1.0 alone'),
+      (['--format=frozen,tflight'], 'tflite'),
+      (['--format=tflite'], 'must end in .tflite'),
+      (['--format=frozen,tflite', '--tflite_kind=int8'], 'give --dataset_dir'),
+      (['--format=frozen,tflite', '--tflite_kind=qat'], 'need a model trained with'),
+      (['--format=frozen,tflite', '--crop_size=0'], '--crop_size must be given twice'),
       (['--num_classes=4', '--export_path=%s/records/x/../val-00000-of-00001.tfrecord/g.pb'
         % run], 'Cannot write'),
-      (['--num_classes=4', '--max_resize_value=50'], 'max_resize_value=50 needs '
-                                                     'min_resize_value'),
+      (['--num_classes=4', '--max_resize_value=50'],
+       '--max_resize_value=50 needs --min_resize_value too'),
       (['--num_classes=4', '--inference_scales=-1'], '--inference_scales must be positive'),
   ]
   messages = tiny_run.run_main('export_model', *[

@@ -1,12 +1,11 @@
 """Tests of exported graphs against the model they came from."""
 import functools
-import glob
 
 import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import feature_extractor, options
+from deeplab.core import feature_extractor, files, options, preprocess_utils, quantization
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported
 from deeplab.utils import tiny_run
@@ -28,9 +27,14 @@ def checkpoint(tmp_path_factory):
                                    OPTIONS)
 
 
+def padded_size(image):
+  return [crop if side <= crop else -(-(side - 1) // 16) * 16 + 1
+          for crop, side in zip(CROP, image.shape)]
+
+
 def predict_padded(checkpoint, image, predict=model.predict_labels, model_options=OPTIONS):
-  """Returns the labels of an image padded by hand to at least the crop size."""
-  size = [max(pair) for pair in zip(CROP, image.shape)]
+  """Returns the labels of an image padded by hand to the crop, or to k * 16 + 1."""
+  size = padded_size(image)
   padded = np.empty([1] + size + [3], np.float32)
   padded[:] = feature_extractor.mean_pixel(model_options.model_variant)
   padded[0, :image.shape[0], :image.shape[1]] = image
@@ -53,8 +57,8 @@ def run_frozen(path, image, names=(exported.OUTPUT_NAME, exported.RAW_OUTPUT_NAM
 def export_to(folder, checkpoint, predict=model.predict_labels, model_options=OPTIONS,
               **fields):
   path = str(folder / 'graph.pb')
-  export.export_frozen_graph(checkpoint, path, model_options, predict,
-                             export.ExportOptions(**fields))
+  frozen, _ = export.freeze(checkpoint, model_options, predict, export.ExportOptions(**fields))
+  files.write_bytes(path, frozen.SerializeToString())
   return path
 
 
@@ -72,11 +76,29 @@ def test_labels_are_those_of_the_checkpoint_for_images_of_any_size(
   assert labels.dtype == np.int32
   assert labels.shape == (1, height, width)
   assert raw.dtype == np.float32
-  assert raw.shape == (1, max(height, CROP[0]), max(width, CROP[1]))
+  assert list(raw.shape) == [1] + padded_size(image)
   assert len(np.unique(labels)) > 1
   # Sums in another order may tip the odd tie.
   assert np.mean(raw == expected) > 0.999
   np.testing.assert_array_equal(raw[:, :height, :width], labels)
+
+
+def test_without_crop_size_images_are_padded_to_what_features_need(tmp_path, checkpoint):
+  path = export_to(tmp_path, checkpoint, model_options=OPTIONS._replace(crop_size=None))
+  for size, padded in ((CROP, CROP), ((20, 34), (33, 49))):
+    labels, raw = run_frozen(path, random_image(*size))
+    assert labels.shape == (1,) + size
+    assert raw.shape == (1,) + padded
+  assert np.mean(raw == predict_padded(checkpoint, random_image(20, 34))) > 0.999
+
+
+def test_images_are_padded_to_the_window_of_image_pooling(tmp_path, checkpoint):
+  path = export_to(tmp_path, checkpoint, model_options=OPTIONS._replace(
+      crop_size=(33, 33), image_pooling_crop_size=CROP))
+  labels, raw = run_frozen(path, random_image(20, 30))
+  assert labels.shape == (1, 20, 30)
+  assert raw.shape == (1,) + CROP
+  assert np.mean(raw == predict_padded(checkpoint, random_image(20, 30))) > 0.999
 
 
 def test_own_pooling_window_works_beyond_the_crop(tmp_path, checkpoint):
@@ -101,7 +123,8 @@ def test_scales_and_flips_are_in_the_graph(tmp_path, checkpoint):
 
 
 def test_resized_images_get_labels_of_their_own_size(tmp_path, checkpoint):
-  path = export_to(tmp_path, checkpoint, min_resize_value=33, max_resize_value=49)
+  path = export_to(tmp_path, checkpoint, resized_size=functools.partial(
+      preprocess_utils.resized_size, min_size=33, max_size=49))
   labels, raw = run_frozen(path, random_image(66, 90))
   assert labels.shape == (1, 66, 90)
   assert raw.shape == (1,) + CROP
@@ -131,25 +154,16 @@ def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
   assert [d.size for d in shape.dim] == [1, -1, -1, 3]
 
 
-def test_graph_is_written_as_text_too(tmp_path, checkpoint):
-  text_path = tmp_path / 'inference_graph.pbtxt'
-  export.export_frozen_graph(checkpoint, str(tmp_path / 'new' / 'graph.pb'), OPTIONS,
-                             model.predict_labels, text_graph_path=str(text_path))
-  text = text_path.read_text()
-  assert 'name: "%s"' % exported.OUTPUT_NAME in text
-  assert 'VariableV2' in text or 'VarHandleOp' in text
-
-
-def test_nothing_is_left_of_a_failed_export(tmp_path, checkpoint):
+def test_checkpoint_of_another_model_is_told(checkpoint):
   with pytest.raises(ValueError, match='another number of classes'):
-    export_to(tmp_path, checkpoint, model_options=OPTIONS._replace(
-        outputs_to_num_classes={'semantic': 7}))
-  assert glob.glob(str(tmp_path / '*')) == []
-  (tmp_path / 'file').write_text('')
-  with pytest.raises(ValueError, match='Cannot write .*file/graph.pb: '):
-    export_to(tmp_path / 'file', checkpoint)
+    export.freeze(checkpoint, OPTIONS._replace(outputs_to_num_classes={'semantic': 7}),
+                  model.predict_labels)
 
 
-def test_largest_side_alone_is_refused(tmp_path, checkpoint):
-  with pytest.raises(ValueError, match='max_resize_value=49 needs min_resize_value'):
-    export_to(tmp_path, checkpoint, max_resize_value=49)
+def test_fake_quantisation_is_kept_for_converters(tmp_path):
+  model_options = OPTIONS._replace(quantize_delay_step=0)
+  checkpoint = tiny_run.write_checkpoint(tmp_path, random_image(*CROP), model_options)
+  frozen, _ = export.freeze(checkpoint, model_options, model.predict_labels)
+  names = [node.name for node in frozen.node if node.op.startswith('FakeQuant')]
+  assert any(quantization.WEIGHTS_SCOPE in name for name in names)
+  assert any(quantization.ACTIVATION_SCOPE in name for name in names)

@@ -14,20 +14,34 @@ RAW_PROBABILITIES_NAME = 'RawSemanticProbabilities'
 
 RECORD_FILE_NAME = 'export.json'
 
+# Name of the format of frozen graphs.
+FROZEN = 'frozen'
 
-def write_record(export_path, content):
-  """Writes `export.json` beside a frozen graph.
+
+def write_record(model_path, content, entry=None):
+  """Writes `export.json` beside a model; entries of other models there are kept.
 
   Args:
-    export_path: the frozen graph.
-    content: dict for JSON; 'class_names' (list of str or None) and 'colormap' (list of
-      [r, g, b] or None) are what `deployment.inference` reads.
+    model_path: the exported file; of a SavedModel, the file saved_model.pb in its folder.
+    content: dict for JSON; 'class_names' (list of str or None), 'colormap' (list of
+      [r, g, b] or None), 'num_classes' and 'flags' are what `deployment.inference` reads.
+    entry: dict for JSON of what is known of this file alone, 'format' among it; None: that
+      it is a frozen graph. It is found in 'models', under the name of the file.
   """
-  content = dict(content, graph=os.path.basename(export_path), sha256=sha256(export_path))
-  with writing(export_path):
-    files.write_text(record_path(export_path),
-                     json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False,
-                                default=str) + '\n')
+  entry = dict(entry or {'format': FROZEN}, sha256=sha256(model_path))
+  path, name = record_path(model_path), os.path.basename(model_path)
+  earlier = _read_if_present(path)
+  models = {other: row for other, row in earlier.get('models', {}).items()
+            if other != name and _is_file_of(row, os.path.join(os.path.dirname(path), other))}
+  # Readers that know of frozen graphs alone look here.
+  graph = earlier.get('graph') if earlier.get('graph') in models else None
+  frozen = {'graph': graph, 'sha256': earlier.get('sha256')} if graph else {}
+  if entry['format'] == FROZEN:
+    frozen = {'graph': name, 'sha256': entry['sha256']}
+  content = dict(content, models=dict(models, **{name: entry}), **frozen)
+  with writing(model_path):
+    files.write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False,
+                                      default=str) + '\n')
 
 
 def record_path(export_path):
@@ -51,3 +65,17 @@ def writing(path):
     yield
   except OSError as error:
     raise ValueError('Cannot write %s: %s.' % (path, error.strerror or error)) from error
+
+
+def _read_if_present(path):
+  """Returns the content of a record, {} where there is none that can be read."""
+  try:
+    with open(path, encoding='utf-8') as f:
+      content = json.load(f)
+  except (OSError, ValueError):
+    return {}
+  return content if isinstance(content, dict) else {}
+
+
+def _is_file_of(entry, path):
+  return os.path.isfile(path) and entry.get('sha256') == sha256(path)

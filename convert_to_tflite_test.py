@@ -1,0 +1,91 @@
+"""Tests of converting frozen graphs from the command line."""
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import tflite_model
+from deeplab.utils import tiny_run
+
+SIZE = (33, 49)
+
+
+def write_graph(path, is_quantized=True, size=SIZE):
+  """Writes a frozen graph whose label is the brightest of three channels."""
+  def quantize(tensor, low, high):
+    if not is_quantized:
+      return tensor
+    return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high)
+
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.uint8, [1] + list(size) + [3], name='ImageTensor')
+    weights = quantize(tf.constant(np.eye(3)[np.newaxis, np.newaxis], tf.float32), -1., 1.)
+    net = tf.nn.conv2d(tf.cast(images, tf.float32) / 255., weights, padding='SAME')
+    net = quantize(tf.nn.relu6(net), 0., 1.)
+    tf.identity(tf.cast(tf.argmax(net, 3), tf.int32), name='SemanticPredictions')
+  path.write_bytes(graph.as_graph_def().SerializeToString())
+  return str(path)
+
+
+@pytest.fixture
+def picture(tmp_path):
+  """Path of a picture: a quarter red, three quarters blue."""
+  image = np.zeros([66, 98, 3], np.uint8)
+  image[..., 2] = 200
+  image[:33, :49] = [200, 0, 0]
+  Image.fromarray(image).save(str(tmp_path / 'picture.png'))
+  return str(tmp_path / 'picture.png')
+
+
+def run(path, output, *more):
+  return tiny_run.run_script('convert_to_tflite.py', '--quantized_graph_def_path=%s' % path,
+                             '--output_tflite_path=%s' % output, *more)
+
+
+def test_quantised_graph_becomes_integers_and_labels_a_picture(tmp_path, picture):
+  output = tmp_path / 'new' / 'model.tflite'
+  code, text, log = run(write_graph(tmp_path / 'graph.pb'), output,
+                        '--test_image_path=%s' % picture)
+  assert code == 0, log
+  assert 'ranges from the fake quantisation' in log
+  shares = re.findall(r'class (\d): ([\d.]+) %', text)
+  assert [int(class_id) for class_id, _ in shares] == [0, 2]
+  np.testing.assert_allclose([float(share) for _, share in shares], [25, 75], atol=3)
+  assert tflite_model.load(str(output)).input_size == SIZE
+
+
+def test_float_graph_of_any_size_gets_one_and_stays_float(tmp_path):
+  path = write_graph(tmp_path / 'graph.pb', is_quantized=False, size=(None, None))
+  output = tmp_path / 'model.tflite'
+  code, _, log = run(path, output, '--input_size=21,17', '--input_tensor_name=ImageTensor',
+                     '--output_tensor_name=SemanticPredictions')
+  assert code == 0, log
+  assert 'graph.pb has no fake quantisation: the file computes in floats' in log
+  image = np.random.RandomState(0).randint(0, 256, [21, 17, 3]).astype(np.uint8)
+  np.testing.assert_array_equal(tflite_model.load(str(output)).labels(image),
+                                image.argmax(2))
+
+
+def test_bad_input_is_told_in_one_line(tmp_path):
+  path = write_graph(tmp_path / 'graph.pb')
+  any_size = write_graph(tmp_path / 'any.pb', size=(None, None))
+  (tmp_path / 'text').write_text('no graph, no picture')
+  for graph, more, message in (
+      (tmp_path / 'absent.pb', [], 'cannot read %s: No such file' % (tmp_path / 'absent.pb')),
+      (tmp_path / 'text', [], 'text is no frozen graph'),
+      (path, ['--input_tensor_name=image:0'],
+       '--input_tensor_name=image:0 is not in the graph. Its placeholders: ImageTensor:0.'),
+      (path, ['--output_tensor_name=labels:0'],
+       '--output_tensor_name=labels:0 is not in the graph. Its outputs: SemanticPredictions:0.'),
+      (path, ['--input_size=5,5'], '--input_size=5,5: ImageTensor takes images of 33,49'),
+      (any_size, [], 'takes images of any size, a TFLite file of one: give --input_size'),
+      (path, ['--test_image_path=%s' % (tmp_path / 'text')], 'text: not a readable picture')):
+    code, _, log = run(graph, tmp_path / 'out' / 'model.tflite', *more)
+    assert code == 1
+    assert message in log.splitlines()[-1]
+    assert 'Traceback' not in log
+  code, _, log = run(path, tmp_path / 'text' / 'model.tflite')
+  assert (code, 'Cannot write' in log.splitlines()[-1]) == (1, True)
+  assert not (tmp_path / 'out').exists()

@@ -1,0 +1,169 @@
+"""Checks exported models: do they label pictures as the checkpoint does?
+
+The models run in a process of their own, which only knows the files:
+
+    python -m deeplab.deployment.export_check JOB.npz RESULT.npz
+"""
+import io
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from deeplab.core import checkpoints
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import example, shards
+from deeplab.deployment import export, exported, opened_models
+
+NUM_PICTURES = 4
+
+# Sizes of drawn pictures where there is no crop size.
+_FREE_SIZE = (161, 129)
+_ERROR_KEY = 'error'
+
+
+def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
+  """Returns the first pictures of a dataset.
+
+  Args:
+    dataset_dir: folder of records, or None.
+    num_pictures: how many at most.
+    split: split to read, if the dataset has it; else the last one it has.
+
+  Returns:
+    List of [height, width, 3] uint8 RGB arrays; empty where there are no records.
+  """
+  splits = shards.splits_in(dataset_dir) if dataset_dir else []
+  if not splits:
+    return []
+  pictures = []
+  for path in shards.split_files(dataset_dir, split if split in splits else splits[-1]):
+    for record in example.read_records(path):
+      if len(pictures) == num_pictures:
+        return pictures
+      with Image.open(io.BytesIO(example.image_bytes(record))) as picture:
+        pictures.append(np.array(picture.convert('RGB')))
+  return pictures
+
+
+def drawn_pictures(crop_size=None, num_pictures=NUM_PICTURES):
+  """Returns pictures of smooth colours with a bright and a dark shape, of several sizes.
+
+  Args:
+    crop_size: (height, width) of the first one, or None.
+    num_pictures: how many; the others are smaller, larger, and turned.
+
+  Returns:
+    List of [height, width, 3] uint8 RGB arrays, the same in every call.
+  """
+  height, width = crop_size or _FREE_SIZE
+  sizes = [(height, width), (max(1, height * 3 // 4), max(1, width * 2 // 3)),
+           (height + height // 8, width + width // 8), (width, height)]
+  return [_draw(sizes[index % len(sizes)], seed=index) for index in range(num_pictures)]
+
+
+def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
+  """Returns the [height, width] int32 labels of pictures, by the graph with variables.
+
+  Args:
+    checkpoint: checkpoint prefix.
+    model_options: ModelOptions.
+    predict: function (images, model_options) -> predictions as `model.predict_labels`.
+    options: ExportOptions.
+    pictures: list of [height, width, 3] uint8 RGB arrays.
+  """
+  options = options._replace(batch_size=1, input_size=None)
+  with tf.Graph().as_default(), tf.Session() as session:
+    labels = export.build_inference_graph(model_options, predict, options)[exported.OUTPUT_NAME]
+    variables = tf.global_variables()
+    checkpoints.check_restorable(checkpoint, variables)
+    tf.train.Saver(variables).restore(session, checkpoint)
+    return [session.run(labels, {exported.INPUT_NAME + ':0': picture[np.newaxis]})[0]
+            for picture in pictures]
+
+
+def labels_in_fresh_process(paths_and_pictures):
+  """Returns the labels of exported models, loaded by another process.
+
+  Args:
+    paths_and_pictures: list of (path of a model, list of uint8 [height, width, 3] arrays).
+
+  Returns:
+    Per model, the list of [height, width] int32 arrays.
+
+  Raises:
+    ValueError: a model cannot be loaded or run; tells which and why.
+  """
+  job = {'paths': np.array([path for path, _ in paths_and_pictures])}
+  for index, (_, pictures) in enumerate(paths_and_pictures):
+    job.update((_key(index, number), picture) for number, picture in enumerate(pictures))
+  with tempfile.TemporaryDirectory() as folder:
+    job_path, result_path = [os.path.join(folder, name) for name in ('job.npz', 'result.npz')]
+    np.savez(job_path, **job)
+    process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if process.returncode or not os.path.exists(result_path):
+      raise ValueError('The exported models cannot be run in a process of their own: %s' % (
+          process.stdout.decode('utf-8', 'replace').strip().split('\n')[-1]))
+    with np.load(result_path) as result:
+      if _ERROR_KEY in result:
+        raise ValueError(str(result[_ERROR_KEY]))
+      return [[result[_key(index, number)] for number in range(len(pictures))]
+              for index, (_, pictures) in enumerate(paths_and_pictures)]
+
+
+def equal_share(labels, expected):
+  """Returns the share, 0..1, of equal pixels of two lists of [height, width] arrays."""
+  for found, wanted in zip(labels, expected):
+    if found.shape != wanted.shape:
+      raise ValueError('The labels of an exported model are %s in place of %s.'
+                       % (list(found.shape), list(wanted.shape)))
+  equal = sum(np.count_nonzero(a == b) for a, b in zip(labels, expected))
+  return equal / float(sum(wanted.size for wanted in expected))
+
+
+def main(argv):
+  """Runs the models of a job; see the module."""
+  _, job_path, result_path = argv
+  result = {}
+  with np.load(job_path) as job:
+    for index, path in enumerate(job['paths'].tolist()):
+      pictures = [job[_key(index, number)] for number in range(len(job.files))
+                  if _key(index, number) in job]
+      try:
+        labels = _labels(path, pictures)
+      except ValueError as error:
+        result = {_ERROR_KEY: np.array(str(error))}
+        break
+      result.update((_key(index, number), value) for number, value in enumerate(labels))
+  np.savez(result_path, **result)
+
+
+def _labels(path, pictures):
+  opened = opened_models.open_exported(path)
+  labels = [opened.predict(picture[np.newaxis])[0][0] for picture in pictures]
+  opened.close()
+  return labels
+
+
+def _key(index, number):
+  return 'model%d_%d' % (index, number)
+
+
+def _draw(size, seed):
+  """Returns one picture: interpolated noise, a disc and a bar."""
+  rng = np.random.RandomState(seed)
+  coarse = Image.fromarray(rng.randint(0, 256, (6, 5, 3)).astype(np.uint8))
+  pixels = np.array(coarse.resize(size[::-1], Image.BICUBIC))
+  y, x = np.mgrid[:size[0], :size[1]]
+  center = rng.uniform(0.3, 0.7, 2) * size
+  pixels[(y - center[0]) ** 2 + (x - center[1]) ** 2 < (min(size) / 5.) ** 2] = (230, 200, 170)
+  pixels[:, size[1] // 8:size[1] // 8 + max(1, size[1] // 10)] = (20, 40, 30)
+  return pixels
+
+
+if __name__ == '__main__':
+  main(sys.argv)

@@ -1,0 +1,73 @@
+"""Tests of the check of exported models."""
+import numpy as np
+import pytest
+
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import export_check, exported
+from deeplab.utils import tiny_run
+
+
+def write_graph(path):
+  """Writes a frozen graph whose labels are red // 100."""
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
+    tf.cast(images[..., 0] // 100, tf.int32, name=exported.OUTPUT_NAME)
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def test_labels_come_from_another_process_in_order(tmp_path):
+  paths = [tmp_path / 'a.pb', tmp_path / 'b.pb']
+  for path in paths:
+    write_graph(path)
+  pictures = [np.full((2 + index, 3, 3), value, np.uint8)
+              for index, value in enumerate((0, 150, 250))]
+  first, second = export_check.labels_in_fresh_process(
+      [(str(paths[0]), pictures), (str(paths[1]), pictures[:1])])
+  for labels, picture, value in zip(first, pictures, (0, 1, 2)):
+    np.testing.assert_array_equal(labels, np.full(picture.shape[:2], value))
+  assert len(second) == 1
+
+
+def test_models_that_do_not_load_are_told(tmp_path):
+  (tmp_path / 'm.pb').write_bytes(b'no graph')
+  with pytest.raises(ValueError, match='m.pb is not a frozen graph'):
+    export_check.labels_in_fresh_process(
+        [(str(tmp_path / 'm.pb'), export_check.drawn_pictures())])
+
+
+def test_process_that_dies_is_told(tmp_path, monkeypatch):
+  write_graph(tmp_path / 'a.pb')
+  monkeypatch.setattr(export_check, '__name__', 'deeplab.no_such_module')
+  with pytest.raises(ValueError, match='cannot be run in a process of their own: .*no_such'):
+    export_check.labels_in_fresh_process([(str(tmp_path / 'a.pb'), [])])
+
+
+def test_share_of_equal_pixels_counts_all_pictures():
+  a, b = np.zeros((2, 2), np.int32), np.zeros((3, 4), np.int32)
+  assert export_check.equal_share([a, b], [a, b]) == 1
+  assert export_check.equal_share([a + 1, b], [a, b]) == 0.75
+  with pytest.raises(ValueError, match=r'are \[3, 4\] in place of \[2, 2\]'):
+    export_check.equal_share([b], [a])
+
+
+def test_pictures_of_a_dataset_are_of_the_split_asked_for_or_the_last(tmp_path):
+  samples = tiny_run.make_samples()
+  tiny_run.write_records(str(tmp_path), samples, split='val')
+  for split in ('val', 'train'):
+    pictures = export_check.pictures_of_records(str(tmp_path), 2, split)
+    assert len(pictures) == 2
+    for picture, sample in zip(pictures, samples):
+      np.testing.assert_array_equal(picture, sample.image)
+  (tmp_path / 'empty').mkdir()
+  assert export_check.pictures_of_records(str(tmp_path / 'empty')) == []
+  assert export_check.pictures_of_records(None) == []
+
+
+def test_drawn_pictures_are_the_same_each_time_and_of_several_sizes():
+  pictures = export_check.drawn_pictures((65, 49))
+  assert pictures[0].shape == (65, 49, 3)
+  assert len({picture.shape for picture in pictures}) == export_check.NUM_PICTURES
+  for picture, again in zip(pictures, export_check.drawn_pictures((65, 49))):
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture, again)
+    assert len(np.unique(picture)) > 50

@@ -1,0 +1,315 @@
+"""From a checkpoint to files of several formats, each checked before it gets its name.
+
+Formats are the rows of `FORMATS`. All files are written into a folder of their own beside
+where they belong, run by another process on pictures, compared with the checkpoint, and only
+then moved: after an error there is none of them.
+"""
+import os
+import shutil
+import tempfile
+import typing
+
+import numpy as np
+from absl import logging
+
+from deeplab.core import feature_extractor, files, registry
+from deeplab.deployment import (
+    export,
+    export_check,
+    exported,
+    onnx_model,
+    opened_models,
+    saved_model,
+    tflite_export,
+    tflite_graph,
+)
+
+_FLOAT_LIMIT = 0.99
+_INTEGER_LIMIT = 0.97
+_STAGE_PREFIX = '.export-'
+
+
+class Source(typing.NamedTuple):
+  """What is exported.
+
+  Attributes:
+    checkpoint: checkpoint prefix.
+    model_options: ModelOptions.
+    predict: function (images, model_options) -> predictions as `model.predict_labels`.
+    options: ExportOptions.
+    pictures: list of uint8 [height, width, 3] arrays to check with, of the dataset; if empty,
+      drawn ones.
+    representative_images: function () -> list of uint8 [H, W, 3] of crop size, for TFLite
+      files of 8 bits; or None.
+    tflite_kind: key of `tflite_graph.KINDS`.
+  """
+  checkpoint: str
+  model_options: typing.Any
+  predict: typing.Callable
+  options: export.ExportOptions = export.ExportOptions()
+  pictures: typing.Sequence[np.ndarray] = ()
+  representative_images: typing.Optional[typing.Callable] = None
+  tflite_kind: str = 'float32'
+
+
+class Format(typing.NamedTuple):
+  """A format.
+
+  Attributes:
+    ending: what is added to the common name where several formats are written.
+    write: function (Source, path).
+    check: function (Source) that raises a ValueError where the format cannot be written.
+    options: function (Source) -> ExportOptions of the model within.
+    has_crop_size: whether images must be of crop size.
+    needs_ending: whether readers know the format by the ending.
+  """
+  ending: str
+  write: typing.Callable
+  check: typing.Callable
+  options: typing.Callable
+  has_crop_size: bool = False
+  needs_ending: bool = False
+
+
+class Written(typing.NamedTuple):
+  """A model that was written and checked.
+
+  Attributes:
+    path: file or folder.
+    entry: dict of what `export.json` tells of it.
+  """
+  path: str
+  entry: dict
+
+
+def export_all(formats, export_path, source, text_graph_path=None):
+  """Writes and checks a checkpoint in several formats, all of them or none.
+
+  Args:
+    formats: list of keys of `FORMATS`.
+    export_path: file or folder to write; with several formats the name they have in common,
+      see `paths`.
+    source: Source.
+    text_graph_path: file for the graph with variables as text, or None.
+
+  Returns:
+    List of Written.
+
+  Raises:
+    ValueError: a format cannot be written, or labels too many pixels differently.
+  """
+  targets = paths(formats, export_path)
+  for name in formats:
+    FORMATS[name].check(source)
+  folder = os.path.dirname(os.path.abspath(export_path))
+  made = _make_folder(folder, export_path)
+  stage = None
+  try:
+    with exported.writing(export_path):
+      stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=folder)
+    staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
+    for name, path in zip(formats, staged):
+      FORMATS[name].write(source, path)
+    shares = _equal_shares(formats, staged, source)
+    with exported.writing(export_path):
+      if text_graph_path:
+        _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
+                                     source.options._replace(optimize=False))
+        files.write_text(text_graph_path, str(graph_def))
+      for path, target in zip(staged, targets):
+        _move(path, target, stage)
+  finally:
+    if stage:
+      shutil.rmtree(stage, ignore_errors=True)
+    _remove_empty(made)
+  return [Written(target, _entry(name, share, source))
+          for name, target, share in zip(formats, targets, shares)]
+
+
+def paths(formats, export_path):
+  """Returns the path per format.
+
+  A single format is written to `export_path` itself. Of several, each replaces the suffix of
+  a known format, if there is one, by its own; the frozen graph keeps `export_path` where that
+  has no suffix of another format.
+
+  Raises:
+    ValueError: there is no such format, or one is given twice.
+  """
+  for name in formats:
+    registry.lookup(FORMATS, name, what='format')
+  if not formats or len(set(formats)) < len(formats):
+    raise ValueError('--format must be different names of %s, got %s.' % (
+        ', '.join(sorted(FORMATS)), ','.join(formats) or 'nothing'))
+  if len(formats) == 1:
+    ending = FORMATS[formats[0]].ending
+    if FORMATS[formats[0]].needs_ending and not export_path.endswith(ending):
+      raise ValueError('Files of format %s are known by their suffix: --export_path=%s must '
+                       'end in %s.' % (formats[0], export_path, ending))
+    return [export_path.rstrip(os.sep)]
+  base, suffix = os.path.splitext(export_path)
+  if suffix not in {row.ending for row in FORMATS.values()}:
+    base = export_path.rstrip(os.sep)
+  return [base + FORMATS[name].ending for name in formats]
+
+
+def _equal_shares(formats, staged, source):
+  """Returns the share of equal pixels per format; stops where it is too low."""
+  crop_size = source.model_options.crop_size
+  pictures = list(source.pictures) or export_check.drawn_pictures(crop_size)
+  jobs, expected, known = [], [], {}
+  for name, path in zip(formats, staged):
+    has_crop_size = FORMATS[name].has_crop_size
+    if has_crop_size not in known:
+      fitted = [_fit(picture, source) for picture in pictures] if has_crop_size else pictures
+      known[has_crop_size] = fitted, export_check.checkpoint_labels(
+          source.checkpoint, source.model_options, source.predict, source.options, fitted)
+    jobs.append((path, known[has_crop_size][0]))
+    expected.append(known[has_crop_size][1])
+  shares = []
+  for name, found, wanted in zip(formats, export_check.labels_in_fresh_process(jobs), expected):
+    share = export_check.equal_share(found, wanted)
+    _check_share(name, share, source)
+    shares.append(share)
+  return shares
+
+
+def _check_share(name, share, source):
+  is_integer = name == TFLITE and source.tflite_kind not in ('float32', 'float16')
+  limit = _INTEGER_LIMIT if is_integer else _FLOAT_LIMIT
+  told = '%s: %.2f %% of the pixels of %s have the label that the checkpoint gives them' % (
+      name, 100 * share, '%d pictures of the dataset' % len(source.pictures)
+      if source.pictures else 'drawn pictures')
+  logging.info('%s.', told)
+  if share >= limit:
+    return
+  if is_integer and not source.pictures:
+    # Ranges are those of photographs; what drawings are labelled says little.
+    logging.warning('Give --dataset_dir to compare on its pictures.')
+    return
+  raise ValueError('%s; at least %.0f %% should. Nothing was written.' % (told, 100 * limit))
+
+
+def _fit(picture, source):
+  mean = np.rint(feature_extractor.mean_pixel(source.model_options.model_variant))
+  return opened_models.fit(picture, source.model_options.crop_size, mean.astype(np.uint8))[0]
+
+
+def _entry(name, share, source):
+  row = FORMATS[name]
+  options = row.options(source)
+  crop_size = source.model_options.crop_size
+  entry = {'format': name,
+           'input_size': list(crop_size) if row.has_crop_size else None,
+           'batch_size': options.batch_size,
+           'equal_pixels': round(share, 6),
+           'pictures': len(source.pictures) or 'drawn'}
+  return dict(entry, kind=source.tflite_kind) if name == TFLITE else entry
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+def _make_folder(folder, export_path):
+  """Creates a folder; returns the folders that were not there before, deepest first."""
+  missing = []
+  while not os.path.exists(folder):
+    missing.append(folder)
+    folder = os.path.dirname(folder)
+  with exported.writing(export_path):
+    if missing:
+      os.makedirs(missing[0], exist_ok=True)
+  return missing
+
+
+def _remove_empty(folders):
+  for folder in folders:
+    try:
+      os.rmdir(folder)
+    except OSError:
+      return
+
+
+def _move(path, target, stage):
+  """Gives a model its name; an earlier SavedModel of that name makes way."""
+  if os.path.isdir(target):
+    if not os.path.isdir(path) or not os.path.exists(
+        os.path.join(target, saved_model.FILE_NAME)) and os.listdir(target):
+      raise ValueError('Cannot write %s: there is a folder of that name.' % target)
+    os.replace(target, os.path.join(stage, 'earlier-' + os.path.basename(target)))
+  elif os.path.isdir(path) and os.path.exists(target):
+    raise ValueError('Cannot write the folder %s: there is a file of that name.' % target)
+  os.replace(path, target)
+
+
+# --- the formats ---------------------------------------------------------------------------
+
+
+def _any_options(source):
+  return source.options
+
+
+def _one_image_options(source):
+  return source.options._replace(batch_size=1, with_probabilities=False)
+
+
+def _saved_model_options(source):
+  return source.options._replace(batch_size=None, with_probabilities=True)
+
+
+def _write_frozen(source, path):
+  files.write_bytes(path, _frozen(source, source.options).SerializeToString())
+
+
+def _write_saved_model(source, path):
+  saved_model.write(_frozen(source, _saved_model_options(source)), path)
+
+
+def _write_tflite(source, path):
+  row = tflite_graph.KINDS[source.tflite_kind]
+  tflite_export.export_tflite(
+      source.checkpoint, path, source.model_options, source.predict, source.tflite_kind,
+      source.representative_images() if row.needs_images else None)
+
+
+def _write_onnx(source, path):
+  onnx_model.write(_frozen(source, _one_image_options(source)), path)
+
+
+def _frozen(source, options):
+  return export.freeze(source.checkpoint, source.model_options, source.predict, options)[0]
+
+
+def _nothing_to_check(unused_source):
+  pass
+
+
+def _check_tflite(source):
+  row = tflite_graph.check_kind(source.tflite_kind)
+  if not source.model_options.crop_size:
+    raise ValueError('A TFLite file has a fixed input size: give --crop_size.')
+  if source.options.resized_size:
+    raise ValueError('A TFLite file has a fixed input size: leave --min_resize_value out.')
+  if row.needs_images and source.representative_images is None:
+    raise ValueError('TFLite files of kind %r need pictures of the dataset: give --dataset_dir.'
+                     % source.tflite_kind)
+
+
+def _check_onnx(unused_source):
+  onnx_model.check_installed()
+
+
+FROZEN = exported.FROZEN
+SAVED_MODEL = 'savedmodel'
+TFLITE = 'tflite'
+ONNX = 'onnx'
+
+FORMATS = {
+    FROZEN: Format('.pb', _write_frozen, _nothing_to_check, _any_options),
+    SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
+                        _saved_model_options),
+    TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
+                   has_crop_size=True, needs_ending=True),
+    ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
+                 needs_ending=True),
+}

@@ -1,0 +1,98 @@
+"""ONNX files: written from a frozen graph with tf2onnx, run with onnxruntime.
+
+Both are optional: pip install "deeplab[onnx]".
+"""
+import importlib
+import logging
+
+from deeplab.core import files
+from deeplab.deployment import exported
+
+SUFFIX = '.onnx'
+INPUT_NAME = 'images'
+OUTPUT_NAME = 'labels'
+
+# ArgMax, Resize with aligned corners and SpaceToBatchND of sizes known at run time all are in
+# it, and onnxruntime runs it since 1.8.
+_OPSET = 13
+
+
+class OnnxModel(object):
+  """Labels images with an ONNX file; may be called from several threads."""
+  has_probabilities = False
+  takes_batches = False
+
+  def __init__(self, path):
+    """Loads a file.
+
+    Args:
+      path: ONNX file as written by `write`.
+
+    Raises:
+      ValueError: the file cannot be read, or onnxruntime is not installed.
+    """
+    onnxruntime = _require('onnxruntime')
+    try:
+      self._session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime has a class of its own per kind of error
+      raise ValueError('%s cannot be used as an ONNX model: %s' % (
+          path, str(error).split('\n')[0])) from error
+
+  def predict(self, images, with_probabilities=False):
+    """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None."""
+    assert not with_probabilities
+    return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
+
+  def close(self):
+    """Releases the memory."""
+    self._session = None
+
+
+def check_installed():
+  """Raises a ValueError that says what to install, unless all that is needed is there."""
+  for name in ('tf2onnx', 'onnx', 'onnxruntime'):
+    _require(name)
+
+
+def write(graph_def, path):
+  """Writes a frozen graph as ONNX file with input `images` and output `labels`.
+
+  Args:
+    graph_def: frozen GraphDef as of `export.freeze`.
+    path: file to write.
+
+  Raises:
+    ValueError: an operation has no counterpart in ONNX, or tf2onnx is not installed.
+  """
+  check_installed()
+  convert = importlib.import_module('tf2onnx.convert')
+  # It tells of every pass.
+  logging.getLogger('tf2onnx').setLevel(logging.ERROR)
+  names = {exported.INPUT_NAME + ':0': INPUT_NAME, exported.OUTPUT_NAME + ':0': OUTPUT_NAME}
+  try:
+    proto, _ = convert.from_graph_def(
+        graph_def, name='deeplab', opset=_OPSET, input_names=[exported.INPUT_NAME + ':0'],
+        output_names=[exported.OUTPUT_NAME + ':0'], tensors_to_rename=names)
+  except Exception as error:  # tf2onnx raises what its passes happen to meet
+    raise ValueError('The graph cannot be converted to ONNX: %s'
+                     % (str(error).split('\n')[0] or type(error).__name__)) from error
+  _check_operations(proto)
+  with exported.writing(path):
+    files.write_bytes(path, proto.SerializeToString())
+
+
+def _check_operations(proto):
+  """Stops if operations were left as they are in TensorFlow, which nothing else runs."""
+  definitions = importlib.import_module('onnx').defs
+  foreign = sorted({node.op_type for node in proto.graph.node
+                    if not definitions.has(node.op_type, node.domain)})
+  if foreign:
+    raise ValueError('The graph has operations that ONNX lacks: %s.' % ', '.join(foreign))
+
+
+def _require(name):
+  try:
+    return importlib.import_module(name)
+  except ImportError as error:
+    raise ValueError('ONNX files need the package %s (%s): pip install "deeplab[onnx]", on '
+                     'TensorFlow 2.' % (name, error)) from error

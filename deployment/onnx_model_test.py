@@ -1,0 +1,68 @@
+"""Tests of ONNX files."""
+import importlib
+
+import numpy as np
+import pytest
+
+from deeplab import model
+from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.deployment import export, exported, onnx_model, opened_models
+from deeplab.utils import tiny_run
+
+
+def require_packages():
+  if IS_TF1:
+    pytest.skip('ONNX files need TensorFlow 2')
+  for name in ('tf2onnx', 'onnx', 'onnxruntime'):
+    pytest.importorskip(name)
+
+
+@pytest.fixture(scope='module')
+def opened(tmp_path_factory):
+  require_packages()
+  folder = tmp_path_factory.mktemp('onnx')
+  image = tiny_run.make_samples([tiny_run.CROP])[0].image
+  checkpoint = tiny_run.write_checkpoint(folder, image)
+  frozen, _ = export.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
+  onnx_model.write(frozen, str(folder / 'm.onnx'))
+  return checkpoint, opened_models.open_exported(str(folder / 'm.onnx'))
+
+
+def test_pictures_of_several_sizes_are_labelled_as_by_the_checkpoint(opened):
+  checkpoint, session = opened
+  samples = tiny_run.make_samples()
+  expected = tiny_run.predict(checkpoint, samples, 127.5)
+  for sample, labels in zip(samples, expected):
+    found, none = session.predict(sample.image[np.newaxis])
+    assert none is None
+    assert found.dtype == np.int32
+    assert found.shape == (1,) + sample.label.shape
+    assert np.mean(found[0] == labels) > 0.99
+
+
+def test_operations_without_counterpart_are_told(tmp_path):
+  require_packages()
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
+    large = tf.image.rgb_to_hsv(tf.cast(images, tf.float32))
+    tf.cast(large[..., 0], tf.int32, name=exported.OUTPUT_NAME)
+    graph_def = graph.as_graph_def()
+  with pytest.raises(ValueError, match='lacks: RGBToHSV'):
+    onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))
+  assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_no_model_are_told(tmp_path):
+  require_packages()
+  (tmp_path / 'm.onnx').write_bytes(b'no model')
+  with pytest.raises(ValueError, match='m.onnx cannot be used as an ONNX model: '):
+    onnx_model.OnnxModel(str(tmp_path / 'm.onnx'))
+
+
+def test_package_that_is_missing_is_told(monkeypatch):
+  def fail(name):
+    raise ImportError('No module named %r' % name)
+
+  monkeypatch.setattr(importlib, 'import_module', fail)
+  with pytest.raises(ValueError, match=r'package tf2onnx .*pip install "deeplab\[onnx\]"'):
+    onnx_model.check_installed()

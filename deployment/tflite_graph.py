@@ -1,0 +1,263 @@
+"""From a frozen graph to the bytes of a TFLite file, by the converter of TensorFlow.
+
+    frozen graph --> fixed input size --> atrous convolutions spelled out --> converter
+      --> check that dilations and aligned corners survived
+
+The kinds of files are the rows of `KINDS`.
+"""
+import collections
+import contextlib
+import os
+import sys
+import typing
+
+import numpy as np
+
+from deeplab.core import registry
+from deeplab.core.tf_compat import IS_TF1, TF_VERSION, tf
+from deeplab.deployment import graph_edit, graph_folding, tflite_file, tflite_rewrites
+
+_MAX_PIXEL = 255.
+
+
+class Source(typing.NamedTuple):
+  """What a converter is told about the input of its graph.
+
+  Attributes:
+    name: name of the placeholder.
+    low: value of the placeholder that stands for a pixel of 0.
+    high: value of the placeholder that stands for a pixel of 255.
+    images: representative images, list of uint8 [height, width, 3], or None.
+  """
+  name: str
+  low: float
+  high: float
+  images: typing.Optional[list]
+
+
+class Kind(typing.NamedTuple):
+  """A kind of TFLite file.
+
+  Attributes:
+    description: what it is, for people.
+    set_up: function (converter, Source).
+    input_dtype: dtype of the input of the graph that the converter is given. The file takes
+      uint8 all the same.
+    has_8_bits: whether activations are integers, the input too.
+    needs_images: whether representative images are needed.
+    is_of_tf1: whether the converter of TensorFlow 1.15 can do it.
+  """
+  description: str
+  set_up: typing.Callable
+  input_dtype: typing.Any = tf.float32
+  has_8_bits: bool = False
+  needs_images: bool = False
+  is_of_tf1: bool = True
+
+
+def _float32(converter, source):
+  take_pixels(converter, source.name)
+
+
+def _float16(converter, unused_source):
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic(converter, unused_source):
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _int8(converter, source):
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+  converter.inference_input_type = tf.uint8
+  scale = (source.high - source.low) / _MAX_PIXEL
+  converter.representative_dataset = lambda: (
+      [(image[np.newaxis] * scale + source.low).astype(np.float32)]
+      for image in _with_full_range(source.images))
+
+
+def _qat(converter, source):
+  converter.inference_type = tf.uint8
+  take_pixels(converter, source.name, source.low, source.high)
+
+
+KINDS = {
+    'float32': Kind('float32 throughout', _float32),
+    'float16': Kind('weights kept as float16, computed in float32', _float16,
+                    input_dtype=tf.uint8, is_of_tf1=False),
+    'dynamic': Kind('weights of 8 bits, activations quantised as they come', _dynamic,
+                    input_dtype=tf.uint8, is_of_tf1=False),
+    'int8': Kind('weights and activations of 8 bits, ranges from representative images', _int8,
+                 has_8_bits=True, needs_images=True),
+    'qat': Kind('weights and activations of 8 bits, ranges from the fake quantisation of the '
+                'graph', _qat, has_8_bits=True),
+}
+
+
+def check_kind(kind):
+  """Returns the row of `KINDS`.
+
+  Raises:
+    ValueError: there is none, or the converter of this TensorFlow has not.
+  """
+  row = registry.lookup(KINDS, kind, what='kind of TFLite file')
+  if IS_TF1 and not row.is_of_tf1:
+    raise ValueError('TFLite files of kind %r need the converter of TensorFlow 2; this is '
+                     'TensorFlow %d.%d.' % ((kind,) + TF_VERSION))
+  return row
+
+
+def convert(graph_def, kind, input_name, output_name, input_size, representative_images=None):
+  """Returns the bytes of a TFLite file of a frozen graph.
+
+  Args:
+    graph_def: frozen GraphDef.
+    kind: key of `KINDS`.
+    input_name: name of the placeholder of the image, [1, height, width, 3], of uint8 or of
+      float32 in 0..255.
+    output_name: name of the node of the labels.
+    input_size: (height, width) of the images of the file.
+    representative_images: for kind 'int8', iterable of uint8 [height, width, 3] of that size.
+
+  Raises:
+    ValueError: the converter of this TensorFlow cannot do it, or gives another network.
+  """
+  row = check_kind(kind)
+  if row.needs_images:
+    representative_images = _checked_images(representative_images, kind, input_size)
+  graph = graph_edit.EditableGraph(graph_def, [output_name])
+  if kind == 'qat' and not tflite_rewrites.has_fake_quantization(graph_def):
+    raise ValueError('TFLite files of kind %r need a graph with fake quantisation, as '
+                     'training with --quantize_delay_step makes it.' % kind)
+  tflite_rewrites.fix_input(graph, input_name, input_size, row.input_dtype)
+  tflite_rewrites.make_labels_int32(graph)
+  if row.has_8_bits:
+    tflite_rewrites.check_8_bits(graph)
+  tflite_rewrites.gather_resized_labels(graph)
+  graph_folding.remove_identities(graph)
+  dilations = tflite_rewrites.spell_out_dilations(graph)
+  low, high = 0., _MAX_PIXEL
+  if row.has_8_bits:
+    low, high = tflite_rewrites.leave_out_scaling(graph, input_name)
+  if kind == 'qat':
+    tflite_rewrites.quantize_input(graph, input_name, low, high)
+  with tf.Graph().as_default(), tf.Session() as session:
+    images, labels = tf.import_graph_def(
+        graph.graph_def(), name='', return_elements=[input_name + ':0', output_name + ':0'])
+    if not labels.dtype.is_integer or labels.shape.as_list() != [1] + list(input_size):
+      raise ValueError('%s must be labels, integers %s, but is %s %s.' % (
+          output_name, [1] + list(input_size), labels.dtype.name, labels.shape))
+    converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
+    row.set_up(converter, Source(input_name, low, high, representative_images))
+    content = run_converter(converter)
+  _check(content, graph, dilations)
+  return content
+
+
+def take_pixels(converter, name, low=0., high=255.):
+  """Has the file take uint8 0..255 for a float32 input of the graph.
+
+  Args:
+    converter: tf.lite.TFLiteConverter.
+    name: name of the placeholder.
+    low: value of the placeholder for a pixel of 0.
+    high: value of the placeholder for a pixel of 255.
+  """
+  converter.inference_input_type = tf.uint8
+  # The value is (pixel - mean) / standard deviation.
+  deviation = _MAX_PIXEL / (high - low)
+  converter.quantized_input_stats = {name: (-low * deviation, deviation)}
+
+
+def run_converter(converter):
+  """Returns the bytes of the TFLite file that a `tf.lite.TFLiteConverter` makes.
+
+  Raises:
+    ValueError: the converter cannot convert the graph; has its reason.
+  """
+  try:
+    with _tools_of_this_python():
+      return converter.convert()
+  except Exception as error:
+    # The class stands in another module in every TensorFlow; quantisation has none of its own.
+    if type(error).__name__ != 'ConverterError' and not isinstance(error, RuntimeError):
+      raise
+    raise ValueError('TensorFlow %d.%d cannot convert this graph to TFLite: %s' % (
+        TF_VERSION + (_reason(str(error)),))) from error
+
+
+def _checked_images(images, kind, size):
+  images = [np.asarray(image) for image in (() if images is None else images)]
+  if not images:
+    raise ValueError('TFLite files of kind %r need representative images, such as 100 of the '
+                     'training set.' % kind)
+  for image in images:
+    if image.shape != tuple(size) + (3,) or image.dtype != np.uint8:
+      raise ValueError('Representative images must be uint8 of shape %s, got %s of shape %s.'
+                       % (list(size) + [3], image.dtype, list(image.shape)))
+  return images
+
+
+def _with_full_range(images):
+  """Yields the images, black and white put into corners of the first.
+
+  So the range of the input is 0..255, and its 8 bits are the pixels as they are.
+  """
+  for index, image in enumerate(images):
+    if index == 0:
+      image = image.copy()
+      image[0, 0], image[-1, -1] = 0, 255
+    yield image
+
+
+def _check(content, graph, dilations):
+  """Stops if the converter lost a dilation or the alignment of corners."""
+  operators = tflite_file.read(content).operators
+  found = collections.Counter(
+      operator.dilation for operator in operators if operator.dilation)
+  found.pop((1, 1), None)
+  wanted = collections.Counter(dilations)
+  wanted.pop((1, 1), None)
+  # The rest must be convolutions of a batch of pixels, as in the graph.
+  if sum((wanted - found).values()) > sum(
+      operator.code == tflite_file.SPACE_TO_BATCH_ND for operator in operators):
+    raise ValueError('The converter of TensorFlow %d.%d loses atrous rates: the graph has '
+                     'convolutions of dilation %s, the TFLite file %s.' % (
+                         TF_VERSION + (_told(wanted), _told(found))))
+  num_unaligned = sum(not node.attr['align_corners'].b for node in graph.nodes.values()
+                      if node.op == 'ResizeBilinear')
+  if sum(operator.aligns_corners is False for operator in operators) > num_unaligned:
+    raise ValueError('The converter of TensorFlow %d.%d loses align_corners of ResizeBilinear.'
+                     % TF_VERSION)
+
+
+def _told(dilations):
+  return ', '.join('%dx%d (%d times)' % (rate + (count,))
+                   for rate, count in sorted(dilations.items())) or 'none'
+
+
+def _reason(message):
+  """Returns the line of a converter's message that tells the most."""
+  lines = [line.strip() for line in message.splitlines() if line.strip()]
+  for mark in (' F tensorflow/', 'error:', 'not supported', 'tf.'):
+    for line in lines:
+      if mark in line:
+        return line
+  return lines[0] if lines else 'it does not say why'
+
+
+@contextlib.contextmanager
+def _tools_of_this_python():
+  """Has the converter of TensorFlow 1.15 find the program that it starts.
+
+  That stands beside the interpreter, whose folder is on the path only where the environment
+  is activated.
+  """
+  path = os.environ.get('PATH', '')
+  os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + path
+  try:
+    yield
+  finally:
+    os.environ['PATH'] = path
