@@ -1,0 +1,306 @@
+"""Guesses the options of a model from the names and shapes of its weights.
+
+    found = guess(shapes)               # dict, name -> shape, as of a checkpoint
+    found.options                       # ModelOptions with the same variables
+    to_flags(found)                     # the same for a command line
+    compare(found, shapes)              # builds that model: does it have these variables?
+
+What leaves no trace in names and shapes is filled with what is usual, and said in the notes.
+"""
+import itertools
+import json
+import os
+import re
+import typing
+
+from deeplab import model
+from deeplab.core import dense_prediction_cell, feature_extractor, options
+from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
+from deeplab.core.decoder import DECODER_SCOPE
+from deeplab.core.tf_compat import tf
+from deeplab.utils import backbone_guess, weight_names
+
+PUBLISHED_CELL = os.path.join(os.path.dirname(os.path.abspath(dense_prediction_cell.__file__)),
+                              'dense_prediction_cell_branch5_top1_cityscapes.json')
+
+_USUAL_OUTPUT_STRIDE = 16
+_USUAL_DECODER_STRIDE = 4
+# ASPP: rate step of the branches at output stride 16, section 4.1 of the v3 paper.
+_RATE_STEP = 6
+# A size at which all networks and output strides can be built.
+_BUILD_SIZE = 65
+
+
+class Guess(typing.NamedTuple):
+  """What the weights tell of their model.
+
+  Attributes:
+    options: ModelOptions whose graph has these variables; crop_size None.
+    has_head: whether layers after the backbone are there; else only the backbone counts.
+    cell_json: file of the dense prediction cell, None without a cell or where the file is
+      not known; the options then hold a cell with the same variables.
+    seen: list of sentences on what the names say.
+    unseen: list of sentences on what they cannot say.
+  """
+  options: options.ModelOptions
+  has_head: bool
+  cell_json: typing.Optional[str]
+  seen: typing.List[str]
+  unseen: typing.List[str]
+
+
+class Comparison(typing.NamedTuple):
+  """How a model differs from weights: sorted names. Image classifiers come under unused."""
+  missing: typing.List[str]
+  reshaped: typing.List[str]
+  unused: typing.List[str]
+  num_same: int
+
+
+def guess(shapes):
+  """Returns the Guess for weights.
+
+  Args:
+    shapes: dict, variable name -> list of int.
+
+  Raises:
+    ValueError: they are not of a model of this code; lists their scopes.
+  """
+  weights = weight_names.model_shapes(shapes)
+  variant = backbone_guess.find_variant(weights)
+  seen, unseen = [], []
+  found = options.ModelOptions({}, model_variant=variant)._replace(
+      **backbone_guess.width_options(variant, weights, seen))
+  found = found._replace(output_stride=_output_stride(variant, weights, seen, unseen))
+  has_head = any(name.startswith(tuple(model.get_extra_layer_scopes())) for name in weights)
+  cell_json = None
+  if has_head:
+    head, cell_json = _head_options(found, weights, seen)
+    found = found._replace(**head)
+    unseen.extend(_unseen_rates(found))
+  else:
+    seen.append('Backbone only, as trained on ImageNet: for train.py --tf_initial_checkpoint; '
+                'eval, vis and export need a head.')
+  if weight_names.range_shapes(shapes):
+    found = found._replace(quantize_delay_step=0)
+    seen.append('Trained with fake quantisation: its ranges are stored.')
+    unseen.append('quantize_delay_step: any value from 0 builds the model; training may have '
+                  'begun to quantise later.')
+  unseen.extend(_always_unseen(found))
+  return Guess(found, has_head, cell_json, seen, unseen)
+
+
+def to_flags(found):
+  """Returns the list of flags of a Guess, those at their defaults left out.
+
+  A cell that is not known by its file gets the file name CELL.json.
+  """
+  chosen = found.options
+  flags = ['--model_variant=%s' % chosen.model_variant,
+           '--output_stride=%d' % chosen.output_stride]
+  flags += ['--atrous_rates=%d' % rate for rate in chosen.atrous_rates or ()]
+  if chosen.decoder_output_stride:
+    flags.append('--decoder_output_stride=%s' % ','.join(
+        str(stride) for stride in chosen.decoder_output_stride))
+  defaults = options.ModelOptions({})
+  for name in ('depth_multiplier', 'divisible_by', 'nas_stem_output_num_conv_filters',
+               'logits_kernel_size', 'quantize_delay_step'):
+    if getattr(chosen, name) != getattr(defaults, name):
+      flags.append('--%s=%g' % (name, getattr(chosen, name)))
+  for name in ('add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv',
+               'decoder_use_separable_conv'):
+    if not getattr(chosen, name):
+      flags.append('--no' + name)
+  if chosen.dense_prediction_cell_config:
+    flags.append('--dense_prediction_cell_json=%s' % (
+        _short_path(found.cell_json) if found.cell_json else 'CELL.json'))
+  return flags
+
+
+def compare(found, shapes):
+  """Builds the model of a Guess in a graph of its own; returns the Comparison.
+
+  Args:
+    found: Guess.
+    shapes: dict, variable name -> list of int.
+
+  Raises:
+    ValueError: such a model cannot be built.
+  """
+  stored = dict(weight_names.model_shapes(shapes), **weight_names.range_shapes(shapes))
+  weights = {name: list(shape) for name, shape in stored.items()}
+  expected = graph_shapes(found)
+  return Comparison(
+      sorted(name for name in expected if name not in weights),
+      sorted(name for name in expected if weights.get(name, expected[name]) != expected[name]),
+      sorted(name for name in weights if name not in expected),
+      sum(weights.get(name) == shape for name, shape in expected.items()))
+
+
+def graph_shapes(found):
+  """Returns dict, name -> shape of the variables of the model of a Guess."""
+  chosen = found.options
+  with tf.Graph().as_default():
+    model.multi_scale_logits(
+        tf.zeros([1, _BUILD_SIZE, _BUILD_SIZE, 3]),
+        chosen._replace(outputs_to_num_classes=chosen.outputs_to_num_classes or {
+            'semantic': 2}), None)
+    variables = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+  if found.has_head:
+    return variables
+  scope = feature_extractor.BACKBONES[chosen.model_variant].scope + '/'
+  return {name: shape for name, shape in variables.items() if name.startswith(scope)}
+
+
+# --- head --------------------------------------------------------------------------------
+
+
+def _head_options(found, weights, seen):
+  """Returns dict of the options after the backbone, and the file of the cell or None."""
+  scopes = {name.split('/')[0] for name in weights}
+  head = {'aspp_with_batch_norm': bool(
+      scopes & {ASPP_SCOPE + '0', model.META_ARCHITECTURE_SCOPE})}
+  cell_json = None
+  if model.META_ARCHITECTURE_SCOPE in scopes:
+    head['dense_prediction_cell_config'], cell_json = _cell(weights, seen)
+  elif head['aspp_with_batch_norm']:
+    head['add_image_level_feature'] = IMAGE_POOLING_SCOPE in scopes
+    separable = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*_depthwise$', s)]
+    plain = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*$', s)]
+    head['aspp_with_separable_conv'] = not plain
+    head['atrous_rates'] = _rates(len(separable) + len(plain), found.output_stride)
+  head.update(_logits_options(found._replace(**head), weights, seen))
+  if DECODER_SCOPE in scopes:
+    head['decoder_use_separable_conv'] = (
+        '%s/decoder_conv0_depthwise/depthwise_weights' % DECODER_SCOPE in weights)
+    head['decoder_output_stride'] = _decoder_strides(found, weights, seen)
+  return head, cell_json
+
+
+def _rates(count, output_stride):
+  """Returns as many rates as usual at an output stride, or None for none."""
+  step = _RATE_STEP * _USUAL_OUTPUT_STRIDE // min(output_stride, _USUAL_OUTPUT_STRIDE)
+  return [step * number for number in range(1, count + 1)] or None
+
+
+def _logits_options(head, weights, seen):
+  """Returns dict of classes per output; without ASPP also rates and kernel of the logits."""
+  layers = {name.split('/')[1]: shape for name, shape in weights.items()
+            if re.match(r'%s/[^/]+/weights$' % model.LOGITS_SCOPE_NAME, name)}
+  if not layers:
+    seen.append('No logits: the number of classes is not known.')
+    return {}
+  found = {'outputs_to_num_classes': {name: shape[-1] for name, shape in layers.items()}}
+  if not head.aspp_with_batch_norm:
+    # One layer per rate and output: <output>, <output>_1, ...
+    counts = {name: 1 + sum(1 for number in range(1, len(layers))
+                            if '%s_%d' % (name, number) in layers) for name in layers}
+    copies = {'%s_%d' % (name, number) for name, count in counts.items()
+              for number in range(1, count)}
+    found['outputs_to_num_classes'] = {
+        name: shape[-1] for name, shape in layers.items() if name not in copies}
+    kernel_size = next(iter(layers.values()))[0]
+    num_rates = max(counts.values())
+    found['logits_kernel_size'] = kernel_size
+    # Without rates the kernel is 1.
+    has_rates = num_rates > 1 or kernel_size > 1
+    found['atrous_rates'] = _rates(num_rates, head.output_stride) if has_rates else None
+  if set(found['outputs_to_num_classes']) != {'semantic'}:
+    seen.append('Outputs: %s. The scripts know the output semantic only.' % ', '.join(
+        '%s (%d classes)' % item for item in sorted(found['outputs_to_num_classes'].items())))
+  return found
+
+
+def _decoder_strides(found, weights, seen):
+  """Returns the strides whose low-level features have the channels that the decoder takes."""
+  row = feature_extractor.BACKBONES[found.model_variant]
+  depths = {stride: backbone_guess.end_point_channels(row, names[0], weights)
+            for stride, names in row.decoder_end_points.items()}
+  strides = []
+  for suffix, num_channels in _decoder_inputs(weights):
+    fitting = [stride for stride, depth in depths.items() if depth == num_channels
+               and stride <= (strides or [found.output_stride])[-1]]
+    if not fitting:
+      seen.append('No end point of %s has the %d channels that the decoder takes in '
+                  'feature_projection0%s.' % (found.model_variant, num_channels, suffix))
+    strides.append(_USUAL_DECODER_STRIDE if _USUAL_DECODER_STRIDE in fitting or not fitting
+                   else max(fitting))
+  return strides or None
+
+
+def _decoder_inputs(weights):
+  """Yields the suffix of each stage of the decoder, and its channels of low-level features."""
+  for stage in itertools.count():
+    suffix = '_%d' % stage if stage else ''
+    shape = weights.get('%s/feature_projection0%s/weights' % (DECODER_SCOPE, suffix))
+    if shape is None:
+      return
+    yield suffix, shape[2]
+
+
+def _cell(weights, seen):
+  """Returns a dense prediction cell with the same variables, and its file if it is known."""
+  kernels, depths = [], []
+  for index in itertools.count():
+    branch = '%s/branch%d' % (model.META_ARCHITECTURE_SCOPE, index)
+    shape = weights.get(branch + '_depthwise/depthwise_weights') or weights.get(
+        branch + '/weights')
+    if shape is None:
+      break
+    kernels.append(shape[0])
+    depths.append(shape[2])
+  # The first branch always sees the backbone.
+  inputs = [-1 if depth == depths[0] else 0 for depth in depths]
+  with open(PUBLISHED_CELL) as stream:
+    published = json.load(stream)
+  if kernels == [branch['kernel'] for branch in published] and inputs == [
+      min(branch['input'], 0) for branch in published]:
+    seen.append('Dense prediction cell: the branches are those of the cell published for '
+                'Cityscapes.')
+    return published, PUBLISHED_CELL
+  seen.append('Dense prediction cell of %d branches, with kernels %s; %s see the backbone. '
+              'Write CELL.json to match: a kernel of 1 may be pyramid pooling, and rates and '
+              'the inputs among branches leave no trace.' % (
+                  len(kernels), ','.join(str(kernel) for kernel in kernels),
+                  ', '.join('branch%d' % i for i, entry in enumerate(inputs) if entry == -1)))
+  return [{'op': 'conv', 'kernel': kernel, 'input': entry, 'rate': [1, 1]}
+          for kernel, entry in zip(kernels, inputs)], None
+
+
+def _short_path(path):
+  relative = os.path.relpath(path)
+  return path if relative.startswith(os.pardir) else relative
+
+
+# --- what leaves no trace ----------------------------------------------------------------
+
+
+def _output_stride(variant, weights, seen, unseen):
+  """Returns the output stride if channels follow it, else what is usual."""
+  stride = backbone_guess.known_output_stride(variant, weights)
+  if stride:
+    seen.append('%s: its features have stride %d.' % (variant, stride))
+    return stride
+  unseen.append('output_stride: %d is usual; 8 is finer and slower, with twice the rates.'
+                % _USUAL_OUTPUT_STRIDE)
+  return _USUAL_OUTPUT_STRIDE
+
+
+def _unseen_rates(found):
+  if found.atrous_rates:
+    return ['atrous_rates: there are %d, their values leave no trace; those shown are usual '
+            '(three: 6,12,18 at output_stride 16, 12,24,36 at 8).' % len(found.atrous_rates)]
+  return [] if found.aspp_with_batch_norm else ['atrous_rates: one rate and none look alike.']
+
+
+def _always_unseen(found):
+  settings = feature_extractor.BACKBONES[found.model_variant].settings
+  notes = []
+  if 'multi_grid' in settings:
+    notes.append('multi_grid: ' + (
+        'published _beta ResNets with a DeepLab head were trained with --multi_grid=1 '
+        '--multi_grid=2 --multi_grid=4.' if found.model_variant.endswith('_beta')
+        else 'none is usual.'))
+  notes.append('The crop size, image_pooling_crop_size, image_pyramid, merge_method and '
+               'use_bounded_activation.')
+  return notes

@@ -1,0 +1,200 @@
+"""Tells what is in a checkpoint, and with which flags its model is built; see --help.
+
+    python -m deeplab.utils.inspect_checkpoint experiments/mine/train
+    python -m deeplab.utils.inspect_checkpoint zoo/model.ckpt --all
+
+The word is a folder of checkpoints (the newest is meant), a prefix, one of the files of a
+checkpoint, or a frozen graph (.pb).
+"""
+import contextlib
+import os
+import re
+import textwrap
+
+from absl import flags
+
+from deeplab import common
+from deeplab.core import initial_weights
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import registry
+from deeplab.utils import architecture_guess, weight_names
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('checkpoint_path', None, 'The checkpoint; the same as the word.')
+flags.DEFINE_bool('all', False, 'Lists every variable, slots too, instead of scopes.')
+flags.DEFINE_bool('compare', True,
+                  'Builds the model of the flags found and compares its variables with those '
+                  'stored; takes some seconds.')
+
+_WIDTH = 98
+_MAX_NAMED = 5
+_MAX_DATASETS = 4
+
+
+def main(argv):
+  """Prints tables, flags and notes."""
+  path = _path(argv)
+  weights = initial_weights.read_weights(path, 'checkpoint_path')
+  shapes = weights.shapes
+  if os.path.splitext(path)[1] == '.pb':
+    with _naming(weights.where):
+      shapes = weight_names.weights_of_constants(shapes)
+  step = _global_step(weights)
+  print('Checkpoint   %s' % weights.where)
+  print('Global step  %s' % ('not stored' if step is None else step))
+  print()
+  print_table(all_rows(shapes) if FLAGS.all else scope_rows(shapes))
+  print()
+  print_table(total_rows(shapes))
+  with _naming(weights.where):
+    found = architecture_guess.guess(shapes)
+  print_guess(found)
+  if FLAGS.compare:
+    print_comparison(architecture_guess.compare(found, shapes))
+
+
+def _path(argv):
+  paths = list(argv[1:]) + ([FLAGS.checkpoint_path] if FLAGS.checkpoint_path else [])
+  if len(paths) != 1:
+    raise ValueError('Name one checkpoint, such as experiments/mine/train/model.ckpt-1000; got '
+                     '%s.' % (' '.join(paths) or 'none'))
+  return os.path.expanduser(paths[0])
+
+
+@contextlib.contextmanager
+def _naming(where):
+  """Puts the file before the message of a ValueError."""
+  try:
+    yield
+  except ValueError as error:
+    raise ValueError('%s %s' % (where, error)) from error
+
+
+def _global_step(weights):
+  """Returns the step that is stored, or None.
+
+  Raises:
+    ValueError: the data of the checkpoint cannot be read.
+  """
+  if weight_names.GLOBAL_STEP not in weights.shapes:
+    return None
+  try:
+    return int(weights.read(weight_names.GLOBAL_STEP))
+  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+    # TensorFlow 2 reports files that are too short as IndexError.
+    raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
+                     % (weights.where, str(error).split('\n')[0])) from error
+
+
+# --- tables ------------------------------------------------------------------------------
+
+
+def scope_rows(shapes):
+  """Returns rows (scope, variables, values) of the network, in the order of names."""
+  counts = {}
+  for name, shape in _in_order(weight_names.model_shapes(shapes)):
+    scope = weight_names.scope_of(name)
+    number, values = counts.get(scope, (0, 0))
+    counts[scope] = number + 1, values + weight_names.num_values(shape)
+  return [('scope', 'variables', 'values')] + [
+      (scope, '%d' % number, '{:,}'.format(values))
+      for scope, (number, values) in counts.items()]
+
+
+def all_rows(shapes):
+  """Returns rows (variable, shape, values) of everything that is stored."""
+  return [('variable', 'shape', 'values')] + [
+      (name, ','.join(str(side) for side in shape) or 'scalar',
+       '{:,}'.format(weight_names.num_values(shape)))
+      for name, shape in _in_order(shapes)]
+
+
+def _in_order(shapes):
+  """Returns items sorted by name, numbers in names by their size."""
+  return sorted(shapes.items(), key=lambda item: [
+      (int(part), '') if part.isdigit() else (-1, part)
+      for part in re.split(r'(\d+)', item[0])])
+
+
+def total_rows(shapes):
+  """Returns rows (what, variables, values) of network, slots and all."""
+  network = weight_names.model_shapes(shapes)
+  trainable = {name: shape for name, shape in network.items()
+               if weight_names.is_trainable(name)}
+  parts = [('network', network), ('  of it trainable', trainable)]
+  parts += sorted(('slots: ' + kind, slots)
+                  for kind, slots in weight_names.slot_shapes(shapes).items())
+  parts.append(('ranges of quantisation', weight_names.range_shapes(shapes)))
+  parts.append(('all', shapes))
+  return [('total', 'variables', 'values')] + [
+      (what, '%d' % len(part),
+       '{:,}'.format(sum(weight_names.num_values(shape) for shape in part.values())))
+      for what, part in parts if part]
+
+
+def print_table(rows):
+  """Prints rows of three texts: the first to the left, the others to the right."""
+  widths = [max(len(row[column]) for row in rows) for column in range(3)]
+  for row in rows:
+    print('%s  %s  %s' % (row[0].ljust(widths[0]), row[1].rjust(widths[1]),
+                          row[2].rjust(widths[2])))
+
+
+# --- the model ---------------------------------------------------------------------------
+
+
+def print_guess(found):
+  """Prints flags, classes and notes of a Guess."""
+  print('\nFlags of the model, for train.py, eval.py, vis.py and export_model.py:\n')
+  print(' \\\n'.join('  ' + line for line in _lines(architecture_guess.to_flags(found))))
+  for output, count in sorted(found.options.outputs_to_num_classes.items()):
+    print('\n' + _wrapped('%d classes (%s)%s. For export_model.py: --num_classes=%d'
+                          % (count, output, _datasets_of(count), count)))
+  _print_notes('Seen:', found.seen)
+  _print_notes('Names and shapes cannot say:', found.unseen)
+
+
+def _lines(words):
+  """Returns words joined to lines that leave room for an indent and a backslash."""
+  return textwrap.wrap(' '.join(words), _WIDTH - 4, break_long_words=False,
+                       break_on_hyphens=False)
+
+
+def _datasets_of(num_classes):
+  names = [name for name, row in registry.DATASETS.items() if row.num_classes == num_classes]
+  if not names:
+    return ''
+  more = ' and others' if len(names) > _MAX_DATASETS else ''
+  return ', as many as in %s%s' % (', '.join(names[:_MAX_DATASETS]), more)
+
+
+def _print_notes(title, notes):
+  if notes:
+    print('\n' + title)
+  for note in notes:
+    print(_wrapped(note, initial_indent='- ', subsequent_indent='  '))
+
+
+def _wrapped(text, **indents):
+  return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False, **indents)
+
+
+def print_comparison(comparison):
+  """Prints whether the model of the flags has the variables that are stored."""
+  if not comparison.missing and not comparison.reshaped:
+    print('\nA model built with these flags has %d variables: all of them are here, with the '
+          'same shapes.' % comparison.num_same)
+  else:
+    print('\nA model built with these flags differs: %d variables are the same.'
+          % comparison.num_same)
+  for what, names in (('Not here', comparison.missing),
+                      ('Of another shape', comparison.reshaped),
+                      ('Stored, but not of this model', comparison.unused)):
+    if names:
+      more = ' and %d more' % (len(names) - _MAX_NAMED) if len(names) > _MAX_NAMED else ''
+      print('%s: %s%s' % (what, ', '.join(names[:_MAX_NAMED]), more))
+
+
+if __name__ == '__main__':
+  common.run(main, allows_words=True)
