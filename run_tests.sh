@@ -23,6 +23,14 @@ short_job() {  # $1: interpreter, or nothing; $2: steps
   return $status
 }
 
+forma_job() {
+  work_dir=$(mktemp -d)
+  status=0
+  PYTHON='' FORMA_SAMPLE=1 SHORT=1 SAMPLE_DIR=$work_dir sh local_test_forma.sh || status=$?
+  rm -rf "$work_dir"
+  return $status
+}
+
 python37=$(
   for candidate in python3.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.7.*/bin/python3.7; do
     "$candidate" -c 'import venv' >/dev/null 2>&1 && { echo "$candidate"; break; }
@@ -31,6 +39,8 @@ python37=$(
 
 echo "== default lane: the job in short form"
 short_job '' 12
+echo "== default lane: the driver of the Forma sets in short form"
+forma_job
 if [ -n "$python37" ]; then
   run_lane "$python37"
   echo "== TF1 lane: the job in short form"
