@@ -16,8 +16,10 @@ from deeplab.utils import (
     benchmark_builder,
     benchmark_eval,
     benchmark_graph,
+    benchmark_inference,
     benchmark_input,
     benchmark_panoptic,
+    benchmark_train,
 )
 
 FLAGS = flags.FLAGS
@@ -26,6 +28,10 @@ flags.DEFINE_string('json', None, 'File to write the figures to.')
 flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
                      lower_bound=1)
 flags.DEFINE_list('variants', None, 'Backbones to measure. Default: those with targets.')
+flags.DEFINE_bool('peers', False,
+                  'Also measures the same network in PyTorch, where the Python that the '
+                  'environment variable TORCH_PYTHON names, or this one, has torch and '
+                  'transformers.')
 
 
 class Benchmark(typing.NamedTuple):
@@ -34,18 +40,24 @@ class Benchmark(typing.NamedTuple):
   Attributes:
     title: what is measured.
     measure: function (repeats, variants) that yields dicts with 'what', 'value' and 'unit',
-      and 'target' where the project has one.
+      'target' where the project has one and 'note' where there is more to say; or with 'what'
+      and 'left_out', the reason.
+    has_peers: whether `measure` also takes `peers`, whether to measure PyTorch too.
   """
   title: str
   measure: typing.Callable
+  has_peers: bool = False
 
 
 BENCHMARKS = {
     'builder': Benchmark('Building records', benchmark_builder.measure_all),
     'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
+    'inference': Benchmark('Exported models, one image after the other',
+                           benchmark_inference.measure_all, has_peers=True),
     'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
     'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
+    'train': Benchmark('Training steps', benchmark_train.measure_all, has_peers=True),
 }
 
 
@@ -57,7 +69,8 @@ def main(argv):
   for name, benchmark in zip(names, benchmarks):
     print('%s (python utils/benchmark.py %s)' % (benchmark.title, name), flush=True)
     results[name] = []
-    for row in benchmark.measure(FLAGS.repeats, FLAGS.variants):
+    more = {'peers': FLAGS.peers} if benchmark.has_peers else {}
+    for row in benchmark.measure(FLAGS.repeats, FLAGS.variants, **more):
       results[name].append(row)
       print(format_row(row), flush=True)
   if FLAGS.json:
@@ -67,8 +80,11 @@ def main(argv):
 
 def format_row(row):
   """Returns a line for the terminal."""
+  if 'left_out' in row:
+    return '  %-52s   left out: %s' % (row['what'], row['left_out'])
   target = '   (target: %s)' % row['target'] if 'target' in row else ''
-  return '  %-52s %10.4g %s%s' % (row['what'], row['value'], row['unit'], target)
+  note = '   %s' % row['note'] if 'note' in row else ''
+  return '  %-52s %10.4g %s%s%s' % (row['what'], row['value'], row['unit'], target, note)
 
 
 if __name__ == '__main__':

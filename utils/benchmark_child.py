@@ -1,4 +1,5 @@
 """Runs a function in a fresh process and returns its figures with the peak of memory."""
+import importlib.util
 import json
 import os
 import resource
@@ -6,12 +7,20 @@ import subprocess
 import sys
 
 _RUNNER = """
-import importlib, json, sys
-from deeplab.utils import benchmark_child
-module, function, arguments, cores = json.loads(sys.argv[1])
-benchmark_child.pin(cores)
-figures = getattr(importlib.import_module(module), function)(**arguments)
-figures['peak_memory_mib'] = benchmark_child.peak_memory_mib()
+import importlib, importlib.util, json, sys
+module, function, arguments, cores, child = json.loads(sys.argv[1])
+
+def load(path):
+  spec = importlib.util.spec_from_file_location('loaded_for_benchmark', path)
+  loaded = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(loaded)
+  return loaded
+
+child = load(child)
+child.pin(cores)
+loaded = load(module) if module.endswith('.py') else importlib.import_module(module)
+figures = getattr(loaded, function)(**arguments)
+figures['peak_memory_mib'] = child.peak_memory_mib()
 print('FIGURES ' + json.dumps(figures))
 """
 
@@ -20,7 +29,8 @@ def measure(module, function, arguments=None, cores=None, python=None):
   """Returns the figures of a function run in a process of its own.
 
   Args:
-    module: dotted name of the module.
+    module: dotted name of the module, or path of a file that needs nothing of this project,
+      for interpreters that do not have it.
     function: name of a function in it that returns a dict of numbers.
     arguments: dict of keyword arguments that JSON can hold.
     cores: number of processor cores to use; None: all.
@@ -34,13 +44,41 @@ def measure(module, function, arguments=None, cores=None, python=None):
   """
   process = subprocess.run(
       [python or sys.executable, '-c', _RUNNER,
-       json.dumps([module, function, arguments or {}, cores])],
+       json.dumps([module, function, arguments or {}, cores, os.path.abspath(__file__)])],
       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
   lines = process.stdout.decode('utf-8', 'replace').split('FIGURES ')
   if process.returncode or len(lines) != 2:
     raise RuntimeError('%s.%s(%s) failed: %s' % (
         module, function, arguments, process.stderr.decode('utf-8', 'replace')[-2000:]))
   return json.loads(lines[1])
+
+
+def tf1_python():
+  """Returns the interpreter of the TF1 lane, or None where there is none.
+
+  It is what the environment variable TF1_PYTHON says, else that of `run_tests.sh`.
+  """
+  root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+  path = os.environ.get('TF1_PYTHON') or os.path.join(root, '.venv-tf1', 'bin', 'python')
+  return path if os.access(path, os.X_OK) else None
+
+
+def peer_python():
+  """Returns the interpreter that has PyTorch and transformers, or None where there is none.
+
+  It is what the environment variable TORCH_PYTHON says, else this one if it has them.
+
+  Raises:
+    ValueError: TORCH_PYTHON is no program.
+  """
+  path = os.environ.get('TORCH_PYTHON')
+  if path:
+    if not os.access(path, os.X_OK):
+      raise ValueError('TORCH_PYTHON=%s is no program: it must be the path of a Python that has '
+                       'torch and transformers.' % path)
+    return path
+  has_both = all(importlib.util.find_spec(name) for name in ('torch', 'transformers'))
+  return sys.executable if has_both else None
 
 
 def median_of(repeats, *args, **kwargs):

@@ -60,16 +60,25 @@ def measure_all(repeats, variants=None):
 
 def _rows_of_size(records, size, repeats, rate_target, ratio_target):
   text = '%dx%d, ' % size[::-1]
-  runs = [{name: benchmark_child.measure(_MODULE, function, dict(arguments, folder=records))
-           ['images_per_sec'] for name, function, arguments in (
-               ('plain', 'plain_rate', {}), ('forma', 'rate', {'preset': 'forma'}),
-               ('deeplab', 'rate', {'preset': 'deeplab'}))} for _ in range(repeats)]
+  kinds = [('plain', 'plain_rate', {}, None), ('forma', 'rate', {'preset': 'forma'}, None),
+           ('deeplab', 'rate', {'preset': 'deeplab'}, None)]
+  tf1_python = benchmark_child.tf1_python()
+  if tf1_python:
+    kinds.append(('plain on TF1', 'plain_rate', {}, tf1_python))
+  runs = [{name: benchmark_child.measure(_MODULE, function, dict(arguments, folder=records),
+                                         python=python)['images_per_sec']
+           for name, function, arguments, python in kinds} for _ in range(repeats)]
   median = lambda value: float(np.median([value(run) for run in runs]))  # noqa: E731
   yield _row(text + 'one step after the other', median(lambda run: run['plain']), 'images/s')
   yield _row(text + 'augmentation forma', median(lambda run: run['forma']), 'images/s',
              '>= %d' % rate_target)
   yield _row(text + 'forma / one step after the other',
              median(lambda run: run['forma'] / run['plain']), 'x', '>= %d' % ratio_target)
+  if tf1_python:
+    yield _row(text + 'one step after the other on the TF1 lane',
+               median(lambda run: run['plain on TF1']), 'images/s')
+    yield _row(text + 'forma / one step after the other on the TF1 lane',
+               median(lambda run: run['forma'] / run['plain on TF1']), 'x')
   yield _row(text + 'augmentation deeplab', median(lambda run: run['deeplab']), 'images/s')
   yield _row(text + 'deeplab / forma', median(lambda run: run['deeplab'] / run['forma']), 'x',
              '>= 1.5')
@@ -110,14 +119,16 @@ def write_records(folder, size, count, num_shards):
 
 def rate(folder, preset):
   """Returns {'images_per_sec': ...} of the project's pipeline."""
-  return {'images_per_sec': _rate(_dataset(folder, preset).get_dataset(), _BATCH)}
+  with tf.Graph().as_default():
+    return {'images_per_sec': _rate(_dataset(folder, preset).get_dataset(), _BATCH)}
 
 
 def plain_rate(folder):
   """Returns {'images_per_sec': ...} of one step after the other."""
-  return {'images_per_sec': _rate(step_by_step_input.make_batches(
-      shards.split_files(folder, 'train'), _BATCH, _CROP, _SCALES, AUGMENTATIONS['forma'],
-      _IGNORE_LABEL, _VARIANT), _BATCH)}
+  with tf.Graph().as_default():
+    return {'images_per_sec': _rate(step_by_step_input.make_batches(
+        shards.split_files(folder, 'train'), _BATCH, _CROP, _SCALES, AUGMENTATIONS['forma'],
+        _IGNORE_LABEL, _VARIANT), _BATCH)}
 
 
 def secs_to_first_batch(folder):

@@ -48,8 +48,10 @@ def _vary(image, label, crop_size, scales, augmentation, ignore_label, mean_pixe
     image, label = _warp_whole(image, label, crop_size, augmentation, ignore_label, mean_pixel)
   image, label = preprocess_utils.random_crop([image, label], *crop_size)
   image, label, _ = preprocess_utils.flip_dim([image, label], augmentation.flip_probability)
-  image = photometric.random_color(image, augmentation.hue, augmentation.saturation,
-                                   augmentation.brightness, augmentation.contrast)
+  image = tf.image.random_hue(image, augmentation.hue)
+  image = tf.image.random_saturation(image, *augmentation.saturation)
+  image = tf.image.random_brightness(image, photometric.FULL_RANGE * augmentation.brightness)
+  image = tf.image.random_contrast(image, *augmentation.contrast)
   if augmentation.blur_probability:
     image = tf.cond(tf.random.uniform([]) < augmentation.blur_probability,
                     lambda: photometric.random_blur(image, stddev=augmentation.blur_stddev),

@@ -1,0 +1,237 @@
+"""Latency, memory and size of exported models, beside the TF1 lane and PyTorch.
+
+One image after the other; models with random weights are as fast as trained ones. Absolute
+figures of shared machines drift: what is compared runs in turns, and the median of the ratios
+counts.
+"""
+import functools
+import os
+import shutil
+import tempfile
+import time
+import typing
+
+import numpy as np
+
+from deeplab import model
+from deeplab.core import files, keys, options, registry
+from deeplab.deployment import export, opened_models, tflite_export
+from deeplab.utils import benchmark_child, tiny_run
+
+_MODULE = 'deeplab.utils.benchmark_inference'
+_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
+_CROP = 513
+_NUM_CLASSES = 21
+_WARM_UP_RUNS = 3
+_LEAST_RUNS, _LEAST_SECS = 10, 5.0
+_NUM_REPRESENTATIVE_IMAGES = 8
+_OPTIMISED, _PLAIN = 'frozen graph, optimised', 'frozen graph, as trained'
+_TFLITE_FLOAT, _TFLITE_INT8 = 'TFLite, float32', 'TFLite, int8'
+_ON_TF1 = '%s, TF1 lane'
+_PYTORCH = 'PyTorch'
+
+
+class Format(typing.NamedTuple):
+  """A row of FORMATS.
+
+  Attributes:
+    suffix: end of the file name.
+    write: function (checkpoint, path, ModelOptions).
+  """
+  suffix: str
+  write: typing.Callable
+
+
+def _write_frozen(checkpoint, path, model_options, optimize):
+  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels,
+                               export.ExportOptions(optimize=optimize))
+  files.write_bytes(path, graph_def.SerializeToString())
+
+
+def _write_tflite(checkpoint, path, model_options, kind):
+  images = [_image(model_options.crop_size, seed) for seed in range(_NUM_REPRESENTATIVE_IMAGES)]
+  tflite_export.export_tflite(checkpoint, path, model_options, kind=kind,
+                              representative_images=images)
+
+
+FORMATS = {
+    _OPTIMISED: Format('.pb', functools.partial(_write_frozen, optimize=True)),
+    _PLAIN: Format('.pb', functools.partial(_write_frozen, optimize=False)),
+    _TFLITE_FLOAT: Format('.tflite', functools.partial(_write_tflite, kind='float32')),
+    _TFLITE_INT8: Format('.tflite', functools.partial(_write_tflite, kind='int8')),
+}
+
+
+class Inference(typing.NamedTuple):
+  """A row of INFERENCES: a backbone, its model, and what is to be reached.
+
+  Attributes:
+    model: dict of fields of ModelOptions.
+    has_peer: whether PyTorch has the same network.
+    tf1_target: least speed of the optimised graph as a multiple of the TF1 lane.
+    peer_target: the same of PyTorch.
+    int8_target: least speed of TFLite in 8 bits as a multiple of TFLite in floats.
+  """
+  model: dict = {}
+  has_peer: bool = False
+  tf1_target: typing.Optional[float] = None
+  peer_target: typing.Optional[float] = None
+  int8_target: typing.Optional[float] = None
+
+
+INFERENCES = {
+    'mobilenet_v2': Inference(has_peer=True, tf1_target=2.4, peer_target=2.5, int8_target=1.5),
+    'xception_65': Inference(
+        model={'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}, tf1_target=1.5,
+        int8_target=1.5),
+}
+
+
+def measure_all(repeats, variants=None, peers=False):
+  """Yields the rows of the benchmark; see `utils/benchmark.py`.
+
+  Args:
+    repeats: measurements of each figure; the median counts.
+    variants: keys of INFERENCES, or None for all.
+    peers: whether to measure PyTorch too.
+
+  Raises:
+    ValueError: there is no such variant here.
+  """
+  variants = variants or sorted(INFERENCES)
+  rows = [registry.lookup(INFERENCES, variant, what='backbone of this benchmark')
+          for variant in variants]
+  for variant, inference in zip(variants, rows):
+    folder = tempfile.mkdtemp()
+    try:
+      for row in rows_of(variant, inference, repeats, peers, folder):
+        yield row
+    finally:
+      shutil.rmtree(folder)
+
+
+def rows_of(variant, inference, repeats, peers, folder):
+  """Yields the rows of a backbone.
+
+  Args:
+    variant: key of BACKBONES.
+    inference: Inference.
+    repeats: number of measurements of each kind, in turns.
+    peers: whether to measure PyTorch too.
+    folder: folder to write the models to.
+  """
+  kinds, sizes, left_out = _kinds(variant, inference, peers, folder)
+  runs = [{name: benchmark_child.measure(*call, python=python)
+           for name, (call, python) in kinds.items()} for _ in range(repeats)]
+  for name in kinds:
+    yield _row_of_kind('%s, %s' % (variant, name), [run[name] for run in runs],
+                       sizes.get(name))
+  for name, other, target in (
+      (_OPTIMISED, _ON_TF1 % _PLAIN, inference.tf1_target),
+      (_OPTIMISED, _ON_TF1 % _OPTIMISED, None),
+      (_OPTIMISED, _PLAIN, None),
+      (_OPTIMISED, _PYTORCH, inference.peer_target),
+      (_TFLITE_INT8, _TFLITE_FLOAT, inference.int8_target)):
+    if name in kinds and other in kinds:
+      ratios = [np.median(run[other]['secs']) / np.median(run[name]['secs']) for run in runs]
+      row = {'what': '%s, speed of %s / %s' % (variant, name, other),
+             'value': float(np.median(ratios)), 'unit': 'x'}
+      if target:
+        row['target'] = '>= %.4g' % target
+      yield row
+  for name, reason in left_out:
+    yield {'what': '%s, %s' % (variant, name), 'left_out': reason}
+
+
+def _row_of_kind(what, runs, size):
+  """Returns the row of a format: images/s, with latency, memory and file size."""
+  millisecs = 1e3 * np.concatenate([run['secs'] for run in runs])
+  row = {'what': what, 'value': float(1e3 / np.median(millisecs)), 'unit': 'images/s',
+         'p50_ms': float(np.percentile(millisecs, 50)),
+         'p95_ms': float(np.percentile(millisecs, 95)),
+         'peak_memory_mib': float(np.median([run['peak_memory_mib'] for run in runs]))}
+  row['note'] = 'p50 %.1f ms, p95 %.1f ms, %.0f MiB' % (
+      row['p50_ms'], row['p95_ms'], row['peak_memory_mib'])
+  if size:
+    row['file_mb'] = size / 1e6
+    row['note'] += ', file %.1f MB' % row['file_mb']
+  return row
+
+
+def _kinds(variant, inference, peers, folder):
+  """Writes the models; returns what to measure, sizes of files, and what is left out.
+
+  What to measure is a dict, name -> (arguments of `measure`, interpreter).
+  """
+  model_arguments = {'variant': variant, 'crop': _CROP, 'model': inference.model}
+  checkpoint = benchmark_child.measure(
+      _MODULE, 'write_checkpoint', dict(model_arguments, folder=folder))['checkpoint']
+  lanes = [(name, name, None) for name in FORMATS]
+  kinds, sizes, left_out = {}, {}, []
+  tf1_python = benchmark_child.tf1_python()
+  if tf1_python:
+    lanes += [(_ON_TF1 % name, name, tf1_python) for name in (_OPTIMISED, _PLAIN)]
+  else:
+    left_out.append(('TF1 lane', 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'))
+  for name, format_name, python in lanes:
+    path = os.path.join(folder, 'model_%d%s' % (len(kinds), FORMATS[format_name].suffix))
+    # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
+    benchmark_child.measure(_MODULE, 'write_model', dict(
+        model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
+                            python=python)
+    sizes[name] = os.path.getsize(path)
+    kinds[name] = ((_MODULE, 'run_secs', {'path': path, 'crop': _CROP}), python)
+  if peers and inference.has_peer:
+    peer_python = benchmark_child.peer_python()
+    if peer_python:
+      kinds[_PYTORCH] = ((_PEER, 'infer', {
+          'crop': _CROP, 'num_classes': _NUM_CLASSES, 'least_steps': _LEAST_RUNS,
+          'least_secs': _LEAST_SECS}), peer_python)
+    else:
+      left_out.append((_PYTORCH, 'no torch and transformers; set TORCH_PYTHON'))
+  return kinds, sizes, left_out
+
+
+def write_checkpoint(variant, crop, model, folder):
+  """Returns {'checkpoint': prefix} of random weights, written to a folder."""
+  return {'checkpoint': tiny_run.write_checkpoint(
+      folder, _image((crop, crop)), _model_options(variant, crop, model))}
+
+
+def write_model(variant, crop, model, checkpoint, path, format_name):
+  """Writes a checkpoint in a format, a key of FORMATS; returns {}."""
+  FORMATS[format_name].write(checkpoint, path, _model_options(variant, crop, model))
+  return {}
+
+
+def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
+  """Returns {'secs': [...]}, the seconds of each run of an exported model on one image.
+
+  Args:
+    path: frozen graph or TFLite file.
+    crop: side of the square image in pixels.
+    least_runs: least number of runs to measure.
+    least_secs: least number of seconds to measure.
+  """
+  opened = opened_models.open_exported(path)
+  images = _image((crop, crop))[np.newaxis]
+  for _ in range(_WARM_UP_RUNS):
+    opened.predict(images)
+  secs = []
+  while len(secs) < least_runs or sum(secs) < least_secs:
+    begin = time.time()
+    opened.predict(images)
+    secs.append(time.time() - begin)
+  return {'secs': secs}
+
+
+def _model_options(variant, crop, fields):
+  return options.ModelOptions(
+      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], output_stride=16,
+      model_variant=variant, **fields)
+
+
+def _image(size, seed=0):
+  """Returns an image uint8 [height, width, 3] of coloured patches."""
+  patches = np.random.RandomState(seed).randint(0, 256, (size[0] // 8 + 1, size[1] // 8 + 1, 3))
+  return np.kron(patches, np.ones((8, 8, 1)))[:size[0], :size[1]].astype(np.uint8)

@@ -1,0 +1,91 @@
+"""Tests of the inference benchmark with tiny images: formats, ratios and rows."""
+import os
+
+import pytest
+
+from deeplab.utils import benchmark, benchmark_child, benchmark_inference
+
+_TINY = {'variant': 'mobilenet_v2', 'crop': 33, 'model': {'depth_multiplier': 0.25}}
+
+
+@pytest.fixture(scope='module', name='checkpoint')
+def fixture_checkpoint(tmp_path_factory):
+  return benchmark_inference.write_checkpoint(
+      folder=str(tmp_path_factory.mktemp('run')), **_TINY)['checkpoint']
+
+
+@pytest.mark.parametrize('format_name', sorted(benchmark_inference.FORMATS))
+def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
+  path = str(tmp_path / 'model') + benchmark_inference.FORMATS[format_name].suffix
+  benchmark_inference.write_model(checkpoint=checkpoint, path=path, format_name=format_name,
+                                  **_TINY)
+  secs = benchmark_inference.run_secs(path, 33, least_runs=2, least_secs=0)['secs']
+  assert len(secs) == 2 and min(secs) > 0
+
+
+# Seconds per image of each kind in three runs; the machine is half as fast in the second.
+_SECS = {'.pb': 0.02, '.tflite': 0.04, 'int8': 0.025, 'tf1': 0.05, 'torch': 0.06}
+_PACES = (1, 2, 1)
+
+
+def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
+  counts = {}
+
+  def measure(module, function, arguments, python=None):
+    if function == 'write_checkpoint':
+      return {'checkpoint': 'model.ckpt'}
+    path = arguments.get('path')
+    if function == 'write_model':
+      with open(path, 'w') as stream:
+        stream.write(arguments['format_name'] * 1000)
+      return {}
+    key = python or os.path.splitext(path)[1]
+    if key == '.tflite':
+      with open(path) as stream:
+        key = 'int8' if 'int8' in stream.read() else key
+    pace = _PACES[counts.setdefault((path, python), 0)]
+    counts[path, python] += 1
+    return {'secs': [_SECS[key] * pace] * 4 + [_SECS[key] * pace * 3], 'peak_memory_mib': 300}
+
+  monkeypatch.setattr(benchmark_child, 'measure', measure)
+  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: tf1_python)
+  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: peer_python)
+  return {row['what']: row for row in benchmark_inference.rows_of(
+      'mobilenet_v2', benchmark_inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder))}
+
+
+def test_ratios_are_medians_of_runs_in_turns(monkeypatch, tmp_path):
+  rows = _rows(monkeypatch, 'tf1', 'torch', tmp_path)
+  value = lambda what: rows['mobilenet_v2, speed of ' + what]['value']  # noqa: E731
+  assert value('frozen graph, optimised / frozen graph, as trained, TF1 lane') == (
+      pytest.approx(2.5))
+  assert value('frozen graph, optimised / PyTorch') == pytest.approx(3)
+  assert value('TFLite, int8 / TFLite, float32') == pytest.approx(1.6)
+  assert rows['mobilenet_v2, speed of frozen graph, optimised / PyTorch']['target'] == '>= 2.5'
+
+
+def test_rows_tell_latency_memory_and_size(monkeypatch, tmp_path):
+  row = _rows(monkeypatch, 'tf1', None, tmp_path)['mobilenet_v2, frozen graph, optimised']
+  assert row['value'] == pytest.approx(50)
+  assert row['p50_ms'] == pytest.approx(20)
+  assert row['p95_ms'] > 55
+  assert row['file_mb'] == pytest.approx(0.023)
+  assert 'p50 20.0 ms' in benchmark.format_row(row)
+  assert '300 MiB, file 0.0 MB' in benchmark.format_row(row)
+
+
+def test_what_is_not_installed_is_told(monkeypatch, tmp_path):
+  rows = _rows(monkeypatch, None, None, tmp_path)
+  assert 'set TORCH_PYTHON' in benchmark.format_row(rows['mobilenet_v2, PyTorch'])
+  assert 'set TF1_PYTHON' in benchmark.format_row(rows['mobilenet_v2, TF1 lane'])
+  assert not any('/ PyTorch' in what for what in rows)
+
+
+def test_pytorch_runs_on_demand_only(monkeypatch, tmp_path):
+  assert not any('PyTorch' in what
+                 for what in _rows(monkeypatch, None, 'torch', tmp_path, peers=False))
+
+
+def test_backbone_without_a_row_is_told():
+  with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
+    next(benchmark_inference.measure_all(1, ['mobilenet_v4']))

@@ -1,0 +1,132 @@
+"""Tests of the training benchmark with tiny images: figures are of what they say they are."""
+import os
+
+import pytest
+
+from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.utils import benchmark, benchmark_child, benchmark_input, benchmark_train
+
+_TINY = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 33,
+         'model': {'depth_multiplier': 0.25}}
+
+
+@pytest.fixture(autouse=True)
+def measure_short(monkeypatch):
+  monkeypatch.setattr(benchmark_train.median_secs, '__defaults__', (1, 0.0))
+
+
+def test_speed_is_images_per_step_time():
+  figures = benchmark_train.step_speed(**_TINY)
+  assert figures['images_per_sec'] == pytest.approx(2 / figures['step_secs'])
+  assert figures['multiply_adds'] > 1e6
+
+
+def test_speed_from_files(tmp_path):
+  records = str(tmp_path / 'records')
+  benchmark_input.write_records(records, (60, 80), count=4, num_shards=1)
+  figures = benchmark_train.step_speed(records=records, **_TINY)
+  assert figures['images_per_sec'] > 0
+
+
+@pytest.mark.skipif(not IS_TF1, reason='TensorFlow 2 has this precision')
+def test_precision_that_this_tensorflow_lacks_is_told():
+  with pytest.raises(ValueError, match='bfloat16 needs TensorFlow 2'):
+    benchmark_train.step_speed(training={'precision': 'bfloat16'}, **_TINY)
+
+
+def test_loss_alone_takes_a_part_of_the_step():
+  figures = benchmark_train.loss_secs(**_TINY)
+  assert 0 < figures['loss_secs'] < figures['step_secs']
+
+
+def test_rate_of_matrix_products():
+  assert benchmark_train.matrix_speed(size=256)['gflops'] > 0.1
+
+
+def test_multiply_adds_of_convolutions():
+  with tf.Graph().as_default() as graph:
+    images = tf.zeros([2, 8, 8, 3])
+    net = tf.nn.conv2d(images, tf.zeros([3, 3, 3, 16]), strides=[1, 2, 2, 1], padding='SAME')
+    tf.nn.depthwise_conv2d(net, tf.zeros([5, 5, 16, 1]), strides=[1] * 4, padding='SAME')
+    assert benchmark_train.multiply_adds(graph) == 2 * 4 * 4 * (3 * 3 * 3 * 16 + 5 * 5 * 16)
+
+
+def test_functions_take_turns():
+  calls = []
+  secs = benchmark_train.median_secs(
+      [lambda: calls.append('a'), lambda: calls.append('b')], least_steps=3)
+  assert calls == ['a', 'b'] * 5
+  assert len(secs) == 2
+
+
+def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
+  # Seconds per image of the runs; the machine is half as fast during the second.
+  paces = iter([1.0, 2.0, 1.1])
+  state = {}
+
+  def measure(module, function, arguments, python=None):
+    if function == 'matrix_speed':
+      return {'gflops': 100}
+    if function == 'loss_secs':
+      return {'loss_secs': 1, 'step_secs': 20}
+    if function == 'step_speed' and not python and set(arguments) == set(_TINY):
+      state['pace'] = next(paces)
+    factor = {'tf1': 4, 'torch': 5}.get(python, 1)
+    if arguments.get('training') == {'gradient_checkpointing': True}:
+      factor = 1.25
+    return {'images_per_sec': 1 / (state['pace'] * factor), 'multiply_adds': 3e9,
+            'peak_memory_mib': 1000 / factor}
+
+  monkeypatch.setattr(benchmark_child, 'measure', measure)
+  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: 'tf1')
+  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: 'torch')
+  rows = {row['what']: row for row in benchmark_train.rows_of(
+      'mobilenet_v2', benchmark_train.TRAININGS['mobilenet_v2']._replace(
+          recompute_targets=(60, 70)), 3, True, 'records')}
+  value = lambda what: rows['mobilenet_v2, ' + what]['value']  # noqa: E731
+  assert value('float32, batch 4') == pytest.approx(1 / 1.1)
+  assert value('speed / TF1 lane') == pytest.approx(4)
+  assert value('speed / PyTorch') == pytest.approx(5)
+  assert value('loss and its gradient in the step') == pytest.approx(5)
+  assert value('recomputation, speed beside float32') == pytest.approx(80)
+  assert value('recomputation, memory beside float32') == pytest.approx(80)
+  assert value('convolutions reach') == pytest.approx(2 * 3 * 3 / 1.1)
+  assert rows['mobilenet_v2, speed / PyTorch']['target'] == '>= 4'
+  assert rows['mobilenet_v2, recomputation, memory beside float32']['target'] == '<= 60'
+  assert ('mobilenet_v2, bfloat16, speed beside float32' in rows) != IS_TF1
+
+
+def test_what_is_not_installed_is_told(monkeypatch):
+  monkeypatch.setattr(benchmark_child, 'measure', lambda *args, **kwargs: {
+      'images_per_sec': 1, 'peak_memory_mib': 1, 'multiply_adds': 1, 'gflops': 1, 'loss_secs': 1,
+      'step_secs': 2})
+  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: None)
+  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: None)
+  rows = list(benchmark_train.rows_of(
+      'mobilenet_v2', benchmark_train.TRAININGS['mobilenet_v2'], 1, True, 'records'))
+  lines = [benchmark.format_row(row) for row in rows]
+  assert any('mobilenet_v2, TF1 lane' in line and 'set TF1_PYTHON' in line for line in lines)
+  assert any('mobilenet_v2, PyTorch' in line and 'set TORCH_PYTHON' in line for line in lines)
+
+
+def test_interpreter_of_pytorch_that_is_none_is_told(monkeypatch, tmp_path):
+  monkeypatch.setenv('TORCH_PYTHON', str(tmp_path / 'python'))
+  with pytest.raises(ValueError, match='TORCH_PYTHON=.*is no program'):
+    benchmark_child.peer_python()
+
+
+def test_backbone_without_a_row_is_told():
+  with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
+    next(benchmark_train.measure_all(1, ['mobilenet_v4']))
+
+
+@pytest.mark.skipif(not benchmark_child.peer_python(), reason='set TORCH_PYTHON')
+@pytest.mark.parametrize('function, arguments, figure', [
+    ('train', {'batch_size': 2}, 'images_per_sec'), ('infer', {}, 'secs')])
+def test_peer_runs_in_its_own_interpreter(function, arguments, figure):
+  path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
+  figures = benchmark_child.measure(path, function, dict(
+      arguments, crop=33, num_classes=3, least_steps=1, least_secs=0),
+                                    python=benchmark_child.peer_python())
+  assert figures[figure]
+  assert figures['peak_memory_mib'] > 100
