@@ -146,8 +146,9 @@ def crop_from_encoded(
   # A branch forgets shapes.
   image.set_shape([None, None, 3])
   label.set_shape([None, None, 1])
-  # Padding takes part in the colours like the image.
-  padding = tint(tf.constant(mean_pixel, tf.float32, [1, 1, 3]))
+  # Padding takes part in the colours like the image; grey stays grey.
+  is_grey = len(set(mean_pixel)) == 1
+  padding = mean_pixel[0] if is_grey else tint(tf.constant(mean_pixel, tf.float32, [1, 1, 3]))
   image = _pad_around(tint(image), box, crop_size, padding)
   label = _pad_around(tf.cast(label, tf.int32), box, crop_size, ignore_label)
   return _vary_light(image, augmentation, random_source), label, part
@@ -232,10 +233,16 @@ def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_lab
 
 
 def _pad_around(image, box, crop_size, fill):
-  """Returns a crop that shows an image in a box, int32 [4] (y, x, height, width)."""
+  """Returns a crop that shows an image in a box, int32 [4] (y, x, height, width).
+
+  Around it is `fill`: a number, or a [1, 1, channels] tensor, which takes two passes more.
+  """
   after = tf.constant(list(crop_size)) - box[:2] - box[2:]
   margins = [[box[0], after[0]], [box[1], after[1]], [0, 0]]
-  padded = tf.pad(image - fill, margins) + fill
+  if tf.is_tensor(fill):
+    padded = tf.pad(image - fill, margins) + fill
+  else:
+    padded = tf.pad(image, margins, constant_values=fill)
   padded.set_shape(list(crop_size) + [image.shape.as_list()[2]])
   return padded
 
