@@ -7,7 +7,13 @@ The forward pass is cut into segments where little has to be kept. Gradients the
 the operations of a segment, which run when the gradient of its end has arrived: at any time only
 what crosses the cuts, and the activations of one segment, are in memory.
 
-Reference: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
+`recompute_cheap` only repeats batch norm and activation functions: half the memory of a network
+of convolutions, at little cost.
+
+References:
+  Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
+  Rota Bulo et al., "In-Place Activated BatchNorm for Memory-Optimized Training of DNNs", CVPR
+    2018, section 3.
 """
 import collections
 
@@ -19,6 +25,11 @@ _SCOPE = 'recomputed'
 _COPY_ATTRIBUTE = '_recomputed'
 # A cut must let this many times the bytes it keeps be forgotten.
 _LEAST_GAIN = 8
+_BATCH_NORM_TYPES = ('FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3')
+# They take little time beside the convolutions around them.
+_CHEAP_TYPES = _BATCH_NORM_TYPES + ('Relu', 'Relu6')
+# A smaller tensor is not worth two more operations.
+_LEAST_BYTES = 1 << 20
 # They say where an operation is and are not part of what it does.
 _PLACING_ATTRIBUTES = ('_class',)
 
@@ -36,17 +47,60 @@ def recompute(sources, forward, backward):
   Returns:
     Number of operations that run a second time.
   """
+  # Gradients begin with the last segment: to forget it would save nothing.
   segments = _cut([operation for operation in _dependents(sources, forward)
-                   if _is_repeatable(operation)])
+                   if _is_repeatable(operation)])[:-1]
   segment_of = {operation: index for index, segment in enumerate(segments)
                 for operation in segment}
+  return _repeat_segments(segments, segment_of, backward,
+                          lambda tensor: not _crosses(tensor, segment_of))
+
+
+def recompute_cheap(sources, forward, backward):
+  """Has gradients read results of batch norm and activation functions that are computed again.
+
+  What convolutions return is kept: one tensor of a layer instead of two. Batch norm is repeated
+  with the statistics of the first time, as a product and a sum.
+
+  Args:
+    sources: see `recompute`.
+    forward: likewise.
+    backward: likewise.
+
+  Returns:
+    Number of operations that run a second time.
+  """
+  segments, segment_of = [], {}
+  for operation in _dependents(sources, forward):
+    if operation.type in _CHEAP_TYPES and _is_repeatable(operation):
+      index = segment_of.get(operation.inputs[0].op, len(segments))
+      if index == len(segments):
+        segments.append([])
+      segments[index].append(operation)
+      segment_of[operation] = index
+  return _repeat_segments(segments, segment_of, backward,
+                          lambda tensor: _num_bytes(tensor) >= _LEAST_BYTES)
+
+
+def _repeat_segments(segments, segment_of, backward, is_forgotten):
+  """Adds copies of segments for the tensors of them that gradients read and that are forgotten.
+
+  Args:
+    segments: list of lists of operations.
+    segment_of: dict, operation -> index of its segment.
+    backward: list of operations of gradients.
+    is_forgotten: function of a tensor of a segment.
+
+  Returns:
+    Number of copies.
+  """
   backward_set = set(backward)
   reads = [[] for _ in segments]
   for operation in backward:
     # What reads no gradient, such as a shape, runs early and keeps nothing.
     if any(tensor.op in backward_set for tensor in operation.inputs):
       for position, tensor in enumerate(operation.inputs):
-        if tensor.op in segment_of and not _crosses(tensor, segment_of):
+        if tensor.op in segment_of and not _is_statistic(tensor) and is_forgotten(tensor):
           reads[segment_of[tensor.op]].append((operation, position))
   return sum(_repeat(segment, segment_reads, backward_set)
              for segment, segment_reads in zip(segments, reads) if segment_reads)
@@ -68,6 +122,11 @@ def _is_repeatable(operation):
   return (operation.op_def is not None and not operation.op_def.is_stateful
           and operation._get_control_flow_context() is None
           and not any(output.dtype._is_ref_dtype for output in operation.outputs))
+
+
+def _is_statistic(tensor):
+  """Whether a tensor is a mean or variance of batch norm; they are small, and kept."""
+  return tensor.op.type in _BATCH_NORM_TYPES and tensor.value_index > 0
 
 
 def _cut(operations):
@@ -139,11 +198,12 @@ def _repeat(segment, reads, backward_set):
     for operation in segment:
       if operation not in needed:
         continue
-      attributes = {name: value for name, value in operation.node_def.attr.items()
-                    if name not in _PLACING_ATTRIBUTES}
+      inputs = [input_of_copy(tensor) for tensor in operation.inputs]
+      inputs, attributes = _with_known_statistics(operation, inputs, {
+          name: value for name, value in operation.node_def.attr.items()
+          if name not in _PLACING_ATTRIBUTES})
       # Else TensorFlow would find out that both are the same.
       attributes[_COPY_ATTRIBUTE] = tf.AttrValue(b=True)
-      inputs = [input_of_copy(tensor) for tensor in operation.inputs]
       with tf.device(operation.device):
         copies[operation] = graph.create_op(
             operation.type, inputs, [output.dtype for output in operation.outputs],
@@ -152,6 +212,26 @@ def _repeat(segment, reads, backward_set):
     tensor = operation.inputs[position]
     operation._update_input(position, copies[tensor.op].outputs[tensor.value_index])
   return len(copies)
+
+
+def _with_known_statistics(operation, inputs, attributes):
+  """Returns inputs and attributes of a copy, which need not compute a batch's mean and variance.
+
+  Args:
+    operation: operation that is copied.
+    inputs: list of tensors, those of the copy.
+    attributes: dict, name -> tf.AttrValue.
+  """
+  shape = inputs[0].shape
+  if not (operation.type in _BATCH_NORM_TYPES and attributes['is_training'].b
+          and shape.is_fully_defined()):
+    return inputs, attributes
+  mean, variance = operation.outputs[1:3]
+  count = shape.num_elements() // variance.shape.num_elements()
+  # It comes unbiased, for the moving average.
+  variance *= max(count - 1, 1) / count
+  return (inputs[:3] + [mean, variance],
+          dict(attributes, is_training=tf.AttrValue(b=False)))
 
 
 def _ancestors(operations, within):

@@ -1,5 +1,6 @@
 """Tests of activations that are computed again: equal gradients, in time, with less kept."""
 import numpy as np
+import pytest
 
 from deeplab.core import recomputation
 from deeplab.core.tf_compat import slim, tf
@@ -20,8 +21,8 @@ def _network(images):
   return slim.dropout(net, 0.9, is_training=True)
 
 
-def _gradients(is_recomputing):
-  """Returns values of the gradients, and what `recompute` returned; the graph is the default."""
+def _gradients(repeat=None):
+  """Returns values of the gradients, and what `repeat` returned; the graph is the default."""
   tf.set_random_seed(3)
   graph = tf.get_default_graph()
   images = tf.constant(np.random.RandomState(0).uniform(-1, 1, (2, 9, 9, 2)), tf.float32)
@@ -30,19 +31,23 @@ def _gradients(is_recomputing):
   gradients = tf.gradients(loss, tf.trainable_variables())
   operations = graph.get_operations()
   count = 0
-  if is_recomputing:
-    count = recomputation.recompute([images], operations[:num_forward], operations[num_forward:])
+  if repeat:
+    count = repeat([images], operations[:num_forward], operations[num_forward:])
   with tf.Session() as session:
     session.run(tf.global_variables_initializer())
     return session.run(gradients), count
 
 
-def test_gradients_are_the_same():
+@pytest.mark.parametrize('repeat, least_count', [
+    (recomputation.recompute, 5 * (_NUM_BLOCKS - 1)),
+    (recomputation.recompute_cheap, 2 * _NUM_BLOCKS)])
+def test_gradients_are_the_same(repeat, least_count, monkeypatch):
+  monkeypatch.setattr(recomputation, '_LEAST_BYTES', 1)
   with tf.Graph().as_default():
-    plain, _ = _gradients(False)
+    plain, _ = _gradients()
   with tf.Graph().as_default():
-    recomputed, count = _gradients(True)
-  assert count > 5 * (_NUM_BLOCKS - 1)
+    recomputed, count = _gradients(repeat)
+  assert count >= least_count
   for actual, wanted in zip(recomputed, plain):
     np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-6)
 
@@ -61,7 +66,7 @@ def _copies(graph):
 
 def test_wide_activations_are_copied_and_narrow_ends_are_kept():
   with tf.Graph().as_default() as graph:
-    _gradients(True)
+    _gradients(recomputation.recompute)
     types = {op.type for op in _copies(graph)}
     # What shapes are taken of is not kept for that.
     kept = {tensor for op in graph.get_operations()
@@ -76,11 +81,32 @@ def test_wide_activations_are_copied_and_narrow_ends_are_kept():
 
 def test_copies_wait_for_the_gradient_of_their_end():
   with tf.Graph().as_default() as graph:
-    _gradients(True)
+    _gradients(recomputation.recompute)
     waiting = [op for op in _copies(graph) if op.type == 'Identity' and op.control_inputs]
     assert waiting
     for op in waiting:
       assert all(trigger.name.startswith('gradients') for trigger in op.control_inputs)
+
+
+def test_of_a_layer_only_the_convolution_is_kept(monkeypatch):
+  monkeypatch.setattr(recomputation, '_LEAST_BYTES', 1)
+  with tf.Graph().as_default() as graph:
+    _gradients(recomputation.recompute_cheap)
+    copies = _copies(graph)
+    kept = {tensor.op.type for op in graph.get_operations()
+            if op.name.startswith('gradients') and not op.type.startswith('Shape')
+            for tensor in op.inputs
+            if tensor.op.name.startswith('block') and tensor.value_index == 0}
+  assert {'FusedBatchNormV3', 'Relu6'} <= {op.type for op in copies}
+  assert 'Conv2D' not in {op.type for op in copies}
+  assert not kept & {'FusedBatchNormV3', 'Relu6'}
+  # They use the mean and variance of the first time.
+  assert not any(op.get_attr('is_training') for op in copies if op.type == 'FusedBatchNormV3')
+
+
+def test_small_tensors_are_kept():
+  with tf.Graph().as_default():
+    assert _gradients(recomputation.recompute_cheap)[1] == 0
 
 
 def test_nothing_to_forget_is_left_alone():

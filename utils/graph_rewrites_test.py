@@ -1,8 +1,12 @@
 """Tests of precision, XLA, recomputation and accumulation: what they keep, and when they refuse."""
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from deeplab.core import tf_compat
+from deeplab.core import recomputation, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites, train_graph
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
@@ -58,6 +62,14 @@ def test_a_scaled_loss_gives_the_same_steps_and_leaves_no_trace_in_checkpoints(p
   np.testing.assert_allclose(losses[::2], plain[0], rtol=1e-4)
 
 
+def test_batch_norm_and_activations_are_computed_again(plain, monkeypatch):
+  monkeypatch.setattr(recomputation, '_LEAST_BYTES', 1)
+  losses, weights, _ = _train(3)
+  np.testing.assert_allclose(losses, plain[0], rtol=1e-5)
+  for actual, wanted in zip(weights, plain[1]):
+    np.testing.assert_allclose(actual, wanted, atol=1e-5)
+
+
 @pytest.mark.skipif(tf_compat.IS_TF1, reason='TensorFlow 1.15 has no bfloat16 on processors')
 def test_bfloat16_steps_are_near_those_of_float32(plain):
   graph_rewrites.check(make_options(precision='bfloat16'))
@@ -83,4 +95,40 @@ def test_settings_of_the_session():
       make_options(xla=True), tf.ConfigProto(device_count={'CPU': 3}))
   assert config.device_count['CPU'] == 3
   assert config.graph_options.optimizer_options.global_jit_level == 1
-  assert not graph_rewrites.session_config(make_options()).graph_options.ByteSize()
+  config = graph_rewrites.session_config(make_options())
+  assert not config.graph_options.ByteSize()
+  # Else TensorFlow would not look at TF_FORCE_GPU_ALLOW_GROWTH.
+  assert not config.HasField('gpu_options')
+
+
+_POOL_SCRIPT = """
+from deeplab.core.tf_compat import tf
+from deeplab.utils import graph_rewrites, train_errors, train_options
+options = train_options.TrainOptions('run', train_batch_size=8)
+with tf.Graph().as_default():
+  count = tf.placeholder(tf.int32, [])
+  total = tf.reduce_sum(tf.fill([count, 1 << 20], 1.0))
+  with tf.Session(config=graph_rewrites.session_config(options)) as session:
+    print(session.run(total, {count: 5}))
+    with train_errors.readable_memory_errors(options, (513, 513)):
+      session.run(total, {count: 50})
+"""
+
+
+def test_too_little_memory_of_the_machine_is_told():
+  process = subprocess.run(
+      [sys.executable, '-c', _POOL_SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+      env=dict(os.environ, TF_CPU_BFC_MEM_LIMIT_IN_MB='100'))
+  assert float(process.stdout) == 5 << 20
+  assert process.returncode == 1
+  last = process.stderr.decode('utf-8').strip().split('\n')[-1]
+  assert last.startswith('ValueError: Out of memory with 8 images of 513x513 pixels per step (a '
+                         'tensor [50,1048576] did not fit on')
+  assert 'Try --train_batch_size=4' in last
+
+
+def test_free_memory_is_within_that_of_the_machine():
+  free = graph_rewrites.free_memory_bytes()
+  if free is None:
+    pytest.skip('not told by this system')
+  assert 1 << 20 < free <= os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')

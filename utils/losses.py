@@ -35,14 +35,16 @@ def add_softmax_cross_entropy_loss_for_each_scale(
     raise ValueError('top_k_percent_pixels must be in (0, 1], got %s.' % top_k_percent_pixels)
   for name, logits in sorted(scales_to_logits.items()):
     with tf.name_scope('%s_%s' % (scope, name) if scope else name):
-      logits, scaled_labels = _match_sizes(logits, labels, upsample_logits)
-      losses, weights = pixel_losses(
-          tf.reshape(logits, [-1, num_classes]), tf.reshape(scaled_labels, [-1]),
-          num_classes, ignore_label, loss_weight)
+      def losses_of(logits, labels):
+        logits, labels = _match_sizes(logits, labels, upsample_logits)
+        return pixel_losses(tf.reshape(logits, [-1, num_classes]), tf.reshape(labels, [-1]),
+                            num_classes, ignore_label, loss_weight)
+
       if top_k_percent_pixels == 1.0:
-        loss = _mean_over_present(losses, weights)
+        loss = _mean_over_present(logits, labels, losses_of)
       else:
-        loss = _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels)
+        loss = _mean_over_hardest(losses_of(logits, labels)[0], hard_example_mining_step,
+                                  top_k_percent_pixels)
       tf.losses.add_loss(loss)
 
 
@@ -87,9 +89,38 @@ def _match_sizes(logits, labels, upsample_logits):
   return logits, labels
 
 
-def _mean_over_present(losses, weights):
-  num_present = tf.reduce_sum(tf.cast(tf.not_equal(weights, 0.0), tf.float32))
-  return div_maybe_zero(tf.reduce_sum(losses), num_present)
+def _mean_over_present(logits, labels, losses_of):
+  """Returns the sum of losses over the number of pixels with a weight.
+
+  One image after the other, each with its gradient: at full resolution there is one image at a
+  time, and for the gradients of the network only those of the logits are kept.
+
+  Args:
+    logits: [batch, h, w, classes] tensor.
+    labels: [batch, height, width, 1] tensor.
+    losses_of: function of logits and labels of images that returns losses and weights of pixels.
+  """
+  num_images = logits.shape.as_list()[0]
+  parts = [logits] if num_images is None else tf.split(logits, num_images)
+  label_parts = [labels] if num_images is None else tf.split(labels, num_images)
+
+  @tf.custom_gradient
+  def total_and_count(*parts):
+    totals, counts, gradients = [], [], []
+    for part, label_part in zip(parts, label_parts):
+      with tf.control_dependencies(gradients[-1:]):
+        part = tf.identity(part)
+      losses, weights = losses_of(part, label_part)
+      totals.append(tf.reduce_sum(losses))
+      counts.append(tf.reduce_sum(tf.cast(tf.not_equal(weights, 0.0), tf.float32)))
+      gradients += tf.gradients(totals[-1], [part])
+
+    def multiply(total_gradient, unused_count_gradient):
+      return [tf.cast(total_gradient, gradient.dtype) * gradient for gradient in gradients]
+
+    return (tf.add_n(totals), tf.add_n(counts)), multiply
+
+  return div_maybe_zero(*total_and_count(*parts))
 
 
 def _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels):

@@ -49,6 +49,44 @@ def test_loss_is_the_mean_over_pixels_that_are_not_ignored(pixels):
   np.testing.assert_allclose(run_loss(*pixels), [wanted], rtol=1e-6)
 
 
+@pytest.mark.parametrize('top_k_percent_pixels', [1.0, 0.25])
+def test_gradients_are_those_of_one_hot_labels_without_making_them(pixels, top_k_percent_pixels):
+  values, labels = pixels
+  labels = np.kron(labels[..., 0], np.ones((1, 2, 2), int))[..., np.newaxis].astype(np.int32)
+  with tf.Graph().as_default() as graph, tf.Session() as session:
+    logits = tf.constant(values)
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {'merged_logits': logits}, tf.constant(labels), NUM_CLASSES, IGNORE, loss_weight=1.5,
+        top_k_percent_pixels=top_k_percent_pixels)
+    loss, = tf.losses.get_losses()
+    gradient, = tf.gradients(3.0 * loss, logits)
+    assert 'OneHot' not in {op.type for op in graph.get_operations()}
+    flat_labels = labels.reshape(-1)
+    upsampled = tf.reshape(tf.image.resize_bilinear(logits, labels.shape[1:3], align_corners=True),
+                           [-1, NUM_CLASSES])
+    is_present = tf.constant((flat_labels != IGNORE).astype(np.float32))
+    wanted = 1.5 * is_present * tf.nn.softmax_cross_entropy_with_logits_v2(
+        tf.one_hot(flat_labels, NUM_CLASSES), upsampled)
+    if top_k_percent_pixels == 1.0:
+      wanted = tf.reduce_sum(wanted) / tf.reduce_sum(is_present)
+    else:
+      wanted = tf.nn.top_k(wanted, int(top_k_percent_pixels * len(flat_labels)))[0]
+      wanted = tf.reduce_sum(wanted) / tf.reduce_sum(tf.cast(wanted > 0, tf.float32))
+    wanted_gradient, = tf.gradients(3.0 * wanted, logits)
+    results = session.run([loss, wanted, gradient, wanted_gradient])
+  np.testing.assert_allclose(results[0], results[1], rtol=1e-6)
+  np.testing.assert_allclose(results[2], results[3], rtol=1e-5, atol=1e-7)
+
+
+def test_images_of_a_batch_of_unknown_size_are_together(pixels):
+  with tf.Graph().as_default(), tf.Session() as session:
+    logits = tf.placeholder(tf.float32, [None, 5, 6, NUM_CLASSES])
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {'merged_logits': logits}, tf.constant(pixels[1]), NUM_CLASSES, IGNORE)
+    np.testing.assert_allclose(
+        session.run(tf.losses.get_losses(), {logits: pixels[0]}), run_loss(*pixels), rtol=1e-6)
+
+
 def test_ignored_pixels_do_not_change_the_loss(pixels):
   logits, labels = pixels
   changed = logits.copy()
@@ -107,7 +145,7 @@ def test_hard_mining_averages_the_largest_losses(pixels, mining_step, step, shar
   wanted = hardest.sum() / (hardest != 0).sum()
   np.testing.assert_allclose(
       run_loss(*pixels, step=step, hard_example_mining_step=mining_step,
-               top_k_percent_pixels=.25), [wanted], rtol=1e-5)
+               top_k_percent_pixels=.25), [wanted], rtol=1e-6)
 
 
 def test_hard_mining_of_ignored_pixels_gives_zero(pixels):

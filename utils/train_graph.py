@@ -75,9 +75,10 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
   # What is said of a clone is said of the first; `scope` is its name scope.
   optimize = deployment.optimize if deployment else _optimize_one
   total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
-  if options.gradient_checkpointing:
-    operations = graph.get_operations()
-    recomputation.recompute(images, operations[:num_forward], operations[num_forward:])
+  operations = graph.get_operations()
+  repeat = (recomputation.recompute if options.gradient_checkpointing
+            else recomputation.recompute_cheap)
+  repeat(images, operations[:num_forward], operations[num_forward:])
   model_variables = [v for v in tf.global_variables() if v is not global_step]
   grads_and_vars = gradients.multiply_gradients(
       grads_and_vars,
