@@ -39,17 +39,18 @@ class Plan(typing.NamedTuple):
   Attributes:
     weights: Weights.
     variables: list of tf.Variable that are taken from them.
+    summary: how many variables start from where.
   """
   weights: Weights
   variables: typing.List[tf.Variable]
+  summary: str = ''
 
   def load(self, session):
     """Writes the weights into the variables of a session."""
     for variable in self.variables:
       value = self.weights.read(variable.op.name)
       variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
-    logging.info('%d variables start with the weights of %s.', len(self.variables),
-                 self.weights.where)
+    logging.info('%s', self.summary)
 
 
 def read_weights(path, flag):
@@ -103,15 +104,18 @@ def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
     logging.info('%d bounds of quantised ranges are not in %s: training learns them.',
                  num_ranges, weights.where)
   present = {v.op.name for v in variables}
+  unused = [name for name in sorted(_model_names(weights)) if name not in present]
   for names, what in (
       ([v.op.name for v in excluded], 'variables of the last layers start at random'),
       ([name for name in absent if not quantization.is_range(name)],
        'variables start at random, for %s does not have them' % weights.where),
-      ([name for name in sorted(_model_names(weights)) if name not in present],
-       'variables of %s are not used' % weights.where)):
+      (unused, 'variables of %s are not used' % weights.where)):
     if names:
       logging.info('%d %s: %s', len(names), what, ', '.join(names))
-  return Plan(weights, taken)
+  return Plan(weights, taken, (
+      'Of %d variables %d start with the weights of %s, %d at random as last layers, %d at random '
+      'for want of weights; %d of its weights are not used.' % (
+          len(variables), len(taken), weights.where, len(excluded), len(absent), len(unused))))
 
 
 def _is_in(name, scopes):

@@ -102,7 +102,8 @@ def test_missing_and_unused_variables_are_listed(tmp_path, caplog):
   assert '2 variables start at random, for %s does not have them' % prefix in log
   assert 'Net/conv/weights, Net/conv/biases' in log
   assert '2 variables of %s are not used: Other/conv/biases, Other/conv/weights' % prefix in log
-  assert '2 variables start with the weights of' in log
+  assert ('Of 4 variables 2 start with the weights of %s, 0 at random as last layers, 2 at random '
+          'for want of weights; 2 of its weights are not used.' % prefix) in log
   assert 'Momentum' not in log and 'global_step' not in log
 
 

@@ -98,6 +98,8 @@ class Dataset(object):
     self.should_repeat = should_repeat
     self.augmentation = augmentation or AUGMENTATIONS['forma']
     self.seed = seed
+    # Records at the beginning of the stream that are left out, to continue it.
+    self.num_done = 0
     self.num_threads = num_threads
     self.num_records = num_records
     self.on_bad_record = core_registry.lookup(
@@ -143,7 +145,9 @@ class Dataset(object):
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()
-    elements = [records, tf.data.Dataset.range(_MAX_INDEX)]
+    # Reading alone passes by what an earlier start of the run has trained on.
+    records = records.skip(self.num_done)
+    elements = [records, tf.data.Dataset.range(self.num_done, _MAX_INDEX)]
     if self.is_training:
       elements.append(self._noise_banks())
     make_sample = self._make_crop if self.is_training else self._make_sample

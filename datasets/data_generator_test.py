@@ -54,6 +54,21 @@ def test_evaluation_keeps_order_and_pads_with_mean_and_ignore_label(tmp_path, sa
   assert list(batches[0][keys.HEIGHT]) == [s.label.shape[0] for s in samples[:2]]
 
 
+def test_a_seeded_stream_continues_where_a_run_has_stopped(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples, split='train')
+
+  def make():
+    return make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
+                        should_repeat=True, seed=3, augmentation=AUGMENTATIONS['forma'])
+
+  whole, rest = make(), make()
+  rest.num_done = 4
+  for batch, wanted in zip(read(rest, 2), read(whole, 4)[2:]):
+    assert list(batch[keys.IMAGE_NAME]) == list(wanted[keys.IMAGE_NAME])
+    np.testing.assert_array_equal(batch[keys.IMAGE], wanted[keys.IMAGE])
+    np.testing.assert_array_equal(batch[keys.LABEL], wanted[keys.LABEL])
+
+
 def test_training_batches_are_full_static_and_repeatable(tmp_path, samples):
   tiny_run.write_records(str(tmp_path), samples, split='train')
 
