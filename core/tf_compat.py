@@ -115,8 +115,8 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'projective_transform_op',
-           'slim', 'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'profiler_trace',
+           'projective_transform_op', 'slim', 'tf']
 
 
 def projective_transform_op():
@@ -139,6 +139,27 @@ def projective_transform_op():
 def num_gpus():
   """Returns the number of GPUs that TensorFlow can use."""
   return len(_tensorflow.config.experimental.list_physical_devices('GPU'))
+
+
+@contextlib.contextmanager
+def profiler_trace(folder):
+  """Records what TensorFlow does within the block, for the profiler of TensorBoard.
+
+  Writes plugins/profile/<time>/*.xplane.pb into the folder (TensorFlow 2) or local.trace (1.15).
+
+  Args:
+    folder: existing folder, to be the --logdir of TensorBoard.
+  """
+  if IS_TF1:
+    from tensorflow.python.eager import profiler
+    profiler.start()
+    try:
+      yield
+    finally:
+      profiler.save(folder, profiler.stop())
+  else:
+    with _tensorflow.profiler.experimental.Profile(folder):
+      yield
 
 
 def data_options(is_deterministic, num_threads=0):

@@ -47,7 +47,7 @@ class TrainOptions(typing.NamedTuple):
     keep_checkpoint_max: number of newest checkpoints that are kept; 0: all.
     save_summaries_secs: seconds between two summaries.
     save_summaries_images: whether summaries hold pictures.
-    profile_logdir: folder for timelines of single steps, or None.
+    profile_logdir: folder for a trace of some steps, or None.
   """
   train_logdir: str
   training_number_of_steps: int = 30000

@@ -1,6 +1,5 @@
 """The loop around the training graph: where it starts, what it leaves, how it ends."""
 import contextlib
-import os
 
 from absl import logging
 
@@ -9,11 +8,12 @@ from deeplab.core import checkpoints, initial_weights, staging
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
-    graph_rewrites,
-    stop_on_signal,
-    train_errors,
-    train_graph,
-    train_hooks,
+  graph_rewrites,
+  stop_on_signal,
+  trace_hook,
+  train_errors,
+  train_graph,
+  train_hooks,
 )
 
 
@@ -65,15 +65,18 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, dep
     stop = stop_on_signal.StopOnSignal(options.train_logdir)
     progress = train_hooks.ProgressHook(graph, options, graph.parts, wait_secs,
                                         graph.gradient_norm)
-    listeners = []
+    hooks, listeners = [stop, progress, staging.StagingHook()], []
+    trace = contextlib.ExitStack()
+    if options.profile_logdir:
+      hooks.append(trace_hook.TraceHook(options.profile_logdir))
+      trace.enter_context(contextlib.closing(hooks[-1]))
     if on_saved:
       listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
-    with stop, contextlib.closing(progress), \
+    with stop, contextlib.closing(progress), trace, \
          train_errors.readable_memory_errors(options, model_options.crop_size,
                                              output_stride=model_options.output_stride), \
          readable_input_errors(files, dataset), train_errors.readable_loss_errors(options), \
-         _session(graph, options, start,
-                  [stop, progress, staging.StagingHook()], listeners, deployment) as session:
+         _session(graph, options, start, hooks, listeners, deployment) as session:
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)
@@ -108,11 +111,6 @@ def _session(graph, options, start, hooks, listeners, deployment):
       saver=saver,
       init_fn=None if start is None else lambda unused_scaffold, session: start.load(session))
   hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
-  if options.profile_logdir:
-    tf.gfile.MakeDirs(options.profile_logdir)
-    hooks.append(tf.train.ProfilerHook(
-        save_secs=options.save_summaries_secs,
-        output_dir=os.path.join(options.profile_logdir, '')))
   return tf.train.MonitoredTrainingSession(
       checkpoint_dir=options.train_logdir,
       scaffold=scaffold,
