@@ -55,7 +55,8 @@ flags.DEFINE_integer('save_summaries_secs', 600, 'Seconds between two summaries.
 flags.DEFINE_boolean('save_summaries_images', False,
                      'Adds pictures of input, label and prediction to the summaries.')
 flags.DEFINE_string('profile_logdir', None,
-                    'Folder for timelines of single steps (open in chrome://tracing).')
+                    'Folder for a trace of five steps, the sixth of this start and those after '
+                    'it, for the profiler of TensorBoard.')
 
 # --- optimisation ---
 flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'], 'Learning rate schedule.')
@@ -189,6 +190,8 @@ def main(unused_argv):
       max_bad_fraction=FLAGS.max_bad_fraction,
       image_dtype=tf.uint8)
   dataset.augmentation = common.augmentation_of(dataset.descriptor)
+  if FLAGS.data_seed is not None:
+    dataset.num_done = num_records_done()
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
       crop_size=crop_size,
@@ -213,6 +216,13 @@ def main(unused_argv):
       clones, '/device:GPU:0' if has_gpu_alone else None,
       evaluation(model_options) if FLAGS.eval_during_training else None)
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
+
+
+def num_records_done():
+  """Returns how many records the checkpoint of train_logdir has been trained on."""
+  newest = checkpoints.resolve_checkpoint(FLAGS.train_logdir)
+  step = checkpoints.global_step(newest) if newest else 0
+  return step * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
 
 
 def deployment():
