@@ -26,13 +26,14 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import (
     bad_records,
     data_check,
+    data_generator,
     dataset_info,
     forma_storage,
     shard_writer,
     user_registry,
 )
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import run_record
+from deeplab.utils import eval_batches, run_record
 
 FLAGS = flags.FLAGS
 
@@ -327,6 +328,74 @@ def define_inference_flags():
                            'Input scales whose probabilities are averaged; repeat the flag.')
   flags.DEFINE_bool('add_flipped_images', False,
                     'Also averages over left-right mirrored images.')
+  flags.DEFINE_float('eval_timeout_secs', None,
+                     'Stops with an error after so long without a new checkpoint. Default: '
+                     'waits for ever.', lower_bound=0)
+  flags.DEFINE_list('tile_size', None,
+                    'Height,width in pixels of overlapping tiles, for images whose features do '
+                    'not fit into memory; the crop size is of no use then. Default: whole '
+                    'images.')
+  flags.DEFINE_integer('tile_overlap', 64, 'Least pixels that neighbouring tiles share.',
+                       lower_bound=0)
+
+
+def define_sizes_flags(script):
+  """Declares `<script>_batch_size` and `<script>_crop_size`; `input_sizes` returns them."""
+  flags.DEFINE_integer('%s_batch_size' % script, 1, 'Images, or tiles, per step.',
+                       lower_bound=1)
+  flags.DEFINE_list('%s_crop_size' % script, '513,513',
+                    'Height,width in pixels that images are padded to; must hold the largest. '
+                    'Empty: each image to the least size its features need, batches of equal '
+                    'sizes.')
+
+
+def input_sizes(script):
+  """Returns the eval_batches.InputSizes of the flags.
+
+  Args:
+    script: 'eval' or 'vis', the start of the names of its flags.
+
+  Raises:
+    ValueError: sizes cannot be.
+  """
+  has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
+  sizes = eval_batches.InputSizes(
+      output_stride=FLAGS.output_stride,
+      batch_size=FLAGS['%s_batch_size' % script].value,
+      crop_size=size_list('%s_crop_size' % script) if has_crop else None,
+      tile_size=size_list('tile_size'),
+      tile_overlap=FLAGS.tile_overlap,
+      least_size=size_list('image_pooling_crop_size'))
+  if sizes.tile_size is not None:
+    eval_batches.check_tiles(sizes)
+  return sizes
+
+
+def inference_dataset(script, sizes):
+  """Returns the data_generator.Dataset that a script runs the network on.
+
+  Args:
+    script: 'eval' or 'vis', the start of the names of its flags.
+    sizes: InputSizes of `input_sizes`.
+
+  Raises:
+    ValueError: the flags do not fit each other or the records.
+  """
+  resized_size_function()
+  split = FLAGS['%s_split' % script].value
+  dataset = data_generator.Dataset(
+      dataset_name=dataset_name(),
+      split_name=split,
+      dataset_dir=FLAGS.dataset_dir,
+      batch_size=sizes.batch_size,
+      crop_size=sizes.crop_size,
+      min_resize_value=FLAGS.min_resize_value,
+      max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor,
+      model_variant=FLAGS.model_variant)
+  if sizes.crop_size is not None:
+    check_crop_holds_images('%s_crop_size' % script, split)
+  return dataset
 
 
 # Flags of eval and vis that only one value is served of so far, for `refuse_flags`.

@@ -9,9 +9,8 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, feature_extractor, keys
+from deeplab.core import checkpoints, colormaps, files, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
@@ -21,24 +20,11 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string('eval_logdir', None,
                     'Folder for the results: metrics.json, per_class.csv, per_image.csv, '
                     'charts, report.html and TensorBoard events. Required.')
-flags.DEFINE_integer('eval_batch_size', 1, 'Images per step.', lower_bound=1)
-flags.DEFINE_list('eval_crop_size', '513,513',
-                  'Height,width in pixels that images are padded to; must hold the largest. '
-                  'Empty: each image to the least size its features need, batches of equal '
-                  'sizes.')
-flags.DEFINE_list('tile_size', None,
-                  'Height,width in pixels of overlapping tiles, for images whose features do '
-                  'not fit into memory. Default: whole images.')
-flags.DEFINE_integer('tile_overlap', 64, 'Least pixels that neighbouring tiles share.',
-                     lower_bound=0)
 flags.DEFINE_integer('max_number_of_evaluations', 0,
                      'Number of checkpoints to evaluate, the newest first; 0: wait for new '
                      'ones for ever.')
 flags.DEFINE_boolean('eval_once', False,
                      'Evaluates the newest checkpoint, which must exist, and ends.')
-flags.DEFINE_float('eval_timeout_secs', None,
-                   'Stops with an error after so long without a new checkpoint. Default: '
-                   'waits for ever.', lower_bound=0)
 flags.DEFINE_boolean('also_save_best', False,
                      'Keeps a copy of the checkpoint of the highest mean IoU in the folder '
                      'best of --eval_logdir.')
@@ -52,6 +38,7 @@ common.define_model_flags()
 common.define_dataset_flags('eval_split', 'val')
 common.define_data_check_flag()
 common.define_inference_flags()
+common.define_sizes_flags('eval')
 
 
 def main(unused_argv):
@@ -59,82 +46,23 @@ def main(unused_argv):
   common.take_flags_of_run(FLAGS.checkpoint_dir)
   common.refuse_flags(common.INFERENCE_NOT_YET)
   predict = common.prediction_function()
-  is_whole = bool(FLAGS.eval_crop_size) and FLAGS.tile_size is None
-  crop_size = common.size_list('eval_crop_size') if is_whole else _largest_size()
-  dataset = data_generator.Dataset(
-      dataset_name=common.dataset_name(),
-      split_name=FLAGS.eval_split,
-      dataset_dir=FLAGS.dataset_dir,
-      batch_size=FLAGS.eval_batch_size if is_whole else 1,
-      crop_size=crop_size,
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      model_variant=FLAGS.model_variant,
-      num_readers=2,
-      is_training=False,
-      should_shuffle=False,
-      should_repeat=False)
-  if is_whole:
-    common.check_crop_holds_images('eval_crop_size', FLAGS.eval_split)
+  sizes = common.input_sizes('eval')
+  dataset = common.inference_dataset('eval', sizes)
   common.check_data(dataset)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=crop_size if is_whole else common.size_list('tile_size'),
+      crop_size=sizes.network_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)
+  files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
   with tf.Graph().as_default():
+    batches = eval_batches.make_batches(dataset, sizes)
     graph = evaluating.build_eval_graph(
-        tf.data.make_one_shot_iterator(_batches(dataset)).get_next(), dataset.descriptor,
-        model_options, predict, common.resized_size_function())
-    make_folder(FLAGS.eval_logdir)
+        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
+        model_options, predict)
     with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
       sessions.for_each_checkpoint(
           _checkpoints(), lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))
-
-
-def _largest_size():
-  """Returns a (height, width) that holds all images, in which they are read."""
-  if FLAGS['eval_crop_size'].present and FLAGS.eval_crop_size:
-    return common.size_list('eval_crop_size')
-  size = eval_batches.size_that_holds(FLAGS.dataset_dir, FLAGS.eval_split, FLAGS.output_stride,
-                                      common.size_list('image_pooling_crop_size'))
-  if size is None or FLAGS.min_resize_value:
-    raise ValueError(
-        'The largest size of the images is not known (%s): pass a --eval_crop_size that holds '
-        'them%s.' % ('they are resized' if size else 'no dataset_info.json beside the records',
-                     '' if FLAGS.tile_size else ' all'))
-  return size
-
-
-def _batches(dataset):
-  """Returns the tf.data.Dataset of what the network is run on."""
-  if FLAGS.tile_size is not None:
-    return eval_batches.tile_batches(
-        dataset.get_dataset(), common.size_list('tile_size'), FLAGS.tile_overlap,
-        FLAGS.eval_batch_size, feature_extractor.mean_pixel(FLAGS.model_variant),
-        dataset.ignore_label, common.resized_size_function())
-  if not FLAGS.eval_crop_size:
-    return eval_batches.batches_by_size(
-        dataset.get_dataset(), FLAGS.eval_batch_size, FLAGS.output_stride,
-        common.resized_size_function(), common.size_list('image_pooling_crop_size'))
-  return dataset.get_dataset()
-
-
-def make_folder(folder):
-  """Creates the folder of the results.
-
-  Raises:
-    ValueError: it cannot be created, or nothing can be written into it.
-  """
-  try:
-    tf.gfile.MakeDirs(folder)
-    is_writable = os.access(folder, os.W_OK) or '://' in folder
-    reason = 'it is not writable'
-  except tf.errors.OpError as error:
-    is_writable, reason = False, error.message.split('\n')[0]
-  if not is_writable:
-    raise ValueError('--eval_logdir=%s cannot be used for results: %s.' % (folder, reason))
 
 
 def _checkpoints():

@@ -16,7 +16,7 @@ import tqdm
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, keys, progress
+from deeplab.core import checkpoints, files, keys, progress
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.utils import picture_batches, picture_inputs, predict_results, run_record
@@ -77,7 +77,7 @@ def main(unused_argv):
   _check_flags()
   named = picture_inputs.name_pictures(
       picture_inputs.list_pictures(FLAGS.input, FLAGS.output_dir))
-  predict_results.check_folder(FLAGS.output_dir)
+  files.check_folder(FLAGS.output_dir, 'output_dir')
   with _open_segmenter() as segmenter, _open_writer(segmenter) as writer:
     _keep_inputs(named, writer)
     if FLAGS.skip_existing:

@@ -247,22 +247,15 @@ def evaluation(model_options):
     model_options: ModelOptions of the training.
 
   Raises:
-    ValueError: the split is not there, or the size of its images is not known.
+    ValueError: the split is not there.
   """
-  window = model_options.image_pooling_crop_size
-  size = eval_batches.size_that_holds(FLAGS.dataset_dir, FLAGS.eval_split, FLAGS.output_stride,
-                                      window)
-  if size is None or FLAGS.min_resize_value:
-    raise ValueError(
-        '--eval_during_training needs the size of the images of split %r (%s): evaluate with '
-        'eval.py beside the training.' % (FLAGS.eval_split, 'they are resized' if size else
-                                          'no dataset_info.json tells it'))
   dataset = data_generator.Dataset(
-      common.dataset_name(), FLAGS.eval_split, FLAGS.dataset_dir, batch_size=1, crop_size=size,
-      model_variant=FLAGS.model_variant)
+      common.dataset_name(), FLAGS.eval_split, FLAGS.dataset_dir, batch_size=1, crop_size=None,
+      min_resize_value=FLAGS.min_resize_value, max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor, model_variant=FLAGS.model_variant)
   with tf.Graph().as_default() as graph:
-    batches = eval_batches.batches_by_size(dataset.get_dataset(), 1, FLAGS.output_stride,
-                                           least_size=window)
+    batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
+        FLAGS.output_stride, least_size=model_options.image_pooling_crop_size))
     eval_graph = evaluating.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
         model_options._replace(crop_size=None), functools.partial(

@@ -9,17 +9,13 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, keys
+from deeplab.core import checkpoints, colormaps, files, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator
 from deeplab.utils import result_writer, sessions, visualizing
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string('vis_logdir', None, 'Folder for the pictures. Required.')
-flags.DEFINE_integer('vis_batch_size', 1, 'Images per step.', lower_bound=1)
-flags.DEFINE_list('vis_crop_size', '513,513',
-                  'Height,width in pixels that images are padded to; must hold the largest.')
 flags.DEFINE_enum('colormap_type', 'pascal', sorted(colormaps.COLORMAPS),
                   "Colours of the classes. Not given: the dataset's own, if it has any.")
 flags.DEFINE_boolean('also_save_raw_predictions', False,
@@ -37,9 +33,13 @@ flags.DEFINE_integer('max_number_of_iterations', 0,
                      'Number of checkpoints to visualise, the newest first; 0: wait for new '
                      'ones for ever.')
 
+# Flags that pictures do not depend on.
+_WAITING_FLAGS = ('max_number_of_iterations', 'eval_interval_secs', 'eval_timeout_secs')
+
 common.define_model_flags()
 common.define_dataset_flags('vis_split', 'val')
 common.define_inference_flags()
+common.define_sizes_flags('vis')
 
 
 def main(unused_argv):
@@ -47,33 +47,21 @@ def main(unused_argv):
   common.take_flags_of_run(FLAGS.checkpoint_dir)
   common.refuse_flags(common.INFERENCE_NOT_YET)
   predict = common.prediction_function()
-  crop_size = common.size_list('vis_crop_size')
-  dataset = data_generator.Dataset(
-      dataset_name=common.dataset_name(),
-      split_name=FLAGS.vis_split,
-      dataset_dir=FLAGS.dataset_dir,
-      batch_size=FLAGS.vis_batch_size,
-      crop_size=crop_size,
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      model_variant=FLAGS.model_variant,
-      is_training=False,
-      should_shuffle=False,
-      should_repeat=False)
-  common.check_crop_holds_images('vis_crop_size', FLAGS.vis_split)
+  sizes = common.input_sizes('vis')
+  dataset = common.inference_dataset('vis', sizes)
   model_options = common.ModelOptions(
       outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=crop_size,
+      crop_size=sizes.network_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)
+  files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():
-    graph = visualizing.build_vis_graph(
-        dataset.get_one_shot_iterator().get_next(), model_options, predict,
-        common.resized_size_function(), FLAGS.save_confidence)
+    graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
+                                        FLAGS.save_confidence)
     sessions.for_each_checkpoint(
         checkpoints.wait_for_checkpoints(
-            FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations),
+            FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations,
+            FLAGS.eval_timeout_secs),
         lambda checkpoint: _visualize(graph, checkpoint, dataset))
 
 
@@ -93,13 +81,14 @@ def _visualize(graph, checkpoint, dataset):
       class_names=dataset.descriptor.class_names,
       ignore_label=dataset.descriptor.ignore_label,
       settings=_settings(checkpoint, dataset)) as writer:
-    if writer.num_finished:
-      logging.info('%d images are finished already.', writer.num_finished)
+    num_finished = writer.finished[0] + len(writer.finished[1])
+    if num_finished:
+      logging.info('%d images are finished already.', num_finished)
     num_images = visualizing.write_pictures(
-        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer,
-        FLAGS.vis_batch_size)
+        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
   logging.info('%.1f images/s.', num_images / (time.time() - start))
-  logging.info('%d images and predictions: %s', num_images, writer.picture_folder)
+  logging.info('%d images and predictions: %s', num_images + num_finished,
+               writer.picture_folder)
 
 
 def _settings(checkpoint, dataset):
@@ -107,7 +96,7 @@ def _settings(checkpoint, dataset):
   return json.loads(json.dumps({
       'checkpoint': checkpoint,
       'flags': {name: value for name, value in common.flag_values().items()
-                if name not in ('max_number_of_iterations', 'eval_interval_secs')},
+                if name not in _WAITING_FLAGS},
       'files': [[path, tf.gfile.Stat(path).length] for path in dataset.files]}, default=str))
 
 

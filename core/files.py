@@ -1,6 +1,7 @@
 """Files that are either whole or absent."""
 import contextlib
 import os
+import tempfile
 
 # Names that never match the pattern of a data shard: a leading dot and this suffix.
 TEMPORARY_SUFFIX = '.tmp'
@@ -42,6 +43,37 @@ def remove_if_present(path):
     os.remove(path)
   except FileNotFoundError:
     pass
+
+
+def check_folder(folder, flag):
+  """Creates a folder for results and tries to write into it; remote ones are taken as they are.
+
+  Args:
+    folder: the folder.
+    flag: name of the flag that holds it, for the message.
+
+  Raises:
+    ValueError: that is not possible; says why.
+  """
+  if '://' in folder:
+    return
+  try:
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+      pass
+  except OSError as error:
+    raise ValueError('--%s=%s cannot be used for results: %s.'
+                     % (flag, folder, error.strerror or error)) from error
+
+
+@contextlib.contextmanager
+def telling_of_disk(folder):
+  """Turns a failure to write into `folder` into a ValueError."""
+  try:
+    yield
+  except OSError as error:
+    raise ValueError('%s cannot be written: %s.' % (error.filename or folder,
+                                                    error.strerror or error)) from error
 
 
 def _sync(path):

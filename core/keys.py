@@ -12,6 +12,8 @@ LABEL = 'label'
 LABELS_CLASS = 'labels_class'
 LANDMARKS = 'landmarks'
 ORIGINAL_IMAGE = 'original_image'
+# Number of a sample in its split, from 0.
+INDEX = 'index'
 
 # Split whose records carry no labels.
 TEST_SET = 'test'

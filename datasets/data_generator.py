@@ -5,7 +5,7 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import crop_geometry, keys, tf_compat
+from deeplab.core import crop_geometry, keys, preprocess_utils, tf_compat
 from deeplab.core import registry as core_registry
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.random_source import RandomSource
@@ -19,6 +19,7 @@ _MAX_INDEX = 2 ** 62
 # Values of the noise bank beyond those of one crop.
 _BANK_SURPLUS = 2 ** 20
 _BANK_SEED = 20
+_EVAL_KEYS = (keys.IMAGE, keys.LABEL, keys.HEIGHT, keys.WIDTH, keys.IMAGE_NAME)
 
 
 def get_cityscapes_dataset_name():
@@ -117,6 +118,17 @@ class Dataset(object):
     """Label value that takes no part in loss and metrics."""
     return self.descriptor.ignore_label
 
+  def resized_size(self, size):
+    """Returns the int32 (height, width) that an image is resized to.
+
+    Args:
+      size: int32 tensor (height, width) of the record.
+    """
+    if not self.min_resize_value:
+      return size
+    return preprocess_utils.resized_size(size, self.min_resize_value, self.max_resize_value,
+                                         self.resize_factor)
+
   def get_one_shot_iterator(self):
     """Returns an iterator over `get_dataset`."""
     return tf.data.make_one_shot_iterator(self.get_dataset())
@@ -159,6 +171,37 @@ class Dataset(object):
     is_deterministic = self.seed is not None or not self.should_shuffle
     return batches.with_options(tf_compat.data_options(is_deterministic, self.num_threads))
 
+  def get_samples(self, finished=None, is_padded=False, num_parallel=_AUTOTUNE):
+    """Returns the tf.data.Dataset of single samples for evaluation, in order.
+
+    A sample has image [h, w, 3] in 0..255, label [h, w, 1] (not for split 'test'), height and
+    width int64 as recorded, image_name string, and index int64, its number in the split. The
+    image is as it was decoded, uint8, or resized, float32; padded to the crop size as float32
+    and int32 if asked.
+
+    Args:
+      finished: what to leave out, before it is decoded: (number of samples from the first on,
+        int64 [n] indices of others), tensors; or None.
+      is_padded: whether to pad, with an error on images that the crop size does not hold.
+      num_parallel: samples decoded at once.
+    """
+    records = tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset)
+    records = tf.data.Dataset.zip((records, tf.data.Dataset.range(_MAX_INDEX)))
+    if finished is not None:
+      num_first, others = finished
+      records = records.skip(num_first).filter(
+          lambda unused_record, index: tf.logical_not(tf.reduce_any(tf.equal(index, others))))
+
+    @tf.autograph.experimental.do_not_convert
+    def make_sample(serialized, index):
+      sample = (self._make_sample(serialized, index) if is_padded
+                else self._make_whole_image(serialized))
+      return dict({key: sample[key] for key in _EVAL_KEYS if key in sample},
+                  **{keys.INDEX: index})
+
+    return records.map(make_sample, num_parallel_calls=num_parallel).with_options(
+        tf_compat.data_options(True, self.num_threads))
+
   def _noise_banks(self):
     """Returns a Dataset that repeats one tensor of normal draws, made once."""
     count = 1
@@ -191,10 +234,25 @@ class Dataset(object):
   @tf.autograph.experimental.do_not_convert
   def _make_sample(self, serialized, index):
     """Returns the whole image of a record as a sample."""
+    return self._preprocess_image(self._parsed(serialized), RandomSource(self.seed, index))
+
+  def _make_whole_image(self, serialized):
+    """Returns the image of a record and its label, resized if asked, as a sample."""
+    sample = self._parsed(serialized)
+    image, label = sample[keys.IMAGE], sample.pop(keys.LABELS_CLASS, None)
+    if self.min_resize_value or self.max_resize_value:
+      image, label = preprocess_utils.resize_to_range(
+          tf.cast(image, tf.float32), label, self.min_resize_value, self.max_resize_value,
+          self.resize_factor)
+    sample[keys.IMAGE] = image
+    if label is not None:
+      sample[keys.LABEL] = label
+    return sample
+
+  def _parsed(self, serialized):
     has_label = self.split_name != keys.TEST_SET
-    sample = record_check.checked_sample(
+    return record_check.checked_sample(
         example.parse(serialized, has_label=has_label), self.descriptor)
-    return self._preprocess_image(sample, RandomSource(self.seed, index))
 
   def _preprocess_image(self, sample, random_source=None):
     """Returns the sample with image and label ready for the network."""

@@ -1,16 +1,17 @@
 """Batches of whole images or tiles for a network of any input size.
 
-    samples = data_generator.Dataset(..., batch_size=1).get_dataset()
-    batches = batches_by_size(samples, batch_size=4, output_stride=16)
-    batches = tile_batches(samples, (769, 769), overlap=64, batch_size=1, ...)
+    sizes = InputSizes(output_stride=16, batch_size=4)
+    batches = make_batches(data_generator.Dataset(...), sizes)
 
-Samples come padded below and right to one size; here they are cut to what they need. Each has
-'region' int32 [8]: top and left of the sample in its image, the part of the image that counts
-(top, bottom, left, right; the others overlap with it), height and width of the image.
+Images are padded below and right, no more than they need. Each sample has 'region' int32 [8]:
+top and left of the sample in its image, the part of the image that counts (top, bottom, left,
+right; the others overlap with it), height and width of the image.
 """
+import typing
+
 import numpy as np
 
-from deeplab.core import keys, preprocess_utils, utils
+from deeplab.core import feature_extractor, keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info
 
@@ -18,88 +19,134 @@ REGION = 'region'
 
 # Images sorted by size at once: more make fuller batches and take more memory.
 _NUM_SORTED = 32
+_MAX_SORTED_BYTES = 256 << 20
+# Of an image and its label, both bytes.
+_BYTES_PER_PIXEL = 4
 _SIZE_LIMIT = 1 << 20
-_KEPT = (keys.IMAGE, keys.LABEL, keys.HEIGHT, keys.WIDTH, keys.IMAGE_NAME)
 
 
-def size_that_holds(dataset_dir, split, output_stride, least_size=None):
-  """Returns (height, width) that holds all images of a split, or None where that is not known.
+class InputSizes(typing.NamedTuple):
+  """What size the network sees images in.
+
+  Attributes:
+    output_stride: of the network.
+    batch_size: most images, or tiles, of a batch.
+    crop_size: (height, width) that all images are padded to; None: each to the smallest
+      k * output_stride + 1, and batches are of images of equal size.
+    tile_size: (height, width) of overlapping tiles in place of whole images, or None.
+    tile_overlap: least pixels that neighbouring tiles share.
+    least_size: (height, width) of the smallest images the network takes, that is the window
+      of image pooling, or None.
+  """
+  output_stride: int
+  batch_size: int = 1
+  crop_size: typing.Optional[typing.Sequence[int]] = None
+  tile_size: typing.Optional[typing.Sequence[int]] = None
+  tile_overlap: int = 64
+  least_size: typing.Optional[typing.Sequence[int]] = None
+
+  @property
+  def network_size(self):
+    """(height, width) of what the network sees, None where that differs."""
+    return self.crop_size if self.tile_size is None else self.tile_size
+
+
+def make_batches(dataset, sizes, finished=None):
+  """Returns the tf.data.Dataset of batches of a split, for evaluation.
+
+  A batch has image float32 [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] if there are any,
+  height and width int64 [B] as recorded, image_name [B], index int64 [B], region int32 [B, 8].
 
   Args:
-    dataset_dir: folder of the records; its dataset_info.json tells the largest image.
-    split: name of the split.
-    output_stride: of the network.
-    least_size: (height, width) it must hold too, or None.
+    dataset: data_generator.Dataset; its crop size must be that of `sizes`, if that has one.
+    sizes: InputSizes.
+    finished: see `data_generator.Dataset.get_samples`.
+
+  Raises:
+    ValueError: the sizes cannot be.
   """
-  info = dataset_info.read(dataset_dir)
-  if info is None or split not in info.splits:
-    return None
-  return list(utils.aligned_size(info.splits[split].image_sizes['max'], output_stride,
-                                 least_size))
+  mean_pixel = feature_extractor.mean_pixel(dataset.model_variant)
+  if sizes.tile_size is not None:
+    # One decoded image at a time: those that need tiles are large.
+    return tile_batches(dataset.get_samples(finished, num_parallel=None), sizes, mean_pixel,
+                        dataset.ignore_label)
+  if sizes.crop_size is None:
+    return batches_by_size(dataset.get_samples(finished), sizes, mean_pixel,
+                           dataset.ignore_label, _num_sorted(dataset, sizes.batch_size))
+  resized_size = dataset.resized_size
+
+  @tf.autograph.experimental.do_not_convert
+  def with_region(sample):
+    size = tf.cast(tf.stack([sample[keys.HEIGHT], sample[keys.WIDTH]]), tf.int32)
+    return dict(sample, **{REGION: whole_region(resized_size(size))})
+
+  samples = dataset.get_samples(finished, is_padded=True).map(with_region)
+  return samples.batch(sizes.batch_size).prefetch(1)
 
 
-def batches_by_size(samples, batch_size, output_stride, resized_size=None, least_size=None):
+def batches_by_size(samples, sizes, mean_pixel, ignore_label, num_sorted=_NUM_SORTED):
   """Returns batches of images of equal size, each as small as the features allow.
 
   The sides of a batch are the smallest k * output_stride + 1 that hold its images. Images
-  are taken in groups of 32, so their order changes only within these.
+  are taken in groups, so their order changes only within these.
 
   Args:
-    samples: tf.data.Dataset of batches of one sample, as data_generator makes them.
-    batch_size: most images of a batch.
-    output_stride: of the network.
-    resized_size: function from the size of a record to that of the image, or None.
-    least_size: (height, width) of the smallest images the network takes, or None.
+    samples: tf.data.Dataset of samples that are not padded.
+    sizes: InputSizes.
+    mean_pixel: [3] colour of padding.
+    ignore_label: label of padding.
+    num_sorted: images of a group.
   """
+
+  def side(sample):
+    return tf.stack(utils.aligned_size(tf.shape(sample[keys.IMAGE])[:2], sizes.output_stride,
+                                       sizes.least_size))
 
   # Plain graph code here and below; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert
-  def cut(sample):
-    size = _image_size(sample, resized_size)
-    side = tf.stack(utils.aligned_size(size, output_stride, least_size))
-    return dict(_cut(sample, side), **{REGION: whole_region(size)})
+  def pad(sample):
+    size = tf.shape(sample[keys.IMAGE])[:2]
+    padded = _padded(sample, side(sample), mean_pixel, ignore_label)
+    return dict(padded, **{REGION: whole_region(size)})
 
-  samples = samples.map(_single).map(cut)
-  if batch_size == 1:
-    return samples.batch(1).prefetch(1)
+  if sizes.batch_size == 1:
+    return samples.map(pad).batch(1).prefetch(1)
+
+  def key(sample):
+    height, width = tf.unstack(tf.cast(side(sample), tf.int64))
+    return height * _SIZE_LIMIT + width
 
   def group(window):
     return tf.data.Dataset.zip(window).apply(tf.data.experimental.group_by_window(
-        lambda sample: _size_key(sample[keys.IMAGE]),
-        lambda unused_key, same: same.batch(batch_size), window_size=batch_size))
+        key, lambda unused_key, same: same.map(pad).batch(sizes.batch_size),
+        window_size=sizes.batch_size))
 
-  return samples.window(_NUM_SORTED).flat_map(group).prefetch(1)
+  return samples.window(num_sorted).flat_map(group).prefetch(1)
 
 
-def tile_batches(samples, tile_size, overlap, batch_size, mean_pixel, ignore_label,
-                 resized_size=None):
+def tile_batches(samples, sizes, mean_pixel, ignore_label):
   """Returns batches of overlapping tiles; those of an image follow each other.
 
   Every pixel of an image has its label in the tile whose middle is nearest; in the others
   it is ignored. An image that one tile holds is padded to the tile.
 
   Args:
-    samples: tf.data.Dataset of batches of one sample, as data_generator makes them.
-    tile_size: (height, width) of the tiles in pixels.
-    overlap: least pixels that neighbouring tiles share.
-    batch_size: tiles per batch.
+    samples: tf.data.Dataset of samples that are not padded.
+    sizes: InputSizes with a tile size.
     mean_pixel: [3] colour of padding.
     ignore_label: label of padding and of what another tile decides.
-    resized_size: function from the size of a record to that of the image, or None.
 
   Raises:
-    ValueError: the overlap is not below the size of the tile.
+    ValueError: the overlap is not below the size of the tile, or the tile is too small.
   """
-  if not 0 <= overlap < min(tile_size):
-    raise ValueError('The overlap of tiles must be from 0 to less than their size %d,%d, got '
-                     '%d.' % (tuple(tile_size) + (overlap,)))
+  tile_size = sizes.tile_size
+  check_tiles(sizes)
 
   @tf.autograph.experimental.do_not_convert
   def cut_into_tiles(sample):
-    size = _image_size(sample, resized_size)
-    sample = _padded(_cut(sample, size), tf.maximum(size, tile_size), mean_pixel,
-                     ignore_label)
-    rows, columns = [_tile_starts(size[axis], tile_size[axis], overlap) for axis in (0, 1)]
+    size = tf.shape(sample[keys.IMAGE])[:2]
+    rows, columns = [_tile_starts(size[axis], tile_size[axis], sizes.tile_overlap)
+                     for axis in (0, 1)]
     num_columns = tf.size(columns[0])
 
     @tf.autograph.experimental.do_not_convert
@@ -107,7 +154,7 @@ def tile_batches(samples, tile_size, overlap, batch_size, mean_pixel, ignore_lab
       index = tf.cast(index, tf.int32)
       top, upper, lower = [edge[index // num_columns] for edge in rows]
       left, first, last = [edge[index % num_columns] for edge in columns]
-      part = _cut(sample, tile_size, top, left)
+      part = _padded(_cut(sample, tile_size, top, left), tile_size, mean_pixel, ignore_label)
       if keys.LABEL in part:
         y = tf.range(top, top + tile_size[0])[:, tf.newaxis, tf.newaxis]
         x = tf.range(left, left + tile_size[1])[tf.newaxis, :, tf.newaxis]
@@ -120,7 +167,22 @@ def tile_batches(samples, tile_size, overlap, batch_size, mean_pixel, ignore_lab
     num_tiles = tf.cast(tf.size(rows[0]) * num_columns, tf.int64)
     return tf.data.Dataset.range(num_tiles).map(tile)
 
-  return samples.map(_single).flat_map(cut_into_tiles).batch(batch_size).prefetch(1)
+  return samples.flat_map(cut_into_tiles).batch(sizes.batch_size).prefetch(1)
+
+
+def check_tiles(sizes):
+  """Stops unless tiles of the size and overlap of InputSizes can be.
+
+  Raises:
+    ValueError: the overlap is not below the size of the tile, or the tile is too small.
+  """
+  if not 0 <= sizes.tile_overlap < min(sizes.tile_size):
+    raise ValueError('The overlap of tiles must be from 0 to less than their size %d,%d, got '
+                     '%d.' % (tuple(sizes.tile_size) + (sizes.tile_overlap,)))
+  if any(least > side for least, side in zip(sizes.least_size or (1, 1), sizes.tile_size)):
+    raise ValueError('--tile_size=%d,%d is smaller than the window of image pooling, '
+                     '--image_pooling_crop_size=%d,%d: pass tiles that hold it.'
+                     % (tuple(sizes.tile_size) + tuple(sizes.least_size)))
 
 
 def whole_region(size):
@@ -187,14 +249,14 @@ def _tile_starts(size, tile, overlap):
   return starts, tf.concat([[0], meetings], 0), tf.concat([meetings, [size]], 0)
 
 
-def _single(batch):
-  """Returns the only sample of a batch, without what evaluation has no use for."""
-  return {key: batch[key][0] for key in _KEPT if key in batch}
-
-
-def _image_size(sample, resized_size):
-  size = tf.cast(tf.stack([sample[keys.HEIGHT], sample[keys.WIDTH]]), tf.int32)
-  return resized_size(size) if resized_size else size
+def _num_sorted(dataset, batch_size):
+  """Returns how many images may be sorted at once, by the size of the largest."""
+  info = dataset_info.read(dataset.dataset_dir)
+  if info is None or dataset.split_name not in info.splits:
+    return _NUM_SORTED
+  height, width = info.splits[dataset.split_name].image_sizes['max']
+  fitting = _MAX_SORTED_BYTES // (_BYTES_PER_PIXEL * height * width)
+  return max(batch_size, min(_NUM_SORTED, fitting))
 
 
 def _cut(sample, size, top=0, left=0):
@@ -205,12 +267,9 @@ def _cut(sample, size, top=0, left=0):
 
 
 def _padded(sample, size, mean_pixel, ignore_label):
-  pads = {keys.IMAGE: mean_pixel, keys.LABEL: ignore_label}
+  """Returns the sample padded below and right, image as float32 and label as int32."""
+  pads = {keys.IMAGE: (tf.float32, mean_pixel), keys.LABEL: (tf.int32, ignore_label)}
   return dict(sample, **{
-      key: preprocess_utils.pad_to_bounding_box(sample[key], 0, 0, size[0], size[1], pad)
-      for key, pad in pads.items() if key in sample})
-
-
-def _size_key(image):
-  size = tf.cast(tf.shape(image), tf.int64)
-  return size[0] * _SIZE_LIMIT + size[1]
+      key: preprocess_utils.pad_to_bounding_box(
+          tf.cast(sample[key], dtype), 0, 0, size[0], size[1], pad)
+      for key, (dtype, pad) in pads.items() if key in sample})

@@ -6,7 +6,10 @@ from deeplab.core import keys
 from deeplab.core.tf_compat import tf
 from deeplab.utils import eval_batches
 
-CROP = (65, 81)
+TYPES = {keys.IMAGE: tf.uint8, keys.LABEL: tf.uint8, keys.HEIGHT: tf.int64,
+         keys.WIDTH: tf.int64, keys.IMAGE_NAME: tf.string, keys.INDEX: tf.int64}
+SHAPES = {key: [None, None, {keys.IMAGE: 3, keys.LABEL: 1}[key]]
+          if key in (keys.IMAGE, keys.LABEL) else [] for key in TYPES}
 IGNORE = 255
 MEAN = (1., 2., 3.)
 SIZES = [(20, 30), (33, 33), (18, 33), (64, 80), (30, 20), (65, 81), (17, 17), (33, 17)]
@@ -18,17 +21,13 @@ def make_images():
 
 
 def make_samples():
-  """Returns the images as a Dataset of batches of one, padded to CROP."""
-  images, labels = np.empty((8,) + CROP + (3,), np.float32), np.full((8,) + CROP + (1,), IGNORE)
-  images[:] = MEAN
-  for index, (image, label) in enumerate(make_images()):
-    images[index, :image.shape[0], :image.shape[1]] = image
-    labels[index, :image.shape[0], :image.shape[1], 0] = label
-  heights, widths = np.array(SIZES, np.int64).T
-  return tf.data.Dataset.from_tensor_slices({
-      keys.IMAGE: images, keys.LABEL: labels.astype(np.int32), keys.HEIGHT: heights,
-      keys.WIDTH: widths, keys.IMAGE_NAME: ['image %d' % i for i in range(8)],
-      keys.LANDMARKS: [''] * 8}).batch(1)
+  """Returns the images as a Dataset of samples."""
+  def samples():
+    for index, (image, label) in enumerate(make_images()):
+      yield dict(zip(TYPES, (image.astype(np.uint8), label[..., np.newaxis].astype(np.uint8))
+                     + SIZES[index] + ('image %d' % index, index)))
+
+  return tf.data.Dataset.from_generator(samples, TYPES, SHAPES)
 
 
 def run_batches(make_batches):
@@ -44,7 +43,8 @@ def run_batches(make_batches):
 
 @pytest.mark.parametrize('batch_size, num_batches', [(1, 8), (3, 5)])
 def test_images_of_one_size_form_batches(batch_size, num_batches):
-  batches = run_batches(lambda s: eval_batches.batches_by_size(s, batch_size, 16))
+  batches = run_batches(lambda samples: eval_batches.batches_by_size(
+      samples, eval_batches.InputSizes(16, batch_size), MEAN, IGNORE))
   assert len(batches) == num_batches
   seen = {}
   for batch in batches:
@@ -64,8 +64,9 @@ def test_images_of_one_size_form_batches(batch_size, num_batches):
 @pytest.mark.parametrize('tile, overlap, batch_size', [
     ((17, 17), 0, 1), ((33, 33), 8, 3), ((33, 17), 16, 2), ((65, 81), 10, 4), ((90, 40), 5, 1)])
 def test_tiles_put_together_are_the_images(tile, overlap, batch_size):
-  batches = run_batches(lambda s: eval_batches.tile_batches(s, tile, overlap, batch_size, MEAN,
-                                                            IGNORE))
+  batches = run_batches(lambda samples: eval_batches.tile_batches(
+      samples, eval_batches.InputSizes(16, batch_size, tile_size=tile, tile_overlap=overlap),
+      MEAN, IGNORE))
   stitcher = eval_batches.Stitcher()
   wholes, counted = [], [np.zeros(size, int) for size in SIZES]
   for batch in batches:
@@ -99,6 +100,11 @@ def test_neighbouring_tiles_share_at_least_the_overlap():
       assert len(starts) == max(1, -(-(length - 8) // 25))
 
 
-def test_overlap_of_a_whole_tile_is_refused():
-  with pytest.raises(ValueError, match='overlap of tiles must be from 0 to less than'):
-    eval_batches.tile_batches(None, (33, 17), 17, 1, MEAN, IGNORE)
+@pytest.mark.parametrize('sizes, message', [
+    (eval_batches.InputSizes(16, tile_size=(33, 17), tile_overlap=17),
+     'overlap of tiles must be from 0 to less than'),
+    (eval_batches.InputSizes(16, tile_size=(33, 65), tile_overlap=8, least_size=(49, 49)),
+     '--tile_size=33,65 is smaller than the window of image pooling')])
+def test_tiles_that_cannot_be_are_refused(sizes, message):
+  with pytest.raises(ValueError, match=message):
+    eval_batches.tile_batches(None, sizes, MEAN, IGNORE)

@@ -2,18 +2,18 @@
 
     samples -> labels predicted -> confusion counts, summed over the split
 """
-import collections
-import concurrent.futures
 import contextlib
 import typing
 
 from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import confusion_matrix, eval_batches, sessions
+from deeplab.utils import background, confusion_matrix, eval_batches, sessions
 
-# Images handed to an observer that it need not have looked at yet.
-_MAX_WAITING = 8
+# Of images handed to an observer that it has not looked at yet.
+_MAX_WAITING_BYTES = 64 << 20
+# Class ids below are kept in a byte.
+_BYTE = 256
 
 
 class EvalGraph(typing.NamedTuple):
@@ -22,8 +22,8 @@ class EvalGraph(typing.NamedTuple):
   Attributes:
     counts: [num_classes, num_classes] int64, rows are labels: counts of all batches so far.
     images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
-    labels: [B, h, w] int32 class ids.
-    predictions: [B, h, w] int32 class ids.
+    labels: [B, h, w] class ids, uint8 where that holds them, else int32.
+    predictions: [B, h, w] class ids likewise.
     regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
     names: [B] strings, the names of the records.
     saver: restores the model's variables.
@@ -37,17 +37,14 @@ class EvalGraph(typing.NamedTuple):
   saver: tf.train.Saver
 
 
-def build_eval_graph(samples, dataset, model_options, predict, resized_size=None):
+def build_eval_graph(samples, dataset, model_options, predict):
   """Adds model and counting to the default graph.
 
   Args:
-    samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, label int32
-      [B, h, w, 1], height and width [B], image_name [B]; of `eval_batches` also region.
+    samples: dict of a batch as `eval_batches.make_batches` makes them, with labels.
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    resized_size: function from the int32 tensor (height, width) of a record to that of the
-      resized image; None where images are not resized.
 
   Returns:
     EvalGraph.
@@ -56,28 +53,15 @@ def build_eval_graph(samples, dataset, model_options, predict, resized_size=None
   saver = tf.train.Saver(tf.global_variables())
   _, counts = confusion_matrix.streaming_confusion_matrix(
       samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
+  fits = 0 <= dataset.ignore_label < _BYTE and dataset.num_classes <= _BYTE
   return EvalGraph(
       counts=counts,
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
-      labels=tf.squeeze(samples[keys.LABEL], 3),
-      predictions=tf.cast(predictions, tf.int32),
-      regions=regions_of(samples, resized_size),
+      labels=tf.cast(tf.squeeze(samples[keys.LABEL], 3), tf.uint8 if fits else tf.int32),
+      predictions=tf.cast(predictions, tf.uint8 if fits else tf.int32),
+      regions=samples[eval_batches.REGION],
       names=samples[keys.IMAGE_NAME],
       saver=saver)
-
-
-def regions_of(samples, resized_size=None):
-  """Returns the regions of a batch of samples, [B, 8] int32.
-
-  Args:
-    samples: dict of a batch, see `build_eval_graph`.
-    resized_size: function from the size of a record to that of the resized image, or None.
-  """
-  if eval_batches.REGION in samples:
-    return samples[eval_batches.REGION]
-  sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
-  return eval_batches.whole_region(
-      tf.map_fn(resized_size, sizes) if resized_size else sizes)
 
 
 def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
@@ -122,19 +106,14 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
 @contextlib.contextmanager
 def _observer(observe):
   """Yields a function that hands the images of a batch to `observe` in another thread."""
-  waiting = collections.deque()
   stitcher = eval_batches.Stitcher()
-  with concurrent.futures.ThreadPoolExecutor(1) as thread:
+  with background.BackgroundWork(1, _MAX_WAITING_BYTES) as work:
 
     def show(images, labels, predictions, regions, names):
       for image, label, prediction, region, name in zip(images, labels, predictions, regions,
                                                         names):
         whole = stitcher.add(region, [image, label, prediction])
         if whole is not None:
-          waiting.append(thread.submit(observe, name, *whole))
-      while len(waiting) > _MAX_WAITING:
-        waiting.popleft().result()
+          work.submit(sum(array.nbytes for array in whole), observe, name, *whole)
 
     yield show
-    for future in waiting:
-      future.result()

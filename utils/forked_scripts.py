@@ -1,8 +1,7 @@
 """Runs scripts as programs for tests without paying for TensorFlow's import every time.
 
 One process imports the package; each script runs in a fork of it, with its own flags,
-environment and exit code, as from a shell. For scripts that run no session before they fork:
-the dataset builders.
+environment and exit code, as from a shell. Nothing may run a session before the fork.
 """
 import json
 import os
@@ -19,15 +18,17 @@ from deeplab import common
 from deeplab.datasets import builder, combined_sets, label_maps, label_sources, listing
 
 def run(job):
-  log = os.open(job['log'], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-  os.dup2(log, 1)
-  os.dup2(log, 2)
+  for path, stream in ((job['log'], 2), (job['output'], 1)):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   os.environ.update(job['env'])
   sys.argv = [job['script']] + job['flags']
   sys.path.insert(0, os.path.dirname(job['script']))
   try:
-    runpy.run_path(job['script'], run_name='__main__')
+    if job['code']:
+      exec(job['code'], {'__name__': '__main__'})
+    else:
+      runpy.run_path(job['script'], run_name='__main__')
     return 0
   except SystemExit as stop:
     return stop.code or 0
@@ -71,19 +72,37 @@ def run(script, *script_flags, **env):
   Returns:
     Result.
   """
+  code, _, log = _run_job({'script': os.path.join(_ROOT, script), 'code': None,
+                           'flags': [str(flag) for flag in script_flags], 'env': env},
+                          is_apart=False)
+  return Result(code, log)
+
+
+def run_apart(script, *script_flags):
+  """As `run`, but returns (exit code, what went to stdout, what went to stderr)."""
+  return _run_job({'script': os.path.join(_ROOT, script), 'code': None,
+                   'flags': [str(flag) for flag in script_flags], 'env': {}})
+
+
+def run_code(code, *words):
+  """As `run_apart`, for Python code whose sys.argv[1:] are `words`."""
+  return _run_job({'script': '-c', 'code': code, 'flags': list(words), 'env': {}})
+
+
+def _run_job(job, is_apart=True):
+  """Returns (exit code, stdout, stderr) of a job; with `is_apart` off stderr has both."""
   global _server
   if _server is None or _server.poll() is not None:
     _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=_ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-  handle, log = tempfile.mkstemp()
-  os.close(handle)
-  try:
-    job = {'script': os.path.join(_ROOT, script), 'flags': [str(f) for f in script_flags],
-           'env': env, 'log': log}
+  with tempfile.TemporaryDirectory() as folder:
+    log, output = [os.path.join(folder, name) for name in ('log', 'output')]
+    job = dict(job, log=log, output=output if is_apart else log)
     _server.stdin.write((json.dumps(job) + '\n').encode())
     _server.stdin.flush()
     code = int(_server.stdout.readline())
-    with open(log, encoding='utf-8', errors='replace') as f:
-      return Result(code, f.read())
-  finally:
-    os.remove(log)
+    texts = []
+    for path in (job['output'], log):
+      with open(path, encoding='utf-8', errors='replace') as f:
+        texts.append(f.read())
+  return (code,) + tuple(texts)

@@ -51,11 +51,11 @@ def test_few_pictures_wait_for_others_of_their_size():
     ((50, 70), (33, 33), 8), ((33, 100), (33, 49), 0), ((34, 33), (33, 33), 32),
     ((97, 65), (33, 33), 16)])
 def test_tiles_are_those_of_evaluation(size, tile, overlap):
-  sample = {keys.IMAGE: np.zeros((1,) + size + (3,), np.float32), keys.HEIGHT: [size[0]],
-            keys.WIDTH: [size[1]], keys.IMAGE_NAME: ['a']}
+  sample = {keys.IMAGE: np.zeros(size + (3,), np.uint8)}
   with tf.Graph().as_default(), tf.Session() as session:
     tiles = eval_batches.tile_batches(
-        tf.data.Dataset.from_tensors(sample), tile, overlap, 1, [0., 0., 0.], 255)
+        tf.data.Dataset.from_tensors(sample),
+        eval_batches.InputSizes(16, tile_size=tile, tile_overlap=overlap), [0., 0., 0.], 255)
     region = tf.data.make_one_shot_iterator(tiles).get_next()[eval_batches.REGION]
     expected = []
     try:

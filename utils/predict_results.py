@@ -7,10 +7,8 @@
     <name>_probabilities.npz   'probabilities', float16 [height, width, classes]
     areas.json                 pixels and share of the classes of every picture
 """
-import contextlib
 import json
 import os
-import tempfile
 import threading
 import time
 import typing
@@ -75,7 +73,7 @@ class PredictionWriter(object):
     Raises:
       ValueError: the folder cannot be created or written into.
     """
-    check_folder(folder)
+    files.check_folder(folder, 'output_dir')
     self._folder = folder
     self._colormap = colormap
     self._class_names = class_names
@@ -153,7 +151,7 @@ class PredictionWriter(object):
 
   def _write(self, picture, labels, probabilities, classes):
     outputs = self._options.outputs
-    with _telling_of_disk(self._folder):
+    with files.telling_of_disk(self._folder):
       if PREDICTION in outputs:
         self._save(ids_picture(labels), picture.name, PREDICTION)
       if COLOR in outputs or OVERLAY in outputs:
@@ -202,25 +200,10 @@ class PredictionWriter(object):
     start = time.time()
     with self._areas_lock:
       text = json.dumps(self._areas, indent=1, sort_keys=True, ensure_ascii=False)
-      with _telling_of_disk(self._folder):
+      with files.telling_of_disk(self._folder):
         files.write_text(os.path.join(self._folder, AREAS_FILE_NAME), text + '\n')
       now = time.time()
       self._areas_due = now + max(_AREAS_INTERVAL_SECS, (now - start) / _AREAS_SHARE)
-
-
-def check_folder(folder):
-  """Creates a folder for results and tries to write into it.
-
-  Raises:
-    ValueError: that is not possible; says why.
-  """
-  try:
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-      pass
-  except OSError as error:
-    raise ValueError('--output_dir=%s cannot be used for results: %s.'
-                     % (folder, error.strerror or error)) from error
 
 
 def class_ids(words, class_names, num_classes=None):
@@ -285,13 +268,3 @@ def cutout(image, labels, ids):
   pixels[is_shown, :3] = image[is_shown]
   pixels[..., 3] = _OPAQUE * is_shown
   return Image.fromarray(pixels)
-
-
-@contextlib.contextmanager
-def _telling_of_disk(folder):
-  """Turns a failure to write into a ValueError."""
-  try:
-    yield
-  except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (error.filename or folder,
-                                                    error.strerror or error)) from error

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core import colormaps, files
-from deeplab.core.tf_compat import tf
 from deeplab.utils import background, overlay, save_annotation
 
 PICTURE_FOLDER = 'segmentation_results'
@@ -58,8 +57,8 @@ class ResultWriter(object):
       <folder>/progress.json
 
   Attributes:
-    num_finished: images, counted from the first, that an interrupted run with the same
-      settings finished.
+    finished: what an interrupted run with the same settings finished: number of images from
+      the first on, and list of the indices of others.
   """
 
   def __init__(self, folder, colors, outputs=Outputs(), train_id_to_eval_id=None,  # noqa: B008
@@ -90,19 +89,16 @@ class ResultWriter(object):
     self._class_names = class_names
     self._ignore_label = ignore_label
     self._train_id_to_eval_id = train_id_to_eval_id
-    for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
-                 self._confidence_folder, self._voc_folder):
-      try:
+    self._folder = folder
+    with files.telling_of_disk(folder):
+      for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
+                   self._confidence_folder, self._voc_folder):
         if path:
-          tf.gfile.MakeDirs(path)
-      except tf.errors.OpError as error:
-        raise ValueError('The folder %s cannot be created: %s.'
-                         % (path, error.message.split('\n')[0])) from error
+          os.makedirs(path, exist_ok=True)
     self._progress_path = os.path.join(folder, PROGRESS_FILE_NAME)
     self._settings = settings
-    self.num_finished = self._read_progress()
-    self._next_index = self.num_finished
-    self._written = set()
+    self.finished = self._read_progress()
+    self._next_index, self._written = self.finished[0], set(self.finished[1])
     self._progress_lock = threading.Lock()
     self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
 
@@ -123,11 +119,12 @@ class ResultWriter(object):
       truth: [height, width] integer array of the right classes for the overlay, or None.
 
     Raises:
-      ValueError, OSError: an earlier image could not be written.
+      ValueError: an earlier image could not be written.
     """
     num_bytes = sum(pixels.nbytes for pixels in (image, labels, confidence, truth)
                     if pixels is not None)
-    self._work.submit(num_bytes, self._write, index, image, labels, name, confidence, truth)
+    self._work.submit(num_bytes, self._write, int(index), image, labels, name, confidence,
+                      truth)
 
   def __enter__(self):
     return self
@@ -142,6 +139,11 @@ class ResultWriter(object):
       files.remove_if_present(self._progress_path)
 
   def _write(self, index, image, labels, name, confidence, truth):
+    with files.telling_of_disk(self._folder):
+      self._write_files(index, image, labels, name, confidence, truth)
+    self._finish(index)
+
+  def _write_files(self, index, image, labels, name, confidence, truth):
     image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')
     with files.atomic_path(image_path) as temporary:
       Image.fromarray(image).save(temporary, format='PNG',
@@ -163,7 +165,6 @@ class ResultWriter(object):
       picture = Image.fromarray(labels.astype(np.uint8), mode='P')
       picture.putpalette(np.asarray(colormaps.colormap('pascal', 256)).ravel().tolist())
       _save(picture, self._voc_folder, safe_name(name))
-    self._finish(index)
 
   def _finish(self, index):
     """Notes that an image is written; now and then also on disk."""
@@ -180,17 +181,19 @@ class ResultWriter(object):
     try:
       with open(self._progress_path, encoding='utf-8') as f:
         progress = json.load(f)
-      return progress['num_finished'] if (
-          self._settings is not None and progress['settings'] == self._settings) else 0
+      if self._settings is not None and progress['settings'] == self._settings:
+        return int(progress['num_finished']), sorted(map(int, progress['others']))
     except (OSError, ValueError, KeyError, TypeError):
-      # Without a record all images are done, which is right if slow.
-      return 0
+      pass
+    # Without a record all images are done, which is right if slow.
+    return 0, []
 
   def _write_progress(self):
     if self._settings is not None:
-      with self._progress_lock:
+      with self._progress_lock, files.telling_of_disk(self._folder):
         files.write_text(self._progress_path, json.dumps(
-            {'num_finished': self._next_index, 'settings': self._settings}) + '\n')
+            {'num_finished': self._next_index, 'others': sorted(self._written),
+             'settings': self._settings}) + '\n')
 
 
 def _save(picture, folder, name):

@@ -60,17 +60,17 @@ def test_interrupted_run_with_equal_settings_is_resumed(tmp_path):
       for index in (0, 1, 2, 4):
         interrupted.write(index, IMAGE, LABELS, b'name')
       raise KeyboardInterrupt
-  assert writer({'checkpoint': 'a'}).num_finished == 3
-  assert writer({'checkpoint': 'b'}).num_finished == 0
-  assert writer(None).num_finished == 0
+  assert writer({'checkpoint': 'a'}).finished == (3, [4])
+  assert writer({'checkpoint': 'b'}).finished == (0, [])
+  assert writer(None).finished == (0, [])
   with writer({'checkpoint': 'a'}) as complete:
     complete.write(3, IMAGE, LABELS, b'name')
-  assert writer({'checkpoint': 'a'}).num_finished == 0
+  assert writer({'checkpoint': 'a'}).finished == (0, [])
 
 
 def test_folder_that_cannot_be_made_is_told(tmp_path):
   (tmp_path / 'file').write_text('')
-  with pytest.raises(ValueError, match='segmentation_results cannot be created'):
+  with pytest.raises(ValueError, match='segmentation_results cannot be written: Not a directory'):
     result_writer.ResultWriter(str(tmp_path / 'file'), COLORS)
 
 

@@ -2,8 +2,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import typing
 
 import numpy as np
@@ -13,6 +11,7 @@ from deeplab import model
 from deeplab.core import options
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, shards
+from deeplab.utils import forked_scripts
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -125,11 +124,7 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS):
 
 def run_script(name, *flags):
   """Runs a script as a program; returns (exit code, stdout, stderr)."""
-  process = subprocess.run(
-      [sys.executable, os.path.join(ROOT, name)] + [str(flag) for flag in flags],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-  return (process.returncode, process.stdout.decode('utf-8'),
-          process.stderr.decode('utf-8'))
+  return forked_scripts.run_apart(name, *flags)
 
 
 _MAIN_RUNNER = """
@@ -158,13 +153,12 @@ def run_main(module, *command_lines):
   Returns:
     List of the messages of the ValueErrors raised, '' where there was none.
   """
-  process = subprocess.run(
-      [sys.executable, '-c', _MAIN_RUNNER, module,
-       json.dumps([[str(flag) for flag in line] for line in command_lines])],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-  lines = process.stdout.decode('utf-8').split('MESSAGES ')
-  if process.returncode or len(lines) != 2:
-    raise RuntimeError(process.stderr.decode('utf-8', 'replace'))
+  code, output, log = forked_scripts.run_code(
+      _MAIN_RUNNER, module,
+      json.dumps([[str(flag) for flag in line] for line in command_lines]))
+  lines = output.split('MESSAGES ')
+  if code or len(lines) != 2:
+    raise RuntimeError(log)
   return json.loads(lines[1])
 
 

@@ -1,6 +1,6 @@
 """The visualisation graph and the pass over a split that fills a folder of pictures.
 
-    samples -> labels predicted -> padding cut off, resizing undone -> ResultWriter
+    batches -> labels predicted -> padding cut off, tiles joined, resizing undone -> ResultWriter
 """
 import typing
 
@@ -11,7 +11,10 @@ from deeplab import model
 from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import sessions
+from deeplab.utils import eval_batches, sessions
+
+# Fields of VisGraph that are pictures.
+_PIXELS = ('images', 'labels', 'confidences', 'truths')
 
 
 class VisGraph(typing.NamedTuple):
@@ -22,43 +25,50 @@ class VisGraph(typing.NamedTuple):
     labels: [B, h, w] uint8 predicted class ids.
     confidences: [B, h, w] uint8, probability of the label times 255; None where not asked for.
     truths: [B, h, w] int32 labels of the records; None where there are none.
-    resized_sizes: [B, 2] int32, height and width of the images without padding.
+    regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
     sizes: [B, 2] int32, height and width of the images in their records.
     names: [B] strings, the names of the records.
+    indices: [B] int64, numbers of the images in the split.
+    finished: placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
+    initializer: operation that starts the input from the first image that is not finished.
     saver: restores the model's variables.
   """
   images: tf.Tensor
   labels: tf.Tensor
   confidences: typing.Optional[tf.Tensor]
   truths: typing.Optional[tf.Tensor]
-  resized_sizes: tf.Tensor
+  regions: tf.Tensor
   sizes: tf.Tensor
   names: tf.Tensor
+  indices: tf.Tensor
+  finished: typing.Tuple[tf.Tensor, tf.Tensor]
+  initializer: tf.Operation
   saver: tf.train.Saver
 
   @property
   def fetches(self):
-    """Dict of the tensors alone, those that there are."""
-    return {name: tensor for name, tensor in zip(self._fields[:-1], self)
+    """Dict of the tensors of a step, those that there are."""
+    return {name: tensor for name, tensor in zip(self._fields[:-3], self)
             if tensor is not None}
 
 
-def build_vis_graph(samples, model_options, predict, resized_size=None,
-                    with_confidence=False):
-  """Adds the model to the default graph.
+def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
+  """Adds input and model to the default graph.
 
   Args:
-    samples: dict of a batch: image float32 [B, h, w, 3] in 0..255, height and width [B],
-      image_name [B]; label int32 [B, h, w, 1] if there are any.
+    dataset: data_generator.Dataset.
+    sizes: eval_batches.InputSizes.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    resized_size: function from the int32 tensor (height, width) of a record to that of the
-      resized image; None where images are not resized.
     with_confidence: whether to compute confidences.
 
   Returns:
     VisGraph.
   """
+  finished = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [None])
+  iterator = tf.data.make_initializable_iterator(
+      eval_batches.make_batches(dataset, sizes, finished))
+  samples = iterator.get_next()
   predictions = predict(samples[keys.IMAGE], model_options)
   labels = predictions[keys.OUTPUT_TYPE]
   confidences = truths = None
@@ -67,19 +77,21 @@ def build_vis_graph(samples, model_options, predict, resized_size=None,
                                tf.shape(labels)[1:3])
   if keys.LABEL in samples:
     truths = tf.squeeze(samples[keys.LABEL], 3)
-  sizes = tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32)
   return VisGraph(
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
       labels=tf.cast(labels, tf.uint8),
       confidences=confidences,
       truths=truths,
-      resized_sizes=tf.map_fn(resized_size, sizes) if resized_size else sizes,
-      sizes=sizes,
+      regions=samples[eval_batches.REGION],
+      sizes=tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32),
       names=samples[keys.IMAGE_NAME],
+      indices=samples[keys.INDEX],
+      finished=finished,
+      initializer=iterator.initializer,
       saver=tf.train.Saver(tf.global_variables()))
 
 
-def write_pictures(graph, checkpoint, dataset, split, files, writer, batch_size=1):
+def write_pictures(graph, checkpoint, dataset, split, files, writer):
   """Runs the model of a checkpoint on all records of a split and writes what it sees.
 
   Args:
@@ -89,35 +101,36 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer, batch_size=
     split: name of the split, for progress and messages.
     files: the shards that are read, to name a bad record in.
     writer: ResultWriter; images that it has finished are left out.
-    batch_size: images of a step.
 
   Returns:
-    Number of images.
+    Number of images seen now.
 
   Raises:
     ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
   """
-  index = 0
+  num_images = 0
+  stitcher = eval_batches.Stitcher()
+  num_first, others = writer.finished
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint) as session, \
        progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
-    while index + batch_size <= writer.num_finished:
-      # Reads on without running the network.
-      session.run(graph.names)
-      index += batch_size
-      bar.update(batch_size)
+    session.run(graph.initializer, dict(zip(graph.finished, (num_first, others))))
+    bar.update(num_first + len(others))
     for batch in sessions.batches(session, graph.fetches):
-      for i, name in enumerate(batch['names']):
-        image, labels, confidence, truth = [
-            undo_resizing(batch[key][i], batch['resized_sizes'][i], batch['sizes'][i])
-            if key in batch else None
-            for key in ('images', 'labels', 'confidences', 'truths')]
-        writer.write(index, image, labels, name, confidence, truth)
-        index += 1
-      bar.update(len(batch['names']))
-  if not index:
+      kinds = [kind for kind in _PIXELS if kind in batch]
+      for i, region in enumerate(batch['regions']):
+        whole = stitcher.add(region, [batch[kind][i] for kind in kinds])
+        if whole is None:
+          continue
+        arrays = {kind: undo_resizing(array, batch['sizes'][i])
+                  for kind, array in zip(kinds, whole)}
+        writer.write(batch['indices'][i], arrays['images'], arrays['labels'],
+                     batch['names'][i], arrays.get('confidences'), arrays.get('truths'))
+        num_images += 1
+        bar.update(1)
+  if not num_images + num_first + len(others):
     raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
-  return index
+  return num_images
 
 
 def _confidences(probabilities, size):
@@ -127,17 +140,16 @@ def _confidences(probabilities, size):
   return tf.saturate_cast(tf.round(255 * tf.squeeze(largest, 3)), tf.uint8)
 
 
-def undo_resizing(pixels, resized_size, size):
-  """Returns pixels without padding, at the size they had before resizing.
+def undo_resizing(pixels, size):
+  """Returns pixels at the size they had before resizing.
 
   Args:
     pixels: [h, w] array of class ids (nearest, corners aligned) or [h, w, 3] uint8 image
-      (bilinear), padded below and right.
-    resized_size: (height, width) without the padding.
+      (bilinear), without padding.
     size: (height, width) to return.
   """
-  pixels = pixels[:resized_size[0], :resized_size[1]]
-  if tuple(resized_size) == tuple(size):
+  resized_size = pixels.shape[:2]
+  if resized_size == tuple(size):
     return pixels
   if pixels.ndim == 3:
     return np.array(Image.fromarray(pixels).resize((int(size[1]), int(size[0])),

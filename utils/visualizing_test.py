@@ -15,19 +15,14 @@ def test_labels_are_resized_to_the_nearest_with_corners_aligned(resized_size, si
     expected = session.run(tf.image.resize_nearest_neighbor(
         padded[np.newaxis, :resized_size[0], :resized_size[1], np.newaxis], size,
         align_corners=True))[0, ..., 0]
-  np.testing.assert_array_equal(visualizing.undo_resizing(padded, resized_size, size), expected)
-
-
-def test_padding_alone_is_cut_off():
-  padded = np.arange(20, dtype=np.uint8).reshape(4, 5)
-  np.testing.assert_array_equal(visualizing.undo_resizing(padded, (3, 2), (3, 2)),
-                                padded[:3, :2])
+  np.testing.assert_array_equal(visualizing.undo_resizing(
+      padded[:resized_size[0], :resized_size[1]], size), expected)
 
 
 def test_images_are_resized_smoothly():
   image = np.zeros([8, 8, 3], np.uint8)
   image[:4, :4] = 200
-  result = visualizing.undo_resizing(image, (4, 8), (8, 16))
+  result = visualizing.undo_resizing(image[:4], (8, 16))
   assert result.shape == (8, 16, 3)
   assert result[0, 0].tolist() == [200] * 3
   assert 0 < result[0, 8, 0] < 200
