@@ -55,6 +55,7 @@ def main(unused_argv):
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)
   files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
+  prefixes = _checkpoints()
   with tf.Graph().as_default():
     batches = eval_batches.make_batches(dataset, sizes)
     graph = evaluating.build_eval_graph(
@@ -62,7 +63,7 @@ def main(unused_argv):
         model_options, predict)
     with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
       sessions.for_each_checkpoint(
-          _checkpoints(), lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))
+          prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))
 
 
 def _checkpoints():
@@ -107,6 +108,7 @@ def _evaluate(graph, checkpoint, dataset, writer):
   chart_paths = charts.write_charts(report, FLAGS.eval_logdir)
   logging.info('Results: %s', path)
   if results:
+    results.warn_of_single_classes()
     image_results.write_per_image(results.rows, descriptor.class_names, FLAGS.eval_logdir)
     logging.info('Page with images: %s', html_report.write_page(
         report, results, colors, chart_paths, FLAGS.eval_logdir))

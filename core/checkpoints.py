@@ -10,6 +10,8 @@ from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
 _FILE_SUFFIX = re.compile(r'\.(index|meta|data-\d+-of-\d+)$')
+# Of the names of checkpoints: a folder of that name that is not there yet is not meant.
+_PREFIX = '.ckpt'
 _STEP_SUFFIX = re.compile(r'-(\d+)$')
 
 _POLL_SECS = 2.0
@@ -140,10 +142,11 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
     timeout: seconds to wait for a checkpoint; None: for ever.
 
   Raises:
-    ValueError: `timeout` seconds went by without a new checkpoint.
+    ValueError: `timeout` seconds went by without a new checkpoint, or the prefix is of none.
   """
-  if not tf.gfile.IsDirectory(checkpoint_dir) and resolve_checkpoint(checkpoint_dir):
-    yield resolve_checkpoint(checkpoint_dir)
+  if not tf.gfile.IsDirectory(checkpoint_dir) and (
+      resolve_checkpoint(checkpoint_dir) or _PREFIX in os.path.basename(checkpoint_dir)):
+    yield require_checkpoint(checkpoint_dir, 'checkpoint_dir')
     return
   previous = None
   number = 0
@@ -170,7 +173,7 @@ def _wait_for_other(folder, previous, timeout):
       return found
     now = time.time()
     if timeout is not None and now - start >= timeout:
-      raise ValueError('Waited %.0f s for %s in %s.' % (timeout, what, folder))
+      raise ValueError('Waited %g s for %s in %s.' % (timeout, what, folder))
     if not is_announced or now - reminded >= _REMIND_SECS:
       logging.info('Waiting for %s in %s.', what, folder)
       is_announced, reminded = True, now

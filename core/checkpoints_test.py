@@ -155,6 +155,12 @@ def test_prefix_is_yielded_once(tmp_path):
   assert list(checkpoints.wait_for_checkpoints(prefix, 100, 0)) == [prefix]
 
 
+def test_absent_prefix_is_not_waited_for(tmp_path):
+  write_checkpoint(tmp_path, 1)
+  with pytest.raises(ValueError, match='model.ckpt-7: no such checkpoint; there are model.ckpt-1'):
+    next(checkpoints.wait_for_checkpoints(str(tmp_path / 'model.ckpt-7'), 0, 1))
+
+
 def test_deleted_checkpoint_is_not_yielded(tmp_path):
   folder = tmp_path / 'run'
   folder.mkdir()

@@ -20,6 +20,8 @@ from deeplab.evaluation import segmentation_metrics
 TRIMAP_WIDTHS_PX = (1, 2, 4, 8, 16, 32)
 # Thickness of the inner boundary of a segment over the diagonal of the image.
 BOUNDARY_OVER_DIAGONAL = 0.02
+# Rows of an image that are counted at once; bounds the memory.
+_STRIP_ROWS = 512
 
 
 class BoundaryCounts(typing.NamedTuple):
@@ -58,23 +60,40 @@ def image_counts(labels, predictions, num_classes, ignore_label=255,
   if labels.shape != predictions.shape or labels.ndim != 2:
     raise ValueError('labels have shape %s, predictions %s; expected the same '
                      '[height, width].' % (labels.shape, predictions.shape))
+  total = None
+  for start in range(0, labels.shape[0], _STRIP_ROWS):
+    counts = _strip_counts(labels, predictions, (start, start + _STRIP_ROWS), num_classes,
+                           ignore_label, widths_px)
+    total = counts if total is None else total.plus(counts)
+  return total
+
+
+def _strip_counts(labels, predictions, rows, num_classes, ignore_label, widths_px):
+  """Returns the BoundaryCounts of the rows from rows[0] to before rows[1] of an image."""
+  thickness = boundary_thickness(labels.shape)
+  # Rows around the strip that boundaries of its pixels may lie in.
+  halo = max(thickness, max(widths_px))
+  first, end = max(0, rows[0] - halo), min(labels.shape[0], rows[1] + halo)
+  own = slice(rows[0] - first, min(rows[1], labels.shape[0]) - first)
+  labels, predictions = labels[first:end], predictions[first:end]
   is_ignored = labels == ignore_label
   # Ids as small as they can be: the filters below are bound by memory.
   kind = np.uint8 if num_classes < 256 else np.int32
   labels = np.where(is_ignored, num_classes, labels).astype(kind)
   predictions = np.where(is_ignored, num_classes, predictions).astype(kind)
 
-  is_counted = ~is_ignored
-  bands = np.full(labels.shape, len(widths_px), np.int32)
+  is_counted = ~is_ignored[own]
+  bands = np.full(is_counted.shape, len(widths_px), np.int32)
   for index in reversed(range(len(widths_px))):
-    bands[near_boundary(labels, widths_px[index])] = index
-  bins = (bands[is_counted] * num_classes + labels[is_counted]) * num_classes
-  counts = np.bincount(bins + predictions[is_counted],
+    bands[near_boundary(labels, widths_px[index])[own]] = index
+  bins = (bands[is_counted] * num_classes + labels[own][is_counted]) * num_classes
+  counts = np.bincount(bins + predictions[own][is_counted],
                        minlength=(len(widths_px) + 1) * num_classes ** 2)
   counts = counts.astype(np.int64).reshape(-1, num_classes, num_classes).cumsum(axis=0)
 
-  thickness = boundary_thickness(labels.shape)
-  inner = [np.where(near_boundary(ids, thickness, is_edge_boundary=True), ids, num_classes)
+  # Where the strip ends inside of the image, edges lie in the rows around it.
+  inner = [np.where(near_boundary(ids, thickness, is_edge_boundary=True)[own], ids[own],
+                    num_classes)
            for ids in (labels, predictions)]
   side = num_classes + 1
   boundary = np.bincount(

@@ -89,3 +89,14 @@ def test_image_of_one_class_has_no_trimap():
 def test_different_shapes_are_told():
   with pytest.raises(ValueError, match=r'labels have shape \(2, 2\), predictions \(2, 3\)'):
     boundary_metrics.image_counts(np.zeros((2, 2)), np.zeros((2, 3)), 2)
+
+
+@pytest.mark.parametrize('height', [30, 47, 60])
+def test_counts_do_not_depend_on_the_strips(height, monkeypatch):
+  labels, predictions = blobs(5, (height, 80)), blobs(6, (height, 80))
+  labels[10:14] = IGNORE
+  whole = boundary_metrics.image_counts(labels, predictions, 4, IGNORE, (1, 3))
+  monkeypatch.setattr(boundary_metrics, '_STRIP_ROWS', 7)
+  for expected, found in zip(whole, boundary_metrics.image_counts(
+      labels, predictions, 4, IGNORE, (1, 3))):
+    np.testing.assert_array_equal(found, expected)

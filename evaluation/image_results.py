@@ -12,6 +12,7 @@ import os
 import typing
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from deeplab.core import files
@@ -24,6 +25,8 @@ NUM_BEST = 5
 # Longer side of the pictures of a report; 25 images of four pictures stay below 10 MB.
 _PICTURE_SIDE_PX = 400
 _JPEG_QUALITY = 85
+# Names in a warning.
+_MAX_NAMED = 5
 _IGNORED_COLOR = (255, 255, 255)
 _WRONG_COLOR = (230, 0, 60)
 _COUNT_COLUMNS = ('hits', 'labels', 'predictions')
@@ -110,6 +113,16 @@ class ImageResults(object):
     self.rows.append(row)
     if not np.isnan(row.miou):
       self._keep_pictures(row, image, label, prediction)
+
+  def warn_of_single_classes(self):
+    """Logs a warning of images that are one class throughout where their labels are not."""
+    names = [row.name for row in self.rows if np.count_nonzero(row.counts[2]) == 1
+             and np.count_nonzero(row.counts[1]) > 1]
+    if names:
+      logging.warning(
+          'A single class throughout is predicted in %d of %d images whose labels have more: '
+          '%s%s.', len(names), len(self.rows), ', '.join(names[:_MAX_NAMED]),
+          ', ...' if len(names) > _MAX_NAMED else '')
 
   @property
   def worst(self):

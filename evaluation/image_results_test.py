@@ -56,6 +56,18 @@ def test_wholly_ignored_image_has_no_numbers_and_no_pictures():
   assert not results.worst
 
 
+def test_images_of_a_single_predicted_class_are_warned_of(caplog):
+  results = make_results([4])
+  results.warn_of_single_classes()
+  assert not caplog.text
+  image, label, _ = sample(0)
+  results.add('dull', image, label, np.ones_like(label))
+  results.add('sky', image, np.ones_like(label), np.ones_like(label))
+  results.warn_of_single_classes()
+  assert ('A single class throughout is predicted in 1 of 3 images whose labels have more: dull.'
+          in caplog.text)
+
+
 def test_worst_and_best_are_kept_in_order():
   wrongs = list(np.random.RandomState(0).permutation(40))
   results = make_results(wrongs)

@@ -9,6 +9,7 @@ _SWATCH_PX = 12
 _GAP_PX = 6
 # Letters of the built-in font that fit beside a swatch.
 _MAX_LETTERS = 22
+_BLENDED_ROWS = 256
 
 
 def blend(image, labels, colors, opacity=0.5):
@@ -20,8 +21,14 @@ def blend(image, labels, colors, opacity=0.5):
     colors: [n, 3] table of RGB values with a row per id.
     opacity: share of the colours, 0..1.
   """
-  painted = np.asarray(colors, np.float32)[labels]
-  return np.rint((1 - opacity) * image + opacity * painted).astype(np.uint8)
+  painted = opacity * np.asarray(colors, np.float32)
+  blended = np.empty(image.shape, np.uint8)
+  # Some rows at once: floats take four times the memory of the image.
+  for start in range(0, len(image), _BLENDED_ROWS):
+    rows = slice(start, start + _BLENDED_ROWS)
+    blended[rows] = np.rint(
+        np.float32(1 - opacity) * image[rows].astype(np.float32) + painted[labels[rows]])
+  return blended
 
 
 def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=None):
