@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -36,16 +37,24 @@ def read_metrics(run, logdir):
     return json.load(f)
 
 
-def expected_counts(checkpoint):
+def expected_counts(checkpoint, crop_size=tiny_run.CROP):
+  """Returns the counts of the samples padded to a crop size; None: to 16 k + 1 each."""
   predictions = tiny_run.predict(checkpoint, SAMPLES,
-                                 feature_extractor.mean_pixel('mobilenet_v2'))
+                                 feature_extractor.mean_pixel('mobilenet_v2'),
+                                 tiny_run.MODEL_OPTIONS._replace(crop_size=crop_size))
   return sum(segmentation_metrics.confusion_matrix(sample.label, prediction, 4)
              for sample, prediction in zip(SAMPLES, predictions))
 
 
-def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run):
-  code, _, log = tiny_run.run_script('eval.py', *flags_for(run, 'eval'))
+@pytest.fixture(scope='module')
+def evaluated(run):
+  """The log of the program, whose results are in the folder eval of the run."""
+  code, _, log = tiny_run.run_script('eval.py', *flags_for(run, 'eval', '--eval_batch_size=2'))
   assert code == 0, log
+  return log
+
+
+def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run, evaluated):
   metrics = read_metrics(run, 'eval')
   counts = expected_counts(str(run / 'train' / 'model.ckpt-3'))
   assert np.sum(counts > 0) > 6
@@ -55,8 +64,8 @@ def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run):
   assert metrics['global_step'] == 3
   assert metrics['checkpoint'] == str(run / 'train' / 'model.ckpt-3')
   assert [c['name'] for c in metrics['classes']] == tiny_run.CLASS_NAMES
-  assert 'house' in log
-  assert 'pixel accuracy' in log
+  assert 'house' in evaluated
+  assert 'pixel accuracy' in evaluated
 
   rows, names = image_results.read_per_image(str(run / 'eval'))
   assert names == tiny_run.CLASS_NAMES
@@ -77,76 +86,83 @@ def test_program_writes_and_shows_the_metrics_of_the_newest_checkpoint(run):
   assert values['eval/pixel_accuracy'] == pytest.approx(metrics['pixel_accuracy'])
 
 
-def test_batches_scales_and_flips(run):
+def test_images_of_their_own_size_and_tiles(run, evaluated):
+  """One tile that holds an image is the whole image."""
+  without_pages = '--noper_image_report'
   messages = tiny_run.run_main(
-      'eval', flags_for(run, 'one'), flags_for(run, 'batch', '--eval_batch_size=2'),
-      flags_for(run, 'scales', '--eval_scales=0.75', '--eval_scales=1', '--add_flipped_images'),
-      flags_for(run, 'resized', '--min_resize_value=33', '--max_resize_value=49'))
-  assert messages == [''] * 4
-  one, batch = [np.array(read_metrics(run, name)['confusion_matrix'])
-                for name in ('one', 'batch')]
-  assert np.abs(one - batch).sum() <= 2
-  assert read_metrics(run, 'scales')['tag'] == 'miou_0.75_1.0_flipped'
-  assert read_metrics(run, 'resized')['num_pixels'] > 0
-
-
-def test_images_of_their_own_size_and_tiles(run):
-  """Sizes of 16 k + 1 need no padding; one tile that holds an image is the whole image."""
-  messages = tiny_run.run_main(
-      'eval', flags_for(run, 'plain'),
+      'eval',
       flags_for(run, 'tile', '--tile_size=49,65', '--tile_overlap=8'),
       flags_for(run, 'tiles', '--tile_size=33,33', '--tile_overlap=8', '--eval_batch_size=2'),
-      flags_for(run, 'own', '--eval_crop_size=', '--eval_batch_size=2'),
+      flags_for(run, 'own', '--eval_crop_size=', '--eval_batch_size=2', without_pages),
+      flags_for(run, 'resized', '--eval_crop_size=', '--min_resize_value=33',
+                '--max_resize_value=49', '--add_flipped_images', without_pages),
       flags_for(run, 'odd', '--tile_size=33,33', '--tile_overlap=33'))
   assert messages[:4] == [''] * 4
-  plain, tile, tiles, own = [read_metrics(run, name)
-                             for name in ('plain', 'tile', 'tiles', 'own')]
+  plain, tile, tiles, own, resized = [read_metrics(run, name) for name in (
+      'eval', 'tile', 'tiles', 'own', 'resized')]
   assert tile['confusion_matrix'] == plain['confusion_matrix']
   assert tile['boundary_iou'] == plain['boundary_iou']
   for other in (tiles, own):
     assert other['num_examples'] == len(SAMPLES)
     assert [c['label_pixels'] for c in other['classes']] == [
         c['label_pixels'] for c in plain['classes']]
-  predictions = [
-      tiny_run.predict(str(run / 'train' / 'model.ckpt-3'), [sample],
-                       feature_extractor.mean_pixel('mobilenet_v2'),
-                       tiny_run.MODEL_OPTIONS._replace(
-                           crop_size=[(side + 14) // 16 * 16 + 1
-                                      for side in sample.label.shape]))[0]
-      for sample in SAMPLES]
-  expected = sum(segmentation_metrics.confusion_matrix(sample.label, prediction, 4)
-                 for sample, prediction in zip(SAMPLES, predictions))
+  expected = expected_counts(str(run / 'train' / 'model.ckpt-3'), crop_size=None)
   assert np.abs(np.array(own['confusion_matrix']) - expected).sum() <= 4
   rows, _ = image_results.read_per_image(str(run / 'tiles'))
   np.testing.assert_array_equal(sum(row.counts for row in rows)[0],
                                 np.diagonal(tiles['confusion_matrix']))
+  assert resized['tag'] == 'miou_1.0_flipped'
+  # 33x41, 37x49 and 40x33 pixels, a tenth of them ignored.
+  assert 0.85 < resized['num_pixels'] / (33 * 41 + 37 * 49 + 40 * 33) < 0.95
   assert 'The overlap of tiles must be from 0 to less than their size 33,33' in messages[4]
 
 
-def test_prefix_once_and_the_best_checkpoint(run):
-  (run / 'two').mkdir()
-  for step in (3, 5):
-    tiny_run.write_checkpoint(run / 'two', SAMPLES[0].image, step=step)
+def test_which_checkpoints_and_what_is_kept(run, tmp_path):
+  """A prefix, the newest, none yet, and the network that run.json tells of."""
+  train = tmp_path / 'train'
+  train.mkdir()
+  for path in glob.glob(str(run / 'train' / 'model.ckpt-3.*')):
+    for step in (3, 5):
+      shutil.copy(path, str(train / os.path.basename(path).replace('-3.', '-%d.' % step)))
+  # What tiny_run.MODEL_FLAGS say.
+  run_record.write(str(train), {'model_variant': 'mobilenet_v2', 'depth_multiplier': 0.25,
+                                'output_stride': 16, 'add_image_level_feature': False})
+  shared = ('--dataset_dir=%s/records' % run, '--noper_image_report', '--also_save_best',
+            '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=%d,%d' % tiny_run.CROP)
+  newest = ('--eval_once', '--checkpoint_dir=%s' % train)
+  code, _, log = tiny_run.run_script('eval.py', *(shared + newest))
+  assert code == 0, log
+  assert '--add_image_level_feature=False --depth_multiplier=0.25' in log
+  metrics = json.loads((tmp_path / 'eval' / 'metrics.json').read_text())
+  assert metrics['checkpoint'] == str(train / 'model.ckpt-5')
+  assert 'boundary_iou' not in metrics
+  assert not (tmp_path / 'eval' / 'report.html').exists()
+  # The best checkpoint takes the record along.
+  best = tmp_path / 'eval' / 'best'
+  assert (best / 'model.ckpt-5.index').exists()
+  assert run_record.read(str(best / 'model.ckpt-5')) == run_record.read(str(train))
+
   messages = tiny_run.run_main(
-      'eval', flags_for(run, 'prefix', '--checkpoint_dir=%s/two/model.ckpt-3' % run,
-                        '--also_save_best', '--noper_image_report'),
-      flags_for(run, 'newest', '--eval_once', '--checkpoint_dir=%s/two' % run),
+      'eval', shared + ('--checkpoint_dir=%s/model.ckpt-3' % train,),
+      shared + newest + ('--depth_multiplier=0.7',),
       flags_for(run, 'none', '--eval_once', '--checkpoint_dir=%s/records' % run),
       flags_for(run, 'late', '--eval_timeout_secs=0.1', '--checkpoint_dir=%s/records' % run))
-  assert messages[:2] == [''] * 2
-  assert read_metrics(run, 'prefix')['global_step'] == 3
-  assert 'boundary_iou' not in read_metrics(run, 'prefix')
-  assert not (run / 'prefix' / 'report.html').exists()
-  assert (run / 'prefix' / 'best' / 'model.ckpt-3.index').exists()
-  assert read_metrics(run, 'newest')['global_step'] == 5
+  assert messages[0] == ''
+  metrics = json.loads((tmp_path / 'eval' / 'metrics.json').read_text())
+  assert metrics['checkpoint'] == str(train / 'model.ckpt-3')
+  assert not (best / 'model.ckpt-3.index').exists()  # as good, not better
+  assert '--depth_multiplier=0.7, but the checkpoint was trained with' in messages[1]
   assert 'the folder holds no checkpoint' in messages[2]
-  assert 'Waited 0 s for a first checkpoint in %s/records' % run in messages[3]
+  assert 'Waited 0.1 s for a first checkpoint in %s/records' % run in messages[3]
 
 
 def test_bad_input_is_told_in_one_line(run, tmp_path):
-  broken, other = tmp_path / 'broken', tmp_path / 'other'
-  for folder in (broken, other):
+  broken, cut, empty, other = [tmp_path / name for name in ('broken', 'cut', 'empty', 'other')]
+  for folder in (broken, cut, empty, other):
     folder.mkdir()
+  tiny_run.write_records(str(cut), SAMPLES, cut_image=1)
+  with open(tiny_run.write_records(str(empty), SAMPLES), 'wb'):
+    pass
   path = tiny_run.write_records(str(broken), SAMPLES)
   with open(path, 'r+b') as f:
     f.seek(os.path.getsize(path) // 2)
@@ -167,6 +183,15 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--min_resize_value=60'], 'Record tiny/000: the image is 60x75 (height x width), more '
                                   'than the crop size 49,65 holds'),
       (['--dataset_dir=%s' % broken], os.path.basename(path)),
+      (['--dataset_dir=%s' % empty], 'is empty (0 bytes): build or copy it again'),
+      (['--dataset_dir=%s' % cut], 'tiny/001'),
+      (['--dataset_dir=%s' % cut, '--skip_data_check', '--eval_crop_size='],
+       'record 1 (tiny/001): the image cannot be decoded'),
+      (['--model_variant=resnet_v1_18'], 'not in the checkpoint: resnet_v1_18/'),
+      (['--checkpoint_dir=%s/model.ckpt-9' % other],
+       'model.ckpt-9: no such checkpoint; there are model.ckpt-3'),
+      (['--tile_size=33,33', '--image_pooling_crop_size=49,49'],
+       '--tile_size=33,33 is smaller than the window of image pooling'),
       (['--quantize_delay_step=0'], 'trained in floats: leave out --quantize_delay_step'),
       (['--eval_logdir=%s/x' % path], '--eval_logdir=%s/x cannot be used for results' % path),
       (['--master=grpc://x'], '--master=grpc://x'),
@@ -179,24 +204,3 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
     assert expected in message, (flags, message)
     assert not message.strip().count('\n'), message
   assert not (run / 'bad' / 'metrics.json').exists()
-
-
-def test_the_network_is_that_of_the_run(run, tmp_path):
-  train = tmp_path / 'train'
-  train.mkdir()
-  tiny_run.write_checkpoint(train, SAMPLES[1].image)
-  # What tiny_run.MODEL_FLAGS say.
-  run_record.write(str(train), {'model_variant': 'mobilenet_v2', 'depth_multiplier': 0.25,
-                                'output_stride': 16, 'add_image_level_feature': False})
-  common = ('--dataset_dir=%s/records' % run, '--checkpoint_dir=%s' % train,
-            '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_once', '--also_save_best',
-            '--noper_image_report', '--eval_crop_size=%d,%d' % tiny_run.CROP)
-  code, _, log = tiny_run.run_script('eval.py', *common)
-  assert code == 0, log
-  assert '--add_image_level_feature=False --depth_multiplier=0.25' in log
-  # The best checkpoint takes the record along.
-  best = tmp_path / 'eval' / 'best'
-  assert run_record.read(str(best / 'model.ckpt-3')) == run_record.read(str(train))
-  code, _, log = tiny_run.run_script('eval.py', *(common + ('--depth_multiplier=0.7',)))
-  assert code == 1
-  assert '--depth_multiplier=0.7, but the checkpoint was trained with' in log.split('\n')[-2]

@@ -65,20 +65,33 @@ def test_batches_colours_and_resizing(run):
       flags_for(run, 'batch', '--also_save_raw_predictions', '--vis_batch_size=2',
                 '--colormap_type=ade20k'),
       flags_for(run, 'resized', '--also_save_raw_predictions', '--vis_batch_size=2',
-                '--min_resize_value=25', '--max_resize_value=49', '--vis_crop_size=49,49'))
-  assert messages == [''] * 3
+                '--min_resize_value=25', '--max_resize_value=49', '--vis_crop_size=49,49'),
+      flags_for(run, 'own', '--also_save_raw_predictions', '--vis_batch_size=2',
+                '--vis_crop_size=', '--min_resize_value=25', '--max_resize_value=49'),
+      flags_for(run, 'tiles', '--also_save_raw_predictions', '--vis_batch_size=2',
+                '--tile_size=33,41', '--tile_overlap=8', '--save_overlay'))
+  assert messages == [''] * 5
   for index, sample in enumerate(SAMPLES):
-    one, batch, resized = [
+    one, batch, resized, own, tiles = [
         read(run / name / 'raw_segmentation_results', sample.name + '.png')
-        for name in ('one', 'batch', 'resized')]
+        for name in ('one', 'batch', 'resized', 'own', 'tiles')]
     assert np.mean(one == batch) > 0.999
     np.testing.assert_array_equal(
         read(run / 'batch' / 'segmentation_results', '%06d_prediction.png' % index),
         colormaps.colormap('ade20k')[batch])
-    assert resized.shape == sample.label.shape
-    image = read(run / 'resized' / 'segmentation_results', '%06d_image.png' % index)
-    assert image.shape == sample.image.shape
-    assert np.abs(image.astype(int) - sample.image).mean() < 20
+    for labels in (resized, own, tiles):
+      assert labels.shape == sample.label.shape
+    for name, error in (('resized', 20), ('own', 20), ('tiles', 0)):
+      image = read(run / name / 'segmentation_results', '%06d_image.png' % index)
+      assert image.shape == sample.image.shape
+      assert np.abs(image.astype(int) - sample.image).mean() <= error
+  # One tile holds the first image.
+  first = SAMPLES[0]
+  expected, = tiny_run.predict(
+      str(run / 'train' / 'model.ckpt-3'), [first], feature_extractor.mean_pixel('mobilenet_v2'),
+      tiny_run.MODEL_OPTIONS._replace(crop_size=(33, 41)))
+  assert np.mean(expected == read(run / 'tiles' / 'raw_segmentation_results',
+                                  first.name + '.png')) > 0.999
 
 
 def test_finished_images_are_not_done_again(run):
@@ -109,6 +122,11 @@ def test_bad_input_is_told_in_one_line(run):
       (['--vis_crop_size=33,65'], '--vis_crop_size=33,65 is smaller than images'),
       (['--decoder_output_stride=4'], 'Check --decoder_output_stride'),
       (['--quantize_delay_step=10'], 'trained in floats: leave out --quantize'),
+      (['--vis_logdir=%s/train/checkpoint/x' % run],
+       '/train/checkpoint/x cannot be used for results: Not a directory'),
+      (['--checkpoint_dir=%s/train/model.ckpt-9' % run], 'model.ckpt-9: no such checkpoint'),
+      (['--checkpoint_dir=%s/records' % run, '--eval_timeout_secs=0.1'],
+       'Waited 0.1 s for a first checkpoint'),
   ]
   messages = tiny_run.run_main('vis', *[flags_for(run, 'bad', *flags) for flags, _ in cases])
   for (flags, expected), message in zip(cases, messages):

@@ -1,38 +1,50 @@
 """Speed of evaluation: images of mixed sizes, and what comes after the network.
 
 Compared in one run, on two cores: every image padded to the largest, and to its own size; the
-network alone, and the whole step with upsampling, argmax and counting.
+network alone, and the whole step with upsampling, argmax and counting; eval, vis and predict
+on the same images. Rates are those of the work itself, without imports and building graphs.
 """
-import functools
+import glob
+import os
 import shutil
 import tempfile
 import time
 
 import numpy as np
+from PIL import Image
 
 from deeplab import model
-from deeplab.core import keys
+from deeplab.core import colormaps, keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
-from deeplab.evaluation import boundary_metrics
+from deeplab.deployment import inference
+from deeplab.evaluation import boundary_metrics, image_results
 from deeplab.utils import (
     benchmark_child,
     confusion_matrix,
     eval_batches,
     evaluating,
+    picture_batches,
+    picture_inputs,
+    predict_results,
+    result_writer,
     tiny_run,
+    visualizing,
 )
 
 _MODULE = 'deeplab.utils.benchmark_eval'
 _CORES = 2
 _LARGEST = (1601, 1137)
-# Of the size of photographs on the web; the median is 600x450.
-_SIZES = 2 * [(450, 600), (600, 450), (500, 375), (375, 500), (600, 450), (640, 480),
+# Of the size of photographs on the web; the median is 600x450. Enough of them, so that the
+# first step, which settles the graph, does not count much.
+_SIZES = 5 * [(450, 600), (600, 450), (500, 375), (375, 500), (600, 450), (640, 480),
               (600, 450), (480, 640), (900, 600), (600, 450), (333, 500)] + [_LARGEST]
+_BATCH_SIZE = 4
 _CROP = (513, 513)
 _NUM_CLASSES = 21
 _NUM_STEPS = 8
 _OPTIONS = tiny_run.MODEL_OPTIONS._replace(depth_multiplier=1.0, add_image_level_feature=True)
+_PHOTO_FOLDER = 'photos'
 
 
 def measure_all(repeats, variants=None):
@@ -45,20 +57,25 @@ def measure_all(repeats, variants=None):
   del variants
   folder = tempfile.mkdtemp()
   try:
-    samples = tiny_run.make_samples(_SIZES)
-    tiny_run.write_records(folder, samples)
-    tiny_run.write_checkpoint(folder, samples[0].image, _OPTIONS)
-    rates = {}
-    for name, batch_size in (('padded to the largest', 0), ('own size', 1),
-                             ('own size, batches of 4', 4)):
-      figures = benchmark_child.median_of(
-          repeats, _MODULE, 'time_mixed_sizes', {'folder': folder, 'batch_size': batch_size},
-          _CORES)
-      rates[name] = figures['images_per_s']
-      yield _row(name, rates[name], 'images/s')
-      yield _row('%s, peak memory' % name, figures['peak_memory_mib'], 'MiB')
-    yield _row('own size / padded', max(list(rates.values())[1:])
-               / rates['padded to the largest'], 'x', '>= 4')
+    write_set(folder)
+    figures = {}
+    for name, function, arguments in (
+        ('padded to the largest', 'time_eval', {'is_own': False}),
+        ('own size', 'time_eval', {}),
+        ('own size, batches of 4', 'time_eval', {'batch_size': _BATCH_SIZE}),
+        ('own size, boundaries and report', 'time_eval', {'has_report': True}),
+        ('vis, own size', 'time_vis', {}),
+        ('predict', 'time_predict', {})):
+      figures[name] = benchmark_child.median_of(
+          repeats, _MODULE, function, dict(arguments, folder=folder), _CORES)
+      yield _row(name, figures[name]['images_per_s'], 'images/s')
+      yield _row('%s, peak memory' % name, figures[name]['peak_memory_mib'], 'MiB')
+    rates = {name: figure['images_per_s'] for name, figure in figures.items()}
+    own = max(rates['own size'], rates['own size, batches of 4'])
+    yield _row('own size / padded', own / rates['padded to the largest'], 'x', '>= 4')
+    for name in ('vis, own size', 'predict'):
+      yield _row('%s / eval' % name.split(',')[0], 100 * rates[name] / rates['own size'], '%',
+                 '>= 90')
     step = benchmark_child.median_of(repeats, _MODULE, 'time_step', {}, _CORES)
     yield _row('network alone, 513x513', step['network_s'], 's')
     yield _row('whole step', step['step_s'], 's')
@@ -69,30 +86,77 @@ def measure_all(repeats, variants=None):
     shutil.rmtree(folder)
 
 
-def time_mixed_sizes(folder, batch_size):
+def write_set(folder):
+  """Writes records, a checkpoint, and the same pictures as files into a folder."""
+  samples = tiny_run.make_samples(_SIZES)
+  tiny_run.write_records(folder, samples)
+  tiny_run.write_checkpoint(folder, samples[0].image, _OPTIONS)
+  photos = os.path.join(folder, _PHOTO_FOLDER)
+  os.makedirs(photos)
+  for index, sample in enumerate(samples):
+    Image.fromarray(sample.image).save(os.path.join(photos, '%03d.png' % index))
+
+
+def time_eval(folder, batch_size=1, is_own=True, has_report=False):
   """Returns the images per second of an evaluation.
 
   Args:
-    folder: folder of records and checkpoint.
-    batch_size: most images of equal size in a batch; 0: every image padded to the largest.
+    folder: folder of `write_set`.
+    batch_size: most images of equal size in a batch.
+    is_own: whether images are evaluated at their own size, else padded to the largest.
+    has_report: whether boundaries and single images are measured.
   """
-  dataset = data_generator.Dataset(
-      tiny_run.NAME, 'val', folder, 1, [(side + 14) // 16 * 16 + 1 for side in (
-          max(size[0] for size in _SIZES), max(size[1] for size in _SIZES))])
-  options = _OPTIONS._replace(crop_size=None if batch_size else dataset.crop_size)
+  dataset, sizes, options = _setting(folder, batch_size, is_own)
+  results = image_results.ImageResults(
+      len(tiny_run.CLASS_NAMES), tiny_run.IGNORE_LABEL,
+      colormaps.colormap('pascal', len(tiny_run.CLASS_NAMES)))
   with tf.Graph().as_default():
-    batches = dataset.get_dataset()
-    if batch_size:
-      batches = eval_batches.batches_by_size(batches, batch_size, options.output_stride)
+    batches = eval_batches.make_batches(dataset, sizes)
     graph = evaluating.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor, options,
         model.predict_labels)
-    count = functools.partial(
-        evaluating.count_pixels, graph, tf.train.latest_checkpoint(folder),
-        dataset.descriptor, 'val', dataset.files)
     start = time.time()
-    _, num_images = count()
+    _, num_images = evaluating.count_pixels(
+        graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
+        results.add if has_report else None)
     return {'images_per_s': num_images / (time.time() - start)}
+
+
+def time_vis(folder):
+  """Returns the images per second of pictures of `write_set` and their predictions."""
+  dataset, sizes, options = _setting(folder, 1, True)
+  with tf.Graph().as_default(), tempfile.TemporaryDirectory() as results:
+    graph = visualizing.build_vis_graph(dataset, sizes, options, model.predict_labels)
+    start = time.time()
+    with result_writer.ResultWriter(results, 'pascal') as writer:
+      num_images = visualizing.write_pictures(
+          graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
+          writer)
+    return {'images_per_s': num_images / (time.time() - start)}
+
+
+def time_predict(folder):
+  """Returns the pictures per second of files labelled with the default results."""
+  paths = sorted(glob.glob(os.path.join(folder, _PHOTO_FOLDER, '*.png')))
+  with tempfile.TemporaryDirectory() as results, inference.Segmenter.from_checkpoint(
+      tf.train.latest_checkpoint(folder), _OPTIONS) as segmenter:
+    start = time.time()
+    with predict_results.PredictionWriter(results, segmenter.colormap) as writer:
+      pictures = picture_inputs.read_all(picture_inputs.name_pictures(paths))
+      for batch in picture_batches.batches_of_equal_size(pictures, 1):
+        labels, _ = segmenter.run_batch(np.stack([picture.image for picture in batch]))
+        for picture, ids in zip(batch, labels):
+          writer.write(picture, ids)
+    return {'images_per_s': len(paths) / (time.time() - start)}
+
+
+def _setting(folder, batch_size, is_own):
+  """Returns Dataset, InputSizes and ModelOptions."""
+  crop_size = None if is_own else [
+      (max(sides) + 14) // 16 * 16 + 1 for sides in zip(*_SIZES)]
+  dataset = data_generator.Dataset(tiny_run.NAME, 'val', folder, batch_size, crop_size)
+  sizes = eval_batches.InputSizes(_OPTIONS.output_stride, batch_size, crop_size)
+  return dataset, sizes, _OPTIONS._replace(crop_size=crop_size)
 
 
 def time_step():

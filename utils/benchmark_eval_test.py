@@ -10,13 +10,12 @@ def test_median_and_largest_size_are_those_it_speaks_of():
   assert areas[-1] == np.prod(benchmark_eval._LARGEST)
 
 
-def test_images_of_all_sizes_are_evaluated(tmp_path, monkeypatch):
-  sizes = ((33, 41), (49, 65), (33, 41))
-  samples = tiny_run.make_samples(sizes)
-  tiny_run.write_records(str(tmp_path), samples)
-  tiny_run.write_checkpoint(tmp_path, samples[0].image)
-  monkeypatch.setattr(benchmark_eval, '_SIZES', sizes)
+def test_images_of_all_sizes_are_run(tmp_path, monkeypatch):
+  monkeypatch.setattr(benchmark_eval, '_SIZES', ((33, 41), (49, 65), (33, 41)))
   monkeypatch.setattr(benchmark_eval, '_OPTIONS', tiny_run.MODEL_OPTIONS)
-  for batch_size in (0, 2):
-    figures = benchmark_eval.time_mixed_sizes(str(tmp_path), batch_size)
+  folder = str(tmp_path)
+  benchmark_eval.write_set(folder)
+  for figures in (benchmark_eval.time_eval(folder, is_own=False),
+                  benchmark_eval.time_eval(folder, batch_size=2, has_report=True),
+                  benchmark_eval.time_vis(folder), benchmark_eval.time_predict(folder)):
     assert figures['images_per_s'] > 0

@@ -169,6 +169,24 @@ def test_videos_are_read_frame_by_frame(monkeypatch):
   assert pictures[2].error == 'broken.mov: not a readable video.'
 
 
+def test_real_videos_keep_their_colours(tmp_path):
+  cv2 = pytest.importorskip('cv2', reason='No OpenCV here.')
+  colors = [(200, 30, 20), (20, 40, 220)]
+  path = str(tmp_path / 'film.avi')
+  video = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'MJPG'), 5, (64, 48))
+  for color in colors:
+    video.write(np.full((48, 64, 3), color[::-1], np.uint8))
+  video.release()
+  (tmp_path / 'broken.mp4').write_bytes(b'no video')
+  pictures = list(picture_inputs.read_all(picture_inputs.name_pictures(
+      [path, str(tmp_path / 'broken.mp4')])))
+  assert [picture.name for picture in pictures] == ['film_000000', 'film_000001', 'broken']
+  for picture, color in zip(pictures, colors):
+    assert picture.image.shape == (48, 64, 3)
+    assert np.abs(picture.image.astype(int) - color).max() < 12
+  assert 'broken.mp4: not a readable video' in pictures[2].error
+
+
 def test_videos_without_opencv_say_what_to_install(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', None)
   picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))

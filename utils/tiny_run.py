@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import options
+from deeplab.core import options, utils
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, shards
 from deeplab.utils import forked_scripts
@@ -48,21 +48,24 @@ def make_samples(sizes=SIZES, seed=0):
   return samples
 
 
-def write_records(folder, samples, split='val'):
+def write_records(folder, samples, split='val', cut_image=None):
   """Writes one shard of samples and their dataset_info.json into a folder; returns the shard.
 
   Args:
     folder: existing folder.
     samples: list of Sample.
     split: name of the split, the only one of the dataset_info.json.
+    cut_image: index of a sample whose image loses its second half, or None.
   """
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
-    for sample in samples:
+    for index, sample in enumerate(samples):
       height, width = sample.label.shape
+      image = _png(sample.image)
+      if index == cut_image:
+        image = image[:len(image) // 2]
       writer.write(example.make_example(
-          _png(sample.image), sample.name, height, width, _png(sample.label), 'png'
-      ).SerializeToString())
+          image, sample.name, height, width, _png(sample.label), 'png').SerializeToString())
   sides = [sorted(side) for side in zip(*[sample.label.shape for sample in samples])]
   counts = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
                        minlength=256)
@@ -109,17 +112,24 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
 
 
 def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS):
-  """Returns the [height, width] labels of samples, each padded to the crop with `fill`."""
-  batch = np.empty([len(samples)] + list(model_options.crop_size) + [3], np.float32)
-  batch[:] = fill
-  for padded, sample in zip(batch, samples):
-    padded[:sample.image.shape[0], :sample.image.shape[1]] = sample.image
+  """Returns the [height, width] labels of samples, each padded with `fill`.
+
+  They are padded to the crop size; without one each to the least k * output_stride + 1.
+  """
+  crop_size = model_options.crop_size
   with tf.Graph().as_default(), tf.Session() as session:
-    labels = model.predict_labels(tf.constant(batch), model_options)['semantic']
+    images = tf.placeholder(tf.float32, [None] + list(crop_size or (None, None)) + [3])
+    predictions = model.predict_labels(images, model_options)['semantic']
     tf.train.Saver().restore(session, checkpoint)
-    labels = session.run(labels)
-  return [padded[:sample.label.shape[0], :sample.label.shape[1]]
-          for padded, sample in zip(labels, samples)]
+    labels = []
+    for sample in samples:
+      height, width = sample.label.shape
+      size = crop_size or utils.aligned_size((height, width), model_options.output_stride)
+      padded = np.empty((1,) + tuple(size) + (3,), np.float32)
+      padded[:] = fill
+      padded[0, :height, :width] = sample.image
+      labels.append(session.run(predictions, {images: padded})[0, :height, :width])
+  return labels
 
 
 def run_script(name, *flags):
