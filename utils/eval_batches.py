@@ -23,6 +23,8 @@ _MAX_SORTED_BYTES = 256 << 20
 # Of an image and its label, both bytes.
 _BYTES_PER_PIXEL = 4
 _SIZE_LIMIT = 1 << 20
+# Class ids below are kept in a byte.
+_BYTE = 256
 
 
 class InputSizes(typing.NamedTuple):
@@ -183,6 +185,17 @@ def check_tiles(sizes):
     raise ValueError('--tile_size=%d,%d is smaller than the window of image pooling, '
                      '--image_pooling_crop_size=%d,%d: pass tiles that hold it.'
                      % (tuple(sizes.tile_size) + tuple(sizes.least_size)))
+
+
+def compact(ids, descriptor):
+  """Returns class ids as uint8 where that holds them and the ignore label, else as int32.
+
+  Args:
+    ids: integer tensor.
+    descriptor: DatasetDescriptor.
+  """
+  fits = 0 <= descriptor.ignore_label < _BYTE and descriptor.num_classes <= _BYTE
+  return tf.cast(ids, tf.uint8 if fits else tf.int32)
 
 
 def whole_region(size):

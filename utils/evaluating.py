@@ -12,8 +12,6 @@ from deeplab.utils import background, confusion_matrix, eval_batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
-# Class ids below are kept in a byte.
-_BYTE = 256
 
 
 class EvalGraph(typing.NamedTuple):
@@ -53,12 +51,11 @@ def build_eval_graph(samples, dataset, model_options, predict):
   saver = tf.train.Saver(tf.global_variables())
   _, counts = confusion_matrix.streaming_confusion_matrix(
       samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
-  fits = 0 <= dataset.ignore_label < _BYTE and dataset.num_classes <= _BYTE
   return EvalGraph(
       counts=counts,
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
-      labels=tf.cast(tf.squeeze(samples[keys.LABEL], 3), tf.uint8 if fits else tf.int32),
-      predictions=tf.cast(predictions, tf.uint8 if fits else tf.int32),
+      labels=eval_batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset),
+      predictions=eval_batches.compact(predictions, dataset),
       regions=samples[eval_batches.REGION],
       names=samples[keys.IMAGE_NAME],
       saver=saver)

@@ -24,7 +24,7 @@ class VisGraph(typing.NamedTuple):
     images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
     labels: [B, h, w] uint8 predicted class ids.
     confidences: [B, h, w] uint8, probability of the label times 255; None where not asked for.
-    truths: [B, h, w] int32 labels of the records; None where there are none.
+    truths: [B, h, w] integer labels of the records; None where there are none.
     regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
     sizes: [B, 2] int32, height and width of the images in their records.
     names: [B] strings, the names of the records.
@@ -76,7 +76,7 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
     confidences = _confidences(predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX],
                                tf.shape(labels)[1:3])
   if keys.LABEL in samples:
-    truths = tf.squeeze(samples[keys.LABEL], 3)
+    truths = eval_batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
   return VisGraph(
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
       labels=tf.cast(labels, tf.uint8),
