@@ -27,7 +27,8 @@ flags.DEFINE_string('checkpoint_dir', None,
                     "A run's folder of checkpoints, or a checkpoint prefix. The network is "
                     'that of the run.json beside it. This or --model is required.')
 flags.DEFINE_string('model', None,
-                    'Exported model: frozen graph (.pb), SavedModel folder, .tflite or .onnx file.')
+                    'Exported model: frozen graph (.pb), SavedModel folder, .tflite or .onnx file; '
+                    'or an archive (.tar.gz) with a frozen graph in it.')
 flags.DEFINE_multi_string('input', None,
                           'Picture, folder of pictures, quoted pattern such as '
                           "'photos/*.jpg', .txt file with one path per line, or video (needs "

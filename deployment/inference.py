@@ -9,7 +9,7 @@ from absl import logging
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor, keys
 from deeplab.datasets import registry
-from deeplab.deployment import exported, opened_models
+from deeplab.deployment import exported, opened_models, zoo_archive
 
 # Rows of the table of colours at least.
 _MIN_COLORS = 256
@@ -57,16 +57,18 @@ class Segmenter(object):
     """Loads an exported model and, if it belongs to it, its `export.json`.
 
     Args:
-      model_path: frozen graph, SavedModel folder, TFLite or ONNX file. Images are scaled to the
-        fixed size of a TFLite file, and their labels back. Files in ONNX end in .onnx.
+      model_path: frozen graph, SavedModel folder, TFLite or ONNX file, or archive (.tar,
+        .tar.gz, .tgz) with a frozen graph in it. Images are scaled to the fixed size of a
+        TFLite file, and their labels back. Files in ONNX end in .onnx.
 
     Raises:
       ValueError: there is no such model; names the path.
     """
-    record = read_record(model_path)
-    variant = record.get('flags', {}).get('model_variant')
-    self._take(opened_models.open_exported(model_path, feature_extractor.mean_pixel(variant)),
-               record.get('num_classes'))
+    with zoo_archive.unpacked(model_path) as path:
+      record = read_record(path)
+      variant = record.get('flags', {}).get('model_variant')
+      self._take(opened_models.open_exported(path, feature_extractor.mean_pixel(variant)),
+                 record.get('num_classes'))
     self.describe_classes(record.get('class_names'), record.get('colormap'))
 
   @classmethod

@@ -1,6 +1,7 @@
 """Tests of running exported graphs on numpy images."""
 import concurrent.futures
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -59,6 +60,18 @@ def test_names_and_colours_come_from_the_record_of_the_graph(tmp_path, caplog):
   with caplog.at_level('WARNING'):
     assert inference.Segmenter(other).class_names is None
   assert 'is of another model than' in caplog.text
+
+
+def test_archive_is_opened_with_its_record(tmp_path):
+  path = write_graph(tmp_path / 'frozen_inference_graph.pb')
+  exported.write_record(path, {'class_names': ['sky', 'road']})
+  with tarfile.open(str(tmp_path / 'zoo.tar.gz'), 'w:gz') as archive:
+    for name in ('frozen_inference_graph.pb', 'export.json'):
+      archive.add(str(tmp_path / name), 'zoo/' + name)
+      (tmp_path / name).unlink()
+  with inference.Segmenter(str(tmp_path / 'zoo.tar.gz')) as segmenter:
+    assert segmenter.class_names == ['sky', 'road']
+    np.testing.assert_array_equal(segmenter.run([image_of(120)])[0], np.full([4, 6], 1))
 
 
 @pytest.mark.parametrize('image', [

@@ -1,5 +1,4 @@
 """Tests that the options guessed from names and shapes build the same variables."""
-import gzip
 import json
 import os
 
@@ -8,36 +7,8 @@ import pytest
 from deeplab import model
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.utils import architecture_guess
+from deeplab.utils import architecture_guess, published_kinds
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_RECORDED = os.path.join(_ROOT, 'core', 'testdata', 'variables.json.gz')
-_INVENTORIES = os.path.join(_ROOT, '..', 'shared', 'contract', 'variables')
-_ASPP = '--atrous_rates=6 --atrous_rates=12 --atrous_rates=18 --decoder_output_stride=4'
-
-# Inventory of a published kind of model -> its flags, without the variant.
-_FLAGS = {
-    'mobilenet_v2': '--output_stride=16',
-    'mobilenet_v2_dec4': '--output_stride=16 --decoder_output_stride=4',
-    'mobilenet_v2_dm05': '--output_stride=16 --depth_multiplier=0.5',
-    'mobilenet_v2_quant8': '--output_stride=16 --quantize_delay_step=0',
-    'nas_hnasnet': '--output_stride=8 --atrous_rates=12 --atrous_rates=24 --atrous_rates=36 '
-                   '--decoder_output_stride=4',
-    'nas_pnasnet': '--output_stride=16 ' + _ASPP,
-    'resnet_v1_101': '--output_stride=16 ' + _ASPP,
-    'resnet_v1_101_beta': '--output_stride=16 ' + _ASPP,
-    'resnet_v1_50': '--output_stride=16 ' + _ASPP,
-    'resnet_v1_50_beta': '--output_stride=16 ' + _ASPP,
-    'xception_41': '--output_stride=16 ' + _ASPP,
-    'xception_65': '--output_stride=16 ' + _ASPP,
-    'xception_65_dec_4_4': '--output_stride=16 ' + _ASPP + ',4',
-    'xception_71': '--output_stride=16 ' + _ASPP,
-    'xception_71_dpc': '--output_stride=16 --decoder_output_stride=4 '
-                       '--dense_prediction_cell_json=CELL',
-}
-_VARIANTS = ('mobilenet_v2', 'nas_hnasnet', 'nas_pnasnet', 'resnet_v1_101_beta',
-             'resnet_v1_101', 'resnet_v1_50_beta', 'resnet_v1_50', 'xception_41',
-             'xception_65', 'xception_71')
 # Those whose model is built too; others take long.
 _BUILT = ('mobilenet_v2_quant8', 'resnet_v1_50_beta')
 
@@ -76,15 +47,10 @@ _UNSEEN = dict(crop_size=None, multi_grid=None)
 
 def recorded(name):
   """Returns the shapes of an inventory; skips where it is not there."""
-  path = os.path.join(_INVENTORIES, name + '.json')
-  if os.path.exists(path):
-    with open(path) as stream:
-      return dict(json.load(stream))
-  with gzip.open(_RECORDED, 'rt') as stream:
-    inventories = json.load(stream)
-  if name not in inventories:
+  shapes = published_kinds.shapes(name)
+  if shapes is None:
     pytest.skip('no ../shared/contract/variables/%s.json' % name)
-  return dict(inventories[name])
+  return shapes
 
 
 def built(options):
@@ -98,17 +64,12 @@ def assert_same(found, shapes):
   assert comparison == ([], [], [], len(shapes))
 
 
-@pytest.mark.parametrize('name', sorted(_FLAGS))
+@pytest.mark.parametrize('name', sorted(published_kinds.FLAGS))
 def test_flags_of_published_kinds_of_models(name):
   found = architecture_guess.guess(recorded(name))
-  variant = next(v for v in _VARIANTS if name.startswith(v))
-  expected = _FLAGS[name].replace('CELL', os.path.relpath(architecture_guess.PUBLISHED_CELL))
-  if os.path.relpath(architecture_guess.PUBLISHED_CELL).startswith('..'):
-    expected = _FLAGS[name].replace('CELL', architecture_guess.PUBLISHED_CELL)
-  assert ' '.join(architecture_guess.to_flags(found)) == (
-      '--model_variant=%s %s' % (variant, expected))
+  assert ' '.join(architecture_guess.to_flags(found)) == published_kinds.flags(name)
   assert found.options.outputs_to_num_classes == {
-      'semantic': 19 if variant == 'xception_71' else 21}
+      'semantic': published_kinds.num_classes(name)}
   assert found.has_head
 
 
@@ -119,11 +80,11 @@ def test_published_kinds_of_models_are_rebuilt(name):
 
 
 def test_every_inventory_is_known():
-  if not os.path.isdir(_INVENTORIES):
+  if not os.path.isdir(published_kinds.INVENTORIES):
     pytest.skip('no ../shared/contract/variables')
-  names = {os.path.splitext(name)[0] for name in os.listdir(_INVENTORIES)
+  names = {os.path.splitext(name)[0] for name in os.listdir(published_kinds.INVENTORIES)
            if name.endswith('.json')}
-  assert names - {'toggles'} == set(_FLAGS)
+  assert names - {'toggles'} == set(published_kinds.FLAGS)
 
 
 @pytest.mark.parametrize('name', sorted(_CONFIGURATIONS))

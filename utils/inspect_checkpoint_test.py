@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from deeplab import model
+from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.utils import forked_scripts
+from deeplab.utils import forked_scripts, published_kinds, tiny_run
 
 _SCRIPT = 'utils/inspect_checkpoint.py'
 _OPTIONS = ModelOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,
@@ -85,6 +86,29 @@ def test_every_variable_can_be_listed(checkpoint):
   assert ['global_step', 'scalar', '1'] in cells
   assert all(any(row[:1] == [v.op.name] for row in cells) for v in variables)
   assert 'all of them are here' not in result.log
+
+
+@pytest.mark.parametrize('name', sorted(published_kinds.FLAGS))
+def test_checkpoints_of_all_published_kinds_are_known(name, tmp_path):
+  shapes = published_kinds.shapes(name)
+  if shapes is None:
+    pytest.skip('no ../shared/contract/variables/%s.json' % name)
+  names, prefix = sorted(shapes), str(tmp_path / 'model.ckpt-0')
+  with tf.Graph().as_default(), tf.Session() as session:
+    session.run(tf.raw_ops.SaveV2(
+        prefix=prefix, tensor_names=names, shape_and_slices=[''] * len(names),
+        tensors=[tf.zeros(shapes[each]) for each in names]))
+  result = forked_scripts.run(_SCRIPT, prefix, '--nocompare')
+  shutil.rmtree(str(tmp_path))  # up to 250 MB
+  assert result.code == 0, result.log
+  lines = [line.strip(' \\') for line in result.log.splitlines()]
+  start = lines.index('Flags of the model, for train.py, eval.py, vis.py and export_model.py:')
+  words = ' '.join(lines[start + 2:lines.index('', start + 2)])
+  assert words == published_kinds.flags(name, tiny_run.ROOT)
+  assert '%d classes (semantic)' % published_kinds.num_classes(name) in result.log
+  network = [each for each in names if not quantization.is_range(each)]
+  assert row_of(result.log, 'network')[0] == len(network)
+  assert row_of(result.log, 'all')[0] == len(names)
 
 
 def test_frozen_graph_has_the_weights_of_its_checkpoint(tmp_path):

@@ -1,0 +1,98 @@
+"""A quantised training from end to end: from a float checkpoint to an integer TFLite file."""
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core import checkpoints, quantization
+from deeplab.deployment import inference, opened_models, tflite_file
+from deeplab.utils import forked_scripts, tiny_run
+
+_SAMPLES = tiny_run.make_samples([tiny_run.CROP] * 3)
+_STEPS = 10
+
+
+def run(script, *flags):
+  result = forked_scripts.run(script, *flags)
+  assert result.code == 0, result.log
+  return result.log
+
+
+@pytest.fixture(scope='module', name='folder')
+def train(tmp_path_factory):
+  """A folder with records, the checkpoint of a float model, and that of its fine-tuning."""
+  folder = tmp_path_factory.mktemp('quantised')
+  for name in ('records', 'float'):
+    (folder / name).mkdir()
+  tiny_run.write_records(str(folder / 'records'), _SAMPLES, split='train')
+  tiny_run.write_checkpoint(folder / 'float', _SAMPLES[1].image)
+  log = run('train.py', '--dataset_dir=%s/records' % folder, '--train_logdir=%s/train' % folder,
+            '--tf_initial_checkpoint=%s/float' % folder, '--quantize_delay_step=0',
+            '--train_crop_size=%d,%d' % tiny_run.CROP, '--train_batch_size=2',
+            '--training_number_of_steps=%d' % _STEPS, '--base_learning_rate=0.00001',
+            '--augmentation=none', *tiny_run.MODEL_FLAGS)
+  assert 'bounds of quantised ranges are not in' in log
+  return folder
+
+
+def labels_of(folder, name):
+  """Returns the labels that an exported model gives the samples."""
+  with inference.Segmenter(str(folder / 'export' / name)) as segmenter:
+    return segmenter.run([sample.image for sample in _SAMPLES])
+
+
+def test_float_weights_are_the_start_and_ranges_are_learnt(folder):
+  reader = checkpoints.open_reader(checkpoints.resolve_checkpoint(str(folder / 'train')))
+  start = checkpoints.open_reader(checkpoints.resolve_checkpoint(str(folder / 'float')))
+  names = set(reader.get_variable_to_shape_map())
+  for name in start.get_variable_to_shape_map():
+    if name.endswith('weights'):
+      weights, first = [each.get_tensor(name) for each in (reader, start)]
+      assert np.abs(weights - first).max() < 0.05 * np.abs(first).max()
+      bounds = [name.rpartition('/')[0] + '/weights_quant/' + end for end in ('min', 'max')]
+      assert set(bounds) <= names
+      low, high = [reader.get_tensor(bound) for bound in bounds]
+      assert low == -high < 0
+  assert sum(quantization.is_range(name) for name in names) == 240
+
+
+def test_evaluation_pictures_exported_graph_and_integers_agree(folder):
+  shared = ('--dataset_dir=%s/records' % folder,)
+  run('eval.py', '--checkpoint_dir=%s/train' % folder, '--eval_logdir=%s/eval' % folder,
+      '--eval_split=train', '--eval_crop_size=%d,%d' % tiny_run.CROP, '--eval_once', *shared)
+  run('vis.py', '--checkpoint_dir=%s/train' % folder, '--vis_logdir=%s/vis' % folder,
+      '--vis_split=train', '--vis_crop_size=%d,%d' % tiny_run.CROP,
+      '--also_save_raw_predictions', '--max_number_of_iterations=1', *shared)
+  log = run('export_model.py', '--checkpoint_path=%s/train' % folder,
+            '--export_path=%s/export/model' % folder, '--format=frozen,savedmodel,tflite',
+            '--tflite_kind=qat', '--crop_size=%d' % tiny_run.CROP[0],
+            '--crop_size=%d' % tiny_run.CROP[1], *shared)
+  drawn = [np.array(Image.open(str(
+      folder / 'vis' / 'raw_segmentation_results' / (sample.name + '.png'))))
+           for sample in _SAMPLES]
+  counts = np.zeros([4, 4], int)
+  for sample, labels in zip(_SAMPLES, drawn):
+    known = sample.label < 4
+    np.add.at(counts, (sample.label[known], labels[known]), 1)
+  with open(str(folder / 'eval' / 'metrics.json')) as stream:
+    assert np.abs(np.array(json.load(stream)['confusion_matrix']) - counts).sum() <= 4
+  assert len(np.unique(drawn)) > 1
+  for name, least in (('model.pb', 0.999), ('model_saved_model', 0.999),
+                      ('model.tflite', 0.98)):
+    equal = np.mean([found == wanted for found, wanted in zip(labels_of(folder, name), drawn)])
+    assert equal >= least, (name, equal)
+  assert 'model.tflite: ' in log
+  with open(str(folder / 'export' / 'model.tflite'), 'rb') as stream:
+    operators = tflite_file.read(stream.read())
+  assert 'float32' not in {operators.tensors[number].dtype for operator in operators.operators
+                           for number in operator.outputs}
+
+
+def test_converter_makes_the_same_file_of_the_frozen_graph(folder):
+  run('convert_to_tflite.py', '--quantized_graph_def_path=%s/export/model.pb' % folder,
+      '--output_tflite_path=%s/converted.tflite' % folder,
+      '--input_size=%d,%d' % tiny_run.CROP)
+  converted = opened_models.open_exported(str(folder / 'converted.tflite'))
+  for sample, wanted in zip(_SAMPLES, labels_of(folder, 'model.tflite')):
+    np.testing.assert_array_equal(converted.predict(sample.image[np.newaxis])[0][0], wanted)
