@@ -7,6 +7,7 @@ import pytest
 
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
+from deeplab.evaluation import segmentation_metrics
 from deeplab.utils import tiny_run
 
 SAMPLES = tiny_run.make_samples()
@@ -30,8 +31,9 @@ def flags_for(run, *more):
 
 
 def test_exported_graph_labels_like_the_checkpoint(run):
-  code, _, log = tiny_run.run_script('export_model.py', *flags_for(
-      run, '--dataset_dir=%s/records' % run, '--save_inference_graph'))
+  code, text, log = tiny_run.run_script('export_model.py', *flags_for(
+      run, '--dataset_dir=%s/records' % run, '--save_inference_graph',
+      '--num_check_pictures=2'))
   assert code == 0, log
   path = run / 'export' / 'graph.pb'
   assert 'ImageTensor -> SemanticPredictions, RawSemanticPredictions' in log
@@ -49,7 +51,14 @@ def test_exported_graph_labels_like_the_checkpoint(run):
     record = json.load(f)
   assert record['global_step'] == 3
   assert record['crop_size'] == list(tiny_run.CROP)
-  assert record['models']['graph.pb']['equal_pixels'] > 0.999
+  entry = record['models']['graph.pb']
+  assert entry['equal_pixels'] > 0.999
+  counts = sum(segmentation_metrics.confusion_matrix(sample.label, labels, 4)
+               for sample, labels in list(zip(SAMPLES, expected))[:2])
+  assert entry['checkpoint_miou'] == pytest.approx(segmentation_metrics.mean_iou(counts), abs=1e-3)
+  assert entry['miou'] == pytest.approx(entry['checkpoint_miou'], abs=1e-3)
+  assert entry['pictures'] == 2
+  assert 'mean IoU %.2f %% (checkpoint ' % (100 * entry['miou']) in text
   assert record['flags']['depth_multiplier'] == 0.25
 
 
@@ -58,6 +67,8 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
   cases = [
       (['--num_classes=21'],
        'logits/semantic/weights is [1,1,256,4] in the checkpoint, [1,1,256,21] here'),
+      (['--num_classes=4', '--decoder_output_stride=4'],
+       'not in the checkpoint: decoder/decoder_conv0_depthwise/BatchNorm/beta, '),
       (['--num_classes=7', '--dataset_dir=%s/records' % run],
        "--num_classes=7, but dataset 'tiny' has 4 classes"),
       (['--num_classes=4', '--checkpoint_path=%s/empty' % tmp_path],

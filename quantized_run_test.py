@@ -10,7 +10,8 @@ from deeplab.deployment import inference, opened_models, tflite_file
 from deeplab.utils import forked_scripts, tiny_run
 
 _SAMPLES = tiny_run.make_samples([tiny_run.CROP] * 3)
-_STEPS = 10
+# So many that the labels are no matter of chance, which rounding decides.
+_STEPS = 40
 
 
 def run(script, *flags):
@@ -30,8 +31,9 @@ def train(tmp_path_factory):
   log = run('train.py', '--dataset_dir=%s/records' % folder, '--train_logdir=%s/train' % folder,
             '--tf_initial_checkpoint=%s/float' % folder, '--quantize_delay_step=0',
             '--train_crop_size=%d,%d' % tiny_run.CROP, '--train_batch_size=2',
-            '--training_number_of_steps=%d' % _STEPS, '--base_learning_rate=0.00001',
-            '--augmentation=none', *tiny_run.MODEL_FLAGS)
+            '--training_number_of_steps=%d' % _STEPS, '--optimizer=adam',
+            '--adam_learning_rate=0.003', '--batch_norm_decay=0.9', '--augmentation=none',
+            *tiny_run.MODEL_FLAGS)
   assert 'bounds of quantised ranges are not in' in log
   return folder
 
@@ -48,13 +50,14 @@ def test_float_weights_are_the_start_and_ranges_are_learnt(folder):
   names = set(reader.get_variable_to_shape_map())
   for name in start.get_variable_to_shape_map():
     if name.endswith('weights'):
-      weights, first = [each.get_tensor(name) for each in (reader, start)]
-      assert np.abs(weights - first).max() < 0.05 * np.abs(first).max()
+      weights, first = [each.get_tensor(name).ravel() for each in (reader, start)]
+      assert np.corrcoef(weights, first)[0, 1] > 0.3, name
       bounds = [name.rpartition('/')[0] + '/weights_quant/' + end for end in ('min', 'max')]
       assert set(bounds) <= names
       low, high = [reader.get_tensor(bound) for bound in bounds]
       assert low == -high < 0
-  assert sum(quantization.is_range(name) for name in names) == 240
+  # Four less than those of the whole network: there is no image pooling here.
+  assert sum(quantization.is_range(name) for name in names) == 236
 
 
 def test_evaluation_pictures_exported_graph_and_integers_agree(folder):

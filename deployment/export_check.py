@@ -5,6 +5,7 @@ The models run in a process of their own, which only knows the files:
     python -m deeplab.deployment.export_check JOB.npz RESULT.npz
 """
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -36,17 +37,18 @@ def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
   Returns:
     List of [height, width, 3] uint8 RGB arrays; empty where there are no records.
   """
-  splits = shards.splits_in(dataset_dir) if dataset_dir else []
-  if not splits:
-    return []
-  pictures = []
-  for path in shards.split_files(dataset_dir, split if split in splits else splits[-1]):
-    for record in example.read_records(path):
-      if len(pictures) == num_pictures:
-        return pictures
-      with Image.open(io.BytesIO(example.image_bytes(record))) as picture:
-        pictures.append(np.array(picture.convert('RGB')))
-  return pictures
+  return [_decoded(example.image_bytes(record), 'RGB')
+          for record in _records(dataset_dir, num_pictures, split)]
+
+
+def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
+  """Returns the labels of `pictures_of_records`, list of [height, width] uint8 arrays.
+
+  It is empty where a record has none.
+  """
+  encoded = [example.label_bytes(record)
+             for record in _records(dataset_dir, num_pictures, split)]
+  return [_decoded(data, 'L') for data in encoded] if all(encoded) else []
 
 
 def drawn_pictures(crop_size=None, num_pictures=NUM_PICTURES):
@@ -85,11 +87,12 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
             for picture in pictures]
 
 
-def labels_in_fresh_process(paths_and_pictures):
+def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
   """Returns the labels of exported models, loaded by another process.
 
   Args:
     paths_and_pictures: list of (path of a model, list of uint8 [height, width, 3] arrays).
+    mean_pixel: RGB colour for padding, see `opened_models.open_exported`.
 
   Returns:
     Per model, the list of [height, width] int32 arrays.
@@ -97,7 +100,8 @@ def labels_in_fresh_process(paths_and_pictures):
   Raises:
     ValueError: a model cannot be loaded or run; tells which and why.
   """
-  job = {'paths': np.array([path for path, _ in paths_and_pictures])}
+  job = {'paths': np.array([path for path, _ in paths_and_pictures]),
+         'mean_pixel': np.array([] if mean_pixel is None else mean_pixel, np.float64)}
   for index, (_, pictures) in enumerate(paths_and_pictures):
     job.update((_key(index, number), picture) for number, picture in enumerate(pictures))
   with tempfile.TemporaryDirectory() as folder:
@@ -134,7 +138,7 @@ def main(argv):
       pictures = [job[_key(index, number)] for number in range(len(job.files))
                   if _key(index, number) in job]
       try:
-        labels = _labels(path, pictures)
+        labels = _labels(path, pictures, job['mean_pixel'].tolist() or None)
       except ValueError as error:
         result = {_ERROR_KEY: np.array(str(error))}
         break
@@ -142,8 +146,23 @@ def main(argv):
   np.savez(result_path, **result)
 
 
-def _labels(path, pictures):
-  opened = opened_models.open_exported(path)
+def _records(dataset_dir, num_records, split):
+  """Returns an iterator of the first records of a split, of the last one if it is absent."""
+  splits = shards.splits_in(dataset_dir) if dataset_dir else []
+  if not splits:
+    return iter(())
+  paths = shards.split_files(dataset_dir, split if split in splits else splits[-1])
+  return itertools.islice(
+      (record for path in paths for record in example.read_records(path)), num_records)
+
+
+def _decoded(data, mode):
+  with Image.open(io.BytesIO(data)) as picture:
+    return np.array(picture.convert(mode))
+
+
+def _labels(path, pictures, mean_pixel):
+  opened = opened_models.open_exported(path, mean_pixel)
   labels = [opened.predict(picture[np.newaxis])[0][0] for picture in pictures]
   opened.close()
   return labels

@@ -61,6 +61,11 @@ def test_pictures_of_a_dataset_are_of_the_split_asked_for_or_the_last(tmp_path):
   (tmp_path / 'empty').mkdir()
   assert export_check.pictures_of_records(str(tmp_path / 'empty')) == []
   assert export_check.pictures_of_records(None) == []
+  assert export_check.truths_of_records(None) == []
+  truths = export_check.truths_of_records(str(tmp_path), 2)
+  for truth, sample in zip(truths, samples):
+    np.testing.assert_array_equal(truth, sample.label)
+  assert len(truths) == 2
 
 
 def test_drawn_pictures_are_the_same_each_time_and_of_several_sizes():

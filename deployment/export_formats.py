@@ -10,12 +10,12 @@ import tempfile
 import typing
 
 import numpy as np
-from absl import logging
 
 from deeplab.core import feature_extractor, files, registry
 from deeplab.deployment import (
     export,
     export_check,
+    export_limits,
     exported,
     onnx_model,
     opened_models,
@@ -24,8 +24,6 @@ from deeplab.deployment import (
     tflite_graph,
 )
 
-_FLOAT_LIMIT = 0.99
-_INTEGER_LIMIT = 0.97
 _STAGE_PREFIX = '.export-'
 
 
@@ -42,6 +40,8 @@ class Source(typing.NamedTuple):
     representative_images: function () -> list of uint8 [H, W, 3] of crop size, for TFLite
       files of 8 bits; or None.
     tflite_kind: key of `tflite_graph.KINDS`.
+    score: function (list of int32 [height, width], the labels of `pictures`) -> mean IoU, 0..1;
+      or None.
   """
   checkpoint: str
   model_options: typing.Any
@@ -50,6 +50,7 @@ class Source(typing.NamedTuple):
   pictures: typing.Sequence[np.ndarray] = ()
   representative_images: typing.Optional[typing.Callable] = None
   tflite_kind: str = 'float32'
+  score: typing.Optional[typing.Callable] = None
 
 
 class Format(typing.NamedTuple):
@@ -60,6 +61,7 @@ class Format(typing.NamedTuple):
     write: function (Source, path).
     check: function (Source) that raises a ValueError where the format cannot be written.
     options: function (Source) -> ExportOptions of the model within.
+    limits: function (Source) -> export_limits.Limits.
     has_crop_size: whether images must be of crop size.
     needs_ending: whether readers know the format by the ending.
   """
@@ -67,6 +69,7 @@ class Format(typing.NamedTuple):
   write: typing.Callable
   check: typing.Callable
   options: typing.Callable
+  limits: typing.Callable = lambda unused_source: export_limits.FLOAT
   has_crop_size: bool = False
   needs_ending: bool = False
 
@@ -110,7 +113,7 @@ def export_all(formats, export_path, source, text_graph_path=None):
     staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
     for name, path in zip(formats, staged):
       FORMATS[name].write(source, path)
-    shares = _equal_shares(formats, staged, source)
+    comparisons = _compare(formats, staged, source)
     with exported.writing(export_path):
       if text_graph_path:
         _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
@@ -122,8 +125,8 @@ def export_all(formats, export_path, source, text_graph_path=None):
     if stage:
       shutil.rmtree(stage, ignore_errors=True)
     _remove_empty(made)
-  return [Written(target, _entry(name, share, source))
-          for name, target, share in zip(formats, targets, shares)]
+  return [Written(target, _entry(name, comparison, source))
+          for name, target, comparison in zip(formats, targets, comparisons)]
 
 
 def paths(formats, export_path):
@@ -153,57 +156,50 @@ def paths(formats, export_path):
   return [base + FORMATS[name].ending for name in formats]
 
 
-def _equal_shares(formats, staged, source):
-  """Returns the share of equal pixels per format; stops where it is too low."""
-  crop_size = source.model_options.crop_size
-  pictures = list(source.pictures) or export_check.drawn_pictures(crop_size)
-  jobs, expected, known = [], [], {}
-  for name, path in zip(formats, staged):
+def _compare(formats, staged, source):
+  """Returns the export_limits.Comparison per format; stops where a model differs too much."""
+  pictures = list(source.pictures) or export_check.drawn_pictures(source.model_options.crop_size)
+  mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
+  found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
+  known, comparisons = {}, []
+  for name, labels in zip(formats, found):
     has_crop_size = FORMATS[name].has_crop_size
     if has_crop_size not in known:
-      fitted = [_fit(picture, source) for picture in pictures] if has_crop_size else pictures
-      known[has_crop_size] = fitted, export_check.checkpoint_labels(
-          source.checkpoint, source.model_options, source.predict, source.options, fitted)
-    jobs.append((path, known[has_crop_size][0]))
-    expected.append(known[has_crop_size][1])
-  shares = []
-  for name, found, wanted in zip(formats, export_check.labels_in_fresh_process(jobs), expected):
-    share = export_check.equal_share(found, wanted)
-    _check_share(name, share, source)
-    shares.append(share)
-  return shares
+      known[has_crop_size] = _checkpoint_labels(source, pictures, has_crop_size)
+    wanted = known[has_crop_size]
+    scores = [source.score(each) for each in (labels, wanted)
+              ] if source.score and source.pictures else []
+    comparison = export_limits.Comparison(
+        export_check.equal_share(labels, wanted), len(source.pictures), *scores)
+    export_limits.check(name, comparison, FORMATS[name].limits(source))
+    comparisons.append(comparison)
+  return comparisons
 
 
-def _check_share(name, share, source):
-  is_integer = name == TFLITE and source.tflite_kind not in ('float32', 'float16')
-  limit = _INTEGER_LIMIT if is_integer else _FLOAT_LIMIT
-  told = '%s: %.2f %% of the pixels of %s have the label that the checkpoint gives them' % (
-      name, 100 * share, '%d pictures of the dataset' % len(source.pictures)
-      if source.pictures else 'drawn pictures')
-  logging.info('%s.', told)
-  if share >= limit:
-    return
-  if is_integer and not source.pictures:
-    # Ranges are those of photographs; what drawings are labelled says little.
-    logging.warning('Give --dataset_dir to compare on its pictures.')
-    return
-  raise ValueError('%s; at least %.0f %% should. Nothing was written.' % (told, 100 * limit))
-
-
-def _fit(picture, source):
+def _checkpoint_labels(source, pictures, has_crop_size):
+  """Returns the labels by the checkpoint, of pictures fitted to the crop size if asked."""
   mean = np.rint(feature_extractor.mean_pixel(source.model_options.model_variant))
-  return opened_models.fit(picture, source.model_options.crop_size, mean.astype(np.uint8))[0]
+  fitted = [opened_models.fit(picture, source.model_options.crop_size, mean.astype(np.uint8))
+            if has_crop_size else (picture, picture.shape[:2]) for picture in pictures]
+  labels = export_check.checkpoint_labels(
+      source.checkpoint, source.model_options, source.predict, source.options,
+      [picture for picture, _ in fitted])
+  return [opened_models.unfit(each, size, picture.shape[:2])
+          for each, (_, size), picture in zip(labels, fitted, pictures)]
 
 
-def _entry(name, share, source):
+def _entry(name, comparison, source):
   row = FORMATS[name]
   options = row.options(source)
   crop_size = source.model_options.crop_size
   entry = {'format': name,
            'input_size': list(crop_size) if row.has_crop_size else None,
            'batch_size': options.batch_size,
-           'equal_pixels': round(share, 6),
-           'pictures': len(source.pictures) or 'drawn'}
+           'equal_pixels': round(comparison.equal_pixels, 6),
+           'pictures': comparison.num_pictures or 'drawn'}
+  if comparison.miou is not None:
+    entry.update(miou=round(comparison.miou, 6),
+                 checkpoint_miou=round(comparison.checkpoint_miou, 6))
   return dict(entry, kind=source.tflite_kind) if name == TFLITE else entry
 
 
@@ -309,6 +305,7 @@ FORMATS = {
     SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
                         _saved_model_options),
     TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
+                   lambda source: export_limits.TFLITE[source.tflite_kind],
                    has_crop_size=True, needs_ending=True),
     ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
                  needs_ending=True),

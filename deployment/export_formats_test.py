@@ -101,6 +101,33 @@ def test_nothing_is_left_of_models_that_label_differently(source, tmp_path, monk
   assert os.listdir(str(tmp_path)) == ['model.pb']
 
 
+def test_mean_iou_is_scored_and_may_not_fall(source, tmp_path):
+  scores = iter([0.50, 0.51])
+  labelled = source._replace(score=lambda labels: next(scores), pictures=list(source.pictures) * 10)
+  with pytest.raises(ValueError, match=r'20 pictures .*; mean IoU 50.00 %, of the checkpoint '
+                                       r'51.00 %; it may fall by 0.5 points'):
+    export_formats.export_all(['frozen'], str(tmp_path / 'model.pb'), labelled)
+  assert os.listdir(str(tmp_path)) == []
+  written, = export_formats.export_all(['frozen'], str(tmp_path / 'model.pb'), source._replace(
+      score=lambda labels: float(np.mean([array.mean() for array in labels]))))
+  assert written.entry['miou'] == pytest.approx(written.entry['checkpoint_miou'], rel=0.01)
+  assert written.entry['miou'] > 0
+
+
+def test_tflite_files_compare_at_the_size_of_the_pictures(source, picture, tmp_path):
+  shapes = []
+
+  def score(labels):
+    shapes.append([array.shape for array in labels])
+    return 0.5
+
+  larger = np.tile(picture, (2, 1, 1))
+  written, = export_formats.export_all(['tflite'], str(tmp_path / 'm.tflite'), source._replace(
+      score=score, pictures=[larger, picture[:20, :30]]))
+  assert shapes == [[larger.shape[:2], (20, 30)]] * 2
+  assert written.entry['equal_pixels'] > 0.99
+
+
 def test_earlier_models_make_way_and_other_folders_stay(source, tmp_path):
   path = str(tmp_path / 'model')
   write = functools.partial(export_formats.export_all, ['savedmodel'], path, source)

@@ -58,8 +58,8 @@ class Segmenter(object):
 
     Args:
       model_path: frozen graph, SavedModel folder, TFLite or ONNX file, or archive (.tar,
-        .tar.gz, .tgz) with a frozen graph in it. Images are scaled to the fixed size of a
-        TFLite file, and their labels back. Files in ONNX end in .onnx.
+        .tar.gz, .tgz) with a frozen graph in it. Images are padded to the fixed size of a
+        TFLite file, larger ones scaled to it and their labels back. Files in ONNX end in .onnx.
 
     Raises:
       ValueError: there is no such model; names the path.

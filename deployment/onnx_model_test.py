@@ -52,6 +52,19 @@ def test_operations_without_counterpart_are_told(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_fake_quantisation_is_told(tmp_path):
+  require_packages()
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
+    rounded = tf.quantization.fake_quant_with_min_max_vars(
+        tf.cast(images, tf.float32), -3., 250., narrow_range=True)
+    tf.cast(rounded[..., 0], tf.int32, name=exported.OUTPUT_NAME)
+    graph_def = graph.as_graph_def()
+  with pytest.raises(ValueError, match='lacks: FakeQuantWithMinMaxVars'):
+    onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))
+  assert not list(tmp_path.iterdir())
+
+
 def test_files_that_are_no_model_are_told(tmp_path):
   require_packages()
   (tmp_path / 'm.onnx').write_bytes(b'no model')

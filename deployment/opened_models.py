@@ -71,7 +71,7 @@ class SessionModel(object):
 
 
 class TfliteModel(object):
-  """A TFLite file; images are scaled to its fixed size, keeping their shape, and back."""
+  """A TFLite file of fixed size: smaller images are padded, larger ones scaled, and back."""
   has_probabilities = False
   takes_batches = False
 
@@ -154,7 +154,9 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
 
 
 def fit(image, size, mean_pixel):
-  """Returns an image scaled to fit into a size, its shape kept, and the scaled size.
+  """Returns an image padded to a size, and the size of the image in it.
+
+  An image that is larger is scaled to fit first, its shape kept.
 
   Args:
     image: [h, w, 3] uint8 array.
@@ -163,13 +165,14 @@ def fit(image, size, mean_pixel):
   """
   if image.shape[:2] == tuple(size):
     return image, tuple(size)
-  scale = min(size[0] / float(image.shape[0]), size[1] / float(image.shape[1]))
+  scale = min(1., size[0] / float(image.shape[0]), size[1] / float(image.shape[1]))
   height, width = [min(limit, max(1, int(round(side * scale))))
                    for side, limit in zip(image.shape, size)]
   fitted = np.empty(tuple(size) + (3,), np.uint8)
   fitted[:] = mean_pixel
-  fitted[:height, :width] = np.asarray(
-      Image.fromarray(image).resize((width, height), Image.BILINEAR))
+  if scale < 1:
+    image = np.asarray(Image.fromarray(image).resize((width, height), Image.BILINEAR))
+  fitted[:height, :width] = image
   return fitted, (height, width)
 
 

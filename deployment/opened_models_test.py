@@ -78,7 +78,7 @@ def test_checkpoint_of_another_model_is_told(checkpoint):
     opened_models.open_checkpoint(checkpoint, OPTIONS._replace(depth_multiplier=0.5))
 
 
-def test_fitting_keeps_the_shape_of_the_picture():
+def test_fitting_keeps_the_shape_of_larger_pictures():
   image = np.full((20, 40, 3), 200, np.uint8)
   fitted, size = opened_models.fit(image, (16, 16), np.array([1, 2, 3], np.uint8))
   assert size == (8, 16)
@@ -88,6 +88,14 @@ def test_fitting_keeps_the_shape_of_the_picture():
   tall, size = opened_models.fit(image[:, :1], (16, 16), np.zeros(3, np.uint8))
   assert size == (16, 1)
   assert (tall[:, 1:] == 0).all()
+
+
+def test_smaller_pictures_are_padded_as_they_are():
+  image = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
+  fitted, size = opened_models.fit(image, (16, 12), np.array([1, 2, 3], np.uint8))
+  assert size == (5, 7)
+  np.testing.assert_array_equal(fitted[:5, :7], image)
+  assert (fitted[5:] == [1, 2, 3]).all() and (fitted[:, 7:] == [1, 2, 3]).all()
 
 
 def test_labels_return_to_the_size_of_the_picture():

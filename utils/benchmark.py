@@ -32,6 +32,8 @@ flags.DEFINE_bool('peers', False,
                   'Also measures the same network in PyTorch, where the Python that the '
                   'environment variable TORCH_PYTHON names, or this one, has torch and '
                   'transformers.')
+flags.DEFINE_bool('table', False,
+                  'Also prints the figures as a table of Markdown, where the benchmark has one.')
 
 
 class Benchmark(typing.NamedTuple):
@@ -43,10 +45,12 @@ class Benchmark(typing.NamedTuple):
       'target' where the project has one and 'note' where there is more to say; or with 'what'
       and 'left_out', the reason.
     has_peers: whether `measure` also takes `peers`, whether to measure PyTorch too.
+    table: function from the rows to a table of Markdown, or None.
   """
   title: str
   measure: typing.Callable
   has_peers: bool = False
+  table: typing.Optional[typing.Callable] = None
 
 
 BENCHMARKS = {
@@ -54,7 +58,8 @@ BENCHMARKS = {
     'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
     'inference': Benchmark('Exported models, one image after the other',
-                           benchmark_inference.measure_all, has_peers=True),
+                           benchmark_inference.measure_all, has_peers=True,
+                           table=benchmark_inference.markdown_table),
     'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
     'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
     'train': Benchmark('Training steps', benchmark_train.measure_all, has_peers=True),
@@ -73,6 +78,8 @@ def main(argv):
     for row in benchmark.measure(FLAGS.repeats, FLAGS.variants, **more):
       results[name].append(row)
       print(format_row(row), flush=True)
+    if FLAGS.table and benchmark.table:
+      print('\n%s\n' % benchmark.table(results[name]), flush=True)
   if FLAGS.json:
     files.write_text(FLAGS.json, json.dumps(results, indent=2) + '\n')
     logging.info('Figures: %s', FLAGS.json)

@@ -15,7 +15,14 @@ import numpy as np
 
 from deeplab import model
 from deeplab.core import files, keys, options, registry
-from deeplab.deployment import export, opened_models, tflite_export
+from deeplab.deployment import (
+    export,
+    onnx_model,
+    opened_models,
+    saved_model,
+    tflite_export,
+    tflite_graph,
+)
 from deeplab.utils import benchmark_child, tiny_run
 
 _MODULE = 'deeplab.utils.benchmark_inference'
@@ -26,6 +33,7 @@ _WARM_UP_RUNS = 3
 _LEAST_RUNS, _LEAST_SECS = 10, 5.0
 _NUM_REPRESENTATIVE_IMAGES = 8
 _OPTIMISED, _PLAIN = 'frozen graph, optimised', 'frozen graph, as trained'
+_SAVED_MODEL, _ONNX = 'SavedModel', 'ONNX'
 _TFLITE_FLOAT, _TFLITE_INT8 = 'TFLite, float32', 'TFLite, int8'
 _ON_TF1 = '%s, TF1 lane'
 _PYTORCH = 'PyTorch'
@@ -37,9 +45,11 @@ class Format(typing.NamedTuple):
   Attributes:
     suffix: end of the file name.
     write: function (checkpoint, path, ModelOptions).
+    check: function that raises a ValueError where the format cannot be written here.
   """
   suffix: str
   write: typing.Callable
+  check: typing.Callable = lambda: None
 
 
 def _write_frozen(checkpoint, path, model_options, optimize):
@@ -54,11 +64,31 @@ def _write_tflite(checkpoint, path, model_options, kind):
                               representative_images=images)
 
 
+def _write_saved_model(checkpoint, path, model_options):
+  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels,
+                               export.ExportOptions(batch_size=None, with_probabilities=True))
+  saved_model.write(graph_def, path)
+
+
+def _write_onnx(checkpoint, path, model_options):
+  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels)
+  onnx_model.write(graph_def, path)
+
+
+def _tflite(kind):
+  return Format('.tflite', functools.partial(_write_tflite, kind=kind),
+                functools.partial(tflite_graph.check_kind, kind))
+
+
 FORMATS = {
     _OPTIMISED: Format('.pb', functools.partial(_write_frozen, optimize=True)),
     _PLAIN: Format('.pb', functools.partial(_write_frozen, optimize=False)),
-    _TFLITE_FLOAT: Format('.tflite', functools.partial(_write_tflite, kind='float32')),
-    _TFLITE_INT8: Format('.tflite', functools.partial(_write_tflite, kind='int8')),
+    _SAVED_MODEL: Format('_saved_model', _write_saved_model),
+    _TFLITE_FLOAT: _tflite('float32'),
+    'TFLite, float16': _tflite('float16'),
+    'TFLite, dynamic range': _tflite('dynamic'),
+    _TFLITE_INT8: _tflite('int8'),
+    _ONNX: Format(onnx_model.SUFFIX, _write_onnx, onnx_model.check_installed),
 }
 
 
@@ -124,8 +154,8 @@ def rows_of(variant, inference, repeats, peers, folder):
   runs = [{name: benchmark_child.measure(*call, python=python)
            for name, (call, python) in kinds.items()} for _ in range(repeats)]
   for name in kinds:
-    yield _row_of_kind('%s, %s' % (variant, name), [run[name] for run in runs],
-                       sizes.get(name))
+    row = _row_of_kind([run[name] for run in runs], sizes.get(name))
+    yield dict(row, what='%s, %s' % (variant, name), backbone=variant, format=name)
   for name, other, target in (
       (_OPTIMISED, _ON_TF1 % _PLAIN, inference.tf1_target),
       (_OPTIMISED, _ON_TF1 % _OPTIMISED, None),
@@ -143,10 +173,30 @@ def rows_of(variant, inference, repeats, peers, folder):
     yield {'what': '%s, %s' % (variant, name), 'left_out': reason}
 
 
-def _row_of_kind(what, runs, size):
+def markdown_table(rows):
+  """Returns the figures per format as a table of Markdown.
+
+  Args:
+    rows: list of dicts as of `measure_all`.
+  """
+  lines = ['| backbone | format | p50 ms | p95 ms | images/s | peak memory MiB | file MB |',
+           '|---|---|---|---|---|---|---|']
+  for row in rows:
+    if 'p50_ms' in row:
+      size = '%.1f' % row['file_mb'] if 'file_mb' in row else ''
+      lines.append('| `%s` | %s | %.1f | %.1f | %.1f | %.0f | %s |' % (
+          row['backbone'], row['format'], row['p50_ms'], row['p95_ms'], row['value'],
+          row['peak_memory_mib'], size))
+  lines += ['', '| ratio | measured | target |', '|---|---|---|']
+  lines += ['| %s | %.2f | %s |' % (row['what'], row['value'], row.get('target', ''))
+            for row in rows if row.get('unit') == 'x']
+  return '\n'.join(lines)
+
+
+def _row_of_kind(runs, size):
   """Returns the row of a format: images/s, with latency, memory and file size."""
   millisecs = 1e3 * np.concatenate([run['secs'] for run in runs])
-  row = {'what': what, 'value': float(1e3 / np.median(millisecs)), 'unit': 'images/s',
+  row = {'value': float(1e3 / np.median(millisecs)), 'unit': 'images/s',
          'p50_ms': float(np.percentile(millisecs, 50)),
          'p95_ms': float(np.percentile(millisecs, 95)),
          'peak_memory_mib': float(np.median([run['peak_memory_mib'] for run in runs]))}
@@ -166,8 +216,14 @@ def _kinds(variant, inference, peers, folder):
   model_arguments = {'variant': variant, 'crop': _CROP, 'model': inference.model}
   checkpoint = benchmark_child.measure(
       _MODULE, 'write_checkpoint', dict(model_arguments, folder=folder))['checkpoint']
-  lanes = [(name, name, None) for name in FORMATS]
   kinds, sizes, left_out = {}, {}, []
+  lanes = []
+  for name, row in FORMATS.items():
+    try:
+      row.check()
+      lanes.append((name, name, None))
+    except ValueError as error:
+      left_out.append((name, str(error)))
   tf1_python = benchmark_child.tf1_python()
   if tf1_python:
     lanes += [(_ON_TF1 % name, name, tf1_python) for name in (_OPTIMISED, _PLAIN)]
@@ -179,7 +235,7 @@ def _kinds(variant, inference, peers, folder):
     benchmark_child.measure(_MODULE, 'write_model', dict(
         model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
                             python=python)
-    sizes[name] = os.path.getsize(path)
+    sizes[name] = _size(path)
     kinds[name] = ((_MODULE, 'run_secs', {'path': path, 'crop': _CROP}), python)
   if peers and inference.has_peer:
     peer_python = benchmark_child.peer_python()
@@ -190,6 +246,14 @@ def _kinds(variant, inference, peers, folder):
     else:
       left_out.append((_PYTORCH, 'no torch and transformers; set TORCH_PYTHON'))
   return kinds, sizes, left_out
+
+
+def _size(path):
+  """Returns the bytes of a file, or of all files of a folder."""
+  if os.path.isfile(path):
+    return os.path.getsize(path)
+  return sum(os.path.getsize(os.path.join(folder, name))
+             for folder, _, names in os.walk(path) for name in names)
 
 
 def write_checkpoint(variant, crop, model, folder):
@@ -208,7 +272,7 @@ def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
   """Returns {'secs': [...]}, the seconds of each run of an exported model on one image.
 
   Args:
-    path: frozen graph or TFLite file.
+    path: exported model.
     crop: side of the square image in pixels.
     least_runs: least number of runs to measure.
     least_secs: least number of seconds to measure.

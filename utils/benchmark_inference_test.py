@@ -1,4 +1,5 @@
 """Tests of the inference benchmark with tiny images: formats, ratios and rows."""
+import collections
 import os
 
 import pytest
@@ -16,7 +17,12 @@ def fixture_checkpoint(tmp_path_factory):
 
 @pytest.mark.parametrize('format_name', sorted(benchmark_inference.FORMATS))
 def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
-  path = str(tmp_path / 'model') + benchmark_inference.FORMATS[format_name].suffix
+  row = benchmark_inference.FORMATS[format_name]
+  try:
+    row.check()
+  except ValueError as error:
+    pytest.skip(str(error))
+  path = str(tmp_path / 'model') + row.suffix
   benchmark_inference.write_model(checkpoint=checkpoint, path=path, format_name=format_name,
                                   **_TINY)
   secs = benchmark_inference.run_secs(path, 33, least_runs=2, least_secs=0)['secs']
@@ -24,7 +30,8 @@ def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
 
 
 # Seconds per image of each kind in three runs; the machine is half as fast in the second.
-_SECS = {'.pb': 0.02, '.tflite': 0.04, 'int8': 0.025, 'tf1': 0.05, 'torch': 0.06}
+_SECS = {'.pb': 0.02, '.tflite': 0.04, 'int8': 0.025, 'tf1': 0.05, 'torch': 0.06, '': 0.03,
+         '.onnx': 0.03}
 _PACES = (1, 2, 1)
 
 
@@ -50,8 +57,9 @@ def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
   monkeypatch.setattr(benchmark_child, 'measure', measure)
   monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: tf1_python)
   monkeypatch.setattr(benchmark_child, 'peer_python', lambda: peer_python)
-  return {row['what']: row for row in benchmark_inference.rows_of(
-      'mobilenet_v2', benchmark_inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder))}
+  return collections.OrderedDict(
+      (row['what'], row) for row in benchmark_inference.rows_of(
+          'mobilenet_v2', benchmark_inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder)))
 
 
 def test_ratios_are_medians_of_runs_in_turns(monkeypatch, tmp_path):
@@ -72,6 +80,35 @@ def test_rows_tell_latency_memory_and_size(monkeypatch, tmp_path):
   assert row['file_mb'] == pytest.approx(0.023)
   assert 'p50 20.0 ms' in benchmark.format_row(row)
   assert '300 MiB, file 0.0 MB' in benchmark.format_row(row)
+
+
+def test_table_has_a_line_per_format_and_the_ratios_with_their_targets(monkeypatch, tmp_path):
+  rows = list(_rows(monkeypatch, 'tf1', 'torch', tmp_path).values())
+  lines = benchmark_inference.markdown_table(rows).splitlines()
+  assert lines[0].startswith('| backbone | format | p50 ms | p95 ms | images/s |')
+  assert lines[2] == ('| `mobilenet_v2` | frozen graph, optimised | 20.0 | 78.0 | 50.0 | 300 '
+                      '| 0.0 |')
+  assert '| `mobilenet_v2` | PyTorch | 60.0 | 234.0 | 16.7 | 300 |  |' in lines
+  assert (lines[-1]
+          == '| mobilenet_v2, speed of TFLite, int8 / TFLite, float32 | 1.60 | >= 1.5 |')
+  assert benchmark.BENCHMARKS['inference'].table is benchmark_inference.markdown_table
+
+
+def test_folders_count_with_all_their_files(tmp_path):
+  (tmp_path / 'variables').mkdir()
+  (tmp_path / 'a.pb').write_bytes(b'12345')
+  (tmp_path / 'variables' / 'b').write_bytes(b'678')
+  assert benchmark_inference._size(str(tmp_path)) == 8
+
+
+def test_formats_that_cannot_be_written_are_left_out(monkeypatch, tmp_path):
+  def fail():
+    raise ValueError('ONNX files need the package tf2onnx')
+
+  row = benchmark_inference.FORMATS['ONNX']
+  monkeypatch.setitem(benchmark_inference.FORMATS, 'ONNX', row._replace(check=fail))
+  rows = _rows(monkeypatch, None, None, tmp_path)
+  assert 'need the package tf2onnx' in benchmark.format_row(rows['mobilenet_v2, ONNX'])
 
 
 def test_what_is_not_installed_is_told(monkeypatch, tmp_path):
