@@ -191,7 +191,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
        'not in the checkpoint: resnet_v1_50/'),
       (['--checkpoint_dir=%s/model.ckpt-9' % other],
        'model.ckpt-9: no such checkpoint; there are model.ckpt-3'),
-      (['--tile_size=33,33', '--image_pooling_crop_size=49,49'],
+      (['--tile_size=33,33', '--tile_overlap=8', '--image_pooling_crop_size=49,49'],
        '--tile_size=33,33 is smaller than the window of image pooling'),
       (['--quantize_delay_step=0'], 'trained in floats: leave out --quantize_delay_step'),
       (['--eval_logdir=%s/x' % path], '--eval_logdir=%s/x cannot be used for results' % path),
