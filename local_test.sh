@@ -53,17 +53,10 @@ fi
     "datasets/build_custom_data.py (see g3doc/own_data.md)" >&2
   exit 1
 }
-# The network input that holds the largest validation image and the training crop.
-describe='
-import json, sys
-info = json.load(open(sys.argv[1] + "/dataset_info.json"))
-sides = zip(info["splits"]["val"]["image_sizes"]["max"], map(int, sys.argv[2].split(",")))
-print(*[-(-(max(side) - 1) // 16) * 16 + 1 for side in sides])'
-set -- $("$PYTHON" -c "$describe" "$records" "$CROP_SIZE")
-eval_height=$1 eval_width=$2
 run=$WORK_DIR/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
 # Whole pictures are larger than the training crop: pooling over windows of its size shows the
-# image-level branch what it was trained on.
+# image-level branch what it was trained on. They are evaluated, drawn and exported at their own
+# sizes: the network has seen no padding.
 model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_stride=4
   --image_pooling_crop_size=$CROP_SIZE ${MODEL_FLAGS:-}"
 
@@ -79,18 +72,18 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
 
   step "evaluate"
   "$PYTHON" eval.py --dataset_dir="$records" --checkpoint_dir="$run/train" \
-    --eval_logdir="$run/eval" --eval_split=val --eval_crop_size="$eval_height,$eval_width" \
+    --eval_logdir="$run/eval" --eval_split=val --eval_crop_size= \
     --max_number_of_evaluations=1 $model_flags
 
   step "visualise"
   "$PYTHON" vis.py --dataset_dir="$records" --checkpoint_dir="$run/train" \
-    --vis_logdir="$run/vis" --vis_split=val --vis_crop_size="$eval_height,$eval_width" \
+    --vis_logdir="$run/vis" --vis_split=val --vis_crop_size= \
     --max_number_of_iterations=1 --also_save_raw_predictions $model_flags
 
   step "export"
   "$PYTHON" export_model.py --checkpoint_path="$run/train" \
     --export_path="$run/export/frozen_inference_graph.pb" --dataset_dir="$records" \
-    --crop_size="$eval_height" --crop_size="$eval_width" $model_flags
+    --crop_size=0 $model_flags
 }
 
 step "predict a held-out picture with the exported graph"
