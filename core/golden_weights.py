@@ -3,6 +3,8 @@ import zlib
 
 import numpy as np
 
+from deeplab.core import variable_values
+
 # Last part of a name -> function (random state, shape) -> float64 values.
 _RULES = {
     'weights': lambda rng, shape: rng.standard_normal(shape) * np.sqrt(
@@ -37,7 +39,6 @@ def golden_image(height=97, width=129):
 
 def load_golden_weights(session, variables):
   """Sets every variable but the global step to its golden value, in one run."""
-  variables = [v for v in variables if v.op.name != 'global_step']
-  session.run([v.initializer for v in variables],
-              {v.initializer.inputs[1]: golden_weight(v.op.name, v.shape.as_list())
-               for v in variables})
+  variable_values.assign(session, {
+      variable: golden_weight(variable.op.name, variable.shape.as_list())
+      for variable in variables if variable.op.name != 'global_step'})

@@ -9,7 +9,7 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import checkpoints, quantization
+from deeplab.core import checkpoints, quantization, variable_values
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -47,9 +47,10 @@ class Plan(typing.NamedTuple):
 
   def load(self, session):
     """Writes the weights into the variables of a session."""
-    for variable in self.variables:
-      value = self.weights.read(variable.op.name)
-      variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+    variable_values.assign(session, {
+        variable: self.weights.read(variable.op.name).astype(
+            variable.dtype.base_dtype.as_numpy_dtype)
+        for variable in self.variables})
     logging.info('%s', self.summary)
 
 

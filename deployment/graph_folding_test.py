@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import options
+from deeplab.core import options, variable_values
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, graph_folding
 from deeplab.utils import tiny_run
@@ -21,12 +21,14 @@ def load_random_weights(session):
            'biases': lambda shape: rng.normal(0, 0.1, shape),
            'moving_mean': lambda shape: rng.normal(0, 0.2, shape),
            'moving_variance': lambda shape: rng.uniform(0.5, 2, shape)}
+  values = {}
   for variable in tf.global_variables():
     shape = variable.shape.as_list()
     fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
     draw = draws.get(variable.op.name.split('/')[-1],
                      lambda shape, fan_in=fan_in: rng.normal(0, fan_in ** -0.5, shape))
-    variable.load(draw(shape), session)
+    values[variable] = draw(shape)
+  variable_values.assign(session, values)
 
 
 def freeze(names):

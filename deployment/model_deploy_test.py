@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import options
+from deeplab.core import options, variable_values
 from deeplab.core.tf_compat import slim, tf
 from deeplab.datasets import registry
 from deeplab.deployment import model_deploy
@@ -235,9 +235,10 @@ def _weights_after(num_steps, num_clones):
     random = np.random.RandomState(3)
     with tf.Session(config=config) as session:
       session.run(tf.global_variables_initializer())
-      for variable in sorted(tf.trainable_variables(), key=lambda v: v.op.name):
-        if variable.op.name.endswith('weights'):
-          variable.load(random.normal(0, 0.1, variable.shape.as_list()), session)
+      variable_values.assign(session, {
+          variable: random.normal(0, 0.1, variable.shape.as_list())
+          for variable in sorted(tf.trainable_variables(), key=lambda v: v.op.name)
+          if variable.op.name.endswith('weights')})
       for _ in range(num_steps):
         session.run(graph.train_op)
       return dict(zip([v.op.name for v in variables], session.run(variables)))

@@ -46,8 +46,9 @@ def _train(optimizer, batch_size, num_steps, num_updates=2, clip_norm=0.0):
     random = np.random.RandomState(1)
     with tf.Session() as session:
       session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
-      for variable in tf.trainable_variables():
-        variable.load(random.normal(0, 0.2, variable.shape.as_list()), session)
+      variable_values.assign(session, {
+          variable: random.normal(0, 0.2, variable.shape.as_list())
+          for variable in tf.trainable_variables()})
       log = []
       for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import options, utils
+from deeplab.core import options, utils, variable_values
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, shards
 from deeplab.utils import forked_scripts
@@ -98,15 +98,16 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
     global_step = tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
     rng = np.random.RandomState(2)
+    kernels = {}
     for variable in tf.global_variables():
       shape = variable.shape.as_list()
       if len(shape) == 4:
         fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
-        variable.load(rng.normal(0, np.sqrt(2. / fan_in), shape), session)
+        kernels[variable] = rng.normal(0, np.sqrt(2. / fan_in), shape)
+    variable_values.assign(session, kernels)
     bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
     means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
-    bias.load(-means, session)
-    global_step.load(step, session)
+    variable_values.assign(session, {bias: -means, global_step: step})
     return tf.train.Saver().save(session, os.path.join(str(folder), 'model.ckpt'),
                                  global_step=step)
 
