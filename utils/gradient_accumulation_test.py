@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from deeplab.core import variable_values
 from deeplab.core.tf_compat import slim, tf
 from deeplab.utils import gradient_accumulation
 
