@@ -38,3 +38,10 @@ def test_relative_paths_work(tmp_path, monkeypatch):
 
 def test_removing_an_absent_file_is_fine(tmp_path):
   files.remove_if_present(str(tmp_path / 'absent'))
+
+
+def test_folder_that_cannot_be_used_is_told(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(ValueError, match='--output_dir=.*/file/out cannot be used for results: '
+                                       'Not a directory'):
+    files.check_folder(str(tmp_path / 'file' / 'out'), 'output_dir')

@@ -111,13 +111,6 @@ def test_what_was_done_before_an_error_is_told(tmp_path):
   assert list(areas['pictures']) == ['a']
 
 
-def test_folder_that_cannot_be_used_is_told(tmp_path):
-  (tmp_path / 'file').write_text('')
-  with pytest.raises(ValueError, match='--output_dir=.*/file/out cannot be used for results: '
-                                       'Not a directory'):
-    predict_results.check_folder(str(tmp_path / 'file' / 'out'))
-
-
 def test_failing_to_write_is_told(tmp_path):
   with pytest.raises(ValueError, match='cannot be written: No such file'):
     with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
