@@ -9,9 +9,19 @@ from deeplab.core import checkpoints, quantization
 from deeplab.deployment import inference, opened_models, tflite_file
 from deeplab.utils import forked_scripts, tiny_run
 
-_SAMPLES = tiny_run.make_samples([tiny_run.CROP] * 3)
+_SIZE = (97, 129)
 # So many that the labels are no matter of chance, which rounding decides.
-_STEPS = 40
+_STEPS = 150
+
+
+def make_sample(name, left, right):
+  """Returns a Sample of two classes side by side, each of a colour of its own."""
+  label = np.full(_SIZE, right, np.uint8)
+  label[:, :_SIZE[1] // 2] = left
+  return tiny_run.Sample(name, np.array(tiny_run.COLORMAP, np.uint8)[label], label)
+
+
+_SAMPLES = [make_sample('a', 0, 3), make_sample('b', 3, 2), make_sample('c', 2, 0)]
 
 
 def run(script, *flags):
@@ -27,12 +37,12 @@ def train(tmp_path_factory):
   for name in ('records', 'float'):
     (folder / name).mkdir()
   tiny_run.write_records(str(folder / 'records'), _SAMPLES, split='train')
-  tiny_run.write_checkpoint(folder / 'float', _SAMPLES[1].image)
+  tiny_run.write_checkpoint(folder / 'float', _SAMPLES[0].image)
   log = run('train.py', '--dataset_dir=%s/records' % folder, '--train_logdir=%s/train' % folder,
             '--tf_initial_checkpoint=%s/float' % folder, '--quantize_delay_step=0',
-            '--train_crop_size=%d,%d' % tiny_run.CROP, '--train_batch_size=2',
+            '--train_crop_size=%d,%d' % _SIZE, '--train_batch_size=3',
             '--training_number_of_steps=%d' % _STEPS, '--optimizer=adam',
-            '--adam_learning_rate=0.003', '--batch_norm_decay=0.9', '--augmentation=none',
+            '--adam_learning_rate=0.01', '--batch_norm_decay=0.9', '--augmentation=none',
             *tiny_run.MODEL_FLAGS)
   assert 'bounds of quantised ranges are not in' in log
   return folder
@@ -63,14 +73,14 @@ def test_float_weights_are_the_start_and_ranges_are_learnt(folder):
 def test_evaluation_pictures_exported_graph_and_integers_agree(folder):
   shared = ('--dataset_dir=%s/records' % folder,)
   run('eval.py', '--checkpoint_dir=%s/train' % folder, '--eval_logdir=%s/eval' % folder,
-      '--eval_split=train', '--eval_crop_size=%d,%d' % tiny_run.CROP, '--eval_once', *shared)
+      '--eval_split=train', '--eval_crop_size=%d,%d' % _SIZE, '--eval_once', *shared)
   run('vis.py', '--checkpoint_dir=%s/train' % folder, '--vis_logdir=%s/vis' % folder,
-      '--vis_split=train', '--vis_crop_size=%d,%d' % tiny_run.CROP,
+      '--vis_split=train', '--vis_crop_size=%d,%d' % _SIZE,
       '--also_save_raw_predictions', '--max_number_of_iterations=1', *shared)
   log = run('export_model.py', '--checkpoint_path=%s/train' % folder,
-            '--export_path=%s/export/model' % folder, '--format=frozen,savedmodel,tflite',
-            '--tflite_kind=qat', '--crop_size=%d' % tiny_run.CROP[0],
-            '--crop_size=%d' % tiny_run.CROP[1], *shared)
+            '--export_path=%s/export/model' % folder, '--format=frozen,tflite',
+            '--tflite_kind=qat', '--crop_size=%d' % _SIZE[0],
+            '--crop_size=%d' % _SIZE[1], *shared)
   drawn = [np.array(Image.open(str(
       folder / 'vis' / 'raw_segmentation_results' / (sample.name + '.png'))))
            for sample in _SAMPLES]
@@ -80,9 +90,8 @@ def test_evaluation_pictures_exported_graph_and_integers_agree(folder):
     np.add.at(counts, (sample.label[known], labels[known]), 1)
   with open(str(folder / 'eval' / 'metrics.json')) as stream:
     assert np.abs(np.array(json.load(stream)['confusion_matrix']) - counts).sum() <= 4
-  assert len(np.unique(drawn)) > 1
-  for name, least in (('model.pb', 0.999), ('model_saved_model', 0.999),
-                      ('model.tflite', 0.98)):
+  assert np.trace(counts) > 0.8 * counts.sum()
+  for name, least in (('model.pb', 0.999), ('model.tflite', 0.98)):
     equal = np.mean([found == wanted for found, wanted in zip(labels_of(folder, name), drawn)])
     assert equal >= least, (name, equal)
   assert 'model.tflite: ' in log
@@ -95,7 +104,7 @@ def test_evaluation_pictures_exported_graph_and_integers_agree(folder):
 def test_converter_makes_the_same_file_of_the_frozen_graph(folder):
   run('convert_to_tflite.py', '--quantized_graph_def_path=%s/export/model.pb' % folder,
       '--output_tflite_path=%s/converted.tflite' % folder,
-      '--input_size=%d,%d' % tiny_run.CROP)
+      '--input_size=%d,%d' % _SIZE)
   converted = opened_models.open_exported(str(folder / 'converted.tflite'))
   for sample, wanted in zip(_SAMPLES, labels_of(folder, 'model.tflite')):
     np.testing.assert_array_equal(converted.predict(sample.image[np.newaxis])[0][0], wanted)
