@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core import checkpoints, quantization
+from deeplab.core.tf_compat import IS_TF1
 from deeplab.deployment import inference, opened_models, tflite_file
 from deeplab.utils import forked_scripts, tiny_run
 
@@ -101,10 +102,24 @@ def test_evaluation_pictures_exported_graph_and_integers_agree(folder):
                            for number in operator.outputs}
 
 
+def convert_frozen_graph(folder):
+  return forked_scripts.run(
+      'convert_to_tflite.py', '--quantized_graph_def_path=%s/export/model.pb' % folder,
+      '--output_tflite_path=%s/converted.tflite' % folder, '--input_size=%d,%d' % _SIZE)
+
+
+@pytest.mark.skipif(IS_TF1, reason='its converter wants a range for the scaling of the input')
 def test_converter_makes_the_same_file_of_the_frozen_graph(folder):
-  run('convert_to_tflite.py', '--quantized_graph_def_path=%s/export/model.pb' % folder,
-      '--output_tflite_path=%s/converted.tflite' % folder,
-      '--input_size=%d,%d' % _SIZE)
+  result = convert_frozen_graph(folder)
+  assert result.code == 0, result.log
   converted = opened_models.open_exported(str(folder / 'converted.tflite'))
   for sample, wanted in zip(_SAMPLES, labels_of(folder, 'model.tflite')):
     np.testing.assert_array_equal(converted.predict(sample.image[np.newaxis])[0][0], wanted)
+
+
+@pytest.mark.skipif(not IS_TF1, reason='the converter of TensorFlow 2 converts it')
+def test_frozen_graph_that_cannot_be_converted_is_told(folder):
+  result = convert_frozen_graph(folder)
+  assert result.code == 1
+  assert 'error: TensorFlow 1.15 cannot convert this graph to TFLite' in result.log
+  assert not (folder / 'converted.tflite').exists()
