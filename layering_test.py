@@ -18,9 +18,9 @@ DATASETS_ROOM = {'input_preprocess'}
 SCRIPTS = {'common', 'train', 'eval', 'vis', 'predict', 'export_model', 'convert_to_tflite',
            'datasets/doctor', 'datasets/preview', 'utils/plot_losses', 'utils/compare_runs',
            'utils/inspect_checkpoint'}
-# The scripts that live beside the libraries they call.
-SCRIPT_PREFIXES = ('datasets/build_', 'datasets/remove_gt_colormap', 'utils/benchmark',
-                   'evaluation/eval_coco_format', 'evaluation/make_sample')
+# What scripts share, and the scripts that live beside the libraries they call.
+SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
+                   'utils/benchmark', 'evaluation/eval_coco_format', 'evaluation/make_sample')
 
 
 def source_files():

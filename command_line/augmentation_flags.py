@@ -1,0 +1,88 @@
+"""Flags of the random variation of training images, and how training images are read."""
+from absl import flags
+
+from deeplab.command_line import flag_groups, flag_reading
+from deeplab.core import augmentation
+from deeplab.datasets import bad_records
+from deeplab.datasets import registry as dataset_registry
+
+FLAGS = flags.FLAGS
+
+
+def define_augmentation_flags():
+  """Declares the flags of random variation; `augmentation_of` returns their values."""
+  flag_groups.begin('augmentation')
+  flags.DEFINE_enum('augmentation', None, sorted(augmentation.AUGMENTATIONS),
+                    'Preset of the flags below. none: nothing; deeplab: flip; forma: all. '
+                    'Scales have flags of their own. Default: forma for datasets of the nine '
+                    'Forma classes, such as the sample people, else deeplab.')
+  flags.DEFINE_float('min_scale_factor', 0.5,
+                     'Least random scale of training images, over 0; a wide range of scales '
+                     'needs longer training.')
+  flags.DEFINE_float('max_scale_factor', 2.,
+                     'Largest random scale of training images, min_scale_factor or more.')
+  flags.DEFINE_float('scale_factor_step_size', 0.25,
+                     'Step between the scales drawn from; 0: any scale in the range.',
+                     lower_bound=0)
+  preset = augmentation.AUGMENTATIONS['forma']
+  for name, unit in (
+      ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '
+                              'landmarks'),
+      ('affine_clip', 'Limit of the entries of the affine warp, in standard deviations'),
+      ('flip_probability', 'Probability, 0..1, of mirroring left-right'),
+      ('hue', 'Largest shift of the hue, in turns of the colour circle, 0..0.5'),
+      ('brightness', 'Largest shift of the brightness, as a share of the full range'),
+      ('blur_probability', 'Probability, 0..1, of blurring'),
+      ('blur_stddev', 'Standard deviation of the blur factor over 1'),
+      ('noise_stddev', 'Standard deviation of the noise, as a share of the full range')):
+    flags.DEFINE_float(name, None, '%s; 0: off. With augmentation forma: %s.'
+                       % (unit, getattr(preset, name)), lower_bound=0)
+  flags.DEFINE_list('affine_stddev', None,
+                    'Standard deviation of the entries of the affine warp [[1+a, b, tx], '
+                    '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
+                    '0: off. With augmentation forma: %s.' % preset.affine_stddev)
+  for name in ('saturation', 'contrast'):
+    flags.DEFINE_list(name, None, 'Least and largest factor on the %s; 1,1: off. With '
+                      'augmentation forma: %s,%s.' % ((name,) + getattr(preset, name)))
+  _define_reading_flags()
+
+
+def _define_reading_flags():
+  flag_groups.begin('reading of training records')
+  flags.DEFINE_integer('data_seed', None,
+                       'Any number makes the stream of training images the same in every run, '
+                       'somewhat slower. Default: another one each time.')
+  flags.DEFINE_enum('on_bad_record', bad_records.STOP, bad_records.ON_BAD_RECORD,
+                    'At a record that cannot be used: stop, or examine all records before they '
+                    'are decoded, skip the bad ones and tell which.')
+  flags.DEFINE_float('max_bad_fraction', 0.01,
+                     'With on_bad_record=skip: share of bad records that is too much.',
+                     lower_bound=0, upper_bound=1)
+  flags.DEFINE_integer('data_threads', 0,
+                       'Size of a thread pool for reading and augmenting alone; 0: that of '
+                       'the process.', lower_bound=0)
+
+
+def augmentation_of(descriptor):
+  """Returns the Augmentation of the flags for a DatasetDescriptor.
+
+  Raises:
+    ValueError: a flag has values that cannot be; names it.
+  """
+  is_forma = tuple(descriptor.class_names or ()) == dataset_registry.FORMA_CLASSES
+  preset = FLAGS.augmentation or ('forma' if is_forma else 'deeplab')
+  values = {name: FLAGS[name].value for name in augmentation.Augmentation._fields
+            if FLAGS[name].value is not None}
+  for name, counts in (('affine_stddev', (1, 6)), ('saturation', (2,)), ('contrast', (2,))):
+    if name in values:
+      values[name] = flag_reading.number_list(name, counts)
+  if len(values.get('affine_stddev', ())) == 1:
+    values['affine_stddev'] = values['affine_stddev'][0]
+  for name in ('saturation', 'contrast'):
+    if name in values and values[name][0] > values[name][1]:
+      raise ValueError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))
+  for name, limit in (('leg_cut_probability', 1), ('flip_probability', 1),
+                      ('blur_probability', 1), ('hue', 0.5)):
+    if values.get(name, 0) > limit:
+      raise ValueError('--%s=%g must be in 0..%g.' % (name, values[name], limit))
+  return augmentation.AUGMENTATIONS[preset]._replace(**values)

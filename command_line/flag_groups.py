@@ -1,0 +1,105 @@
+"""The groups that flags are shown in by --help.
+
+A module says `begin(title)` and declares flags: those up to its next group belong to this one.
+No TensorFlow here, so that small programs can use it.
+"""
+import sys
+import typing
+
+from absl import flags
+
+FLAGS = flags.FLAGS
+
+# Title of flags declared before any group of their module.
+NO_GROUP = 'other flags'
+_FOREIGN_MODULES = ('absl', 'tensorflow')
+_MAIN = '__main__'
+
+
+class Group(typing.NamedTuple):
+  """Flags that are shown together.
+
+  Attributes:
+    title: a few words.
+    flags: list of absl Flags, in the order of declaration.
+    is_shown: whether --help shows them; --helpfull shows all.
+  """
+  title: str
+  flags: typing.List[flags.Flag]
+  is_shown: bool
+
+
+class _Start(typing.NamedTuple):
+  """Where a group begins: after the first `index` flags of its module."""
+  index: int
+  title: str
+
+
+_starts = {}  # module name -> list of _Start
+# Titles of groups that are shown on demand, and of those on demand so far.
+_on_demand = set()
+_demanded = set()
+
+
+def begin(title, is_shown=True):
+  """Begins a group of the flags that the calling module declares from here on.
+
+  Args:
+    title: a few words; groups of equal titles are one.
+    is_shown: whether --help shows the group. If not, `show` can have it shown.
+  """
+  module = _flag_module(sys._getframe(1).f_globals['__name__'])
+  index = len(FLAGS.flags_by_module_dict().get(module, ()))
+  _starts.setdefault(module, []).append(_Start(index, title))
+  if not is_shown:
+    _on_demand.add(title)
+
+
+def show(*titles):
+  """Has --help show groups that were begun with `is_shown` off."""
+  _demanded.update(titles)
+
+
+def is_own(module):
+  """Whether flags of a module are those of this project, not of its libraries."""
+  return not module.startswith(_FOREIGN_MODULES)
+
+
+def groups(main_module):
+  """Returns the Groups of all own flags: the script's own first, those not shown last.
+
+  Args:
+    main_module: name of the script's module.
+  """
+  found = {}  # title -> flags
+  main_titles = set()
+  main_module = _flag_module(main_module)
+  for module, module_flags in FLAGS.flags_by_module_dict().items():
+    if is_own(module):
+      for title, flag in _titled(module, module_flags):
+        found.setdefault(title, []).append(flag)
+        if module == main_module:
+          main_titles.add(title)
+
+  def is_shown(title):
+    return title not in _on_demand or title in _demanded
+
+  position = {name: index for index, name in enumerate(FLAGS)}
+  found = {title: sorted(found[title], key=lambda flag: position[flag.name]) for title in found}
+  titles = sorted(found, key=lambda title: (
+      not is_shown(title), title in _on_demand, title not in main_titles,
+      position[found[title][0].name]))
+  return [Group(title, found[title], is_shown(title)) for title in titles]
+
+
+def _titled(module, module_flags):
+  """Yields pairs of title and flag of a module."""
+  starts = _starts.get(module, [])
+  for index, flag in enumerate(module_flags):
+    titles = [start.title for start in starts if start.index <= index]
+    yield (titles[-1] if titles else NO_GROUP), flag
+
+
+def _flag_module(name):
+  """Returns what absl calls a module: the main one is called like its file."""
+  return sys.argv[0] if name == _MAIN else name

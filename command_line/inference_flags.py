@@ -1,0 +1,136 @@
+"""Flags of running networks on datasets and pictures, and what they ask for."""
+import functools
+
+from absl import flags
+
+from deeplab import model
+from deeplab.command_line import dataset_flags, flag_groups, flag_reading, resize_flags
+from deeplab.datasets import data_generator
+from deeplab.utils import eval_batches
+
+FLAGS = flags.FLAGS
+
+
+# Flags of eval and vis that only one value is served of so far, for `refuse_flags`.
+INFERENCE_NOT_YET = {
+    'master': ('', 'running on another TensorFlow server is not available yet'),
+}
+
+
+def define_inference_flags():
+  """Declares the flags of multi-scale inference on a dataset."""
+  flag_groups.begin('checkpoints')
+  flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
+  flags.DEFINE_string('checkpoint_dir', None, 'Folder of the checkpoints. Required.')
+  flags.DEFINE_integer('eval_interval_secs', 300,
+                       'Least seconds between two looks for a new checkpoint.',
+                       lower_bound=0)
+  flags.DEFINE_float('eval_timeout_secs', None,
+                     'Stops with an error after so many seconds without a new checkpoint. '
+                     'Default: waits for ever.', lower_bound=0)
+  define_scales_flags()
+  define_tile_flags()
+
+
+def define_scales_flags(scales_flag='eval_scales'):
+  """Declares the flags of averaging over passes of the network; see `prediction_function`."""
+  flag_groups.begin('averaging over several passes')
+  flags.DEFINE_multi_float(scales_flag, [1.0],
+                           'Input scale, over 0, whose probabilities are averaged with those '
+                           'of the others: often more accurate, each costs a pass.')
+  flags.DEFINE_bool('add_flipped_images', False,
+                    'Also averages over left-right mirrored images; twice the passes.')
+
+
+def define_tile_flags():
+  """Declares the flags of cutting images into tiles."""
+  flag_groups.begin('sizes of the input')
+  flags.DEFINE_list('tile_size', None,
+                    'Height,width in pixels of overlapping tiles, for images whose features do '
+                    'not fit into memory; a crop size is of no use then. Default: whole '
+                    'images.')
+  flags.DEFINE_integer('tile_overlap', 64,
+                       'Least pixels that neighbouring tiles share; more hides their borders, '
+                       'takes more time.', lower_bound=0)
+
+
+def define_sizes_flags(script):
+  """Declares `<script>_batch_size` and `<script>_crop_size`; `input_sizes` returns them."""
+  flag_groups.begin('sizes of the input')
+  flags.DEFINE_integer('%s_batch_size' % script, 1,
+                       'Images, or tiles, per step; more is faster on GPUs and takes memory.',
+                       lower_bound=1)
+  flags.DEFINE_list('%s_crop_size' % script, '513,513',
+                    'Height,width in pixels that images are padded to; must hold the largest. '
+                    'Empty: each image to the least size its features need, batches of equal '
+                    'sizes.')
+
+
+def input_sizes(script):
+  """Returns the eval_batches.InputSizes of the flags.
+
+  Args:
+    script: 'eval' or 'vis', the start of the names of its flags.
+
+  Raises:
+    ValueError: sizes cannot be.
+  """
+  has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
+  sizes = eval_batches.InputSizes(
+      output_stride=FLAGS.output_stride,
+      batch_size=FLAGS['%s_batch_size' % script].value,
+      crop_size=flag_reading.size_list('%s_crop_size' % script) if has_crop else None,
+      tile_size=flag_reading.size_list('tile_size'),
+      tile_overlap=FLAGS.tile_overlap,
+      least_size=flag_reading.size_list('image_pooling_crop_size'))
+  if sizes.tile_size is not None:
+    eval_batches.check_tiles(sizes)
+  return sizes
+
+
+def inference_dataset(script, sizes):
+  """Returns the data_generator.Dataset that a script runs the network on.
+
+  Args:
+    script: 'eval' or 'vis', the start of the names of its flags.
+    sizes: InputSizes of `input_sizes`.
+
+  Raises:
+    ValueError: the flags do not fit each other or the records.
+  """
+  resize_flags.resized_size_function()
+  split = FLAGS['%s_split' % script].value
+  dataset = data_generator.Dataset(
+      dataset_name=dataset_flags.dataset_name(),
+      split_name=split,
+      dataset_dir=FLAGS.dataset_dir,
+      batch_size=sizes.batch_size,
+      crop_size=sizes.crop_size,
+      min_resize_value=FLAGS.min_resize_value,
+      max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor,
+      model_variant=FLAGS.model_variant)
+  if sizes.crop_size is not None:
+    dataset_flags.check_crop_holds_images('%s_crop_size' % script, split)
+  return dataset
+
+
+def prediction_function(scales_flag='eval_scales'):
+  """Returns function (images, model_options) -> predictions, as the flags ask for.
+
+  Args:
+    scales_flag: name of the flag that holds the input scales.
+
+  Raises:
+    ValueError: a scale is not positive, or flags exclude each other.
+  """
+  scales = FLAGS[scales_flag].value
+  if not scales or min(scales) <= 0:
+    raise ValueError('--%s must be positive, got %s.' % (scales_flag, scales))
+  if list(scales) == [1.0] and not FLAGS.add_flipped_images:
+    return functools.partial(model.predict_labels, image_pyramid=FLAGS.image_pyramid)
+  if FLAGS.image_pyramid:
+    raise ValueError('--image_pyramid cannot be combined with --%s or --add_flipped_images: '
+                     'leave one of them out.' % scales_flag)
+  return functools.partial(model.predict_labels_multi_scale, eval_scales=tuple(scales),
+                           add_flipped_images=FLAGS.add_flipped_images)

@@ -1,0 +1,62 @@
+"""Runs scripts: flags in, one line of error out, an exit code."""
+import traceback
+
+from absl import app, flags, logging
+
+from deeplab.command_line import dataset_flags, error_line
+from deeplab.core.tf_compat import tf
+
+FLAGS = flags.FLAGS
+
+
+def run(main, required_flags=(), allows_words=False):
+  """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
+
+  Exit codes: 0 done, 1 a user's mistake found while running (ValueError), 2
+  unusable command line, 130 interrupted. With --verbosity=1 the traceback is shown too.
+
+  Args:
+    main: function of the left-over command line.
+    required_flags: names of flags that must be set.
+    allows_words: whether the command line may have words that are not flags.
+  """
+
+  def parse(argv):
+    try:
+      rest = FLAGS(argv)
+      dataset_flags.find_dataset_dir()
+      missing = [name for name in required_flags if FLAGS[name].value is None]
+      if missing:
+        raise flags.ValidationError(
+            'Required: %s.' % ', '.join('--%s=...' % name for name in missing))
+      if len(rest) > 1 and not allows_words:
+        raise flags.ValidationError(
+            'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
+      return rest
+    except flags.Error as error:
+      error_line.stop(error, error_line.EXIT_USAGE)
+    except ValueError as error:
+      error_line.stop(error, error_line.EXIT_ERROR)
+
+  def guarded(argv):
+    _set_up_logging()
+    try:
+      return main(argv)
+    except ValueError as error:
+      if logging.get_verbosity() >= logging.DEBUG:
+        traceback.print_exc()
+      error_line.stop(error, error_line.EXIT_ERROR)
+    except KeyboardInterrupt as error:
+      error_line.stop(str(error) or 'interrupted.',
+                      getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
+
+  app.run(guarded, flags_parser=parse)
+
+
+def _set_up_logging():
+  if not FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.INFO)
+  handler = logging.get_absl_handler()
+  handler.setFormatter(logging.logging.Formatter(
+      '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
+  tf.get_logger().setLevel('WARN')
