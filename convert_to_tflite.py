@@ -25,6 +25,7 @@ from deeplab.utils import picture_inputs
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('files and tensors')
 flags.DEFINE_string('quantized_graph_def_path', None,
                     'Frozen graph, with fake quantisation or without. Required.')
 flags.DEFINE_string('input_tensor_name', exported.INPUT_NAME + ':0',
@@ -35,7 +36,8 @@ flags.DEFINE_string('output_tensor_name', exported.OUTPUT_NAME + ':0',
 flags.DEFINE_string('test_image_path', None,
                     'Picture to label with the file; the share of each class is printed.')
 flags.DEFINE_list('input_size', None,
-                  'Height,width of the images of the file. Default: that of the placeholder.')
+                  'Height,width in pixels of the images of the file. Default: that of the '
+                  'placeholder.')
 
 
 def main(unused_argv):

@@ -17,20 +17,23 @@ from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('results')
 flags.DEFINE_string('eval_logdir', None,
                     'Folder for the results: metrics.json, per_class.csv, per_image.csv, '
                     'charts, report.html and TensorBoard events. Required.')
-flags.DEFINE_integer('max_number_of_evaluations', 0,
-                     'Number of checkpoints to evaluate, the newest first; 0: wait for new '
-                     'ones for ever.')
-flags.DEFINE_boolean('eval_once', False,
-                     'Evaluates the newest checkpoint, which must exist, and ends.')
 flags.DEFINE_boolean('also_save_best', False,
                      'Keeps a copy of the checkpoint of the highest mean IoU in the folder '
                      'best of --eval_logdir.')
 flags.DEFINE_boolean('per_image_report', True,
                      'Also measures boundaries and every single image, for per_image.csv and '
-                     'report.html.')
+                     'report.html; off is faster.')
+
+common.begin_flag_group('checkpoints')
+flags.DEFINE_integer('max_number_of_evaluations', 0,
+                     'Number of checkpoints to evaluate, the newest first; 0 or less: wait for '
+                     'new ones for ever.')
+flags.DEFINE_boolean('eval_once', False,
+                     'Evaluates the newest checkpoint, which must exist, and ends.')
 
 _BEST_FOLDER = 'best'
 

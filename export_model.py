@@ -32,6 +32,7 @@ FLAGS = flags.FLAGS
 # Ranges of activations hardly move with more.
 _NUM_REPRESENTATIVE_IMAGES = 100
 
+common.begin_flag_group('source and files')
 flags.DEFINE_string('checkpoint_path', None,
                     'Checkpoint prefix, or a folder whose newest checkpoint is meant. '
                     'Required.')
@@ -41,6 +42,11 @@ flags.DEFINE_string('export_path', None,
 flags.DEFINE_list('format', [export_formats.FROZEN],
                   'Formats to write, one or more of: %s.'
                   % ','.join(sorted(export_formats.FORMATS)))
+flags.DEFINE_bool('save_inference_graph', False,
+                  'Also writes the graph with variables as text, inference_graph.pbtxt, '
+                  'beside export_path.')
+
+common.begin_flag_group('exported model')
 flags.DEFINE_enum('tflite_kind', 'float32', sorted(tflite_graph.KINDS),
                   'Numbers of the TFLite file. int8 needs --dataset_dir for the ranges of the '
                   'activations; qat is for models trained with --quantize_delay_step.')
@@ -48,16 +54,9 @@ flags.DEFINE_integer('num_classes', 21,
                      'Number of classes the model was trained for. Where the flag is left out, '
                      'it is that of the checkpoint.', lower_bound=1)
 flags.DEFINE_multi_integer('crop_size', [513, 513],
-                           'Height and width that images are padded to at least; give the '
-                           'flag twice, or once as 0 for no padding. Larger images are taken '
-                           'as they are.')
-flags.DEFINE_multi_float('inference_scales', [1.0],
-                         'Input scales whose probabilities are averaged; repeat the flag.')
-flags.DEFINE_bool('add_flipped_images', False,
-                  'Also averages over left-right mirrored images.')
-flags.DEFINE_bool('save_inference_graph', False,
-                  'Also writes the graph with variables as text, inference_graph.pbtxt, '
-                  'beside export_path.')
+                           'Height and width in pixels that images are padded to at least; '
+                           'give the flag twice, or once as 0 for no padding. Larger images '
+                           'are taken as they are.')
 flags.DEFINE_bool('export_probabilities', False,
                   'Adds the outputs SemanticProbabilities and RawSemanticProbabilities.')
 flags.DEFINE_bool('optimize', True,
@@ -65,6 +64,9 @@ flags.DEFINE_bool('optimize', True,
                   'the frozen graph: the same labels, faster.')
 flags.DEFINE_bool('dynamic_batch', False,
                   'The input takes any number of images of one size instead of one image.')
+common.define_scales_flags('inference_scales')
+
+common.begin_flag_group('classes and checks')
 flags.DEFINE_string('dataset', None,
                     'Dataset whose class names and colours export.json tells of. Default: '
                     'that of dataset_dir, else that of the training.')

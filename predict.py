@@ -23,21 +23,25 @@ from deeplab.utils import picture_batches, picture_inputs, predict_results, run_
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('model')
 flags.DEFINE_string('checkpoint_dir', None,
                     "A run's folder of checkpoints, or a checkpoint prefix. The network is "
                     'that of the run.json beside it. This or --model is required.')
 flags.DEFINE_string('model', None,
                     'Exported model: frozen graph (.pb), SavedModel folder, .tflite or .onnx file; '
                     'or an archive (.tar.gz) with a frozen graph in it.')
+flags.DEFINE_string('dataset', None,
+                    'Dataset whose class names and colours are meant. Default: that of the '
+                    'model, where it tells.')
+
+common.begin_flag_group('pictures and results')
 flags.DEFINE_multi_string('input', None,
                           'Picture, folder of pictures, quoted pattern such as '
                           "'photos/*.jpg', .txt file with one path per line, or video (needs "
                           'OpenCV); may be repeated. Required.')
 flags.DEFINE_string('output_dir', None, 'Folder for the results; created. Required.')
-flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
-                     'network at once.', lower_bound=1)
 flags.DEFINE_list('outputs', list(predict_results.OUTPUTS),
-                  'What is written: %s.' % ', '.join(predict_results.OUTPUTS))
+                  'What is written, some of: %s.' % ','.join(predict_results.OUTPUTS))
 flags.DEFINE_float('overlay_opacity', 0.5, 'Share of the colours in the overlay, 0..1.',
                    lower_bound=0, upper_bound=1)
 flags.DEFINE_list('cutout_classes', [],
@@ -48,19 +52,14 @@ flags.DEFINE_boolean('save_probabilities', False,
 flags.DEFINE_boolean('skip_existing', False,
                      'Leaves out pictures whose results are there and not older than they '
                      'are, whatever model made them. Videos are done again.')
-flags.DEFINE_multi_float('eval_scales', [1.0],
-                         'Input scales whose probabilities are averaged; repeat the flag.')
+
+common.begin_flag_group('sizes of the input')
+flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
+                     'network at once; more is faster on GPUs and takes memory.', lower_bound=1)
+common.define_tile_flags()
+common.define_scales_flags()
+common.begin_flag_group('averaging over several passes')
 flags.DEFINE_alias('inference_scales', 'eval_scales')
-flags.DEFINE_bool('add_flipped_images', False,
-                  'Also averages over left-right mirrored images.')
-flags.DEFINE_list('tile_size', None,
-                  'Height,width in pixels of overlapping tiles, for pictures whose features do '
-                  'not fit into memory. Default: whole pictures.')
-flags.DEFINE_integer('tile_overlap', 64, 'Least pixels that neighbouring tiles share.',
-                     lower_bound=0)
-flags.DEFINE_string('dataset', None,
-                    'Dataset whose class names and colours are meant. Default: that of the '
-                    'model, where it tells.')
 
 common.define_model_flags()
 

@@ -27,7 +27,7 @@ from deeplab.utils import (
 
 FLAGS = flags.FLAGS
 
-# --- machines and devices ---
+common.begin_flag_group('machines and devices')
 flags.DEFINE_integer('num_clones', 1, 'Copies of the model, one per GPU.', lower_bound=1)
 flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
 flags.DEFINE_integer('num_replicas', 1, 'Worker processes.', lower_bound=1)
@@ -37,7 +37,7 @@ flags.DEFINE_integer('num_ps_tasks', 0, 'Parameter server processes.', lower_bou
 flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
 flags.DEFINE_integer('task', 0, 'Index of this replica.', lower_bound=0)
 
-# --- logs ---
+common.begin_flag_group('logs')
 flags.DEFINE_string('train_logdir', None,
                     'Folder of checkpoints and summaries; training continues at the newest '
                     'checkpoint in it. Required.')
@@ -58,14 +58,15 @@ flags.DEFINE_string('profile_logdir', None,
                     'Folder for a trace of five steps, the sixth of this start and those after '
                     'it, for the profiler of TensorBoard.')
 
-# --- optimisation ---
-flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'], 'Learning rate schedule.')
-flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0.',
+common.begin_flag_group('optimisation')
+flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'],
+                  'Schedule of the learning rate: poly falls smoothly, step in steps.')
+flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0 with optimizer momentum.',
                    lower_bound=0)
-flags.DEFINE_float('learning_rate_decay_factor', 0.1, 'Factor per decay of policy step.')
+flags.DEFINE_float('learning_rate_decay_factor', 0.1, 'Factor, 0..1, per decay of policy step.')
 flags.DEFINE_integer('learning_rate_decay_step', 2000, 'Steps per decay of policy step.',
                      lower_bound=1)
-flags.DEFINE_float('learning_power', 0.9, 'Power of policy poly.')
+flags.DEFINE_float('learning_power', 0.9, 'Power, over 0, of policy poly; 1: linear.')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)
 flags.DEFINE_enum('optimizer', 'momentum', sorted(optimizers.OPTIMIZERS),
@@ -82,9 +83,10 @@ flags.DEFINE_integer('train_batch_size', 8,
 flags.DEFINE_float('weight_decay', 0.00004,
                    'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 '
                    'for ResNet.', lower_bound=0)
-flags.DEFINE_list('train_crop_size', '513,513', 'Crop height,width in pixels.')
+flags.DEFINE_list('train_crop_size', '513,513',
+                  'Crop height,width in pixels; larger is slower and takes more memory.')
 flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
-                   'Factor on the gradients of the layers after the backbone.')
+                   'Factor, over 0, on the gradients of the layers after the backbone.')
 flags.DEFINE_boolean('upsample_logits', True,
                      'Compares logits resized to the labels; else resized labels.')
 flags.DEFINE_float('drop_path_keep_prob', 1.0,
@@ -99,7 +101,7 @@ flags.DEFINE_enum('slow_start_burnin_type', 'none', ['none', 'linear'],
                   'none: slow_start_learning_rate for slow_start_step steps; linear: rises '
                   'from it to the base learning rate, and the policy starts after it.')
 flags.DEFINE_float('clip_gradient_norm', 0.0,
-                   'Largest norm of all gradients together; 0: any.', lower_bound=0)
+                   'Largest L2 norm of all gradients together; 0: any.', lower_bound=0)
 flags.DEFINE_list('label_weights', None,
                   'Factor on the loss of each class, one number per class, or auto: median '
                   'frequency / frequency of the class, by the dataset_info.json, within '
@@ -115,7 +117,7 @@ flags.DEFINE_float('top_k_percent_pixels', 1.0,
                    'Share, over 0 up to 1, of the hardest pixels that make the loss.',
                    lower_bound=0, upper_bound=1)
 
-# --- speed and memory ---
+common.begin_flag_group('speed and memory')
 flags.DEFINE_integer('gradient_accumulation_steps', 1,
                      'Batches whose mean gradient makes one step: the effect of a batch so many '
                      'times as large, batch norm apart.', lower_bound=1)
@@ -127,7 +129,7 @@ flags.DEFINE_boolean('gradient_checkpointing', False,
                      'Computes the activations inside of blocks twice instead of keeping them: '
                      'less memory, slower.')
 
-# --- fine-tuning ---
+common.begin_flag_group('fine-tuning')
 flags.DEFINE_string('tf_initial_checkpoint', None,
                     'What the weights start from, unless train_logdir holds a checkpoint: a '
                     'folder of checkpoints, a prefix such as run/model.ckpt-1000, or a frozen '

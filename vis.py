@@ -15,6 +15,7 @@ from deeplab.utils import result_writer, sessions, visualizing
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('results')
 flags.DEFINE_string('vis_logdir', None, 'Folder for the pictures. Required.')
 flags.DEFINE_enum('colormap_type', 'pascal', sorted(colormaps.COLORMAPS),
                   "Colours of the classes. Not given: the dataset's own, if it has any.")
@@ -29,9 +30,10 @@ flags.DEFINE_boolean('save_confidence', False,
 flags.DEFINE_boolean('save_voc_results', False,
                      'Also writes a submission for the PASCAL VOC server: results/VOC2012/'
                      'Segmentation/comp6_<split>_cls, PNG with palette.')
+common.begin_flag_group('checkpoints')
 flags.DEFINE_integer('max_number_of_iterations', 0,
-                     'Number of checkpoints to visualise, the newest first; 0: wait for new '
-                     'ones for ever.')
+                     'Number of checkpoints to visualise, the newest first; 0 or less: wait '
+                     'for new ones for ever.')
 
 # Flags that pictures do not depend on.
 _WAITING_FLAGS = ('max_number_of_iterations', 'eval_interval_secs', 'eval_timeout_secs')

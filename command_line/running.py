@@ -1,9 +1,10 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
+import sys
 import traceback
 
 from absl import app, flags, logging
 
-from deeplab.command_line import dataset_flags, error_line
+from deeplab.command_line import dataset_flags, error_line, flag_help
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -12,7 +13,7 @@ FLAGS = flags.FLAGS
 def run(main, required_flags=(), allows_words=False):
   """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
 
-  Exit codes: 0 done, 1 a user's mistake found while running (ValueError), 2
+  Exit codes: 0 done or --help, 1 a user's mistake found while running (ValueError), 2
   unusable command line, 130 interrupted. With --verbosity=1 the traceback is shown too.
 
   Args:
@@ -22,6 +23,7 @@ def run(main, required_flags=(), allows_words=False):
   """
 
   def parse(argv):
+    _define_help_flags(main, required_flags)
     try:
       rest = FLAGS(argv)
       dataset_flags.find_dataset_dir()
@@ -51,6 +53,35 @@ def run(main, required_flags=(), allows_words=False):
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
+
+
+class _HelpFlag(flags.BooleanFlag):
+  """A flag that ends the program with a text on stdout."""
+
+  def __init__(self, name, help_text, write):
+    """Makes the flag; `write` is a function of the stream."""
+    super().__init__(name, False, help_text, short_name='?' if name == 'help' else None,
+                     allow_override=True)
+    self._write = write
+
+  def parse(self, argument):
+    if self._parse(argument):
+      self._write(sys.stdout)
+      sys.exit(0)
+
+
+def _define_help_flags(main, required_flags):
+  """Puts this project's help in the place of absl's, which lists the main module only."""
+  brief, full = (
+      lambda stream, is_full=is_full: stream.write(
+          flag_help.script_help(main, required_flags, is_full)) for is_full in (False, True))
+  for name, text, write in (
+      ('help', 'Shows the flags of this script and ends.', brief),
+      ('helpshort', 'The same as --help.', brief),
+      ('helpfull', 'Shows all flags, those of the libraries too, and ends.', full),
+      ('helpxml', 'Shows all flags as XML and ends.', FLAGS.write_help_in_xml_format)):
+    # Flags of absl they stay: no group of this project shows them, no run records them.
+    flags.DEFINE_flag(_HelpFlag(name, text, write), module_name=app.__name__)
 
 
 def _set_up_logging():

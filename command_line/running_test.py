@@ -22,6 +22,24 @@ if __name__ == '__main__':
   common.run(main, required_flags=['word'])
 '''
 
+HELP = """Says a word.
+
+    python script.py --word=hello
+
+Required: --word
+
+words:
+  --word=TEXT
+      A word.
+  --tone=low|high
+      How it sounds. [default: low]
+  --times=INTEGER
+      How often it is said. [1 or more; default: 3]
+
+--helpfull adds the flags of the libraries, such as --verbosity and --flagfile.
+"""
+
+
 @pytest.fixture(name='run')
 def fixture_run(tmp_path):
   script = tmp_path / 'script.py'
@@ -43,3 +61,22 @@ def test_scripts_end_with_one_line_and_a_code(run, arguments, code, message):
   found, _, log = run(*arguments)
   lines = [line for line in log.splitlines(True) if line.startswith('script.py')]
   assert (found, ''.join(lines)) == (code, message), log
+
+
+@pytest.mark.parametrize('word', ['--help', '-?', '--helpshort'])
+def test_help_shows_what_the_script_does_and_its_flags(run, word):
+  # Of no effect: flags after the word, and before it.
+  assert run('--times=5', word, '--wort=x')[:2] == (0, HELP)
+
+
+def test_full_help_adds_shared_flags_and_those_of_the_libraries(run):
+  code, output, _ = run('--helpfull')
+  assert code == 0
+  assert output.startswith(HELP[:HELP.index('--helpfull')])
+  assert '\nbackbone:\n  --model_variant=TEXT\n' in output
+  assert output.index('--times') < output.index('--model_variant') < output.index('--verbosity')
+
+
+def test_xml_help_has_the_flags(run):
+  code, output, _ = run('--helpxml')
+  assert code == 0 and '<name>times</name>' in output

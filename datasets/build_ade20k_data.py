@@ -24,6 +24,7 @@ _NUM_SHARDS = 4
 _ROOT = './ADE20K/ADEChallengeData2016'
 
 common.define_builder_flags()
+common.begin_flag_group('files')
 flags.DEFINE_string('train_image_folder', _ROOT + '/images/training',
                     'Folder of the training images.')
 flags.DEFINE_string('train_image_label_folder', _ROOT + '/annotations/training',

@@ -33,6 +33,7 @@ _NUM_IDS = 34
 _ARCHIVES = {'leftImg8bit': 'leftImg8bit_trainvaltest.zip', 'gtFine': 'gtFine_trainvaltest.zip'}
 
 common.define_builder_flags()
+common.begin_flag_group('files')
 flags.DEFINE_string('cityscapes_root', './cityscapes', 'Folder of leftImg8bit and gtFine.')
 flags.DEFINE_string('output_dir', './tfrecord', 'Folder of the records, made if absent.')
 flags.DEFINE_bool('with_test', False,

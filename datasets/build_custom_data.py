@@ -31,7 +31,7 @@ FLAGS = flags.FLAGS
 _BACKGROUND_NAMES = ('background', '_background_')
 _LABEL_FLAGS = ('label_dir', 'labelme_dir', 'coco_json')
 
-common.define_builder_flags()
+common.begin_flag_group('images and labels')
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
@@ -49,12 +49,18 @@ flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation in --labelme_dir and '
                     '--coco_json, or `ignore`. Default: class 0 if it is called background, '
                     'else ignore.')
-flags.DEFINE_string('output_dir', None, 'Folder of the records, made if absent. Required.')
+
+common.begin_flag_group('classes')
+flags.DEFINE_string('class_names', None,
+                    'Names separated by commas, or a text or CSV file with one class per line: '
+                    'name or name,r,g,b.')
 flags.DEFINE_integer('num_classes', None,
                      'Number of class ids, 0..num_classes-1. Default: as many as there are '
                      'class names.', lower_bound=1, upper_bound=256)
 flags.DEFINE_integer('ignore_label', 255, 'Label value of pixels that do not count.',
                      lower_bound=0, upper_bound=255)
+
+common.begin_flag_group('splits')
 flags.DEFINE_string('split', 'train', 'Name of the split to build.')
 flags.DEFINE_string('split_list', None,
                     'Text file with the names of the images to take, one per line. Default: '
@@ -63,15 +69,17 @@ flags.DEFINE_list('split_fractions', None,
                   'Divides the images into several splits after a shuffle, e.g. '
                   'train=0.8,val=0.2; instead of --split.')
 flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of --split_fractions.')
+
+common.begin_flag_group('records to write')
+flags.DEFINE_string('output_dir', None, 'Folder of the records, made if absent. Required.')
 flags.DEFINE_string('dataset_name', None,
                     'Name of the dataset. Default: name of the output folder.')
-flags.DEFINE_string('class_names', None,
-                    'Names separated by commas, or a text or CSV file with one class per line: '
-                    'name or name,r,g,b.')
 flags.DEFINE_integer('num_shards', 4, 'Number of files to spread the records of a split over.',
                      lower_bound=1)
 flags.DEFINE_bool('register', False,
                   'Makes the name known to --dataset from now on, without --dataset_dir.')
+
+common.define_builder_flags()
 
 
 class Labelled(typing.NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from deeplab.command_line import flag_groups
 from deeplab.core import registry
 from deeplab.datasets import example
 
@@ -20,6 +21,7 @@ _IMAGE_FORMAT_MAP = {
     'png': 'png',
 }
 
+flag_groups.begin('bytes given to image_seg_to_tfexample')
 flags.DEFINE_enum('image_format', 'png', ['jpg', 'jpeg', 'png'],
                   'Format of the image bytes given to image_seg_to_tfexample.')
 flags.DEFINE_enum('label_format', 'png', ['png'],

@@ -46,6 +46,7 @@ def define_flags(names):
   """Declares the flags of the builder of a Forma set with these Names."""
   common.define_storage_flag()
   common.define_builder_flags()
+  common.begin_flag_group('set and body parts')
   flags.DEFINE_string('dataset_name', None,
                       'Name of the set, a folder under STORAGE_DIR/datasets. Default: %s, '
                       'with --landmarks_dir %s.' % names)
@@ -104,6 +105,7 @@ def build(names, splits, label_map=None):
 def define_folder_flags(folder_set):
   """Declares the flags of a builder of a FolderSet."""
   define_flags(folder_set.names)
+  common.begin_flag_group('files and splits')
   flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
   flags.DEFINE_string('label_dir', None,
                       'Folder of class-id PNGs of the nine Forma classes, called like the '

@@ -28,6 +28,7 @@ _NAMES = build_forma.Names('humanparsing17k', 'humanparsing17k_landmarks_seg_pan
 _PAINTED = tuple(registry.FORMA_CLASSES.index(name) for name in ('shoe', 'sleeves', 'pants'))
 
 build_forma.define_flags(_NAMES)
+common.begin_flag_group('files')
 flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
 
 

@@ -26,6 +26,7 @@ FLAGS = flags.FLAGS
 _NAMES = build_forma.Names('imaterialist37k', 'imaterialist37k_landmarks_seg_pants')
 
 build_forma.define_flags(_NAMES)
+common.begin_flag_group('files')
 flags.DEFINE_string('raw_dir', None, 'Folder of the release. Required.')
 
 

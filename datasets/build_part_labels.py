@@ -19,6 +19,7 @@ from deeplab.deployment import inference
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('files')
 flags.DEFINE_string('model', None, 'Frozen graph, as export_model.py writes it. Required.')
 flags.DEFINE_string('output_dir', None, 'Folder for the PNGs, made if absent. Required.')
 flags.DEFINE_enum('on_error', 'stop', ['stop', 'skip'],

@@ -17,6 +17,7 @@ from deeplab.datasets.sample_people.canvas import IGNORE, NUM_CLASSES
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('files and sizes')
 flags.DEFINE_string('output_dir', None, 'Folder for raw/ and tfrecord/, made if absent. Required.')
 flags.DEFINE_integer('num_train', 400, 'Number of pictures of the split train.', lower_bound=1)
 flags.DEFINE_integer('num_val', 100, 'Number of pictures of the split val.', lower_bound=1)

@@ -16,6 +16,7 @@ from deeplab.datasets.sample_people import forma_layouts, scene
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('files and sizes')
 flags.DEFINE_string('output_dir', None, 'Folder for the sources, made if absent. Required.')
 flags.DEFINE_integer('num_pictures', 40, 'Number of pictures of each source.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Equal seeds give equal pictures.')

@@ -29,6 +29,7 @@ _TRAIN_AUG = 'train_aug'
 _RAW_SUFFIX = 'Raw'
 
 common.define_builder_flags()
+common.begin_flag_group('files')
 flags.DEFINE_string('image_folder', './VOCdevkit/VOC2012/JPEGImages', 'Folder of the images.')
 flags.DEFINE_string('semantic_segmentation_folder', './VOCdevkit/VOC2012/SegmentationClassRaw',
                     'Folder of the labels: PNGs of class ids, grey or with a palette. Where '

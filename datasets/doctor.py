@@ -12,10 +12,11 @@ from deeplab.datasets import doctor_checks, doctor_report, registry
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('report and work')
 flags.DEFINE_string('report_dir', None,
                     'Folder of the report, made if absent. Default: dataset_dir.')
 flags.DEFINE_integer('num_processes', None,
-                     'Number of worker processes. Default: one per processor.')
+                     'Number of worker processes, 1 or more. Default: one per processor.')
 
 common.define_dataset_flags('only_split', None)
 

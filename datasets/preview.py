@@ -22,14 +22,15 @@ _PAPER = (255, 255, 255)
 # Share of the colour of the class in the overlay.
 _OVERLAY_SHARE = 0.6
 
+common.begin_flag_group('picture')
 flags.DEFINE_string('output', 'preview.png', 'Picture to write, .png or .jpg.')
 flags.DEFINE_integer('num_images', 12, 'Number of crops.', lower_bound=1)
 flags.DEFINE_integer('num_columns', 6, 'Number of crops side by side.', lower_bound=1)
 flags.DEFINE_bool('same_record', False, 'Shows only the first record, varied each time anew.')
-flags.DEFINE_list('train_crop_size', '513,513', 'Crop height,width in pixels.')
+flags.DEFINE_list('train_crop_size', '513,513', 'Crop height,width in pixels, as for training.')
 common.define_augmentation_flags()
-common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')
+common.show_flag_groups(common.RESIZING, common.BACKBONE)
 
 
 def main(unused_argv):

@@ -25,6 +25,7 @@ _IGNORE_LABEL = 255
 _NUM_CLASSES = 21
 
 common.define_builder_flags()
+common.begin_flag_group('files')
 flags.DEFINE_string('original_gt_folder', './VOCdevkit/VOC2012/SegmentationClass',
                     'Folder of the label maps to turn.')
 flags.DEFINE_string('segmentation_format', 'png', 'File name extension of these: png, bmp, tif.')

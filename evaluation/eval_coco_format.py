@@ -12,6 +12,7 @@ import typing
 
 from absl import flags, logging
 
+from deeplab.command_line import flag_groups
 from deeplab.core import registry
 from deeplab.evaluation import (
     cityscapes_panoptic,
@@ -32,6 +33,10 @@ _NUM_CATEGORIES = 201
 _IGNORED_LABEL = 0
 _MAX_INSTANCES = 256
 
+flag_groups.begin('files')
+flags.DEFINE_enum('layout', 'coco', ['coco', 'cityscapes', 'folders'],
+                  'coco: id images and JSON files; cityscapes: *_instanceIds.png as released; '
+                  'folders: class PNGs and instance PNGs of the same names.')
 flags.DEFINE_string('gt_folder', None,
                     'Folder of the ground truth: id images (coco, cityscapes) or class PNGs '
                     '(folders). Required.')
@@ -40,6 +45,15 @@ flags.DEFINE_string('gt_json_file', None,
                     'COCO panoptic JSON file of the ground truth. Required for coco.')
 flags.DEFINE_string('pred_json_file', None,
                     'COCO panoptic JSON file of the prediction. Required for coco.')
+flags.DEFINE_string('gt_instance_folder', None,
+                    'Folder of the instance PNGs of the ground truth. Required for folders.')
+flags.DEFINE_string('pred_instance_folder', None,
+                    'The same for the prediction. Required for folders.')
+flags.DEFINE_string('categories_file', None,
+                    "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
+                    'and the split into things and stuff.')
+
+flag_groups.begin('metric')
 flags.DEFINE_enum('metric', 'pq', sorted(_METRICS),
                   'pq: panoptic quality; pc: parsing covering.')
 flags.DEFINE_integer('num_categories', _NUM_CATEGORIES,
@@ -54,27 +68,18 @@ flags.DEFINE_integer('intersection_offset', None,
                      'Default: just large enough.', lower_bound=1)
 flags.DEFINE_bool('normalize_by_image_size', True,
                   'pc: areas are shares of their image, so that large images do not weigh more.')
-flags.DEFINE_integer('num_workers', 0, 'Number of worker processes; 0: none but this one.',
-                     lower_bound=0)
-flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
-
-flags.DEFINE_enum('layout', 'coco', ['coco', 'cityscapes', 'folders'],
-                  'coco: id images and JSON files; cityscapes: *_instanceIds.png as released; '
-                  'folders: class PNGs and instance PNGs of the same names.')
-flags.DEFINE_string('gt_instance_folder', None,
-                    'Folder of the instance PNGs of the ground truth. Required for folders.')
-flags.DEFINE_string('pred_instance_folder', None,
-                    'The same for the prediction. Required for folders.')
-flags.DEFINE_string('categories_file', None,
-                    "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
-                    'and the split into things and stuff.')
 flags.DEFINE_enum('on_missing', 'error', panoptic_evaluation.ON_MISSING,
                   'At a missing prediction: stop, or count it as an image without segments.')
 flags.DEFINE_enum('crowd_excuses', 'any', panoptic_evaluation.CROWD_EXCUSES,
                   'Which predictions on crowds are no false positives: any, or those of the '
                   'category of the crowd (as the COCO challenge counts).')
+
+flag_groups.begin('results and work')
 flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON.')
 flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV.')
+flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
+flags.DEFINE_integer('num_workers', 0, 'Number of worker processes; 0: none but this one.',
+                     lower_bound=0)
 
 
 class Settings(typing.NamedTuple):

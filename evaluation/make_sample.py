@@ -6,21 +6,25 @@ import shlex
 
 from absl import flags, logging
 
+from deeplab.command_line import flag_groups
 from deeplab.evaluation import panoptic_sample
 
 FLAGS = flags.FLAGS
 
 
-def _define_flags():
-  size = panoptic_sample.SampleSize()
-  flags.DEFINE_string('output_dir', None, 'Folder for the files, made if absent. Required.')
-  flags.DEFINE_integer('num_images', size.num_images, 'Number of pictures.', lower_bound=1)
-  flags.DEFINE_integer('image_height', size.height, 'In pixels.', lower_bound=32)
-  flags.DEFINE_integer('image_width', size.width, 'In pixels.', lower_bound=32)
-  flags.DEFINE_integer('num_segments', size.num_segments,
-                       'Segments painted per picture; later ones may cover earlier ones.',
-                       lower_bound=4)
-  flags.DEFINE_integer('seed', 0, 'Equal seeds give equal files.')
+_SIZE = panoptic_sample.SampleSize()
+
+flag_groups.begin('files and sizes')
+flags.DEFINE_string('output_dir', None, 'Folder for the files, made if absent. Required.')
+flags.DEFINE_integer('num_images', _SIZE.num_images, 'Number of pictures.', lower_bound=1)
+flags.DEFINE_integer('image_height', _SIZE.height, 'Height of the pictures in pixels.',
+                     lower_bound=32)
+flags.DEFINE_integer('image_width', _SIZE.width, 'Width of the pictures in pixels.',
+                     lower_bound=32)
+flags.DEFINE_integer('num_segments', _SIZE.num_segments,
+                     'Segments painted per picture; later ones may cover earlier ones.',
+                     lower_bound=4)
+flags.DEFINE_integer('seed', 0, 'Equal seeds give equal files.')
 
 
 def main(unused_argv):
@@ -37,5 +41,4 @@ def main(unused_argv):
 
 if __name__ == '__main__':
   from deeplab import common
-  _define_flags()
   common.run(main, required_flags=('output_dir',))

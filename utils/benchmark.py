@@ -24,6 +24,7 @@ from deeplab.utils import (
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('measurements')
 flags.DEFINE_string('json', None, 'File to write the figures to.')
 flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
                      lower_bound=1)

@@ -19,7 +19,10 @@ from deeplab.evaluation import image_results
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_integer('num_resamples', 2000, 'Draws of the bootstrap.', lower_bound=10)
+common.begin_flag_group('comparison')
+flags.DEFINE_integer('num_resamples', 2000,
+                     'Draws of the bootstrap; more takes longer and steadies the interval.',
+                     lower_bound=10)
 flags.DEFINE_float('confidence', 0.95, 'Probability of the interval.', lower_bound=0.5,
                    upper_bound=0.999)
 flags.DEFINE_integer('num_images', 10, 'Images to list that gained or lost most.',

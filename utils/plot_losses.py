@@ -19,6 +19,7 @@ from matplotlib import pyplot  # noqa: E402  (after the choice of a backend with
 
 FLAGS = flags.FLAGS
 
+common.begin_flag_group('picture')
 flags.DEFINE_string('output', 'losses.png', 'Picture to write: .png, .pdf or .svg.')
 flags.DEFINE_float('smoothing', 0.6,
                    'Weight of the past in the curves, 0 up to less than 1; 0 draws the rows as '

@@ -1,0 +1,89 @@
+"""What flags the scripts declare, as facts that are plain values.
+
+Flags can be declared once per process, so every script is imported by a process of its own.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import typing
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+_COLLECT = """
+import importlib, json, os, sys
+from deeplab import common
+from deeplab.command_line import flag_groups, flag_help
+
+def facts(module):
+  importlib.import_module(module)
+  return [[flag.name, group.title, group.is_shown, flag_help.text_of(flag), flag.flag_type(),
+           bool(flag.boolean), flag_help.choices_of(flag), flag_help.range_of(flag)]
+          for group in flag_groups.groups(module) for flag in group.flags]
+
+for module in json.load(sys.stdin):
+  if os.fork():
+    os.wait()
+    continue
+  try:
+    print(json.dumps([module, facts('deeplab.' + module)]), flush=True)
+  finally:
+    os._exit(0)
+"""
+
+
+_RUNS = re.compile(r"^if __name__ == '__main__':\n(?:  .*\n)*?  common\.run\(", re.MULTILINE)
+
+
+class FlagFacts(typing.NamedTuple):
+  """A flag of a script.
+
+  Attributes:
+    name: of the flag.
+    group: title of the group it is shown in.
+    is_shown: whether --help shows it; flags of no use to the script are not.
+    text: help text.
+    type: of the value, as absl calls it.
+    is_boolean: whether it is written without a value.
+    choices: list of the values it takes, or None.
+    range: text on the numbers it takes; '' if that is not checked.
+  """
+  name: str
+  group: str
+  is_shown: bool
+  text: str
+  type: str
+  is_boolean: bool
+  choices: typing.Optional[typing.List[str]]
+  range: str
+
+
+def scripts():
+  """Returns the sorted modules, below the package, of all that `common.run` runs."""
+  found = []
+  for folder, folders, names in os.walk(_ROOT):
+    folders[:] = [name for name in folders
+                  if os.path.exists(os.path.join(folder, name, '__init__.py'))]
+    for path in (os.path.join(folder, name) for name in names
+                 if name.endswith('.py') and not name.endswith('_test.py')):
+      with open(path, encoding='utf-8') as f:
+        if _RUNS.search(f.read()):
+          found.append(os.path.relpath(path, _ROOT)[:-len('.py')].replace(os.sep, '.'))
+  return sorted(found)
+
+
+def collect(modules):
+  """Returns dict, module -> list of FlagFacts of the project's own flags.
+
+  Args:
+    modules: names of modules of scripts, below the package.
+  """
+  output = subprocess.run(
+      [sys.executable, '-c', _COLLECT], cwd=_ROOT,
+      input=json.dumps(list(modules)).encode(), stdout=subprocess.PIPE, check=True).stdout
+  found = dict(json.loads(line) for line in output.decode().splitlines())
+  missing = [module for module in modules if module not in found]
+  if missing:
+    raise ValueError('Cannot be imported, see above: %s.' % ', '.join(missing))
+  return {module: [FlagFacts(*facts) for facts in found[module]] for module in modules}
