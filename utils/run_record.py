@@ -16,7 +16,7 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core import distributions, files
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import dataset_info, registry
 
@@ -191,24 +191,12 @@ def _versions():
   return {
       'python': platform.python_version(),
       'tensorflow': tf.version.VERSION,
-      'tf_slim': _distribution_version('tf-slim'),
+      'tf_slim': distributions.version('tf-slim'),
       'numpy': np.__version__,
       'pillow': Image.__version__,
       'tqdm': tqdm.__version__,
-      'deeplab': _distribution_version('deeplab'),
+      'deeplab': distributions.version('deeplab'),
   }
-
-
-def _distribution_version(name):
-  """Returns the version of an installed package, or None."""
-  try:
-    if sys.version_info >= (3, 8):
-      from importlib import metadata
-      return metadata.version(name)
-    import pkg_resources
-    return pkg_resources.get_distribution(name).version
-  except Exception:  # Every packaging tool has its own errors; a version is no reason to stop.
-    return None
 
 
 def _dataset_content(dataset):

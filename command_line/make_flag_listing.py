@@ -1,0 +1,49 @@
+"""Writes flag_listing.json, the flags of every subcommand; see --help.
+
+    python -m deeplab.command_line.make_flag_listing
+
+is due when flags have been added, removed or renamed.
+"""
+import json
+
+from absl import logging
+
+from deeplab import common
+from deeplab.command_line import flag_listing, script_flags, subcommands
+from deeplab.core import feature_extractor, files
+from deeplab.datasets import registry
+from deeplab.deployment import export_formats
+from deeplab.utils import predict_results
+
+# Flags whose values are looked up in a table.
+_TABLES = {
+    'dataset': registry.DATASETS,
+    'format': export_formats.FORMATS,
+    'model_variant': feature_extractor.BACKBONES,
+    'outputs': predict_results.OUTPUTS,
+}
+
+
+def make():
+  """Returns what `flag_listing.read` would if the file were new, from the scripts."""
+  rows = subcommands.SUBCOMMANDS
+  facts = script_flags.collect([row.module for row in rows.values()])
+  return {name: {each.name: _kind(each) for each in facts[row.module] if each.is_shown}
+          for name, row in rows.items()}
+
+
+def _kind(facts):
+  if facts.is_boolean:
+    return flag_listing.BOOLEAN
+  if facts.name in _TABLES:
+    return sorted(_TABLES[facts.name])
+  return facts.choices or flag_listing.VALUE
+
+
+def main(unused_argv):
+  files.write_text(flag_listing.PATH, json.dumps(make(), indent=1, sort_keys=True) + '\n')
+  logging.info('Flags of the subcommands: %s', flag_listing.PATH)
+
+
+if __name__ == '__main__':
+  common.run(main)

@@ -1,0 +1,150 @@
+"""The `deeplab` command: one name in front of all scripts.
+
+    deeplab train --train_logdir=RUN/train --dataset_dir=RECORDS
+
+runs train.py with the rest of the command line. TensorFlow is imported by the scripts only, so
+that `deeplab`, `deeplab --version` and `deeplab completion` answer at once.
+"""
+import platform
+import runpy
+import sys
+import typing
+
+from deeplab.command_line import completion, error_line, flag_listing
+from deeplab.core import distributions, registry
+
+_PROGRAM = 'deeplab'
+_HELP_WORDS = ('help', '-h', '--help')
+_VERSION_WORDS = ('version', '--version')
+
+
+class Subcommand(typing.NamedTuple):
+  """A row of SUBCOMMANDS.
+
+  Attributes:
+    module: module of the script, below the package.
+    summary: what it does, half a line.
+  """
+  module: str
+  summary: str
+
+
+# In the order of a first use.
+SUBCOMMANDS = {
+    'build-sample': Subcommand('datasets.build_sample_data',
+                               'renders dressed people and builds their records'),
+    'build-custom': Subcommand('datasets.build_custom_data',
+                               'builds records from a folder of your images and labels'),
+    'build-voc2012': Subcommand('datasets.build_voc2012_data', 'builds records of PASCAL VOC'),
+    'build-cityscapes': Subcommand('datasets.build_cityscapes_data',
+                                   'builds records of Cityscapes'),
+    'build-ade20k': Subcommand('datasets.build_ade20k_data', 'builds records of ADE20K'),
+    'doctor': Subcommand('datasets.doctor', 'looks for what would harm training in records'),
+    'preview': Subcommand('datasets.preview', 'draws training crops as the network sees them'),
+    'train': Subcommand('train', 'trains; continues at the newest checkpoint'),
+    'plot-losses': Subcommand('utils.plot_losses', 'draws the losses of several trainings'),
+    'eval': Subcommand('eval', 'measures IoU per class, mIoU and accuracies'),
+    'compare': Subcommand('utils.compare_runs',
+                          'tells what got better or worse between two evaluations'),
+    'vis': Subcommand('vis', 'draws predictions on the pictures of a dataset'),
+    'panoptic': Subcommand('evaluation.eval_coco_format',
+                           'measures panoptic quality or parsing covering'),
+    'predict': Subcommand('predict', 'labels your pictures, videos and folders'),
+    'export': Subcommand('export_model',
+                         'writes frozen graph, SavedModel, TFLite or ONNX, checked'),
+    'convert-tflite': Subcommand('convert_to_tflite', 'turns a frozen graph into a TFLite file'),
+    'inspect': Subcommand('utils.inspect_checkpoint',
+                          'tells what network a checkpoint is of, as flags'),
+    'benchmark': Subcommand('utils.benchmark', 'measures speed and memory on this machine'),
+}
+_COMPLETION = 'completion'
+# Words that are answered here, for the list.
+_OWN = {
+    _COMPLETION: 'prints what completes this command in bash, zsh or fish',
+    'help': 'shows this list, or the flags of a subcommand',
+    'version': 'shows the versions of this package and of TensorFlow',
+}
+
+
+def main():
+  """Runs the command line of this process; does not return."""
+  sys.exit(run(sys.argv[1:]))
+
+
+def run(words):
+  """Answers the words of a command line.
+
+  Args:
+    words: list, the command line after `deeplab`.
+
+  Returns:
+    The exit code.
+
+  Raises:
+    SystemExit: the words cannot be used (code 2), or the script has ended.
+  """
+  error_line.call_program(_PROGRAM)
+  name, rest = (words[0], words[1:]) if words else ('help', [])
+  if name in _HELP_WORDS:
+    if rest:
+      return _run_script(rest[0], ['--help'])
+    print(overview())
+  elif name in _VERSION_WORDS:
+    print(versions())
+  elif name == _COMPLETION:
+    write_script = _lookup(completion.SHELLS, rest[0] if rest else '', 'shell')
+    sys.stdout.write(write_script(summaries(), flag_listing.read()))
+  else:
+    _lookup(summaries(), name, 'subcommand')
+    return _run_script(name, rest)
+  return 0
+
+
+def summaries():
+  """Returns dict, word that may follow `deeplab` -> what it does."""
+  return dict({name: row.summary for name, row in SUBCOMMANDS.items()}, **_OWN)
+
+
+def overview():
+  """Returns the text that lists the subcommands."""
+  words = summaries()
+  width = max(map(len, words))
+  return '\n'.join(
+      ['Semantic image segmentation with DeepLab.', '',
+       'Usage: deeplab SUBCOMMAND --flag=value ...', '']
+      + ['  %-*s  %s' % (width, name, summary) for name, summary in words.items()]
+      + ['', '`deeplab SUBCOMMAND --help` shows the flags of a subcommand.'])
+
+
+def versions():
+  """Returns the versions of the package, Python and TensorFlow, from what is installed."""
+  tensorflow = distributions.first_version('tensorflow', 'tensorflow-cpu', 'tensorflow-gpu')
+  return 'deeplab %s, Python %s, TensorFlow %s' % (
+      distributions.version('deeplab'), platform.python_version(),
+      tensorflow or 'not installed')
+
+
+def _run_script(name, words):
+  """Runs the script of a subcommand as this process's program; returns the exit code 0."""
+  row = _lookup(SUBCOMMANDS, name, 'subcommand')
+  error_line.call_program('%s %s' % (_PROGRAM, name))
+  sys.argv[1:] = words
+  try:
+    # As `python -m` does it: workers of the script find its functions in __main__.
+    runpy.run_module('deeplab.' + row.module, run_name='__main__', alter_sys=True)
+  except KeyboardInterrupt:
+    # While it was imported; later the script sees to it.
+    error_line.stop('interrupted.', error_line.EXIT_INTERRUPTED)
+  return 0
+
+
+def _lookup(table, name, what):
+  """Returns `table[name]`; ends the program, with the nearest match, if it is not there."""
+  try:
+    return registry.lookup(table, name, what)
+  except ValueError as error:
+    return error_line.stop(error, error_line.EXIT_USAGE)
+
+
+if __name__ == '__main__':
+  main()
