@@ -42,7 +42,7 @@ def make_job(tmp_path_factory):
   log = run('train.py', records, '--train_logdir=%s/train' % folder,
             '--training_number_of_steps=%d' % _STEPS, '--train_crop_size=161,161',
             '--train_batch_size=2', '--optimizer=adam', '--adam_learning_rate=0.003',
-            '--augmentation=deeplab', '--log_steps=1', *_MODEL_FLAGS)
+            '--augmentation=deeplab', '--data_seed=1', '--log_steps=1', *_MODEL_FLAGS)
   with open(os.path.join(folder, 'train.log'), 'w') as stream:
     stream.write(log)
   run('eval.py', records, checkpoints, '--eval_logdir=%s/eval' % folder,
@@ -61,7 +61,8 @@ def test_twenty_steps_lower_the_loss(folder):
   with open(os.path.join(folder, 'train.log')) as stream:
     losses = [float(loss) for loss in re.findall(r'loss ([0-9.]+)', stream.read())]
   assert len(losses) == _STEPS
-  assert np.mean(losses[-3:]) < 0.85 * losses[0]
+  # Batches of two photographs differ: the mean of three of them can be anything.
+  assert np.mean(losses[_STEPS // 4:]) < 0.85 * losses[0]
 
 
 def test_every_labelled_pixel_is_evaluated_under_its_class(folder):
