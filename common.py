@@ -37,7 +37,6 @@ from deeplab.command_line.flag_reading import (  # noqa: F401
     size_list,
 )
 from deeplab.command_line.inference_flags import (  # noqa: F401
-    INFERENCE_NOT_YET,
     define_inference_flags,
     define_scales_flags,
     define_sizes_flags,

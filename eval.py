@@ -11,6 +11,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core import checkpoints, colormaps, files, keys
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
@@ -47,7 +48,7 @@ common.define_sizes_flags('eval')
 def main(unused_argv):
   """Evaluates the newest checkpoint, and those that follow."""
   common.take_flags_of_run(FLAGS.checkpoint_dir)
-  common.refuse_flags(common.INFERENCE_NOT_YET)
+  cluster.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)
@@ -63,7 +64,7 @@ def main(unused_argv):
     batches = eval_batches.make_batches(dataset, sizes)
     graph = evaluating.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
-        model_options, predict)
+        model_options, predict)._replace(master=FLAGS.master)
     with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
       sessions.for_each_checkpoint(
           prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))

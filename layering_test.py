@@ -17,7 +17,8 @@ FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'de
 DATASETS_ROOM = {'input_preprocess'}
 SCRIPTS = {'common', 'train', 'eval', 'vis', 'predict', 'export_model', 'convert_to_tflite',
            'datasets/doctor', 'datasets/preview', 'utils/plot_losses', 'utils/compare_runs',
-           'utils/inspect_checkpoint'}
+           'utils/inspect_checkpoint', 'deployment/cluster_scripts',
+           'utils/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
                    'utils/benchmark', 'evaluation/eval_coco_format', 'evaluation/make_sample')

@@ -135,8 +135,6 @@ def _open_segmenter():
     return segmenter
   checkpoint = _find_checkpoint()
   record = common.take_flags_of_run(checkpoint)
-  common.refuse_flags({name: allowed for name, allowed in common.INFERENCE_NOT_YET.items()
-                       if name in FLAGS})
   num_classes = checkpoints.num_classes(checkpoint)
   class_names, colormap = _names_and_colors(record, num_classes)
   logging.info('Labelling with %s.', checkpoint)

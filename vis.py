@@ -11,6 +11,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core import checkpoints, colormaps, files, keys
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import cluster
 from deeplab.utils import result_writer, sessions, visualizing
 
 FLAGS = flags.FLAGS
@@ -47,7 +48,7 @@ common.define_sizes_flags('vis')
 def main(unused_argv):
   """Visualises the newest checkpoint, and those that follow."""
   common.take_flags_of_run(FLAGS.checkpoint_dir)
-  common.refuse_flags(common.INFERENCE_NOT_YET)
+  cluster.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('vis')
   dataset = common.inference_dataset('vis', sizes)
@@ -59,7 +60,7 @@ def main(unused_argv):
   files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():
     graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
-                                        FLAGS.save_confidence)
+                                        FLAGS.save_confidence)._replace(master=FLAGS.master)
     sessions.for_each_checkpoint(
         checkpoints.wait_for_checkpoints(
             FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations,

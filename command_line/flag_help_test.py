@@ -13,7 +13,7 @@ _NUMBER_TYPES = ('int', 'float', 'multi int', 'multi float')
 # What a help text says of the range of a number that the flag itself does not check.
 _RANGE_TEXT = re.compile(r'\d\.\.\w|\d(,| or)? or (more|less)|over 0|8, 16 or 32|once as 0|or more')
 # Any number does.
-_UNLIMITED = {'data_seed', 'seed', 'startup_delay_steps'}
+_UNLIMITED = {'data_seed', 'seed'}
 # End of a name, and what its help text must say.
 _UNITS = {'_secs': 'econds', '_crop_size': 'pixels', 'tile_size': 'pixels',
           'tile_overlap': 'pixels', 'resize_value': 'pixels', 'input_size': 'pixels',

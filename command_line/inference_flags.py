@@ -11,16 +11,11 @@ from deeplab.utils import eval_batches
 FLAGS = flags.FLAGS
 
 
-# Flags of eval and vis that only one value is served of so far, for `refuse_flags`.
-INFERENCE_NOT_YET = {
-    'master': ('', 'running on another TensorFlow server is not available yet'),
-}
-
-
 def define_inference_flags():
   """Declares the flags of multi-scale inference on a dataset."""
   flag_groups.begin('checkpoints')
-  flags.DEFINE_string('master', '', 'TensorFlow server to run on; empty: this process.')
+  flags.DEFINE_string('master', '', 'TensorFlow server that runs the network, such as '
+                      'grpc://host:2222; empty: this process.')
   flags.DEFINE_string('checkpoint_dir', None, 'Folder of the checkpoints. Required.')
   flags.DEFINE_integer('eval_interval_secs', 300,
                        'Least seconds between two looks for a new checkpoint.',

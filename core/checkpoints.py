@@ -191,9 +191,11 @@ def _newest_in(folder):
 
 
 def _exists(prefix):
-  # TensorFlow 1.15 raises where the folder does not exist.
+  # TensorFlow 1.15 raises where the folder does not exist. A folder, such as one that another
+  # process makes at this moment, also exists; it is looked at last, after it was counted.
   return (tf.gfile.IsDirectory(os.path.dirname(prefix) or '.')
-          and tf.train.checkpoint_exists(prefix))
+          and tf.train.checkpoint_exists(prefix)
+          and not tf.gfile.IsDirectory(prefix))
 
 
 def _prefixes_in(folder):

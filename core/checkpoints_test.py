@@ -174,3 +174,14 @@ def test_paths_in_absent_folders_are_no_checkpoints(tmp_path):
   assert checkpoints.resolve_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1')) is None
   with pytest.raises(ValueError, match='no such checkpoint; give a folder'):
     checkpoints.require_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1'), 'x')
+
+
+def test_a_folder_that_is_made_at_this_moment_is_no_checkpoint(tmp_path, monkeypatch):
+  folder = str(tmp_path / 'run')
+  answers = [False]
+  is_folder = tf.gfile.IsDirectory
+  monkeypatch.setattr(checkpoints.tf.gfile, 'IsDirectory', lambda path: (
+      answers.pop() if path == folder and answers else is_folder(path)))
+  os.mkdir(folder)
+  assert checkpoints.resolve_checkpoint(folder) is None
+  assert not answers

@@ -7,7 +7,7 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, example, record_check
+from deeplab.datasets import data_generator, example, record_check, shards
 from deeplab.utils import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
@@ -67,6 +67,44 @@ def test_a_seeded_stream_continues_where_a_run_has_stopped(tmp_path, samples):
     assert list(batch[keys.IMAGE_NAME]) == list(wanted[keys.IMAGE_NAME])
     np.testing.assert_array_equal(batch[keys.IMAGE], wanted[keys.IMAGE])
     np.testing.assert_array_equal(batch[keys.LABEL], wanted[keys.LABEL])
+
+
+@pytest.mark.parametrize('num_shards, num_workers, reads_all', [
+    (4, 2, False), (1, 2, True), (3, 2, True), (17, 2, False)])
+def test_workers_share_an_epoch_without_overlap(tmp_path, num_shards, num_workers, reads_all):
+  samples = tiny_run.make_samples([tiny_run.SIZES[0]] * 17)
+  whole = tiny_run.write_records(str(tmp_path), samples, split='train')
+  records = list(tf.io.tf_record_iterator(whole))
+  os.remove(whole)
+  for index in range(num_shards):
+    with tf.io.TFRecordWriter(os.path.join(
+        str(tmp_path), shards.shard_name('train', index, num_shards))) as writer:
+      for record in records[index::num_shards]:
+        writer.write(record)
+  names = []
+  for index in range(num_workers):
+    dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
+                           should_repeat=False, batch_size=1, seed=5)
+    dataset.share = data_generator.Share(index, num_workers)
+    assert data_generator.divides_well(num_shards, num_workers) != reads_all
+    own = [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
+    assert own == [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
+    assert abs(len(own) - len(samples) / num_workers) <= (1 if reads_all else 5)
+    names += own
+  assert sorted(names) == sorted(sample.name for sample in samples)
+
+
+def test_workers_draw_different_random_numbers(tmp_path, samples):
+  # The same image for all of them, so that the crops tell the numbers.
+  tiny_run.write_records(str(tmp_path), samples[:1] * 4, split='train')
+  images = []
+  for index in range(2):
+    dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
+                           should_repeat=True, batch_size=4, seed=5)
+    dataset.share = data_generator.Share(index, 2)
+    images += list(read(dataset, 1)[0][keys.IMAGE])
+  for index, image in enumerate(images):
+    assert not any(np.array_equal(image, other) for other in images[index + 1:])
 
 
 def test_training_batches_are_full_static_and_repeatable(tmp_path, samples):

@@ -14,6 +14,7 @@ from deeplab import common
 from deeplab.core import files, registry
 from deeplab.utils import (
     benchmark_builder,
+    benchmark_distributed,
     benchmark_eval,
     benchmark_graph,
     benchmark_inference,
@@ -56,6 +57,8 @@ class Benchmark(typing.NamedTuple):
 
 BENCHMARKS = {
     'builder': Benchmark('Building records', benchmark_builder.measure_all),
+    'distributed': Benchmark('Training by several processes on this machine',
+                             benchmark_distributed.measure_all),
     'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
     'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
     'inference': Benchmark('Exported models, one image after the other',

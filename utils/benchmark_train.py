@@ -216,7 +216,7 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
   graph_rewrites.check(run_options)
   with tf.Graph().as_default() as graph:
     samples = (_read_samples(records, variant, batch_size, crop) if records else
-               _constant_samples(batch_size, crop))
+               constant_samples(batch_size, crop))
     train_op = _train_op(samples, variant, crop, model, run_options)
     count = multiply_adds(graph) / batch_size
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
@@ -236,7 +236,7 @@ def loss_secs(variant, batch_size, crop, model=None):
   """
   run_options = train_options.TrainOptions(train_logdir='')
   with tf.Graph().as_default() as graph:
-    samples = _constant_samples(batch_size, crop)
+    samples = constant_samples(batch_size, crop)
     train_op = _train_op(samples, variant, crop, model, run_options)
     shape = graph.get_tensor_by_name(keys.OUTPUT_TYPE + ':0').shape
     # Not constant: TensorFlow would compute the loss before the first step.
@@ -301,7 +301,8 @@ def _train_op(samples, variant, crop, model, run_options):
       samples, dataset_registry.DATASETS[_DATASET], model_options, run_options).train_op
 
 
-def _constant_samples(batch_size, crop):
+def constant_samples(batch_size, crop):
+  """Returns a dict of constants, a batch of square images and labels of a crop's side."""
   random = np.random.RandomState(0)
   images = random.randint(0, 256, (batch_size, crop, crop, 3))
   # Regions as those of objects, and pixels that do not count between them.

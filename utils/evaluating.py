@@ -12,6 +12,8 @@ from deeplab.utils import background, confusion_matrix, eval_batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
+# Of EvalGraph, the tensors that come first.
+_NUM_FETCHED = 6
 
 
 class EvalGraph(typing.NamedTuple):
@@ -25,6 +27,7 @@ class EvalGraph(typing.NamedTuple):
     regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
     names: [B] strings, the names of the records.
     saver: restores the model's variables.
+    master: TensorFlow server that runs the graph; '': this process.
   """
   counts: tf.Tensor
   images: tf.Tensor
@@ -33,6 +36,7 @@ class EvalGraph(typing.NamedTuple):
   regions: tf.Tensor
   names: tf.Tensor
   saver: tf.train.Saver
+  master: str = ''
 
 
 def build_eval_graph(samples, dataset, model_options, predict):
@@ -82,9 +86,9 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   """
   num_images = 0
   counts = None
-  fetches = (graph.counts, graph.regions) if observe is None else graph[:-1]
+  fetches = (graph.counts, graph.regions) if observe is None else graph[:_NUM_FETCHED]
   with readable_input_errors(files, dataset), \
-       sessions.restored_session(graph.saver, checkpoint) as session, \
+       sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
        _observer(observe) as show, \
        progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
     for batch in sessions.batches(session, fetches):

@@ -36,15 +36,22 @@ def run(job):
     traceback.print_exc()
     return 1
 
+def code_of(status):
+  return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+
 for line in sys.stdin:
+  job = json.loads(line)
+  if 'poll' in job:
+    pid, status = os.waitpid(job['poll'], os.WNOHANG)
+    print(code_of(status) if pid else 'running', flush=True)
+    continue
   pid = os.fork()
   if not pid:
-    code = run(json.loads(line))
+    code = run(job)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-  status = os.waitpid(pid, 0)[1]
-  print(os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), flush=True)
+  print(pid if job['is_left_running'] else code_of(os.waitpid(pid, 0)[1]), flush=True)
 """
 _server = None
 
@@ -89,18 +96,65 @@ def run_code(code, *words):
   return _run_job({'script': '-c', 'code': code, 'flags': list(words), 'env': {}})
 
 
-def _run_job(job, is_apart=True):
-  """Returns (exit code, stdout, stderr) of a job; with `is_apart` off stderr has both."""
+class Process(object):
+  """A script that runs beside the test; see `start`.
+
+  Attributes:
+    pid: number of the process.
+    log_path: file that stdout and stderr go to.
+  """
+
+  def __init__(self, pid, log_path):
+    self.pid = pid
+    self.log_path = log_path
+    self._code = None
+
+  @property
+  def log(self):
+    """Everything written so far."""
+    with open(self.log_path, encoding='utf-8', errors='replace') as f:
+      return f.read()
+
+  def code(self):
+    """Returns the exit code, negative for a signal, or None while it runs."""
+    if self._code is None:
+      answer = _ask({'poll': self.pid})
+      self._code = None if answer == 'running' else int(answer)
+    return self._code
+
+  def send(self, signal_number):
+    """Sends a signal unless it has ended."""
+    if self.code() is None:
+      os.kill(self.pid, signal_number)
+
+
+def start(script, log_path, *script_flags, **env):
+  """Starts a script and returns its Process; see `run`."""
+  with open(str(log_path), 'a'):
+    pass  # There from now on, whatever the process does first.
+  pid = _ask({'script': os.path.join(_ROOT, script), 'code': None, 'env': env,
+              'flags': [str(flag) for flag in script_flags], 'is_left_running': True,
+              'log': str(log_path), 'output': str(log_path)})
+  return Process(int(pid), str(log_path))
+
+
+def _ask(job):
+  """Returns the line that the process of the forks answers to a job."""
   global _server
   if _server is None or _server.poll() is not None:
     _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=_ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+  _server.stdin.write((json.dumps(job) + '\n').encode())
+  _server.stdin.flush()
+  return _server.stdout.readline().decode().strip()
+
+
+def _run_job(job, is_apart=True):
+  """Returns (exit code, stdout, stderr) of a job; with `is_apart` off stderr has both."""
   with tempfile.TemporaryDirectory() as folder:
     log, output = [os.path.join(folder, name) for name in ('log', 'output')]
-    job = dict(job, log=log, output=output if is_apart else log)
-    _server.stdin.write((json.dumps(job) + '\n').encode())
-    _server.stdin.flush()
-    code = int(_server.stdout.readline())
+    job = dict(job, log=log, output=output if is_apart else log, is_left_running=False)
+    code = int(_ask(job))
     texts = []
     for path in (job['output'], log):
       with open(path, encoding='utf-8', errors='replace') as f:

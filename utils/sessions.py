@@ -8,7 +8,7 @@ from deeplab.core.tf_compat import tf
 
 
 @contextlib.contextmanager
-def restored_session(saver, checkpoint):
+def restored_session(saver, checkpoint, master=''):
   """Yields a session of the default graph with restored weights and fresh local variables.
 
   A new session starts one-shot input pipelines from their first record.
@@ -16,12 +16,13 @@ def restored_session(saver, checkpoint):
   Args:
     saver: tf.train.Saver of the model's variables, made once per graph.
     checkpoint: checkpoint prefix.
+    master: TensorFlow server that runs the graph; '': this process.
 
   Raises:
     ValueError: the checkpoint is of another model.
   """
   checkpoints.check_restorable(checkpoint, tf.global_variables())
-  with tf.Session(config=tf.ConfigProto(allow_soft_placement=True)) as session:
+  with tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True)) as session:
     session.run(tf.local_variables_initializer())
     saver.restore(session, checkpoint)
     yield session

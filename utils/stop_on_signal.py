@@ -37,9 +37,15 @@ class StopOnSignal(tf.train.SessionRunHook):
   are ignored, as SIGINT under nohup, stay so; outside the main thread nothing is watched.
   """
 
-  def __init__(self, train_logdir):
-    """Prepares the hook; train_logdir is the folder of the checkpoints."""
+  def __init__(self, train_logdir, is_saving=True):
+    """Prepares the hook.
+
+    Args:
+      train_logdir: folder of the checkpoints.
+      is_saving: whether this process is the one that saves.
+    """
     self._train_logdir = train_logdir
+    self._is_saving = is_saving
     self._signal_number = None
     self._former = {}
 
@@ -53,7 +59,8 @@ class StopOnSignal(tf.train.SessionRunHook):
       self._unwatch()
     if error_type is None and self._signal_number:
       raise Stopped(
-          'stopped by %s; the weights are saved in %s. The same command continues there.'
+          ('stopped by %s; the weights are saved in %s. The same command continues there.'
+           if self._is_saving else 'stopped by %s; the chief saves the weights in %s.')
           % (signal.Signals(self._signal_number).name, self._train_logdir),
           self._signal_number)
 

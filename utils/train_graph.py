@@ -38,7 +38,7 @@ class TrainGraph(typing.NamedTuple):
   parts: typing.Dict[str, tf.Tensor]
 
 
-def build_train_graph(samples, dataset, model_options, options, deployment=None):
+def build_train_graph(samples, dataset, model_options, options, clones=None, replica=None):
   """Adds losses, the optimizer and summaries to the default graph.
 
   Args:
@@ -47,7 +47,8 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     options: TrainOptions.
-    deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
+    clones: `model_deploy.SplitBatch` of several clones, or None for one model.
+    replica: `replica.Replica` of one of several processes, or None.
 
   Returns:
     TrainGraph.
@@ -73,7 +74,7 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
     num_forward = len(graph.get_operations())
 
   # What is said of a clone is said of the first; `scope` is its name scope.
-  optimize = deployment.optimize if deployment else _optimize_one
+  optimize = clones.optimize if clones else _optimize_one
   total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
   operations = graph.get_operations()
   repeat = (recomputation.recompute if options.gradient_checkpointing
@@ -98,12 +99,16 @@ def build_train_graph(samples, dataset, model_options, options, deployment=None)
   finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME),
                                           None if scales_loss else norm)
   with tf.control_dependencies([finite_loss]):
-    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope)
+    # Moving averages follow the batches of one process, as they follow those of one clone.
+    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope) if (
+        replica is None or replica.is_chief) else []
     is_updated = gradient_accumulation.apply_every(
-        options.gradient_accumulation_steps, grads_and_vars, update)
+        options.gradient_accumulation_steps, grads_and_vars,
+        replica.aggregated(update) if replica else update)
   with tf.control_dependencies([is_updated] + update_ops):
     train_op = tf.identity(finite_loss, name='train_op')
-  with tf.control_dependencies([train_op]):
+  # Where the variable is: another machine would be sent its value at the beginning of the run.
+  with tf.control_dependencies([train_op]), tf.device(global_step.device):
     steps_done = tf.identity(global_step, name='steps_done')
 
   tf.summary.scalar('learning_rate', rate)

@@ -1,5 +1,6 @@
 """The loop around the training graph: where it starts, what it leaves, how it ends."""
 import contextlib
+import typing
 
 from absl import logging
 
@@ -8,17 +9,42 @@ from deeplab.core import checkpoints, initial_weights, staging
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
-  graph_rewrites,
   stop_on_signal,
   trace_hook,
   train_errors,
   train_graph,
   train_hooks,
+  train_session,
 )
 
 
-def train(dataset, samples_fn, files, model_options, options, on_start=None, deployment=None,
-          input_device=None, on_saved=None):
+class Placement(typing.NamedTuple):
+  """On which devices and machines a training is.
+
+  Attributes:
+    clones: `model_deploy.SplitBatch` of several clones, or None for one model.
+    input_device: device that batches are brought to ahead of their step, or None; clones have
+      theirs.
+    replica: `replica.Replica` of one of several processes, or None.
+    master: TensorFlow server of a single process that trains; '': in this process.
+  """
+  clones: typing.Any = None
+  input_device: typing.Optional[str] = None
+  replica: typing.Any = None
+  master: str = ''
+
+  @property
+  def is_chief(self):
+    """Whether this process writes checkpoints and summaries."""
+    return self.replica is None or self.replica.is_chief
+
+
+# One model in this process.
+_HERE = Placement()
+
+
+def train(dataset, samples_fn, files, model_options, options, on_start=None, on_saved=None,
+          placement=_HERE):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
   Args:
@@ -28,58 +54,79 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, dep
     files: the shards that are read, to name a bad record in.
     model_options: ModelOptions.
     options: TrainOptions.
-    on_start: function of the first step, called once the run is sure to begin, or None.
-    deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
-    input_device: device that batches are brought to ahead of their step, or None; clones of a
-      deployment have theirs.
-    on_saved: function of the prefix of a new checkpoint, or None.
+    on_start: function of the first step, called by the chief once the run is sure to begin, or
+      None.
+    on_saved: function of the prefix of a new checkpoint, called by the chief, or None.
+    placement: Placement.
 
   Returns:
     Path of the newest checkpoint.
 
   Raises:
-    ValueError: the checkpoint is of another model, a record is bad, or the loss is not
-      finite.
+    ValueError: the checkpoint is of another model, a record is bad, the loss is not finite, or
+      a process of the cluster is missing.
   """
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
-  with tf.Graph().as_default():
+  step = checkpoints.global_step(newest) if newest else 0
+  with tf.Graph().as_default(), _device(placement):
     samples, wait_secs = train_hooks.timed_inputs(samples_fn)
-    if input_device:
-      samples = staging.to_device(samples, input_device)
+    if placement.input_device:
+      samples = staging.to_device(samples, placement.input_device)
     graph = train_graph.build_train_graph(samples, dataset, model_options, options,
-                                          deployment)
-    start, step = None, 0
-    if newest:
+                                          placement.clones, placement.replica)
+    if newest and placement.is_chief:
       checkpoints.check_restorable(newest, tf.global_variables())
-      step = checkpoints.global_step(newest)
       logging.info('Continuing at %s.', newest)
-      if step >= options.training_number_of_steps:
-        logging.info('Nothing to do: step %d of %d is reached already.', step,
-                     options.training_number_of_steps)
-        return newest
-    elif options.tf_initial_checkpoint:
+    if step >= options.training_number_of_steps:
+      logging.info('Nothing to do: step %d of %d is reached already.', step,
+                   options.training_number_of_steps)
+      return newest
+    start = None
+    if options.tf_initial_checkpoint and not newest and placement.is_chief:
       start = _plan_start(graph, options)
-    tf.gfile.MakeDirs(options.train_logdir)
-    if on_start:
-      on_start(step)
-    stop = stop_on_signal.StopOnSignal(options.train_logdir)
-    progress = train_hooks.ProgressHook(graph, options, graph.parts, wait_secs,
-                                        graph.gradient_norm)
-    hooks, listeners = [stop, progress, staging.StagingHook()], []
-    trace = contextlib.ExitStack()
-    if options.profile_logdir:
-      hooks.append(trace_hook.TraceHook(options.profile_logdir))
-      trace.enter_context(contextlib.closing(hooks[-1]))
-    if on_saved:
-      listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
-    with stop, contextlib.closing(progress), trace, \
-         train_errors.readable_memory_errors(options, model_options.crop_size,
-                                             output_stride=model_options.output_stride), \
-         readable_input_errors(files, dataset), train_errors.readable_loss_errors(options), \
-         _session(graph, options, start, hooks, listeners, deployment) as session:
+    if placement.is_chief:
+      tf.gfile.MakeDirs(options.train_logdir)
+      if on_start:
+        on_start(step)
+    with contextlib.ExitStack() as around:
+      stop = around.enter_context(
+          stop_on_signal.StopOnSignal(options.train_logdir, placement.is_chief))
+      hooks, listeners = [stop] + _hooks(graph, options, wait_secs, placement, around), []
+      if on_saved and placement.is_chief:
+        listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
+      for readable in (
+          train_errors.readable_memory_errors(options, model_options.crop_size,
+                                              output_stride=model_options.output_stride),
+          readable_input_errors(files, dataset), train_errors.readable_loss_errors(options)):
+        around.enter_context(readable)
+      opener = train_session.TrainSession(options, placement, start)
+      if placement.replica:
+        hooks.append(around.enter_context(
+            placement.replica.watch(lambda: stop.is_requested, opener.save)))
+      session = around.enter_context(opener.open(hooks, listeners))
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)
+
+
+def _device(placement):
+  return placement.replica.device() if placement.replica else contextlib.ExitStack()
+
+
+def _hooks(graph, options, wait_secs, placement, around):
+  """Returns the hooks that only watch; what they leave open is closed by the ExitStack."""
+  shown = options
+  if placement.replica:
+    if not placement.is_chief:
+      shown = shown._replace(train_logdir=None, profile_logdir=None)
+    shown = shown._replace(
+        train_batch_size=options.train_batch_size * placement.replica.batches_per_step)
+  hooks = [train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
+  if shown.profile_logdir:
+    hooks.append(trace_hook.TraceHook(shown.profile_logdir))
+  for hook in hooks:
+    around.enter_context(contextlib.closing(hook))
+  return hooks + [staging.StagingHook()]
 
 
 class _SavedListener(tf.train.CheckpointSaverListener):
@@ -103,23 +150,3 @@ def _plan_start(graph, options):
       initial_weights.read_weights(options.tf_initial_checkpoint, 'tf_initial_checkpoint'),
       graph.model_variables, [] if options.initialize_last_layer else last_layers,
       model.get_extra_layer_scopes())
-
-
-def _session(graph, options, start, hooks, listeners, deployment):
-  saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
-  scaffold = tf.train.Scaffold(
-      saver=saver,
-      init_fn=None if start is None else lambda unused_scaffold, session: start.load(session))
-  hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
-  return tf.train.MonitoredTrainingSession(
-      checkpoint_dir=options.train_logdir,
-      scaffold=scaffold,
-      hooks=hooks,
-      chief_only_hooks=[tf.train.CheckpointSaverHook(
-          options.train_logdir, save_secs=options.save_interval_secs, scaffold=scaffold,
-          listeners=listeners)],
-      config=graph_rewrites.session_config(options, deployment and deployment.session_config),
-      save_checkpoint_secs=None,
-      save_checkpoint_steps=None,
-      save_summaries_secs=options.save_summaries_secs,
-      log_step_count_steps=None)

@@ -32,6 +32,7 @@ class VisGraph(typing.NamedTuple):
     finished: placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
     initializer: operation that starts the input from the first image that is not finished.
     saver: restores the model's variables.
+    master: TensorFlow server that runs the graph; '': this process.
   """
   images: tf.Tensor
   labels: tf.Tensor
@@ -44,6 +45,7 @@ class VisGraph(typing.NamedTuple):
   finished: typing.Tuple[tf.Tensor, tf.Tensor]
   initializer: tf.Operation
   saver: tf.train.Saver
+  master: str = ''
 
   @property
   def fetches(self):
@@ -112,7 +114,7 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
   stitcher = eval_batches.Stitcher()
   num_first, others = writer.finished
   with readable_input_errors(files, dataset), \
-       sessions.restored_session(graph.saver, checkpoint) as session, \
+       sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
        progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
     session.run(graph.initializer, dict(zip(graph.finished, (num_first, others))))
     bar.update(num_first + len(others))

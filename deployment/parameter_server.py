@@ -1,0 +1,183 @@
+"""Parameter servers: they hold the variables until the training is done."""
+import signal
+import time
+
+from absl import logging
+
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import cluster as cluster_lib
+from deeplab.deployment import cluster_watch
+
+# One queue per parameter server, in which workers say that they are done.
+_QUEUE = 'done'
+_CAPACITY = 1 << 12
+_LOOK_SECS = 2.0
+# How long to stay for workers that are slower than the chief.
+_LAST_WORKERS_SECS = 60.0
+# How long to stay for the chief to save, once told to stop; Kubernetes kills after 30.
+_STOP_SECS = 25.0
+_TELL_SECS = 10.0
+# How long to stay for workers that are done but still close their sessions.
+_LEAVE_SECS, _LEAVE_LOOK_SECS = 10.0, 0.2
+
+
+class Stopped(KeyboardInterrupt):
+  """A parameter server was told to stop.
+
+  Attributes:
+    exit_code: 128 plus the number of the signal.
+  """
+
+  def __init__(self, signal_number):
+    super(Stopped, self).__init__('stopped by %s.' % signal.Signals(signal_number).name)
+    self.exit_code = 128 + signal_number
+
+
+def start_server(cluster, config=None):
+  """Starts TensorFlow's server of this process.
+
+  Args:
+    cluster: Cluster.
+    config: ConfigProto of its devices, or None.
+
+  Returns:
+    tf.train.Server.
+
+  Raises:
+    ValueError: its port is taken.
+  """
+  cluster_lib.check_port_is_free(cluster)
+  try:
+    return tf.train.Server(cluster.spec(), job_name=cluster.task.job,
+                           task_index=cluster.task.index, config=config)
+  except tf.errors.OpError as error:
+    raise ValueError('%s cannot listen on %s: %s'
+                     % (cluster.task, cluster.address(cluster.task),
+                        error.message.split('\n')[0])) from error
+
+
+def serve(cluster, timeout_secs):
+  """Holds variables until all workers are done.
+
+  Args:
+    cluster: Cluster whose task is a parameter server.
+    timeout_secs: how long the chief may be away.
+
+  Raises:
+    ValueError: the port is taken, or the chief is away for too long.
+    Stopped: SIGTERM or SIGINT came; the chief had its time to save.
+  """
+  server = start_server(cluster, tf.ConfigProto(device_count={'GPU': 0}))
+  logging.info('%s listens on %s.', cluster.task, cluster.address(cluster.task))
+  chief = cluster_lib.Task(cluster_lib.WORKER, 0)
+  absences = cluster_watch.Absences(cluster, [chief])
+  stop = _StopRequest()
+  done, chief_left_at = set(), None
+  with stop, tf.Graph().as_default():
+    next_done = _queue_of(cluster.task).dequeue()
+    with _session(server.target, [cluster.task]) as session:
+      while len(done) < cluster.num_workers:
+        try:
+          done.add(int(session.run(next_done, options=_deadline(_LOOK_SECS))))
+          continue
+        except tf.errors.DeadlineExceededError:
+          pass
+        now = time.monotonic()
+        if 0 in done:
+          chief_left_at = chief_left_at or now
+          if now - chief_left_at >= _LAST_WORKERS_SECS or stop.number:
+            break
+          continue
+        away = absences.look(now)
+        absences.tell(away, timeout_secs, now)
+        if stop.number and (away or now - stop.time >= _STOP_SECS):
+          break
+        if away and away[chief] >= timeout_secs:
+          raise ValueError('The chief, %s, is away for --cluster_timeout_secs=%g: there is '
+                           'nobody to serve.' % (absences.name(chief), timeout_secs))
+  _let_workers_leave(cluster)
+  if stop.number:
+    raise Stopped(stop.number)
+  logging.info('The workers are done.')
+
+
+def _let_workers_leave(cluster):
+  """Stays while workers close their sessions, which TensorFlow 1 does not without the server."""
+  addresses = [cluster.address(task) for task in cluster.tasks(cluster_lib.WORKER)]
+  until = time.monotonic() + _LEAVE_SECS
+  while time.monotonic() < until and any(map(cluster_lib.is_reachable, addresses)):
+    time.sleep(_LEAVE_LOOK_SECS)
+
+
+def tell_done(cluster, target):
+  """Tells the parameter servers that this worker is done; does without those that are away.
+
+  Args:
+    cluster: Cluster whose task is a worker.
+    target: of the server of this process.
+  """
+  for task in cluster.tasks(cluster_lib.PS):
+    if not cluster_lib.is_reachable(cluster.address(task)):
+      continue
+    try:
+      with tf.Graph().as_default():
+        told = _queue_of(task).enqueue(cluster.task.index)
+        session = _session(target, [cluster.task, task])
+        session.run(told, options=_deadline(_TELL_SECS))
+        # In vain, and in TensorFlow 1 for ever, if the server went away meanwhile.
+        cluster_watch.run_within(_TELL_SECS, session.close)
+    except tf.errors.OpError as error:
+      logging.warning('%s was not told that this worker is done: %s', task,
+                      error.message.split('\n')[0])
+
+
+def device_filters(tasks):
+  """Returns the devices that a session sees: those of the given Tasks.
+
+  Sessions that see other workers would wait for each of them.
+  """
+  return ['/job:%s/task:%d' % task for task in tasks]
+
+
+def _queue_of(task):
+  with tf.device('/job:%s/task:%d/device:CPU:0' % task):
+    return tf.FIFOQueue(_CAPACITY, [tf.int32], [[]], shared_name='%s_%d' % (_QUEUE, task.index))
+
+
+def _session(target, tasks):
+  return tf.Session(target, config=tf.ConfigProto(device_filters=device_filters(tasks)))
+
+
+def _deadline(secs):
+  return tf.RunOptions(timeout_in_ms=int(secs * 1000))
+
+
+class _StopRequest(object):
+  """Remembers the first SIGTERM or SIGINT; the second ends the process.
+
+  Attributes:
+    number: of the signal, or None.
+    time: when it came.
+  """
+
+  _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+  def __init__(self):
+    self.number, self.time = None, None
+
+  def __enter__(self):
+    self._former = {number: signal.signal(number, self._remember) for number in self._SIGNALS}
+    return self
+
+  def __exit__(self, error_type, error, trace):
+    self._restore()
+
+  def _remember(self, number, unused_frame):
+    self.number, self.time = number, time.monotonic()
+    logging.info('%s: ending once the chief has saved; again to end at once.',
+                 signal.Signals(number).name)
+    self._restore()
+
+  def _restore(self):
+    for number, handler in self._former.items():
+      signal.signal(number, handler)

@@ -1,0 +1,204 @@
+"""A worker of a cluster: what `utils.training` needs to train as one of several processes.
+
+    replica = Replica(cluster, is_synchronous=True, timeout_secs=300)
+    with replica.open():
+      training.train(..., replica=replica)
+"""
+import contextlib
+
+from absl import logging
+
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import cluster as cluster_lib
+from deeplab.deployment import cluster_watch, parameter_server, synchronous
+
+# Between two looks of a worker whether the chief has restored the weights.
+_READY_SECS = 1.0
+
+
+class Replica(object):
+  """One of the workers that train the same weights.
+
+  Attributes:
+    index: number of this worker; 0 is the chief.
+    num_replicas: number of workers.
+    is_chief: whether this worker writes checkpoints and summaries.
+    batches_per_step: batches of how many workers make a step.
+  """
+
+  def __init__(self, cluster, is_synchronous=True, timeout_secs=300.0, startup_delay_steps=0):
+    """Describes the worker.
+
+    Args:
+      cluster: Cluster whose task is a worker.
+      is_synchronous: whether a step is the mean gradient of all workers; else each worker
+        moves the weights on its own.
+      timeout_secs: how long another process may be away.
+      startup_delay_steps: not synchronous: worker i starts at global step i times this.
+    """
+    self._cluster = cluster
+    self._timeout_secs = timeout_secs
+    self._startup_delay_steps = startup_delay_steps
+    self.index = cluster.task.index
+    self.num_replicas = cluster.num_workers
+    self.is_chief = cluster.is_chief
+    self._worker_device = '/job:%s/task:%d' % cluster.task
+    self._updates = synchronous.SynchronousUpdates(
+        self.num_replicas, self.index, self._worker_device) if is_synchronous else None
+    self.batches_per_step = self.num_replicas if is_synchronous else 1
+    self._server = None
+
+  @property
+  def is_synchronous(self):
+    """Whether a step is the mean gradient of all workers."""
+    return self._updates is not None
+
+  @contextlib.contextmanager
+  def open(self, config=None):
+    """Starts the server of this process; tells the parameter servers when all is done.
+
+    Args:
+      config: ConfigProto of the devices, or None.
+
+    Raises:
+      ValueError: the port is taken.
+    """
+    self._server = parameter_server.start_server(self._cluster, config)
+    logging.info('%s%s of %d listens on %s.', self._cluster.task,
+                 ', the chief,' if self.is_chief else '', self.num_replicas,
+                 self._cluster.address(self._cluster.task))
+    is_told = True
+    try:
+      yield self
+    except KeyboardInterrupt:
+      raise
+    except BaseException:
+      # A worker that failed may be started again, the training is not over.
+      is_told = False
+      raise
+    finally:
+      if is_told:
+        parameter_server.tell_done(self._cluster, self._server.target)
+
+  def device(self):
+    """Returns the context manager of the graph: variables on parameter servers, the rest here."""
+    return tf.device(tf.train.replica_device_setter(
+        cluster=tf.train.ClusterSpec(self._cluster.spec()), worker_device=self._worker_device,
+        ps_strategy=_LeastLoaded(self._cluster.num_ps), merge_devices=True))
+
+  def aggregated(self, update):
+    """Returns the function of (gradient, variable)s that has `update` applied.
+
+    Args:
+      update: see `synchronous.SynchronousUpdates.aggregated`.
+    """
+    return self._updates.aggregated(update) if self._updates else update
+
+  def watch(self, is_stopping, save):
+    """Returns the ClusterWatch of the session.
+
+    Args:
+      is_stopping: function that tells whether this process was told to stop.
+      save: function of a session that saves the weights, for the chief.
+    """
+    return cluster_watch.ClusterWatch(self._cluster, self._needed(), self._timeout_secs,
+                                      is_stopping, save if self.is_chief else None)
+
+  def session(self, scaffold, hooks, config, checkpoint_dir):
+    """Returns the tf.train.MonitoredSession of this worker.
+
+    Args:
+      scaffold: tf.train.Scaffold.
+      hooks: list of hooks.
+      config: ConfigProto.
+      checkpoint_dir: folder that the chief restores the newest checkpoint of.
+
+    Raises:
+      ValueError: a process of the cluster does not answer.
+    """
+    own_config = tf.ConfigProto()
+    own_config.CopyFrom(config)
+    own_config.device_filters.extend(parameter_server.device_filters(
+        self._cluster.tasks(cluster_lib.PS) + [self._cluster.task]))
+    target = self._server.target
+    if self.is_chief:
+      creator = tf.train.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
+    else:
+      creator = _WorkerSessionCreator(scaffold, target, own_config)
+    return tf.train.MonitoredSession(
+        _CompleteClusterCreator(creator, lambda: cluster_watch.wait_for_tasks(
+            self._cluster, self._needed(), self._timeout_secs)),
+        hooks=hooks + self.session_hooks())
+
+  def ready_variables(self):
+    """Returns the list of variables, of no checkpoint, that this worker waits for.
+
+    The chief does not: it gives them their values.
+    """
+    return self._updates.ready_variables if self._updates and not self.is_chief else []
+
+  def session_hooks(self):
+    """Returns the list of hooks that make the worker take part."""
+    if self._updates:
+      return [self._updates.start_hook()]
+    wait_steps = self.index * self._startup_delay_steps
+    return [tf.train.GlobalStepWaiterHook(wait_steps)] if wait_steps else []
+
+  def _needed(self):
+    """Returns the Tasks that this worker cannot do without."""
+    workers = self._cluster.tasks(cluster_lib.WORKER)
+    needed = workers if self._updates else workers[:1]
+    return self._cluster.tasks(cluster_lib.PS) + [
+        task for task in needed if task != self._cluster.task]
+
+
+class _CompleteClusterCreator(tf.train.SessionCreator):
+  """Creates sessions, and again after a failure, once all processes that they need are there."""
+
+  def __init__(self, creator, wait):
+    self._creator = creator
+    self._wait = wait
+
+  def create_session(self):
+    self._wait()
+    return self._creator.create_session()
+
+
+class _WorkerSessionCreator(tf.train.SessionCreator):
+  """Creates the session of a worker that is not the chief, as soon as the weights are there."""
+
+  def __init__(self, scaffold, target, config):
+    self._scaffold = scaffold
+    self._target = target
+    self._config = config
+    self._manager = None
+
+  def create_session(self):
+    self._scaffold.finalize()
+    self._manager = self._manager or tf.train.SessionManager(
+        local_init_op=self._scaffold.local_init_op, ready_op=self._scaffold.ready_op,
+        ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
+        graph=tf.get_default_graph(), recovery_wait_secs=_READY_SECS)
+    return self._manager.wait_for_session(self._target, config=self._config,
+                                          max_wait_secs=float('Inf'))
+
+
+class _LeastLoaded(object):
+  """Places each variable on the parameter server that holds the fewest bytes so far.
+
+  In turn, as TensorFlow does by itself, one server may get all large ones.
+  """
+
+  def __init__(self, num_ps):
+    self._num_bytes = [0] * num_ps
+
+  def __call__(self, operation):
+    task = self._num_bytes.index(min(self._num_bytes))
+    self._num_bytes[task] += _num_bytes(operation)
+    return task
+
+
+def _num_bytes(operation):
+  """Returns the bytes of the variable that an operation makes."""
+  shape = tf.TensorShape(operation.get_attr('shape'))
+  return (shape.num_elements() or 1) * tf.as_dtype(operation.get_attr('dtype')).size

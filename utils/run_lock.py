@@ -1,0 +1,165 @@
+"""One training per folder: a lock file that tells who trains there.
+
+    with run_lock.held(train_logdir):
+      ...
+
+Two trainings in one folder would overwrite each other's checkpoints. The lock is a file with
+host and process, so that it works on every file system; the one who holds it changes it now and
+then. A lock whose process is gone is taken over: at once on the same machine, and from another
+machine when the file has not changed for some time.
+"""
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+
+from absl import logging
+
+from deeplab.core import files
+from deeplab.core.tf_compat import tf
+
+FILE_NAME = 'train.lock'
+
+_BEAT_SECS = 10.0
+# A lock of another machine is abandoned when it has not changed for so long.
+_ABANDONED_SECS = 35.0
+_LOOK_SECS = 1.0
+# For others who wrote at the same time: the last one holds the lock.
+_SETTLE_SECS = 0.3
+
+
+@contextlib.contextmanager
+def held(folder):
+  """Holds the lock of a folder, which is created.
+
+  Args:
+    folder: folder of checkpoints.
+
+  Raises:
+    ValueError: another process holds it; names host and process.
+  """
+  tf.gfile.MakeDirs(folder)
+  path = os.path.join(folder, FILE_NAME)
+  _check_is_free(path)
+  own = dict(_this_process(), token=uuid.uuid4().hex,
+             since=time.strftime('%Y-%m-%d %H:%M:%S'), beat=0)
+  _write(path, own)
+  time.sleep(_SETTLE_SECS)
+  found = _read(path)
+  if found and found.get('token') != own['token']:
+    raise ValueError(_in_use(path, found))
+  is_over = threading.Event()
+  beats = threading.Thread(target=_beat, args=(path, own, is_over), daemon=True)
+  beats.start()
+  try:
+    yield
+  finally:
+    is_over.set()
+    beats.join()
+    if (_read(path) or {}).get('token') == own['token']:
+      with contextlib.suppress(OSError, tf.errors.OpError):
+        tf.gfile.Remove(path)
+
+
+def _check_is_free(path):
+  """Returns if the lock is absent or abandoned; raises ValueError otherwise."""
+  found = _read(path)
+  if found is None:
+    return
+  here = _this_process()
+  if found.get('machine') == here['machine']:
+    is_alive = _start_of(found.get('pid')) == found.get('process_start') is not None
+  else:
+    logging.info('%s is of another machine, %s: looking whether it is still in use.',
+                 path, found.get('host'))
+    is_alive = _changes(path, found)
+  if is_alive:
+    raise ValueError(_in_use(path, found))
+  logging.info('%s is of a process that is gone (%s on %s): taken over.',
+               path, found.get('pid'), found.get('host'))
+
+
+def _changes(path, found):
+  """Whether the holder of a lock changes it within the time in which it should."""
+  until = time.monotonic() + _ABANDONED_SECS
+  while time.monotonic() < until:
+    time.sleep(_LOOK_SECS)
+    now = _read(path)
+    if now is None:
+      return False
+    if now != found:
+      return True
+  return False
+
+
+def _in_use(path, found):
+  return ('%s is in use: process %s on %s trains there since %s. Stop it first, or choose another '
+          '--train_logdir.' % (os.path.dirname(path), found.get('pid'), found.get('host'),
+                               found.get('since')))
+
+
+def _beat(path, own, is_over):
+  """Changes the lock again and again until the event is set."""
+  while not is_over.wait(_BEAT_SECS):
+    found = _read(path)
+    if found and found.get('token') != own['token']:
+      logging.error('%s was taken over by process %s on %s, which trains in the same folder now.',
+                    path, found.get('pid'), found.get('host'))
+      return
+    own['beat'] += 1
+    with contextlib.suppress(OSError, tf.errors.OpError):
+      _write(path, own)
+
+
+def _write(path, content):
+  files.write_text(path, json.dumps(content) + '\n')
+
+
+def _read(path):
+  """Returns the content of a lock; None without one, {} where it cannot be read."""
+  try:
+    with tf.gfile.GFile(path) as f:
+      content = json.loads(f.read())
+  except tf.errors.NotFoundError:
+    return None
+  except (ValueError, tf.errors.OpError):
+    return {}
+  return content if isinstance(content, dict) else {}
+
+
+def _this_process():
+  """Returns what identifies this process, and the machine within which its number is unique."""
+  pid = os.getpid()
+  machine = [socket.gethostname()]
+  for path in ('/proc/sys/kernel/random/boot_id', '/proc/self/ns/pid'):
+    with contextlib.suppress(OSError):
+      machine.append(os.readlink(path) if os.path.islink(path) else _text_of(path))
+  return {'host': machine[0], 'machine': ' '.join(machine), 'pid': pid,
+          'process_start': _start_of(pid)}
+
+
+def _start_of(pid):
+  """Returns when a process of this machine was started, or None if there is none."""
+  try:
+    # The fields after the name in parentheses, which may hold anything.
+    return _text_of('/proc/%d/stat' % int(pid)).rpartition(')')[2].split()[19]
+  except (OSError, TypeError, ValueError, IndexError):
+    return _start_without_proc(pid)
+
+
+def _start_without_proc(pid):
+  if os.path.isdir('/proc/self'):
+    return None
+  try:
+    os.kill(int(pid), 0)
+  except (OSError, TypeError, ValueError):
+    return None
+  return 'unknown'
+
+
+def _text_of(path):
+  with open(path, encoding='utf-8', errors='replace') as f:
+    return f.read().strip()

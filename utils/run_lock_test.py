@@ -1,0 +1,74 @@
+"""Tests of the lock of a folder of checkpoints."""
+import json
+import os
+
+import pytest
+
+from deeplab.utils import run_lock
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch):
+  for name, secs in (('_BEAT_SECS', 0.05), ('_ABANDONED_SECS', 0.4), ('_LOOK_SECS', 0.05),
+                     ('_SETTLE_SECS', 0.0)):
+    monkeypatch.setattr(run_lock, name, secs)
+
+
+def lock_of(folder):
+  return folder / run_lock.FILE_NAME
+
+
+def test_the_second_is_told_who_was_first(tmp_path):
+  with run_lock.held(str(tmp_path)):
+    with pytest.raises(ValueError, match='is in use: process %d on ' % os.getpid()):
+      with run_lock.held(str(tmp_path)):
+        pass
+    assert json.loads(lock_of(tmp_path).read_text())['pid'] == os.getpid()
+  assert not lock_of(tmp_path).exists()
+  with run_lock.held(str(tmp_path)):
+    pass
+
+
+def test_the_lock_goes_also_after_an_error(tmp_path):
+  with pytest.raises(KeyError):
+    with run_lock.held(str(tmp_path / 'new')):
+      raise KeyError
+  assert not lock_of(tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('changes', [
+    {'pid': 2 ** 22 + 1}, {'process_start': '1'}, {'pid': None}])
+def test_the_lock_of_a_process_that_is_gone_is_taken_over(tmp_path, changes):
+  content = dict(run_lock._this_process(), token='other', since='then', beat=3)
+  content.update(changes)
+  lock_of(tmp_path).write_text(json.dumps(content))
+  with run_lock.held(str(tmp_path)):
+    assert json.loads(lock_of(tmp_path).read_text())['token'] != 'other'
+
+
+def test_the_lock_of_another_machine_is_taken_over_once_it_rests(tmp_path):
+  content = dict(run_lock._this_process(), machine='far away', host='far', token='other')
+  lock_of(tmp_path).write_text(json.dumps(content))
+  with run_lock.held(str(tmp_path)):
+    pass
+
+
+def test_the_lock_of_another_machine_that_trains_is_respected(tmp_path, monkeypatch):
+  here = run_lock._this_process()
+  with monkeypatch.context() as far:
+    far.setattr(run_lock, '_this_process', lambda: dict(here, machine='far away', host='far'))
+    holder = run_lock.held(str(tmp_path))
+    holder.__enter__()
+  try:
+    with pytest.raises(ValueError, match='process %d on far' % os.getpid()):
+      with run_lock.held(str(tmp_path)):
+        pass
+  finally:
+    holder.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '\xff'])
+def test_a_lock_that_cannot_be_read_does_not_stop_anybody(tmp_path, text):
+  lock_of(tmp_path).write_bytes(text.encode('latin-1'))
+  with run_lock.held(str(tmp_path)):
+    pass

@@ -1,0 +1,101 @@
+"""Predicts how training scales over machines, from what was measured on one.
+
+    python -m deeplab.utils.scaling_prediction --model_mb=8.9 --compute_secs=0.35
+
+A step of N workers and P parameter servers takes the time to compute, the time that the slowest
+link needs for the bytes it carries, and the time that its server needs to add up:
+
+    bytes of a worker  = 2 * model                       (weights in, gradients out)
+    bytes of a server  = 2 * model * N / P
+    secs of a step     = compute + max(both) * 8 / bandwidth + server_secs_per_mb * model * N / P
+
+Nothing overlaps here: TensorFlow sends a gradient as soon as it is there, so that real steps are
+somewhat faster as long as compute dominates.
+"""
+import sys
+import typing
+
+from absl import flags
+
+from deeplab.command_line import flag_groups, running
+
+FLAGS = flags.FLAGS
+
+_WORKERS = (1, 2, 4, 8, 16, 32, 64)
+_GBITS = (10.0, 100.0)
+
+
+class Machine(typing.NamedTuple):
+  """What was measured.
+
+  Attributes:
+    model_mb: megabytes of the trained weights.
+    compute_secs: seconds of a step of one worker without exchange.
+    server_secs_per_mb: seconds a parameter server takes per megabyte of one worker's exchange.
+    workers_per_server: workers that share a parameter server.
+  """
+  model_mb: float
+  compute_secs: float
+  server_secs_per_mb: float
+  workers_per_server: int = 4
+
+
+def step_secs(machine, num_workers, gbits):
+  """Returns the predicted seconds of a synchronous step.
+
+  Args:
+    machine: Machine.
+    num_workers: number of workers.
+    gbits: bandwidth of each machine's network, in Gbit/s.
+  """
+  if num_workers == 1:
+    return machine.compute_secs
+  per_server = num_workers / num_servers(machine, num_workers)
+  # Over its link a server moves the part of the model it holds, for every worker.
+  shares = max(1.0, per_server)
+  wire_secs = 2 * machine.model_mb * 8e-3 / gbits * shares
+  return machine.compute_secs + wire_secs + machine.server_secs_per_mb * machine.model_mb * shares
+
+
+def num_servers(machine, num_workers):
+  """Returns the number of parameter servers for a number of workers."""
+  return max(1, -(-num_workers // machine.workers_per_server))
+
+
+def markdown_table(machine):
+  """Returns the predictions as a table of Markdown."""
+  rows = ['| workers | servers | ' + ' | '.join(
+      'step at %g Gbit/s | speed-up' % gbits for gbits in _GBITS) + ' |',
+          '|' + '---|' * (2 + 2 * len(_GBITS))]
+  for number in _WORKERS:
+    cells = []
+    for gbits in _GBITS:
+      secs = step_secs(machine, number, gbits)
+      cells += ['%.0f ms' % (1e3 * secs), '%.1f x' % (number * machine.compute_secs / secs)]
+    rows.append('| %d | %d | %s |' % (number, num_servers(machine, number) if number > 1 else 0,
+                                      ' | '.join(cells)))
+  return '\n'.join(rows) + '\n'
+
+
+def main(unused_argv):
+  """Prints the table."""
+  sys.stdout.write(markdown_table(Machine(
+      FLAGS.model_mb, FLAGS.compute_secs, FLAGS.server_secs_per_mb, FLAGS.workers_per_server)))
+
+
+def define_flags():
+  """Declares the flags of the program."""
+  flag_groups.begin('what was measured')
+  flags.DEFINE_float('model_mb', None, 'Megabytes of the trained weights.', lower_bound=0)
+  flags.DEFINE_float('compute_secs', None, 'Seconds of a step of one worker alone.',
+                     lower_bound=0)
+  flags.DEFINE_float('server_secs_per_mb', 0.002,
+                     'Seconds a parameter server takes per megabyte of the model and worker, '
+                     'as `utils/benchmark.py distributed` measures it.', lower_bound=0)
+  flags.DEFINE_integer('workers_per_server', 4, 'Workers that share a parameter server.',
+                       lower_bound=1)
+
+
+if __name__ == '__main__':
+  define_flags()
+  running.run(main, required_flags=['model_mb', 'compute_secs'])

@@ -1,0 +1,62 @@
+"""The session of a training: what it starts from, what it saves, and in which process."""
+import os
+
+from deeplab.core.tf_compat import tf
+from deeplab.utils import graph_rewrites
+
+_CHECKPOINT_NAME = 'model.ckpt'
+
+
+class TrainSession(object):
+  """Makes the session of a training graph, alone or as one of several workers."""
+
+  def __init__(self, options, placement, start=None):
+    """Prepares the session in the default graph, which must be complete.
+
+    Args:
+      options: TrainOptions.
+      placement: `training.Placement`.
+      start: initial_weights.Plan, for a first start, or None.
+    """
+    self._options = options
+    self._placement = placement
+    self._saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
+    self._scaffold = tf.train.Scaffold(
+        saver=self._saver, ready_op=_ready_op(placement.replica),
+        init_fn=None if start is None else lambda unused_scaffold, session: start.load(session))
+
+  def save(self, session):
+    """Saves a checkpoint out of turn."""
+    self._saver.save(session, os.path.join(self._options.train_logdir, _CHECKPOINT_NAME),
+                     global_step=tf.train.get_global_step(session.graph))
+
+  def open(self, hooks, listeners):
+    """Returns the monitored session, a context manager.
+
+    Args:
+      hooks: list of SessionRunHooks.
+      listeners: list of CheckpointSaverListeners.
+    """
+    options, replica, clones = self._options, self._placement.replica, self._placement.clones
+    config = graph_rewrites.session_config(options, clones and clones.session_config)
+    hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
+    if self._placement.is_chief:
+      hooks += [
+          tf.train.CheckpointSaverHook(
+              options.train_logdir, save_secs=options.save_interval_secs,
+              scaffold=self._scaffold, listeners=listeners),
+          tf.train.SummarySaverHook(
+              save_secs=options.save_summaries_secs, scaffold=self._scaffold,
+              output_dir=options.train_logdir)]
+    if replica:
+      return replica.session(self._scaffold, hooks, config, options.train_logdir)
+    return tf.train.MonitoredSession(tf.train.ChiefSessionCreator(
+        self._scaffold, self._placement.master, config, options.train_logdir), hooks=hooks)
+
+
+def _ready_op(replica):
+  """Returns the operation that tells what a session waits for; None: TensorFlow's own."""
+  if not replica or not replica.ready_variables():
+    return None
+  return tf.concat([tf.report_uninitialized_variables(),
+                    tf.report_uninitialized_variables(replica.ready_variables())], 0)
