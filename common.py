@@ -16,6 +16,8 @@ from deeplab.command_line.builder_flags import (  # noqa: F401
     build_options,
     define_builder_flags,
     define_storage_flag,
+    define_task_flags,
+    refuse_tasks,
 )
 from deeplab.command_line.dataset_flags import (  # noqa: F401
     check_crop_holds_images,

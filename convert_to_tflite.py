@@ -54,7 +54,7 @@ def main(unused_argv):
                  FLAGS.quantized_graph_def_path)
   content = tflite_graph.convert(graph_def, kind, placeholder.name, output.name, size)
   with exported.writing(path):
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
   logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_graph.KINDS[kind].description,
                size[0], size[1], len(content) / 1e6)
@@ -65,8 +65,7 @@ def main(unused_argv):
 def _read_graph(path):
   graph_def = tf.GraphDef()
   try:
-    with open(path, 'rb') as f:
-      graph_def.ParseFromString(f.read())
+    graph_def.ParseFromString(files.read_bytes(path))
   except OSError as error:
     raise ValueError('--quantized_graph_def_path: cannot read %s: %s.'
                      % (path, error.strerror)) from error

@@ -13,7 +13,14 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, feature_extractor, keys, quantization
+from deeplab.core import (
+    checkpoints,
+    colormaps,
+    feature_extractor,
+    files,
+    keys,
+    quantization,
+)
 from deeplab.datasets import registry
 from deeplab.deployment import (
     export,
@@ -130,12 +137,12 @@ def main(unused_argv):
 
 def _describe(path, entry, content):
   """Writes export.json of one model and says where it is."""
-  file_path = os.path.join(path, saved_model.FILE_NAME) if os.path.isdir(path) else path
+  file_path = os.path.join(path, saved_model.FILE_NAME) if files.is_dir(path) else path
   exported.write_record(file_path, content, entry)
   ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(content['outputs']))
           if entry['format'] == export_formats.FROZEN else 'images -> labels')
   logging.info('%s: %s (%.1f MB), %s.', entry['format'], path,
-               os.path.getsize(file_path) / 1e6, ends)
+               files.size(file_path) / 1e6, ends)
   score = ', mean IoU %.2f %% (checkpoint %.2f %%)' % (
       100 * entry['miou'], 100 * entry['checkpoint_miou']) if 'miou' in entry else ''
   print('%s: %.2f %% of pixels labelled as by the checkpoint%s' % (
@@ -202,7 +209,7 @@ def _colors(colormap, num_classes):
 
 
 def _text_graph_path():
-  return os.path.join(os.path.dirname(os.path.abspath(FLAGS.export_path)),
+  return os.path.join(os.path.dirname(files.absolute(FLAGS.export_path)),
                       export.TEXT_GRAPH_FILE_NAME)
 
 

@@ -33,6 +33,57 @@ def source_files():
         yield os.path.relpath(os.path.join(folder, name), ROOT).replace(os.sep, '/')
 
 
+# Files that open what is always on this machine, and what that is. The rest handles datasets,
+# checkpoints, logs or results.
+LOCAL_FILES = {
+    'command_line/flag_listing.py': 'a file of the package',
+    'command_line/script_flags.py': 'files of the package',
+    'core/files.py': 'the one place for both kinds',
+    'core/tf_compat.py': 'device files',
+    'datasets/build_cityscapes_data.py': 'raw pictures',
+    'datasets/build_voc2012_data.py': 'raw pictures',
+    'datasets/class_names.py': 'raw lists',
+    'datasets/coco_labels.py': 'raw labels',
+    'datasets/fashion_masks.py': 'raw labels',
+    'datasets/label_maps.py': 'raw lists',
+    'datasets/labelme.py': 'raw labels',
+    'datasets/listing.py': 'raw pictures',
+    'datasets/manifests.py': 'states of raw files',
+    'datasets/pairs.py': 'raw pictures',
+    'datasets/remove_gt_colormap.py': 'raw labels',
+    'datasets/sample_people/contact_sheet.py': 'raw pictures',
+    'datasets/sample_people/forma_layouts.py': 'raw pictures',
+    'datasets/sample_people/raw_folder.py': 'raw pictures',
+    'datasets/shard_writer.py': 'TensorFlow writes to the path of atomic_path',
+    'datasets/tiny_trees.py': 'raw pictures',
+    'datasets/unpack.py': 'archives of raw pictures',
+    'deployment/zoo_archive.py': 'unpacks into a temporary folder',
+    'deployment/export_check.py': 'a temporary folder',
+    'evaluation/cityscapes_panoptic.py': 'pictures and JSON of panoptic results',
+    'evaluation/coco_panoptic.py': 'pictures and JSON of panoptic results',
+    'evaluation/eval_coco_format.py': 'pictures and JSON of panoptic results',
+    'evaluation/folder_pairs.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic_categories.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic_evaluation.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic_images.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic_sample.py': 'pictures and JSON of panoptic results',
+    'utils/architecture_guess.py': 'a file of the package',
+    'utils/forked_scripts.py': 'logs of tests',
+    'utils/graph_rewrites.py': '/proc',
+    'utils/picture_inputs.py': 'own pictures',
+    'utils/published_kinds.py': 'files of the package',
+    'utils/run_lock.py': '/proc',
+}
+LOCAL_PREFIXES = ('utils/benchmark',)
+LOCAL_CALLS = {
+    'open', 'io.open', 'files.atomic_path',
+    'glob.glob', 'glob.iglob', 'os.link', 'os.listdir', 'os.makedirs', 'os.mkdir', 'os.open',
+    'os.remove', 'os.rename', 'os.replace', 'os.scandir', 'os.stat', 'os.symlink', 'os.unlink',
+    'os.walk', 'os.path.abspath', 'os.path.exists', 'os.path.getmtime', 'os.path.getsize',
+    'os.path.isdir', 'os.path.isfile', 'os.path.lexists', 'shutil.copy', 'shutil.copy2',
+    'shutil.copyfile', 'shutil.copyfileobj', 'shutil.copytree', 'shutil.move', 'shutil.rmtree',
+}
+
 FILES = [f for f in source_files() if f != '__init__.py']
 
 
@@ -74,6 +125,21 @@ def package_path(dotted):
   return None
 
 
+def calls_of_this_machine(tree):
+  """Yields (line, name) of calls in LOCAL_CALLS, but for those on the path of the module."""
+  for node in ast.walk(tree):
+    if not isinstance(node, ast.Call):
+      continue
+    parts, function = [], node.func
+    while isinstance(function, ast.Attribute):
+      parts.append(function.attr)
+      function = function.value
+    name = '.'.join([getattr(function, 'id', '')] + parts[::-1])
+    is_of_module = any(getattr(argument, 'id', '') == '__file__' for argument in node.args)
+    if name in LOCAL_CALLS and not is_of_module:
+      yield node.lineno, name
+
+
 @pytest.mark.parametrize('path', FILES)
 def test_imports_go_down(path):
   own = room(path[:-3])
@@ -106,6 +172,31 @@ def test_flags_and_prints_stay_in_scripts(path):
   prints = [node.lineno for node in ast.walk(tree)
             if isinstance(node, ast.Call) and getattr(node.func, 'id', None) == 'print']
   assert is_program or not prints, '%s prints at line %s' % (path, prints)
+
+
+@pytest.mark.parametrize('path', FILES)
+def test_paths_may_have_schemes(path):
+  """Datasets, checkpoints and results may be gs://..., which functions of Python do not know."""
+  found = {'line %d: %s' % call for call in calls_of_this_machine(parse(path))}
+  if path.startswith(LOCAL_PREFIXES):
+    return
+  if path in LOCAL_FILES:
+    assert found, '%s need not be an exception any more' % path
+  else:
+    assert not found, '%s: %s. Use deeplab.core.files, or add the file to LOCAL_FILES if all it ' \
+        'opens is on this machine.' % (path, ', '.join(sorted(found)))
+
+
+def test_exceptions_of_local_files_exist():
+  assert set(LOCAL_FILES) <= set(FILES)
+
+
+def test_the_look_for_local_calls_finds_them():
+  code = ('import os, glob\nopen("a")\nos.path.exists("a")\nos.listdir("a")\nglob.glob("*")\n'
+          'os.path.abspath(__file__)\nos.path.join("a", "b")\nfiles.open_binary("a")\n'
+          'files.atomic_path("a")\n')
+  assert [name for _, name in calls_of_this_machine(ast.parse(code))] == [
+      'open', 'os.path.exists', 'os.listdir', 'glob.glob', 'files.atomic_path']
 
 
 def test_every_room_is_on_the_drawing():

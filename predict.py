@@ -153,7 +153,7 @@ def _open_segmenter():
 def _find_checkpoint():
   """Returns the checkpoint prefix of --checkpoint_dir, also where that is the run's folder."""
   below = os.path.join(FLAGS.checkpoint_dir, _TRAIN_FOLDER)
-  if not checkpoints.resolve_checkpoint(FLAGS.checkpoint_dir) and os.path.isdir(below):
+  if not checkpoints.resolve_checkpoint(FLAGS.checkpoint_dir) and files.is_dir(below):
     return checkpoints.require_checkpoint(below, 'checkpoint_dir')
   return checkpoints.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')
 
@@ -197,10 +197,10 @@ def _open_writer(segmenter):
 
 def _keep_inputs(named, writer):
   """Stops if a result would replace a picture that is to be labelled."""
-  inputs = {os.path.realpath(path) for _, path in named}
+  inputs = {files.real(path) for _, path in named}
   for name, path in named:
     for result in writer.paths(name):
-      if os.path.realpath(result) in inputs:
+      if files.real(result) in inputs:
         raise ValueError('--output_dir=%s: the results of %s would replace the input %s. Take '
                          'another folder.' % (FLAGS.output_dir, path, result))
 

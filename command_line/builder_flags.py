@@ -1,10 +1,15 @@
 """Flags that all builders of records share."""
+import shlex
+import sys
+
 from absl import flags
 
 from deeplab.command_line import flag_groups
-from deeplab.datasets import forma_storage, shard_writer
+from deeplab.datasets import forma_storage, shard_writer, tasks
 
 FLAGS = flags.FLAGS
+
+_TASK_FLAGS = ('num_tasks', 'task_index', 'merge')
 
 
 def define_builder_flags():
@@ -16,11 +21,60 @@ def define_builder_flags():
   flags.DEFINE_enum('on_error', shard_writer.STOP, shard_writer.ON_ERROR,
                     'At an image or label that cannot be used: stop, or skip it, count it in '
                     'the log and list it in skipped_<split>.txt beside the records.')
+  define_task_flags()
+
+
+def define_task_flags():
+  """Declares the flags of builds that several machines share."""
+  flag_groups.begin('several machines')
+  flags.DEFINE_integer('num_tasks', 1,
+                       'Number of machines, or processes, that share the shards of each split; '
+                       'each runs the same command with its own --task_index.', lower_bound=1)
+  flags.DEFINE_integer('task_index', None,
+                       'Which of --num_tasks this one is, from 0: it writes the shards whose '
+                       'number leaves it when divided by num_tasks, and no dataset_info.json.',
+                       lower_bound=0)
+  flags.DEFINE_boolean('merge', False,
+                       'Writes no shards, but checks that those of all tasks are there, whole '
+                       'and of this command, and writes dataset_info.json.')
 
 
 def build_options():
-  """Returns the keyword arguments of `builder.build_dataset` that are flags."""
-  return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error}
+  """Returns the keyword arguments of `builder.build_dataset` that are flags.
+
+  Raises:
+    ValueError: they contradict each other.
+  """
+  task = tasks.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
+                         _command_without_tasks())
+  tasks.check(task)
+  return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error, 'task': task}
+
+
+def refuse_tasks(reason):
+  """Stops if the build is to be shared by several machines.
+
+  Args:
+    reason: sentence that says why it cannot be, and what to do.
+
+  Raises:
+    ValueError: one of the flags of tasks is set.
+  """
+  for name in _TASK_FLAGS:
+    if FLAGS[name].value != FLAGS[name].default:
+      raise ValueError('--%s: %s' % (name, reason))
+
+
+def _command_without_tasks():
+  """Returns the command line of this process without the flags of tasks."""
+  words, is_value = ['python'], False
+  for word in sys.argv:
+    name = word.lstrip('-').split('=')[0] if word.startswith('-') else None
+    if not is_value and name not in _TASK_FLAGS + ('nomerge',):
+      words.append(shlex.quote(word))
+    # Flags of numbers may have their value in a word of its own.
+    is_value = name in _TASK_FLAGS[:2] and '=' not in word
+  return ' '.join(words)
 
 
 def define_storage_flag():

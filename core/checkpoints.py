@@ -5,7 +5,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import keys, quantization
+from deeplab.core import files, keys, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -41,7 +41,7 @@ def resolve_checkpoint(path):
   """
   if not path:
     return None
-  if tf.gfile.IsDirectory(path):
+  if files.is_dir(path):
     return _newest_in(path)
   prefix = _FILE_SUFFIX.sub('', path)
   return prefix if _exists(prefix) else None
@@ -60,7 +60,7 @@ def require_checkpoint(path, flag):
   checkpoint = resolve_checkpoint(path)
   if checkpoint:
     return checkpoint
-  if tf.gfile.IsDirectory(path):
+  if files.is_dir(path):
     raise ValueError('--%s=%s: the folder holds no checkpoint (*.index).' % (flag, path))
   folder = os.path.dirname(path) or '.'
   near = [os.path.basename(prefix) for prefix in _prefixes_in(folder)][-_MAX_NAMED:]
@@ -144,7 +144,7 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
   Raises:
     ValueError: `timeout` seconds went by without a new checkpoint, or the prefix is of none.
   """
-  if not tf.gfile.IsDirectory(checkpoint_dir) and (
+  if not files.is_dir(checkpoint_dir) and (
       resolve_checkpoint(checkpoint_dir) or _PREFIX in os.path.basename(checkpoint_dir)):
     yield require_checkpoint(checkpoint_dir, 'checkpoint_dir')
     return
@@ -193,17 +193,15 @@ def _newest_in(folder):
 def _exists(prefix):
   # TensorFlow 1.15 raises where the folder does not exist. A folder, such as one that another
   # process makes at this moment, also exists; it is looked at last, after it was counted.
-  return (tf.gfile.IsDirectory(os.path.dirname(prefix) or '.')
+  return (files.is_dir(os.path.dirname(prefix) or '.')
           and tf.train.checkpoint_exists(prefix)
-          and not tf.gfile.IsDirectory(prefix))
+          and not files.is_dir(prefix))
 
 
 def _prefixes_in(folder):
   """Returns the checkpoint prefixes of a folder, lowest step first."""
-  if not tf.gfile.IsDirectory(folder):
-    return []
-  prefixes = [name[:-len('.index')] for name in tf.gfile.Glob(
-      os.path.join(folder, '*.index'))]
+  prefixes = [path[:-len('.index')] for path in files.with_prefix(os.path.join(folder, ''))
+              if path.endswith('.index')]
 
   def step(prefix):
     match = _STEP_SUFFIX.search(prefix)

@@ -1,34 +1,144 @@
-"""Files that are either whole or absent."""
+"""Files on this machine, or on any file system that TensorFlow has; written ones are whole.
+
+A path with a scheme (gs://, s3://, hdfs://, file://) goes through TensorFlow, which is loaded
+only then. Whatever the place, errors are those of the os module: FileNotFoundError, OSError. A
+file gets its name when its content is complete, so that it is whole or absent.
+"""
 import contextlib
+import importlib
+import io
 import os
+import re
+import shutil
 import tempfile
+import uuid
 
 # Names that never match the pattern of a data shard: a leading dot and this suffix.
 TEMPORARY_SUFFIX = '.tmp'
+
+_SCHEME = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://')
+
+
+# --- looking -------------------------------------------------------------------------------
+
+
+def is_remote(path):
+  """Whether a path has a scheme, that is, goes through TensorFlow."""
+  return bool(_SCHEME.match(path))
+
+
+def exists(path):
+  """Whether there is a file or folder."""
+  return _remote().exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def is_dir(path):
+  """Whether there is a folder."""
+  return _remote().is_dir(path) if is_remote(path) else os.path.isdir(path)
+
+
+def is_file(path):
+  """Whether there is a file."""
+  return exists(path) and not is_dir(path)
+
+
+def list_dir(folder):
+  """Returns the sorted names of what is in a folder."""
+  return sorted(_remote().list_dir(folder) if is_remote(folder) else os.listdir(folder))
+
+
+def with_prefix(prefix):
+  """Returns the sorted paths that begin with a path; [] where there is no such folder."""
+  folder, start = os.path.split(prefix)
+  try:
+    return [os.path.join(folder, name) for name in list_dir(folder or os.curdir)
+            if name.startswith(start)]
+  except (FileNotFoundError, NotADirectoryError):
+    return []
+
+
+def size(path):
+  """Returns the number of bytes of a file."""
+  return _remote().size(path) if is_remote(path) else os.path.getsize(path)
+
+
+def change_time(path):
+  """Returns when a file was last written, in seconds since 1970; some places know no fractions."""
+  return _remote().change_time(path) if is_remote(path) else os.path.getmtime(path)
+
+
+def absolute(path):
+  """Returns a path that holds in any working folder."""
+  return path if is_remote(path) else os.path.abspath(path)
+
+
+def real(path):
+  """Returns a path without symbolic links."""
+  return path if is_remote(path) else os.path.realpath(path)
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def open_binary(path, buffering=-1):
+  """Returns a file of bytes to read and seek in; buffering 0: without a buffer of Python."""
+  if is_remote(path):
+    return _remote().open_binary(path, buffering)
+  return open(path, 'rb', buffering)
+
+
+def read_bytes(path):
+  """Returns the content of a file."""
+  with open_binary(path) as f:
+    return f.read()
+
+
+def read_text(path):
+  """Returns the content of a file in UTF-8, line ends as they are."""
+  return read_bytes(path).decode('utf-8')
+
+
+# --- writing -------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def atomic_path(path):
   """Yields a temporary path beside `path` that becomes `path` when the block ends well.
 
-  The content is synced to disk before the rename; after an exception the temporary file is
-  removed and an existing `path` stays as it was. The folder of `path` must exist.
+  For what TensorFlow writes, which knows paths with a scheme; else see `atomic_open`.
+
+  On this machine the content is synced to disk before the rename; after an exception the
+  temporary file is removed and an existing `path` stays as it was. The folder of `path` must
+  exist.
   """
-  folder, name = os.path.split(os.path.abspath(path))
-  temporary = os.path.join(folder, '.%s.%d%s' % (name, os.getpid(), TEMPORARY_SUFFIX))
+  folder, name = os.path.split(absolute(path))
+  temporary = os.path.join(folder, '.%s.%d-%s%s' % (
+      name, os.getpid(), uuid.uuid4().hex[:8], TEMPORARY_SUFFIX))
   try:
     yield temporary
-    _sync(temporary)
-    os.replace(temporary, path)
-    _sync(folder)
+    replace(temporary, path)
   except BaseException:
-    remove_if_present(temporary)
+    with contextlib.suppress(OSError):
+      remove_if_present(temporary)
     raise
+
+
+@contextlib.contextmanager
+def atomic_open(path):
+  """Yields a file of bytes whose content becomes that of `path`, as `atomic_path`."""
+  if is_remote(path):
+    content = io.BytesIO()
+    yield content
+    with atomic_path(path) as temporary:
+      _remote().write_bytes(temporary, content.getvalue())
+    return
+  with atomic_path(path) as temporary, open(temporary, 'wb') as f:
+    yield f
 
 
 def write_bytes(path, data):
   """Writes `data` to `path`, whole or not at all."""
-  with atomic_path(path) as temporary, open(temporary, 'wb') as f:
+  with atomic_open(path) as f:
     f.write(data)
 
 
@@ -37,16 +147,105 @@ def write_text(path, text):
   write_bytes(path, text.encode('utf-8'))
 
 
+def append_text(path, text):
+  """Adds UTF-8 to the end of a file of this machine.
+
+  Raises:
+    ValueError: the path has a scheme; stores of objects cannot append.
+  """
+  if is_remote(path):
+    raise ValueError('%s cannot be appended to: write it anew.' % path)
+  with open(path, 'a', encoding='utf-8', newline='') as f:
+    f.write(text)
+
+
+def copy(source, target):
+  """Copies a file, whole or not at all; returns the target."""
+  with atomic_path(target) as temporary:
+    if is_remote(source) or is_remote(target):
+      _remote().copy(source, temporary)
+    else:
+      shutil.copyfile(source, temporary)
+  return target
+
+
+def copy_tree(source, target, last):
+  """Copies a folder with those in it, each file whole or not at all.
+
+  Args:
+    source: folder.
+    target: folder, made if absent.
+    last: name of the file in it whose presence says that the others are there.
+  """
+  make_dirs(target)
+  for name in sorted(list_dir(source), key=lambda name: name == last):
+    inner, copied = os.path.join(source, name), os.path.join(target, name)
+    if is_dir(inner):
+      copy_tree(inner, copied, last)
+    else:
+      copy(inner, copied)
+
+
+def link_or_copy(source, target):
+  """Makes `target` a hard link of a file, or a copy where the file system has no links."""
+  if is_remote(source) or is_remote(target):
+    copy(source, target)
+    return
+  with atomic_path(target) as temporary:
+    try:
+      os.link(source, temporary)
+    except OSError:
+      shutil.copyfile(source, temporary)
+  # Renaming one link of a file onto another leaves both in place.
+  remove_if_present(temporary)
+
+
+def replace(source, target):
+  """Renames a file of which the content is complete; a file of that name makes way."""
+  if is_remote(target):
+    _remote().replace(source, target)
+    return
+  if os.path.isfile(source):
+    _sync(source)
+  os.replace(source, target)
+  _sync(os.path.dirname(os.path.abspath(target)))
+
+
+def make_dirs(folder):
+  """Makes a folder and those above it, as far as they are not there."""
+  if is_remote(folder):
+    _remote().make_dirs(folder)
+  else:
+    os.makedirs(folder, exist_ok=True)
+
+
 def remove_if_present(path):
   """Removes the file `path`; an absent one is fine."""
   try:
-    os.remove(path)
+    if is_remote(path):
+      _remote().remove(path)
+    else:
+      os.remove(path)
   except FileNotFoundError:
     pass
 
 
+def remove_tree(folder):
+  """Removes a folder and all in it; an absent one is fine."""
+  try:
+    if is_remote(folder):
+      _remote().remove_tree(folder)
+    else:
+      shutil.rmtree(folder)
+  except FileNotFoundError:
+    pass
+
+
+# --- messages ------------------------------------------------------------------------------
+
+
 def check_folder(folder, flag):
-  """Creates a folder for results and tries to write into it; remote ones are taken as they are.
+  """Creates a folder for results and, on this machine, tries to write into it.
 
   Args:
     folder: the folder.
@@ -55,12 +254,11 @@ def check_folder(folder, flag):
   Raises:
     ValueError: that is not possible; says why.
   """
-  if '://' in folder:
-    return
   try:
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-      pass
+    make_dirs(folder)
+    if not is_remote(folder):
+      with tempfile.TemporaryFile(dir=folder):
+        pass
   except OSError as error:
     raise ValueError('--%s=%s cannot be used for results: %s.'
                      % (flag, folder, error.strerror or error)) from error
@@ -74,6 +272,10 @@ def telling_of_disk(folder):
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (error.filename or folder,
                                                     error.strerror or error)) from error
+
+
+def _remote():
+  return importlib.import_module('deeplab.core.remote_files')
 
 
 def _sync(path):

@@ -79,9 +79,11 @@ def _label_stem(image_path):
 
 
 def main(unused_argv):
+  options = common.build_options()
   spec = make_spec()
-  info = builder.build_dataset(spec, FLAGS.output_dir, **common.build_options())
-  public_sets.report(info, spec.splits, FLAGS.output_dir)
+  info = builder.build_dataset(spec, FLAGS.output_dir, **options)
+  if info:
+    public_sets.report(info, spec.splits, FLAGS.output_dir)
 
 
 if __name__ == '__main__':

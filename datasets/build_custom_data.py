@@ -14,7 +14,7 @@ import typing
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import keys
+from deeplab.core import files, keys
 from deeplab.datasets import (
     builder,
     class_names,
@@ -122,7 +122,7 @@ def make_spec():
 
 
 def _name():
-  return FLAGS.dataset_name or os.path.basename(os.path.abspath(FLAGS.output_dir))
+  return FLAGS.dataset_name or os.path.basename(files.absolute(FLAGS.output_dir.rstrip('/')))
 
 
 def _num_classes(names):
@@ -202,8 +202,11 @@ def _unlabelled(names):
 
 
 def main(unused_argv):
+  options = common.build_options()
   spec = make_spec()
-  info = builder.build_dataset(spec, FLAGS.output_dir, **common.build_options())
+  info = builder.build_dataset(spec, FLAGS.output_dir, **options)
+  if info is None:
+    return
   for split in spec.splits:
     _report(info, split)
   logging.info('Described in %s.', dataset_info.path_in(FLAGS.output_dir))

@@ -13,7 +13,8 @@ import typing
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.datasets import forma_storage, listing
+from deeplab.core import files
+from deeplab.datasets import combined_sets, forma_storage, listing
 
 FLAGS = flags.FLAGS
 
@@ -77,6 +78,7 @@ def find_parts(names, examples):
   if FLAGS.parts_model and FLAGS.parts_dir:
     raise ValueError('--parts_dir and --parts_model exclude each other.')
   if FLAGS.parts_model:
+    _check_drawing()
     folder = _draw_parts(names, [item.image_path for item in examples])
   elif FLAGS.parts_dir:
     folder = FLAGS.parts_dir
@@ -92,6 +94,23 @@ def find_parts(names, examples):
 def stem_of(item):
   """Returns the file name of the image of an Example, without folder and extension."""
   return os.path.splitext(os.path.basename(item.image_path))[0]
+
+
+def define_combined_flags():
+  """Declares the flags of the builder of a set that is put together from others."""
+  common.define_storage_flag()
+  common.define_task_flags()
+
+
+def combine(name):
+  """Puts a combined set together as the flags say; see `combined_sets.combine`.
+
+  Raises:
+    ValueError: there is a flag of shared builds, or a part is not as it must be.
+  """
+  common.refuse_tasks('the shards of %s are those of its parts, there is nothing to share. Build '
+                      'the parts with it, and when they are merged run this once without.' % name)
+  combined_sets.combine(FLAGS.storage_dir, name)
 
 
 def build(names, splits, label_map=None):
@@ -143,6 +162,15 @@ def _set_name(names):
   return FLAGS.dataset_name or (names.with_landmarks if FLAGS.landmarks_dir else names.plain)
 
 
+def _check_drawing():
+  """Stops where parts cannot be drawn on the way."""
+  advice = 'draw them once with build_part_labels.py and pass their folder as --parts_dir.'
+  common.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
+  if files.is_remote(forma_storage.dataset_dir(FLAGS.storage_dir, '')):
+    raise ValueError('--parts_model draws into --storage_dir, which is beyond this machine; raw '
+                     'files are read from folders here: ' + advice)
+
+
 def _draw_parts(names, image_paths):
   """Labels images with --parts_model in a process of its own; returns the folder.
 
@@ -165,7 +193,7 @@ def _draw_parts(names, image_paths):
 def _hash(path):
   digest = hashlib.sha256()
   try:
-    with open(path, 'rb') as f:
+    with files.open_binary(path) as f:
       for block in iter(lambda: f.read(_BLOCK_BYTES), b''):
         digest.update(block)
   except OSError as error:

@@ -4,18 +4,14 @@
 
 The parts must have been built under the same --storage_dir.
 """
-from absl import flags
-
 from deeplab import common
-from deeplab.datasets import combined_sets
+from deeplab.datasets import build_forma
 
-FLAGS = flags.FLAGS
-
-common.define_storage_flag()
+build_forma.define_combined_flags()
 
 
 def main(unused_argv):
-  combined_sets.combine(FLAGS.storage_dir, 'forma54k')
+  build_forma.combine('forma54k')
 
 
 if __name__ == '__main__':

@@ -70,6 +70,24 @@ def test_humanparsing_with_parts_has_every_class(tmp_path):
   _assert_labels(_records(tmp_path, 'humanparsing17k'), samples)
 
 
+def test_a_set_is_shared_by_tasks_and_listed_by_the_merge(tmp_path):
+  samples = _samples()
+  forma_layouts.write_atr(str(tmp_path / 'raw'), samples)
+  flags = ['--raw_dir=%s' % (tmp_path / 'raw'), '--parts_dir=%s' % (tmp_path / 'raw' / 'parts')]
+  lists = tmp_path / 'datasets' / 'humanparsing17k' / 'dataset_split'
+  for more in (['--num_tasks=2', '--task_index=1'], ['--num_tasks=2', '--task_index=0'],
+               ['--merge']):
+    assert not lists.exists()
+    result = _build('build_humanparsing17k_data', tmp_path, *(flags + more))
+    assert result.code == 0, result.log
+  _assert_labels(_records(tmp_path, 'humanparsing17k'), samples)
+  assert len((lists / 'train.txt').read_text(encoding='utf-8').splitlines()) == 8
+  result = _build('build_humanparsing17k_data', tmp_path, flags[0], '--parts_model=frozen.pb',
+                  '--merge')
+  assert result.code == 1
+  assert '--merge: --parts_model draws the parts of all images first' in result.last_line
+
+
 def test_humanparsing_without_parts_has_sleeves_as_garment(tmp_path):
   samples = _samples()
   forma_layouts.write_atr(str(tmp_path / 'raw'), samples)

@@ -7,19 +7,14 @@ tryon10k_landmarks.
 
 The parts must have been built under the same --storage_dir.
 """
-from absl import flags
-
 from deeplab import common
-from deeplab.datasets import combined_sets
+from deeplab.datasets import build_forma
 
-FLAGS = flags.FLAGS
-
-common.define_storage_flag()
+build_forma.define_combined_flags()
 
 
 def main(unused_argv):
-  combined_sets.combine(
-      FLAGS.storage_dir, 'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants')
+  build_forma.combine('humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants')
 
 
 if __name__ == '__main__':

@@ -33,7 +33,7 @@ def main(unused_argv):
   paths = sys.stdin.buffer.read().decode('utf-8', 'surrogateescape').splitlines()
   if not paths:
     raise ValueError('There are no paths on standard input.')
-  os.makedirs(FLAGS.output_dir, exist_ok=True)
+  files.make_dirs(FLAGS.output_dir)
   num_skipped = 0
   with inference.Segmenter(FLAGS.model) as segmenter, \
        progress.bar('Drawing parts', total=len(paths)) as bar:
@@ -41,7 +41,7 @@ def main(unused_argv):
       target = os.path.join(FLAGS.output_dir,
                             os.path.splitext(os.path.basename(path))[0] + '.png')
       try:
-        if not os.path.exists(target):
+        if not files.exists(target):
           write_parts(path, target, segmenter)
       except ValueError as error:
         if FLAGS.on_error == 'stop':
@@ -75,8 +75,8 @@ def write_parts(path, target, segmenter):
                      % (FLAGS.model, ids.max(), len(registry.FORMA_CLASSES),
                         ', '.join(registry.FORMA_CLASSES)))
   labels = Image.fromarray(ids.astype(np.uint8)).resize(image.size, Image.NEAREST)
-  with files.atomic_path(target) as temporary:
-    labels.save(temporary, format='PNG')
+  with files.atomic_open(target) as f:
+    labels.save(f, format='PNG')
 
 
 if __name__ == '__main__':

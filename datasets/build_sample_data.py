@@ -26,6 +26,7 @@ flags.DEFINE_integer('num_processes', 0, 'Number of worker processes; 0: one per
                      lower_bound=0)
 flags.DEFINE_string('contact_sheet', None,
                     'PNG file to write with some pictures of val and their labels.')
+common.define_task_flags()
 
 
 def build(output_dir, settings, num_processes=None):
@@ -54,6 +55,8 @@ def build(output_dir, settings, num_processes=None):
 
 
 def main(unused_argv):
+  common.refuse_tasks('the pictures are rendered first, and all of it takes seconds: there is '
+                      'nothing to share. Run it once without.')
   settings = raw_folder.Settings(FLAGS.seed, FLAGS.num_train, FLAGS.num_val)
   info, splits = build(FLAGS.output_dir, settings, FLAGS.num_processes or None)
   if FLAGS.contact_sheet:

@@ -2,29 +2,25 @@
 
     build_dataset(DatasetSpec(name, {'train': [Example(...), ...]}, 21, 255), output_dir)
 
-A shard is written under a temporary name and renamed; beside it `.build/<shard>.json` keeps
-its counts and a fingerprint of what went into it, so that a second run keeps the shards that
-are still right. `dataset_info.json` is written last.
+A shard is written under a temporary name and renamed; its manifest tells a second run whether
+it is still right. `dataset_info.json` is written last. Several machines share a build as
+`tasks` says.
 """
-import hashlib
-import json
 import os
 
 import numpy as np
 from absl import logging
 
 from deeplab.core import files, keys
-from deeplab.datasets import dataset_info, parallel, shard_writer, shards
+from deeplab.datasets import dataset_info, manifests, parallel, shard_writer, shards, tasks
 from deeplab.datasets.spec import DatasetSpec, Example
+from deeplab.datasets.tasks import BuildTask
 
-__all__ = ['DatasetSpec', 'Example', 'build_dataset']
-
-# Part of every fingerprint: shards written by other rules are written again.
-_RULES_VERSION = 2
-_MANIFEST_FOLDER = '.build'
+__all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset']
 
 
-def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP):
+def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP,
+                  task=tasks.ALONE):
   """Writes the shards of all splits of `spec` and the dataset_info.json; returns the info.
 
   Splits of an earlier build in `output_dir` that are not in `spec` stay.
@@ -35,32 +31,34 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     num_processes: number of worker processes; None: one per processor.
     on_error: 'stop' at an example that cannot be used, or 'skip' it; the skipped ones are
       counted in the log and listed in `skipped_<split>.txt`.
+    task: BuildTask: the shards to write where several machines share them, or a merge, which
+      writes none.
 
   Returns:
-    dataset_info.DatasetInfo, as written.
+    dataset_info.DatasetInfo, as written; None for one of several tasks, which leaves writing it
+    to the merge.
 
   Raises:
     ValueError: the spec contradicts itself or the other splits in `output_dir`, or a file
-      cannot be used. No dataset_info.json then names the splits of `spec`.
+      cannot be used. No dataset_info.json then names the splits of `spec`. Or a shard to merge
+      is missing, cut short or of another build; nothing is written then.
   """
+  tasks.check(task)
   _check_spec(spec)
   if on_error not in shard_writer.ON_ERROR:
     raise ValueError('on_error must be one of %s, got %r.'
                      % (', '.join(shard_writer.ON_ERROR), on_error))
-  _make_folder(output_dir)
   kept = _kept_info(spec, output_dir)
   plan = {split: _plan_split(spec, split, output_dir, on_error) for split in sorted(spec.splits)}
-  planned = [shard for split in plan.values() for shard in split]
-  fingerprints = {shard.path: _fingerprint(shard) for shard in planned}
-  stats = {path: _read_stats(path, fingerprints[path]) for path in fingerprints}
-  work = [(shard, fingerprints[shard.path]) for shard in planned if stats[shard.path] is None]
-  if work:
-    # From here on the folder does not hold what its info file says of these splits.
-    _write_info(kept, output_dir)
+  if task.merge:
+    stats = _finished_stats(plan, output_dir, task)
     _remove_leftovers(output_dir, plan)
-    built = parallel.run(_build_shard, work, [len(shard.examples) for shard, _ in work],
-                         num_processes, 'Building %s' % spec.name)
-    stats.update((shard.path, shard_stats) for (shard, _), shard_stats in zip(work, built))
+  else:
+    _make_folder(output_dir)
+    stats = _build_shards(plan, spec.name, kept, output_dir, num_processes, task)
+  if task.is_part:
+    _report_part(len(stats), sum(map(len, plan.values())), output_dir, task)
+    return None
   totals = {split: _total([stats[shard.path] for shard in split_plan])
             for split, split_plan in plan.items()}
   for split, total in totals.items():
@@ -72,9 +70,50 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
   return info
 
 
+def _build_shards(plan, name, kept, output_dir, num_processes, task):
+  """Writes the shards of a task that are not finished; returns dict, path -> ShardStats."""
+  own = [shard for split_plan in plan.values() for number, shard in enumerate(split_plan)
+         if task.owns(number)]
+  fingerprints = {shard.path: manifests.fingerprint_of(shard) for shard in own}
+  stats = {path: _stats_or_none(path, fingerprints[path]) for path in fingerprints}
+  work = [(shard, fingerprints[shard.path]) for shard in own if stats[shard.path] is None]
+  if work:
+    _take_off_info(plan, kept, output_dir)
+    if task.is_part:
+      _remove_temporaries(output_dir, [shard.path for shard, _ in work])
+    else:
+      _remove_leftovers(output_dir, plan)
+    built = parallel.run(_build_shard, work, [len(shard.examples) for shard, _ in work],
+                         num_processes, 'Building %s' % name,
+                         may_fork=not files.is_remote(output_dir))
+    stats.update((shard.path, shard_stats) for (shard, _), shard_stats in zip(work, built))
+  return stats
+
+
+def _finished_stats(plan, output_dir, task):
+  """Returns dict, path -> ShardStats of all shards; raises ValueError unless all are finished."""
+  stats, problems = {}, []
+  for split_plan in plan.values():
+    for number, shard in enumerate(split_plan):
+      try:
+        stats[shard.path] = manifests.read(shard.path, manifests.fingerprint_of(shard))
+      except manifests.Unfinished as error:
+        problems.append((number, os.path.basename(shard.path), str(error)))
+  if problems:
+    raise ValueError(tasks.unfinished_message(
+        problems, len(stats) + len(problems), output_dir, task))
+  return stats
+
+
+def _report_part(num_own, num_shards, output_dir, task):
+  logging.info('Task %d of %d: its %d of %d shards are in %s. When all tasks are done: %s '
+               '--num_tasks=%d --merge', task.index, task.num_tasks, num_own, num_shards,
+               output_dir, task.command, task.num_tasks)
+
+
 def _make_folder(path):
   try:
-    os.makedirs(path, exist_ok=True)
+    files.make_dirs(path)
   except OSError as error:
     raise ValueError('Folder %s cannot be made: %s.' % (path, error.strerror)) from error
 
@@ -140,6 +179,13 @@ def _kept_info(spec, output_dir):
   return info
 
 
+def _take_off_info(splits, kept, output_dir):
+  """Leaves only the `kept` splits in an info file that would no longer be true of others."""
+  old = dataset_info.read(output_dir)
+  if old is not None and set(old.splits).intersection(splits):
+    _write_info(kept, output_dir)
+
+
 def _write_info(info, output_dir):
   if info.splits:
     dataset_info.write(info, output_dir)
@@ -166,73 +212,31 @@ def _remove_leftovers(output_dir, plan):
   for split in plan:
     for name in shards.leftovers(output_dir, split, planned):
       files.remove_if_present(os.path.join(output_dir, name))
-      files.remove_if_present(_manifest_path(os.path.join(output_dir, name)))
+      files.remove_if_present(manifests.path_of(os.path.join(output_dir, name)))
+
+
+def _remove_temporaries(output_dir, paths):
+  """Removes what killed builds of these shards left; other tasks are writing theirs."""
+  starts = tuple('.%s.' % os.path.basename(path) for path in paths)
+  for name in files.list_dir(output_dir):
+    if name.startswith(starts) and name.endswith(files.TEMPORARY_SUFFIX):
+      files.remove_if_present(os.path.join(output_dir, name))
 
 
 def _build_shard(piece, on_example):
   """Writes one shard and then its manifest, and returns its stats; for worker processes."""
   shard, fingerprint = piece
-  manifest = _manifest_path(shard.path)
-  files.remove_if_present(manifest)
+  files.remove_if_present(manifests.path_of(shard.path))
   stats = shard_writer.write_shard(shard, on_example)
-  os.makedirs(os.path.dirname(manifest), exist_ok=True)
-  files.write_text(manifest, json.dumps({
-      'fingerprint': fingerprint, 'num_bytes': os.path.getsize(shard.path),
-      'stats': stats.to_json()}))
+  manifests.write(shard.path, fingerprint, stats)
   return stats
 
 
-def _read_stats(shard_path, fingerprint):
-  """Returns the ShardStats of a shard that is finished and of this fingerprint, else None."""
+def _stats_or_none(shard_path, fingerprint):
   try:
-    with open(_manifest_path(shard_path), encoding='utf-8') as f:
-      manifest = json.load(f)
-    if (manifest['fingerprint'] == fingerprint
-        and manifest['num_bytes'] == os.path.getsize(shard_path)):
-      return shard_writer.ShardStats.from_json(manifest['stats'])
-  except (OSError, ValueError, KeyError, TypeError):
-    return None  # No manifest that can be trusted: the shard is built again.
-  return None
-
-
-def _manifest_path(shard_path):
-  folder, name = os.path.split(shard_path)
-  return os.path.join(folder, _MANIFEST_FOLDER, name + '.json')
-
-
-def _fingerprint(shard):
-  """Returns a digest of everything the content of a shard depends on.
-
-  Input files count by path, size and time of change: reading them would take as long as
-  building.
-  """
-  digest = hashlib.sha256()
-  digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label, shard.on_error,
-                      sorted((shard.label_map or {}).items()))).encode())
-  for item in shard.examples:
-    landmarks = item.landmarks
-    if landmarks is not None and not isinstance(landmarks, str):
-      landmarks = np.asarray(landmarks, np.float32).tolist()
-    digest.update(repr((item.name, _file_state(item.image_path), _label_state(item.label),
-                        _file_state(landmarks) if isinstance(landmarks, str) else landmarks)
-                       ).encode('utf-8', 'surrogateescape'))
-  return digest.hexdigest()
-
-
-def _label_state(label):
-  if label is None or isinstance(label, str):
-    return _file_state(label)
-  return label, [_file_state(path) for path in label.paths()]
-
-
-def _file_state(path):
-  if path is None:
-    return None
-  try:
-    stat = os.stat(path)
-  except OSError:
-    return os.path.abspath(path), None  # The build itself reports it.
-  return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+    return manifests.read(shard_path, fingerprint)
+  except manifests.Unfinished:
+    return None  # The shard is built again.
 
 
 def _total(stats):

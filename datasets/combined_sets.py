@@ -1,6 +1,5 @@
 """Puts the shards of several built sets together as one set, without copying where possible."""
 import os
-import shutil
 
 from absl import logging
 
@@ -52,7 +51,7 @@ def combine(storage_dir, name):
   names = {split: [record for folder, info in holders[split]
                    for record in _record_names(folder, split, info)] for split in splits}
   output_dir = forma_storage.tfrecord_dir(storage_dir, name)
-  os.makedirs(output_dir, exist_ok=True)
+  files.make_dirs(output_dir)
   # From here on the folder does not hold what an older info file says.
   files.remove_if_present(dataset_info.path_in(output_dir))
   for split in splits:
@@ -67,7 +66,7 @@ def combine(storage_dir, name):
 
 
 def _read_part(part, folder):
-  info = dataset_info.read(folder) if os.path.isdir(folder) else None
+  info = dataset_info.read(folder) if files.is_dir(folder) else None
   if info is None:
     raise ValueError('Part %r is not built: %s does not exist. Run its builder first.'
                      % (part, dataset_info.path_in(folder)))
@@ -106,13 +105,7 @@ def _place_split(sources, split, output_dir):
 def _place(source, target):
   """Makes `target` a hard link of `source`, or a copy on another file system."""
   try:
-    with files.atomic_path(target) as temporary:
-      try:
-        os.link(source, temporary)
-      except OSError:
-        shutil.copyfile(source, temporary)
-    # Renaming one link of a file onto another leaves both in place.
-    files.remove_if_present(temporary)
+    files.link_or_copy(source, target)
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (target, os.strerror(error.errno)
                      if error.errno else error)) from error

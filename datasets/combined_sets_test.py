@@ -124,3 +124,23 @@ def test_a_part_without_a_split_is_one_line(tmp_path):
   code, line = _run('build_forma54k_data', tmp_path)
   assert code == 1 and "Part 'humanparsing17k'" in line and 'no split trainval' in line, line
   assert not os.path.exists(forma_storage.dataset_dir(str(tmp_path), 'forma54k'))
+
+
+@pytest.mark.parametrize('flag', ['--num_tasks=2', '--task_index=0', '--merge'])
+def test_a_combined_set_cannot_be_shared_by_machines(tmp_path, flag):
+  result = forked_scripts.run('datasets/build_forma54k_data.py', '--storage_dir=%s' % tmp_path,
+                              flag)
+  assert result.code == 1
+  assert '%s: the shards of forma54k are those of its parts' % flag.split('=')[0] in (
+      result.last_line)
+  assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_set_can_be_combined_on_a_file_system_of_tensorflow(tmp_path):
+  for value, part in enumerate(combined_sets.PARTS['forma54k'], 1):
+    _build_part(tmp_path, part, value)
+  combined_sets.combine('file://%s' % tmp_path, 'forma54k')
+  folder = tmp_path / 'datasets' / 'forma54k'
+  assert dataset_info.read(str(folder / 'tfrecord')).splits['train'].num_examples == 5
+  assert sorted(os.listdir(str(folder / 'dataset_split'))) == [
+      'train.txt', 'trainval.txt', 'val.txt']

@@ -86,8 +86,7 @@ def read_description(path, name):
 def _read_json(path):
   """Returns the content of a file, or None where there is no such file."""
   try:
-    with open(path, encoding='utf-8') as f:
-      return json.load(f)
+    return json.loads(files.read_text(path))
   except (FileNotFoundError, NotADirectoryError):
     return None
   except (OSError, ValueError) as error:

@@ -3,12 +3,11 @@
     examination = examine(dataset_dir, registry.resolve(None, dataset_dir))
 """
 import collections
-import os
 import typing
 
 import numpy as np
 
-from deeplab.core import keys
+from deeplab.core import files, keys
 from deeplab.datasets import (
     data_findings,
     dataset_info,
@@ -80,7 +79,8 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   work = [(path, descriptor, record_scan.has_labels(split))
           for split in paths for path in paths[split]]
   scans = parallel.run(record_scan.scan_shard, work, [_num_records(path) for path, _, _ in work],
-                       num_processes, 'Examining %s' % descriptor.name)
+                       num_processes, 'Examining %s' % descriptor.name,
+                       may_fork=not files.is_remote(dataset_dir))
   scan_of = {path: scan for (path, _, _), scan in zip(work, scans)}
   splits = {split: _split_result(split, [scan_of[path] for path in paths[split]], descriptor)
             for split in paths}
@@ -119,7 +119,7 @@ def _shards_by_split(dataset_dir, descriptor, info, only_split, findings):
   """Returns dict, split name -> paths of its shards; splits without shards become findings."""
   if only_split:
     return {only_split: shards.split_files(dataset_dir, only_split)}
-  if not os.path.isdir(dataset_dir):
+  if not files.is_dir(dataset_dir):
     raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
   on_disk = set(shards.splits_in(dataset_dir))
   known = set(descriptor.splits_to_sizes)

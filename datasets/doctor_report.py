@@ -79,7 +79,7 @@ def class_weights(pixel_counts, present_pixels):
 
 def write(content, folder):
   """Writes the JSON and the HTML file into `folder`, made if absent; returns their paths."""
-  os.makedirs(folder, exist_ok=True)
+  files.make_dirs(folder)
   json_path, html_path = os.path.join(folder, JSON_NAME), os.path.join(folder, HTML_NAME)
   files.write_text(json_path, json.dumps(content, indent=2, ensure_ascii=False) + '\n')
   files.write_text(html_path, html_page(content))

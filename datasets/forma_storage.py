@@ -59,7 +59,7 @@ def with_landmarks(splits, landmarks_dir):
   Raises:
     ValueError: the folder does not exist or a file is not JSON.
   """
-  if not os.path.isdir(landmarks_dir):
+  if not files.is_dir(landmarks_dir):
     raise ValueError('Folder of landmarks %r does not exist.' % landmarks_dir)
   kept, num_absent, num_failed = {}, 0, 0
   for split, examples in splits.items():
@@ -67,7 +67,7 @@ def with_landmarks(splits, landmarks_dir):
     for item in examples:
       stem = os.path.splitext(os.path.basename(item.image_path))[0]
       path = os.path.join(landmarks_dir, stem + '.json')
-      if not os.path.exists(path):
+      if not files.exists(path):
         num_absent += 1
         kept[split].append(item)
       elif _has_failed(path):
@@ -81,15 +81,16 @@ def with_landmarks(splits, landmarks_dir):
 
 def _has_failed(path):
   try:
-    with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+    content = json.loads(files.read_text(path))
   except (OSError, ValueError) as error:
     raise ValueError('Landmarks %s cannot be read: %s.' % (path, error)) from error
   return isinstance(content, dict) and content.get('status') == 'failure'
 
 
 def build(storage_dir, name, splits, label_map=None, **build_options):
-  """Writes the split lists and records of a set; returns its dataset_info.DatasetInfo.
+  """Writes the records of a set, and its split lists; returns its dataset_info.DatasetInfo.
+
+  One of several tasks writes records alone, and returns None.
 
   Args:
     storage_dir: root of the stored sets, or None for the default.
@@ -112,6 +113,8 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
       num_classes=len(registry.FORMA_CLASSES), ignore_label=IGNORE_LABEL,
       class_names=registry.FORMA_CLASSES, colormap='forma', shard_size=_SHARD_SIZE,
       label_map=label_map), output_dir, **build_options)
+  if info is None:
+    return None
   write_split_lists(storage_dir, name, {split: [item.name for item in examples]
                                         for split, examples in splits.items()})
   logging.info('%s: %s. Described in %s.', name, describe_sizes(info), output_dir)
@@ -127,7 +130,7 @@ def write_split_lists(storage_dir, name, record_names):
     record_names: dict, split -> names of its records; a split that is not in it has none.
   """
   folder = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
-  os.makedirs(folder, exist_ok=True)
+  files.make_dirs(folder)
   for split in SPLITS:
     files.write_text(os.path.join(folder, split + '.txt'),
                      ''.join(line + '\n' for line in record_names.get(split, ())))

@@ -2,6 +2,7 @@
 import contextlib
 import io
 import json
+import re
 import typing
 
 import numpy as np
@@ -22,6 +23,7 @@ _WIDE_MODES = ('I', 'I;16', 'I;16B')
 _ID_MODES = ('1', 'L', 'P') + _WIDE_MODES
 _LOSSLESS_FORMATS = ('PNG', 'TIFF', 'BMP')
 _SHOWN_VALUES = 10
+_ADDRESS = re.compile(r' <\S+ object at 0x[0-9a-f]+>')
 
 
 class EncodedImage(typing.NamedTuple):
@@ -153,8 +155,9 @@ def _decoding(path, what):
   try:
     yield
   except Exception as error:
-    raise ValueError('%s cannot be decoded as %s: %s.'
-                     % (path, what, str(error).rstrip('.'))) from error
+    # The place of an object in memory would make every message another one.
+    reason = _ADDRESS.sub('', str(error)).rstrip('.')
+    raise ValueError('%s cannot be decoded as %s: %s.' % (path, what, reason)) from error
 
 
 def _read_bytes(path):

@@ -22,7 +22,7 @@ class _Stopped(Exception):
   """Another worker failed; the result of this one is not wanted."""
 
 
-def run(function, work, sizes, num_processes=None, description=''):
+def run(function, work, sizes, num_processes=None, description='', may_fork=True):
   """Returns `[function(piece, on_item) for piece in work]`, computed over processes.
 
   Args:
@@ -31,6 +31,8 @@ def run(function, work, sizes, num_processes=None, description=''):
     sizes: number of items of each piece, for the progress bar.
     num_processes: number of worker processes; None: one per processor. One: this process.
     description: begins the progress bar.
+    may_fork: off: worker processes are new ones, for work on file systems whose clients have
+      threads, which would not survive a fork.
 
   Raises:
     ValueError: as the first piece that failed raised it, or a worker process died.
@@ -41,11 +43,12 @@ def run(function, work, sizes, num_processes=None, description=''):
   with progress.bar(description, total=sum(sizes)) as bar:
     if num_processes <= 1:
       return [function(piece, bar.update) for piece in work]
-    return _run_in_processes(function, work, num_processes, bar)
+    return _run_in_processes(function, work, num_processes, bar,
+                             _START_METHOD if may_fork else 'spawn')
 
 
-def _run_in_processes(function, work, num_processes, bar):
-  context = multiprocessing.get_context(_START_METHOD)
+def _run_in_processes(function, work, num_processes, bar, start_method):
+  context = multiprocessing.get_context(start_method)
   finished, stop = context.Value('q', 0), context.Event()
   pool = concurrent.futures.ProcessPoolExecutor(
       num_processes, mp_context=context, initializer=_start_worker,

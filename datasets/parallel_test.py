@@ -39,6 +39,10 @@ def test_results_come_in_the_order_of_the_work(num_processes):
       x * x for x in range(9)]
 
 
+def test_work_is_done_by_new_processes_too():
+  assert parallel.run(_square, [1, 2, 3], [1] * 3, 2, may_fork=False) == [1, 4, 9]
+
+
 def test_work_is_spread_over_processes():
   ids = set(parallel.run(_process_id, list(range(4)), [1] * 4, 2))
   assert len(ids) == 2

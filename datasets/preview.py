@@ -110,8 +110,8 @@ def write_picture(picture, path):
   if kind not in ('PNG', 'JPEG'):
     raise ValueError('--output=%s: expected a file name that ends in .png or .jpg.' % path)
   try:
-    with files.atomic_path(path) as temporary:
-      picture.save(temporary, kind, **({'quality': 88} if kind == 'JPEG' else {}))
+    with files.atomic_open(path) as f:
+      picture.save(f, kind, **({'quality': 88} if kind == 'JPEG' else {}))
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (path, error.strerror or error)) from error
 

@@ -3,9 +3,10 @@
 A TFRecord file is a row of frames: length (8 bytes, little-endian), checksum of the length
 (4), content, checksum of the content (4). Reference: TensorFlow, core/lib/io/record_writer.h.
 """
-import os
 import struct
 import time
+
+from deeplab.core import files
 
 _LENGTH = struct.Struct('<Q')
 _HEAD_SIZE, _TAIL_SIZE = 12, 4
@@ -23,8 +24,8 @@ def count_records(path, deadline=None):
   """
   try:
     # Unbuffered: a buffer would read the content that is jumped over.
-    with open(path, 'rb', buffering=0) as stream:
-      return _count(stream, os.fstat(stream.fileno()).st_size, path, deadline)
+    with files.open_binary(path, buffering=0) as stream:
+      return _count(stream, files.size(path), path, deadline)
   except OSError as error:
     raise ValueError('Shard %s cannot be read: %s.' % (path, error.strerror)) from error
 

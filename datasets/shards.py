@@ -2,6 +2,8 @@
 import os
 import re
 
+from deeplab.core import files
+
 _SHARD = '%s-%05d-of-%05d.tfrecord'
 _NUMBERED = re.compile(r'^(?P<split>.+)-(?P<shard>\d+)-of-(?P<count>\d+)(\.[a-z]+)?$')
 _UNNUMBERED_SUFFIXES = ('.tfrecord', '.tfrecords', '.record')
@@ -24,9 +26,9 @@ def split_files(dataset_dir, split):
     ValueError: dataset_dir does not exist, has no records at all or none of the split (lists
       the splits found), or shards are missing by their own numbering.
   """
-  if not os.path.isdir(dataset_dir):
+  if not files.is_dir(dataset_dir):
     raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
-  names = sorted(os.listdir(dataset_dir))
+  names = files.list_dir(dataset_dir)
   found = [name for name in names if _is_of_split(name, split)]
   if not found:
     others = splits_in(dataset_dir)
@@ -43,7 +45,7 @@ def split_files(dataset_dir, split):
 
 def splits_in(dataset_dir):
   """Returns the sorted names of the splits that have numbered shards in `dataset_dir`."""
-  matches = [_match(name) for name in os.listdir(dataset_dir)]
+  matches = [_match(name) for name in files.list_dir(dataset_dir)]
   return sorted({match.group('split') for match in matches if match})
 
 
@@ -80,7 +82,7 @@ def _check_complete(dataset_dir, names):
 
 def leftovers(dataset_dir, split, planned):
   """Returns the names of temporary files of a split and of its shards not in `planned`."""
-  names = os.listdir(dataset_dir)
+  names = files.list_dir(dataset_dir)
   temporary = [name for name in names
                if name.startswith('.%s-' % split) and name.endswith(_TEMPORARY_SUFFIXES)]
   numbered = [name for name in names if _match(name) and _is_of_split(name, split)]

@@ -39,7 +39,7 @@ def folder():
 def names():
   """Returns the names there are, sorted."""
   try:
-    found = os.listdir(folder())
+    found = files.list_dir(folder())
   except OSError:
     return []
   return sorted(name[:-len(_SUFFIX)] for name in found
@@ -56,8 +56,7 @@ def read(name):
     return None
   path = _path(name)
   try:
-    with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+    content = json.loads(files.read_text(path))
   except (OSError, ValueError) as error:
     raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
   dataset_dir = content.get('dataset_dir') if isinstance(content, dict) else None
@@ -80,8 +79,8 @@ def register(name, dataset_dir):
   if not _NAME.fullmatch(name) or name.startswith('.'):
     raise ValueError('A dataset cannot be registered as %r: use letters, digits, - and _ only.'
                      % name)
-  os.makedirs(folder(), exist_ok=True)
-  files.write_text(_path(name), json.dumps({'dataset_dir': os.path.abspath(dataset_dir)}) + '\n')
+  files.make_dirs(folder())
+  files.write_text(_path(name), json.dumps({'dataset_dir': files.absolute(dataset_dir)}) + '\n')
   return _path(name)
 
 

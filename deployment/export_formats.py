@@ -1,11 +1,11 @@
 """From a checkpoint to files of several formats, each checked before it gets its name.
 
 Formats are the rows of `FORMATS`. All files are written into a folder of their own beside
-where they belong, run by another process on pictures, compared with the checkpoint, and only
-then moved: after an error there is none of them.
+where they belong (or on this machine, if they belong elsewhere), run by another process on
+pictures, compared with the checkpoint, and only then moved: after an error there is none of
+them.
 """
 import os
-import shutil
 import tempfile
 import typing
 
@@ -104,12 +104,13 @@ def export_all(formats, export_path, source, text_graph_path=None):
   targets = paths(formats, export_path)
   for name in formats:
     FORMATS[name].check(source)
-  folder = os.path.dirname(os.path.abspath(export_path))
+  folder = os.path.dirname(files.absolute(export_path))
   made = _make_folder(folder, export_path)
   stage = None
   try:
     with exported.writing(export_path):
-      stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=folder)
+      stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX,
+                               dir=None if files.is_remote(folder) else folder)
     staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
     for name, path in zip(formats, staged):
       FORMATS[name].write(source, path)
@@ -123,7 +124,7 @@ def export_all(formats, export_path, source, text_graph_path=None):
         _move(path, target, stage)
   finally:
     if stage:
-      shutil.rmtree(stage, ignore_errors=True)
+      files.remove_tree(stage)
     _remove_empty(made)
   return [Written(target, _entry(name, comparison, source))
           for name, target, comparison in zip(formats, targets, comparisons)]
@@ -207,14 +208,14 @@ def _entry(name, comparison, source):
 
 
 def _make_folder(folder, export_path):
-  """Creates a folder; returns the folders that were not there before, deepest first."""
-  missing = []
-  while not os.path.exists(folder):
-    missing.append(folder)
-    folder = os.path.dirname(folder)
+  """Creates a folder; returns those of this machine that it made, deepest first."""
+  missing, parent = [], folder
+  while not files.is_remote(folder) and not files.exists(parent):
+    missing.append(parent)
+    parent = os.path.dirname(parent)
   with exported.writing(export_path):
-    if missing:
-      os.makedirs(missing[0], exist_ok=True)
+    if missing or files.is_remote(folder):
+      files.make_dirs(folder)
   return missing
 
 
@@ -228,14 +229,23 @@ def _remove_empty(folders):
 
 def _move(path, target, stage):
   """Gives a model its name; an earlier SavedModel of that name makes way."""
-  if os.path.isdir(target):
-    if not os.path.isdir(path) or not os.path.exists(
-        os.path.join(target, saved_model.FILE_NAME)) and os.listdir(target):
+  is_folder = files.is_dir(path)
+  if files.is_dir(target):
+    if not is_folder or not files.exists(
+        os.path.join(target, saved_model.FILE_NAME)) and files.list_dir(target):
       raise ValueError('Cannot write %s: there is a folder of that name.' % target)
-    os.replace(target, os.path.join(stage, 'earlier-' + os.path.basename(target)))
-  elif os.path.isdir(path) and os.path.exists(target):
+    if files.is_remote(target):
+      files.remove_tree(target)
+    else:
+      files.replace(target, os.path.join(stage, 'earlier-' + os.path.basename(target)))
+  elif is_folder and files.exists(target):
     raise ValueError('Cannot write the folder %s: there is a file of that name.' % target)
-  os.replace(path, target)
+  if not files.is_remote(target):
+    files.replace(path, target)
+  elif is_folder:
+    files.copy_tree(path, target, last=saved_model.FILE_NAME)
+  else:
+    files.copy(path, target)
 
 
 # --- the formats ---------------------------------------------------------------------------

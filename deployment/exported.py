@@ -46,13 +46,13 @@ def write_record(model_path, content, entry=None):
 
 def record_path(export_path):
   """Returns the path of the `export.json` that belongs to a frozen graph."""
-  return os.path.join(os.path.dirname(os.path.abspath(export_path)), RECORD_FILE_NAME)
+  return os.path.join(os.path.dirname(files.absolute(export_path)), RECORD_FILE_NAME)
 
 
 def sha256(path):
   """Returns the SHA-256 of a file as hexadecimal text."""
   digest = hashlib.sha256()
-  with open(path, 'rb') as f:
+  with files.open_binary(path) as f:
     for block in iter(lambda: f.read(1 << 20), b''):
       digest.update(block)
   return digest.hexdigest()
@@ -70,12 +70,11 @@ def writing(path):
 def _read_if_present(path):
   """Returns the content of a record, {} where there is none that can be read."""
   try:
-    with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+    content = json.loads(files.read_text(path))
   except (OSError, ValueError):
     return {}
   return content if isinstance(content, dict) else {}
 
 
 def _is_file_of(entry, path):
-  return os.path.isfile(path) and entry.get('sha256') == sha256(path)
+  return files.is_file(path) and entry.get('sha256') == sha256(path)

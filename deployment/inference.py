@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from deeplab import model
-from deeplab.core import colormaps, feature_extractor, keys
+from deeplab.core import colormaps, feature_extractor, files, keys
 from deeplab.datasets import registry
 from deeplab.deployment import exported, opened_models, zoo_archive
 
@@ -217,19 +217,18 @@ def read_record(model_path):
   Raises:
     ValueError: the file is no JSON.
   """
-  if os.path.isdir(model_path):
+  if files.is_dir(model_path):
     model_path = os.path.join(model_path, opened_models.SAVED_MODEL_FILE_NAME)
   path = exported.record_path(model_path)
   try:
-    with open(path, encoding='utf-8') as f:
-      record = json.load(f)
+    record = json.loads(files.read_text(path))
   except OSError:
     return {}
   except ValueError as error:
     raise ValueError('%s is not JSON: %s.' % (path, error)) from error
   entry = record.get('models', {}).get(os.path.basename(model_path), {})
   known = {record.get('sha256'), entry.get('sha256')}
-  if not os.path.exists(model_path) or exported.sha256(model_path) not in known:
+  if not files.exists(model_path) or exported.sha256(model_path) not in known:
     logging.warning('%s is of another model than %s: class names and colours are not known.',
                     path, model_path)
     return {}

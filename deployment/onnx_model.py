@@ -33,7 +33,8 @@ class OnnxModel(object):
     """
     onnxruntime = _require('onnxruntime')
     try:
-      self._session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+      self._session = onnxruntime.InferenceSession(
+          files.read_bytes(path), providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime has a class of its own per kind of error
       raise ValueError('%s cannot be used as an ONNX model: %s' % (
           path, str(error).split('\n')[0])) from error

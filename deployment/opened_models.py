@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import checkpoints, feature_extractor
+from deeplab.core import checkpoints, feature_extractor, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, onnx_model, tflite_model
 
@@ -109,9 +109,9 @@ def open_exported(path, mean_pixel=None):
   Raises:
     ValueError: there is no model of a known format; names the path.
   """
-  if os.path.isdir(path):
+  if files.is_dir(path):
     return _open_saved_model(path)
-  if not os.path.exists(path):
+  if not files.exists(path):
     raise ValueError('Cannot read the model %s: no such file or folder.' % path)
   if path.endswith(TFLITE_SUFFIX):
     return TfliteModel(path, mean_pixel or feature_extractor.mean_pixel())
@@ -211,8 +211,7 @@ def _open_frozen_graph(path):
 
 def _read_graph_def(path):
   try:
-    with open(path, 'rb') as f:
-      data = f.read()
+    data = files.read_bytes(path)
   except OSError as error:
     raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror)) from error
   graph_def = tf.GraphDef()
@@ -228,7 +227,7 @@ def _read_graph_def(path):
 
 
 def _open_saved_model(folder):
-  if not os.path.exists(os.path.join(folder, SAVED_MODEL_FILE_NAME)):
+  if not files.exists(os.path.join(folder, SAVED_MODEL_FILE_NAME)):
     raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
                      'models.' % (folder, SAVED_MODEL_FILE_NAME))
   with tf.Graph().as_default() as graph:

@@ -34,7 +34,7 @@ def export_tflite(checkpoint, path, model_options, predict=model.predict_labels,
   tflite_graph.check_kind(kind)
   _check_quantization(kind, model_options.quantize_delay_step)
   with exported.writing(path):
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    files.make_dirs(os.path.dirname(files.absolute(path)))
   frozen, _ = export.freeze(
       checkpoint, model_options, predict,
       export.ExportOptions(input_size=size, optimize=kind != 'qat'))

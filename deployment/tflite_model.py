@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 
+from deeplab.core import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import tflite_file
 
@@ -75,8 +76,7 @@ def load(path, num_threads=None):
 
 def _read(path):
   try:
-    with open(path, 'rb') as f:
-      content = f.read()
+    content = files.read_bytes(path)
   except OSError as error:
     raise ValueError('Cannot read the TFLite model %s: %s.' % (path, error.strerror)) from error
   try:

@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import zlib
 
+from deeplab.core import files
 from deeplab.deployment import exported
 
 SUFFIXES = ('.tar', '.tar.gz', '.tgz')
@@ -60,7 +61,7 @@ def unpack(path, folder):
       would be written outside of the folder.
   """
   try:
-    with tarfile.open(path) as archive:
+    with files.open_binary(path) as f, tarfile.open(fileobj=f) as archive:
       members = archive.getmembers()
       for member in members:
         _check_member(path, member)

@@ -76,6 +76,6 @@ def _draw_ious(report):
 
 def _write(figure, path):
   FigureCanvasAgg(figure)
-  with files.atomic_path(path) as temporary:
-    figure.savefig(temporary, format='png', dpi=_DPI, bbox_inches='tight')
+  with files.atomic_open(path) as f:
+    figure.savefig(f, format='png', dpi=_DPI, bbox_inches='tight')
   return path

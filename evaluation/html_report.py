@@ -97,8 +97,7 @@ def _images(pictures):
 
 
 def _chart(path):
-  with open(path, 'rb') as f:
-    data = base64.b64encode(f.read()).decode()
+  data = base64.b64encode(files.read_bytes(path)).decode()
   return '<img alt="%s" src="data:image/png;base64,%s">' % (
       html.escape(os.path.basename(path)), data)
 

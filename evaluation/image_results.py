@@ -182,13 +182,13 @@ def write_per_image(rows, class_names, folder):
   header += ['%s_%d %s' % (kind, i, names[i])
              for i in range(num_classes) for kind in _COUNT_COLUMNS]
   path = os.path.join(folder, FILE_NAME)
-  with files.atomic_path(path) as temporary, \
-       open(temporary, 'w', newline='', encoding='utf-8') as f:
-    writer = csv.writer(f)
-    writer.writerow(header)
-    for row in rows:
-      writer.writerow([row.name, _text(row.miou), _text(row.pixel_accuracy)]
-                      + row.counts.T.ravel().tolist())
+  text = io.StringIO()
+  writer = csv.writer(text)
+  writer.writerow(header)
+  for row in rows:
+    writer.writerow([row.name, _text(row.miou), _text(row.pixel_accuracy)]
+                    + row.counts.T.ravel().tolist())
+  files.write_text(path, text.getvalue())
   return path
 
 
@@ -201,10 +201,9 @@ def read_per_image(folder):
   Raises:
     ValueError: there is no such file, or it is something else.
   """
-  path = os.path.join(folder, FILE_NAME) if os.path.isdir(folder) else folder
+  path = os.path.join(folder, FILE_NAME) if files.is_dir(folder) else folder
   try:
-    with open(path, newline='', encoding='utf-8') as f:
-      lines = list(csv.reader(f))
+    lines = list(csv.reader(io.StringIO(files.read_text(path), newline='')))
   except (OSError, UnicodeDecodeError) as error:
     raise ValueError('%s cannot be read (%s); give the --eval_logdir of an evaluation.'
                      % (path, getattr(error, 'strerror', None) or error)) from error

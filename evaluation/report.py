@@ -1,5 +1,6 @@
 """Writes what an evaluation found: files, TensorBoard scalars, lines of a log."""
 import csv
+import io
 import json
 import os
 
@@ -62,12 +63,12 @@ def write_per_class(report, folder):
   """Writes `per_class.csv`, a row per class with shares in 0..1; returns its path."""
   boundary = report.get('boundary_iou_per_class') or [None] * len(report['classes'])
   path = os.path.join(folder, PER_CLASS_FILE_NAME)
-  with files.atomic_path(path) as temporary, \
-       open(temporary, 'w', newline='', encoding='utf-8') as f:
-    writer = csv.DictWriter(f, _PER_CLASS_COLUMNS)
-    writer.writeheader()
-    for c, boundary_iou in zip(report['classes'], boundary):
-      writer.writerow(dict(c, boundary_iou=boundary_iou))
+  text = io.StringIO()
+  writer = csv.DictWriter(text, _PER_CLASS_COLUMNS)
+  writer.writeheader()
+  for c, boundary_iou in zip(report['classes'], boundary):
+    writer.writerow(dict(c, boundary_iou=boundary_iou))
+  files.write_text(path, text.getvalue())
   return path
 
 

@@ -13,6 +13,8 @@ import sys
 
 import numpy as np
 
+from deeplab.core import files
+
 
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
   """Returns the pixel counts of label maps and predictions.
@@ -169,8 +171,7 @@ def format_table(summary):
 def main(argv):
   """Prints the table of the metrics.json files in `argv[1:]`."""
   for path in argv[1:]:
-    with open(path, encoding='utf-8') as f:
-      metrics = json.load(f)
+    metrics = json.loads(files.read_text(path))
     print('%s, split %s, %d images, %s' % (metrics['dataset'], metrics['split'],
                                            metrics['num_examples'], metrics['checkpoint']))
     print('\n'.join(format_table(metrics)))

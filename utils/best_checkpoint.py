@@ -3,7 +3,6 @@
     <folder>/model.ckpt-1000.index ..., run.json of the training,
     best.json: {'miou': 0.71, 'checkpoint': ...}
 """
-import glob
 import json
 import os
 
@@ -30,26 +29,26 @@ def keep_if_best(checkpoint, miou, folder):
   before = read_best(folder)
   if miou is None or (before is not None and miou <= before['miou']):
     return None
-  os.makedirs(folder, exist_ok=True)
+  files.make_dirs(folder)
   prefix = os.path.join(folder, os.path.basename(checkpoint))
-  parts = sorted(glob.glob(glob.escape(checkpoint) + '.*'))
+  parts = files.with_prefix(checkpoint + '.')
   # The index last: without it TensorFlow does not take the rest for a checkpoint.
   parts.sort(key=lambda path: path.endswith('.index'))
   try:
-    copies = [_copy(path, prefix + path[len(checkpoint):]) for path in parts]
+    copies = [files.copy(path, prefix + path[len(checkpoint):]) for path in parts]
   except FileNotFoundError:
     copies = []
   if not copies or not copies[-1].endswith('.index'):
     raise ValueError('Checkpoint %s was deleted before it could be kept as the best.'
                      % checkpoint)
   run_path = os.path.join(os.path.dirname(checkpoint), run_record.FILE_NAME)
-  if os.path.exists(run_path):
+  if files.exists(run_path):
     # The flags of the network belong to it.
-    _copy(run_path, os.path.join(folder, run_record.FILE_NAME))
+    files.copy(run_path, os.path.join(folder, run_record.FILE_NAME))
   files.write_text(os.path.join(folder, RECORD_FILE_NAME), json.dumps(
       {'miou': miou, 'checkpoint': os.path.basename(checkpoint)}, indent=2) + '\n')
   if before is not None and before['checkpoint'] != os.path.basename(checkpoint):
-    for path in glob.glob(glob.escape(os.path.join(folder, before['checkpoint'])) + '.*'):
+    for path in files.with_prefix(os.path.join(folder, before['checkpoint']) + '.'):
       files.remove_if_present(path)
   return prefix
 
@@ -62,21 +61,10 @@ def read_best(folder):
   """
   path = os.path.join(folder, RECORD_FILE_NAME)
   try:
-    with open(path, encoding='utf-8') as f:
-      record = json.load(f)
+    record = json.loads(files.read_text(path))
     return {'miou': float(record['miou']), 'checkpoint': str(record['checkpoint'])}
   except FileNotFoundError:
     return None
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError('%s is not the record of a best checkpoint: remove the folder.'
                      % path) from error
-
-
-def _copy(source, target):
-  with open(source, 'rb') as f, files.atomic_path(target) as temporary, \
-       open(temporary, 'wb') as copy:
-    while True:
-      data = f.read(1 << 22)
-      if not data:
-        return target
-      copy.write(data)

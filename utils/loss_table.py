@@ -6,6 +6,7 @@
 import csv
 import io
 import os
+import time
 
 import numpy as np
 
@@ -15,13 +16,19 @@ FILE_NAME = 'losses.csv'
 STEP = 'step'
 TOTAL_LOSS = 'total_loss'
 
+# Between two writes of a table beyond this machine, which is written as a whole.
+_REMOTE_INTERVAL_SECS = 30.
 _FIRST_COLUMNS = (STEP, TOTAL_LOSS)
 _LAST_COLUMNS = ('learning_rate', 'gradient_norm', 'images_per_sec', 'input_wait_share',
                  'wall_time')
 
 
 class LossTable(object):
-  """The table of a run that is going on; every row is on disk once it is appended."""
+  """The table of a run that is going on.
+
+  Every row is on disk once it is appended. A table beyond this machine, which cannot be appended
+  to, is written anew now and then, and by `flush`.
+  """
 
   def __init__(self, folder, parts, start_step):
     """Opens the table in `folder`, or makes it.
@@ -34,17 +41,19 @@ class LossTable(object):
       parts: names of the parts of the loss.
       start_step: global step that the run starts or continues at.
     """
-    path = os.path.join(folder, FILE_NAME)
-    columns, rows = _read_rows(path)
+    self._path = os.path.join(folder, FILE_NAME)
+    columns, rows = _read_rows(self._path)
     for name in _FIRST_COLUMNS + tuple(parts) + _LAST_COLUMNS:
       if name not in columns:
         columns.append(name)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval='', lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(row for row in rows if float(row[STEP]) <= start_step)
-    files.write_text(path, text.getvalue())
-    self._path, self._columns = path, columns
+    # Kept where the file cannot be appended to.
+    self._text = io.StringIO() if files.is_remote(self._path) else None
+    self._written_at = time.time()
+    self._columns = columns
+    kept = self._lines([row for row in rows if float(row[STEP]) <= start_step], with_header=True)
+    if self._text is not None:
+      self._text.write(kept)
+    files.write_text(self._path, kept)
 
   def append(self, row):
     """Adds a row.
@@ -52,9 +61,27 @@ class LossTable(object):
     Args:
       row: dict, column -> number; a column that is None or absent stays empty.
     """
-    with open(self._path, 'a', encoding='utf-8', newline='') as f:
-      csv.DictWriter(f, self._columns, restval='', lineterminator='\n').writerow(
-          {name: _format(name, value) for name, value in row.items()})
+    line = self._lines([{name: _format(name, value) for name, value in row.items()}])
+    if self._text is None:
+      files.append_text(self._path, line)
+      return
+    self._text.write(line)
+    if time.time() - self._written_at >= _REMOTE_INTERVAL_SECS:
+      self.flush()
+
+  def flush(self):
+    """Writes the rows that are not on disk yet."""
+    if self._text is not None:
+      files.write_text(self._path, self._text.getvalue())
+      self._written_at = time.time()
+
+  def _lines(self, rows, with_header=False):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, self._columns, restval='', lineterminator='\n')
+    if with_header:
+      writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def read(path):
@@ -69,7 +96,7 @@ def read(path):
   Raises:
     ValueError: the file is missing, no such table, or has no rows; names it.
   """
-  if not os.path.isfile(path):
+  if not files.is_file(path):
     raise ValueError('No file %s.' % path)
   columns, rows = _read_rows(path)
   if not rows:
@@ -80,8 +107,7 @@ def read(path):
 def _read_rows(path):
   """Returns column names and whole rows (dicts of texts); [] and [] without a file."""
   try:
-    with open(path, encoding='utf-8', newline='') as f:
-      lines = f.read().split('\n')
+    lines = files.read_text(path).split('\n')
   except FileNotFoundError:
     return [], []
   # What follows the last line end was cut short.

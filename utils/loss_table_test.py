@@ -40,6 +40,25 @@ def test_a_resumed_run_drops_rows_beyond_its_start_and_continues(tmp_path):
   assert [line.split(',')[0] for line in write(tmp_path, []).splitlines()] == ['step']
 
 
+def test_a_table_elsewhere_is_written_now_and_then_and_continued(tmp_path, monkeypatch):
+  def steps():
+    return [line.split(',')[0] for line in
+            (tmp_path / loss_table.FILE_NAME).read_text().splitlines()[1:]]
+
+  table = loss_table.LossTable('file://%s' % tmp_path, ('ce', 'L2'), 0)
+  table.append(make_row(10))
+  assert steps() == []
+  table.flush()
+  assert steps() == ['10']
+  monkeypatch.setattr(loss_table, '_REMOTE_INTERVAL_SECS', 0)
+  table.append(make_row(20))
+  assert steps() == ['10', '20']
+  loss_table.LossTable('file://%s' % tmp_path, ('ce', 'L2'), 10).append(make_row(30))
+  assert steps() == ['10', '30']
+  assert loss_table.read('file://%s/%s' % (tmp_path, loss_table.FILE_NAME))['step'].tolist() == [
+      10, 30]
+
+
 def test_a_row_cut_short_is_dropped(tmp_path):
   write(tmp_path, [10])
   path = tmp_path / loss_table.FILE_NAME

@@ -55,12 +55,12 @@ def read_experiment(folder):
   Raises:
     ValueError: there is no such folder or table, or it has no rows.
   """
-  if not os.path.isdir(folder):
+  if not files.is_dir(folder):
     raise ValueError('No folder %s.' % folder)
   candidates = [os.path.join(folder, loss_table.FILE_NAME),
                 os.path.join(folder, _TRAIN_FOLDER, loss_table.FILE_NAME)]
   for path in candidates:
-    if os.path.exists(path):
+    if files.exists(path):
       return loss_table.read(path)
   raise ValueError('%s holds no %s, nor does its sub-folder %s: name the folder given to '
                    'train.py as --train_logdir.'
@@ -69,7 +69,7 @@ def read_experiment(folder):
 
 def labels_of(folders):
   """Returns a name per experiment: the ends of the paths that tell them apart."""
-  parts = [os.path.abspath(folder).strip(os.sep).split(os.sep) for folder in folders]
+  parts = [files.absolute(folder).strip(os.sep).split(os.sep) for folder in folders]
   # A last folder that all share, such as train, tells nothing.
   while len(parts) > 1 and len({p[-1] for p in parts}) == 1 and min(map(len, parts)) > 1:
     parts = [p[:-1] for p in parts]
@@ -114,8 +114,8 @@ def draw(experiments, columns, smoothing, path):
       if name not in table or not np.isfinite(table[name]).any():
         raise ValueError('%s has no values of %r; it has %s.' % (label, name, ', '.join(
             other for other in table if np.isfinite(table[other]).any())))
-  folder = os.path.dirname(os.path.abspath(path))
-  if not os.path.isdir(folder):
+  folder = os.path.dirname(files.absolute(path))
+  if not files.is_dir(folder):
     raise ValueError('--output=%s: there is no folder %s.' % (path, folder))
   width, height = _PANEL_SIZE_INCHES
   figure, panels = pyplot.subplots(
@@ -125,8 +125,8 @@ def draw(experiments, columns, smoothing, path):
   panels[-1, 0].set_xlabel(loss_table.STEP)
   panels[0, 0].legend(loc='best', frameon=False)
   figure.tight_layout()
-  with files.atomic_path(path) as temporary:
-    figure.savefig(temporary, dpi=_DPI, format=os.path.splitext(path)[1][1:].lower())
+  with files.atomic_open(path) as f:
+    figure.savefig(f, dpi=_DPI, format=os.path.splitext(path)[1][1:].lower())
   pyplot.close(figure)
 
 

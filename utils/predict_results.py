@@ -104,8 +104,8 @@ class PredictionWriter(object):
       source: path of the picture.
     """
     try:
-      changed = os.path.getmtime(source)
-      if any(os.path.getmtime(path) < changed for path in self.paths(name)):
+      changed = files.change_time(source)
+      if any(files.change_time(path) < changed for path in self.paths(name)):
         return False
     except OSError:
       return False
@@ -167,7 +167,7 @@ class PredictionWriter(object):
                    CUTOUT)
       if probabilities is not None:
         path = os.path.join(self._folder, '%s_%s.npz' % (picture.name, PROBABILITIES))
-        with files.atomic_path(path) as temporary, open(temporary, 'wb') as f:
+        with files.atomic_open(path) as f:
           np.savez(f, probabilities=probabilities)
     if AREAS in outputs:
       height, width = labels.shape
@@ -183,14 +183,14 @@ class PredictionWriter(object):
 
   def _save(self, image, name, output):
     path = os.path.join(self._folder, '%s_%s.png' % (name, output))
-    with files.atomic_path(path) as temporary:
-      image.save(temporary, **_PNG_OPTIONS)
+    with files.atomic_open(path) as f:
+      image.save(f, **_PNG_OPTIONS)
 
   def _read_areas(self):
     """Returns the pictures of an earlier areas.json, {} where there is none."""
     try:
-      with open(os.path.join(self._folder, AREAS_FILE_NAME), encoding='utf-8') as f:
-        return dict(json.load(f)['pictures'])
+      text = files.read_text(os.path.join(self._folder, AREAS_FILE_NAME))
+      return dict(json.loads(text)['pictures'])
     except (OSError, ValueError, KeyError, TypeError):
       return {}
 

@@ -95,7 +95,7 @@ class ResultWriter(object):
       for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
                    self._confidence_folder, self._voc_folder):
         if path:
-          os.makedirs(path, exist_ok=True)
+          files.make_dirs(path)
     self._progress_path = os.path.join(folder, PROGRESS_FILE_NAME)
     self._settings = settings
     self.finished = self._read_progress()
@@ -146,8 +146,8 @@ class ResultWriter(object):
 
   def _write_files(self, index, image, labels, name, confidence, truth):
     image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')
-    with files.atomic_path(image_path) as temporary:
-      Image.fromarray(image).save(temporary, format='PNG', **_PHOTOGRAPH_COMPRESSION)
+    with files.atomic_open(image_path) as f:
+      Image.fromarray(image).save(f, format='PNG', **_PHOTOGRAPH_COMPRESSION)
     save_annotation.save_annotation(labels, self._picture_folder, PREDICTION_FORMAT % index,
                                     colormap_type=self._colors)
     if self._raw_folder:
@@ -179,8 +179,7 @@ class ResultWriter(object):
 
   def _read_progress(self):
     try:
-      with open(self._progress_path, encoding='utf-8') as f:
-        progress = json.load(f)
+      progress = json.loads(files.read_text(self._progress_path))
       if self._settings is not None and progress['settings'] == self._settings:
         return int(progress['num_finished']), sorted(map(int, progress['others']))
     except (OSError, ValueError, KeyError, TypeError):
@@ -199,9 +198,9 @@ class ResultWriter(object):
 def _save(picture, folder, name):
   """Writes a PIL image as `<folder>/<name>.png`; the name may have new sub-folders."""
   path = os.path.join(folder, name + '.png')
-  os.makedirs(os.path.dirname(path), exist_ok=True)
-  with files.atomic_path(path) as temporary:
-    picture.save(temporary, format='PNG')
+  files.make_dirs(os.path.dirname(path))
+  with files.atomic_open(path) as f:
+    picture.save(f, format='PNG')
 
 
 def to_eval_ids(labels, train_id_to_eval_id):

@@ -19,7 +19,6 @@ import uuid
 from absl import logging
 
 from deeplab.core import files
-from deeplab.core.tf_compat import tf
 
 FILE_NAME = 'train.lock'
 
@@ -41,7 +40,7 @@ def held(folder):
   Raises:
     ValueError: another process holds it; names host and process.
   """
-  tf.gfile.MakeDirs(folder)
+  files.make_dirs(folder)
   path = os.path.join(folder, FILE_NAME)
   _check_is_free(path)
   own = dict(_this_process(), token=uuid.uuid4().hex,
@@ -60,8 +59,8 @@ def held(folder):
     is_over.set()
     beats.join()
     if (_read(path) or {}).get('token') == own['token']:
-      with contextlib.suppress(OSError, tf.errors.OpError):
-        tf.gfile.Remove(path)
+      with contextlib.suppress(OSError):
+        files.remove_if_present(path)
 
 
 def _check_is_free(path):
@@ -110,7 +109,7 @@ def _beat(path, own, is_over):
                     path, found.get('pid'), found.get('host'))
       return
     own['beat'] += 1
-    with contextlib.suppress(OSError, tf.errors.OpError):
+    with contextlib.suppress(OSError):
       _write(path, own)
 
 
@@ -121,11 +120,10 @@ def _write(path, content):
 def _read(path):
   """Returns the content of a lock; None without one, {} where it cannot be read."""
   try:
-    with tf.gfile.GFile(path) as f:
-      content = json.loads(f.read())
-  except tf.errors.NotFoundError:
+    content = json.loads(files.read_text(path))
+  except FileNotFoundError:
     return None
-  except (ValueError, tf.errors.OpError):
+  except (OSError, ValueError):
     return {}
   return content if isinstance(content, dict) else {}
 

@@ -100,11 +100,10 @@ def read(path):
   Raises:
     ValueError: the file is malformed; names it.
   """
-  folder = path if os.path.isdir(path) else os.path.dirname(path)
+  folder = path if files.is_dir(path) else os.path.dirname(path)
   path = os.path.join(folder, FILE_NAME)
   try:
-    with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+    content = json.loads(files.read_text(path))
   except FileNotFoundError:
     return None
   except (OSError, ValueError) as error:

@@ -39,8 +39,8 @@ def save_annotation(label, save_dir, filename, add_colormap=True,
     raise ValueError('%s: an 8-bit PNG holds values in 0..255, got %s to %s.'
                      % (filename, pixels.min(), pixels.max()))
   path = os.path.join(save_dir, '%s.png' % filename)
-  with files.atomic_path(path) as temporary:
-    Image.fromarray(pixels.astype(np.uint8)).save(temporary, format='PNG')
+  with files.atomic_open(path) as f:
+    Image.fromarray(pixels.astype(np.uint8)).save(f, format='PNG')
 
 
 def _to_unit_values(values):

@@ -61,6 +61,7 @@ class ProgressHook(tf.train.SessionRunHook):
     self._table = self._writer = None
     if self._options.train_logdir:
       self._table = loss_table.LossTable(self._options.train_logdir, self._parts, start)
+      self._open_things.callback(self._table.flush)
       self._writer = tf.summary.FileWriterCache.get(self._options.train_logdir)
     self._open_things.enter_context(progress.log_lines_above_bars())
     self._bar = self._open_things.enter_context(progress.bar(
@@ -91,7 +92,7 @@ class ProgressHook(tf.train.SessionRunHook):
     self.close()
 
   def close(self):
-    """Ends the progress bar; more calls do nothing."""
+    """Ends the progress bar and the table; more calls do nothing."""
     self._open_things.close()
 
   def _report(self):
