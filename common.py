@@ -17,7 +17,9 @@ from deeplab.command_line.builder_flags import (  # noqa: F401
     define_builder_flags,
     define_storage_flag,
     define_task_flags,
+    define_work_flags,
     refuse_tasks,
+    work_options,
 )
 from deeplab.command_line.dataset_flags import (  # noqa: F401
     check_crop_holds_images,

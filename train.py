@@ -285,8 +285,8 @@ def cluster_of_flags():
   cluster = of_environment or of_flags
   is_worker = cluster and cluster.task.job == cluster_lib.WORKER
   cluster_lib.check_master(FLAGS.master)
-  counts = (cluster.num_workers, cluster.num_ps) if cluster else (1, 0)
-  for name, count in zip(('num_replicas', 'num_ps_tasks'), counts):
+  for name, count in (('num_replicas', cluster.num_workers if cluster else 1),
+                      ('num_ps_tasks', cluster.num_ps if cluster else 0)):
     if FLAGS[name].present and FLAGS[name].value != count and (cluster is None or is_worker):
       raise ValueError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
                        '--ps_hosts, or TF_CONFIG.' % (name, FLAGS[name].value, count))

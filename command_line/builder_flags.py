@@ -14,6 +14,12 @@ _TASK_FLAGS = ('num_tasks', 'task_index', 'merge')
 
 def define_builder_flags():
   """Declares the flags of all dataset builders; `build_options` returns their values."""
+  define_work_flags()
+  define_task_flags()
+
+
+def define_work_flags():
+  """Declares the flags of work on many files; `work_options` returns their values."""
   flag_groups.begin('work and errors')
   flags.DEFINE_integer('num_processes', None,
                        'Number of worker processes; each takes about one processor. Default: '
@@ -21,7 +27,6 @@ def define_builder_flags():
   flags.DEFINE_enum('on_error', shard_writer.STOP, shard_writer.ON_ERROR,
                     'At an image or label that cannot be used: stop, or skip it, count it in '
                     'the log and list it in skipped_<split>.txt beside the records.')
-  define_task_flags()
 
 
 def define_task_flags():
@@ -48,7 +53,12 @@ def build_options():
   task = tasks.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
                          _command_without_tasks())
   tasks.check(task)
-  return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error, 'task': task}
+  return dict(work_options(), task=task)
+
+
+def work_options():
+  """Returns the values of `define_work_flags` as keyword arguments."""
+  return {'num_processes': FLAGS.num_processes, 'on_error': FLAGS.on_error}
 
 
 def refuse_tasks(reason):

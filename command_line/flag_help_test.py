@@ -81,7 +81,8 @@ def test_scripts_show_the_groups_they_use(facts):
       'picture', 'augmentation', 'reading of training records', 'records to read',
       'resizing of images', 'backbone']
   assert groups('datasets.build_voc2012_data') == [
-      'files', 'bytes given to image_seg_to_tfexample', 'work and errors']
+      'files', 'bytes given to image_seg_to_tfexample', 'work and errors',
+      'several machines']
   assert not [each for each in facts['eval'] if not each.is_shown]
   assert 'model_variant' in [each.name for each in facts['datasets.doctor'] if not each.is_shown]
 

@@ -17,7 +17,8 @@ from deeplab import common
 from deeplab.command_line import flag_groups, flag_help
 
 def facts(module):
-  importlib.import_module(module)
+  # Scripts whose flags are also those of a script they know declare them when they are run.
+  getattr(importlib.import_module(module), 'define_flags', lambda: None)()
   return [[flag.name, group.title, group.is_shown, flag_help.text_of(flag), flag.flag_type(),
            bool(flag.boolean), flag_help.choices_of(flag), flag_help.range_of(flag)]
           for group in flag_groups.groups(module) for flag in group.flags]

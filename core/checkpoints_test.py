@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core import checkpoints, files
 from deeplab.core.tf_compat import tf
 
 NAMES_TO_SHAPES = {
@@ -179,8 +179,8 @@ def test_paths_in_absent_folders_are_no_checkpoints(tmp_path):
 def test_a_folder_that_is_made_at_this_moment_is_no_checkpoint(tmp_path, monkeypatch):
   folder = str(tmp_path / 'run')
   answers = [False]
-  is_folder = tf.gfile.IsDirectory
-  monkeypatch.setattr(checkpoints.tf.gfile, 'IsDirectory', lambda path: (
+  is_folder = files.is_dir
+  monkeypatch.setattr(files, 'is_dir', lambda path: (
       answers.pop() if path == folder and answers else is_folder(path)))
   os.mkdir(folder)
   assert checkpoints.resolve_checkpoint(folder) is None

@@ -24,7 +24,7 @@ _COLOR_MODES = ('RGB', 'RGBA')
 _IGNORE_LABEL = 255
 _NUM_CLASSES = 21
 
-common.define_builder_flags()
+common.define_work_flags()
 common.begin_flag_group('files')
 flags.DEFINE_string('original_gt_folder', './VOCdevkit/VOC2012/SegmentationClass',
                     'Folder of the label maps to turn.')
@@ -117,7 +117,7 @@ def main(unused_argv):
                      'would be overwritten.' % source)
   suffix = '.' + FLAGS.segmentation_format.lower().lstrip('.')
   paths = listing.files_by_stem(source, (suffix,), 'label maps')
-  skipped = convert(paths, target, **common.build_options())
+  skipped = convert(paths, target, **common.work_options())
   if skipped:
     logging.warning('%d of %d files skipped: %s', len(skipped), len(paths), ' '.join(skipped))
   logging.info('Label maps of class ids (%d): %s', len(paths) - len(skipped), target)

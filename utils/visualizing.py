@@ -15,6 +15,8 @@ from deeplab.utils import eval_batches, sessions
 
 # Fields of VisGraph that are pictures.
 _PIXELS = ('images', 'labels', 'confidences', 'truths')
+# Fields of VisGraph that steps do not compute.
+_NOT_OF_A_STEP = ('finished', 'initializer', 'saver', 'master')
 
 
 class VisGraph(typing.NamedTuple):
@@ -50,8 +52,8 @@ class VisGraph(typing.NamedTuple):
   @property
   def fetches(self):
     """Dict of the tensors of a step, those that there are."""
-    return {name: tensor for name, tensor in zip(self._fields[:-3], self)
-            if tensor is not None}
+    return {name: tensor for name, tensor in zip(self._fields, self)
+            if name not in _NOT_OF_A_STEP and tensor is not None}
 
 
 def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
