@@ -16,7 +16,6 @@ from deeplab.datasets import bad_records, example, record_check, registry
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
-_AUTOTUNE = tf.data.experimental.AUTOTUNE
 _MAX_INDEX = 2 ** 62
 # Values of the noise bank beyond those of one crop.
 _BANK_SURPLUS = 2 ** 20
@@ -184,15 +183,17 @@ class Dataset(object):
     if self.is_training:
       elements.append(self._noise_banks())
     make_sample = self._make_crop if self.is_training else self._make_sample
-    samples = tf.data.Dataset.zip(tuple(elements)).map(make_sample, num_parallel_calls=_AUTOTUNE)
+    samples = tf.data.Dataset.zip(tuple(elements)).map(
+        make_sample, num_parallel_calls=tf_compat.parallel_calls())
     # Nothing is dropped: a stream that repeats has no last batch.
     is_endless = self.is_training and self.should_repeat
-    batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(_AUTOTUNE)
+    batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(
+        tf_compat.prefetched_batches())
     # Outside training the order is that of the records; so it is with a seed.
     is_deterministic = self.seed is not None or not self.should_shuffle
     return batches.with_options(tf_compat.data_options(is_deterministic, self.num_threads))
 
-  def get_samples(self, finished=None, is_padded=False, num_parallel=_AUTOTUNE):
+  def get_samples(self, finished=None, is_padded=False, is_parallel=True):
     """Returns the tf.data.Dataset of single samples for evaluation, in order.
 
     A sample has image [h, w, 3] in 0..255, label [h, w, 1] (not for split 'test'), height and
@@ -204,7 +205,7 @@ class Dataset(object):
       finished: what to leave out, before it is decoded: (number of samples from the first on,
         int64 [n] indices of others), tensors; or None.
       is_padded: whether to pad, with an error on images that the crop size does not hold.
-      num_parallel: samples decoded at once.
+      is_parallel: whether several samples are decoded at once; else there is one in memory.
     """
     records = tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset)
     records = tf.data.Dataset.zip((records, tf.data.Dataset.range(_MAX_INDEX)))
@@ -220,8 +221,9 @@ class Dataset(object):
       return dict({key: sample[key] for key in _EVAL_KEYS if key in sample},
                   **{keys.INDEX: index})
 
-    return records.map(make_sample, num_parallel_calls=num_parallel).with_options(
-        tf_compat.data_options(True, self.num_threads))
+    return records.map(
+        make_sample, tf_compat.parallel_calls() if is_parallel else None).with_options(
+            tf_compat.data_options(True, self.num_threads))
 
   def _shuffled_records(self):
     """Returns the Dataset of the records of this worker's share, once, in random order."""

@@ -70,7 +70,7 @@ def make_batches(dataset, sizes, finished=None):
   mean_pixel = feature_extractor.mean_pixel(dataset.model_variant)
   if sizes.tile_size is not None:
     # One decoded image at a time: those that need tiles are large.
-    return tile_batches(dataset.get_samples(finished, num_parallel=None), sizes, mean_pixel,
+    return tile_batches(dataset.get_samples(finished, is_parallel=False), sizes, mean_pixel,
                         dataset.ignore_label)
   if sizes.crop_size is None:
     return batches_by_size(dataset.get_samples(finished), sizes, mean_pixel,
