@@ -35,11 +35,12 @@ def held(folder):
   """Holds the lock of a folder, which is created.
 
   Args:
-    folder: folder of checkpoints.
+    folder: folder of checkpoints; one that was made for the lock goes with it if still empty.
 
   Raises:
     ValueError: another process holds it; names host and process.
   """
+  is_new = not files.is_dir(folder)
   files.make_dirs(folder)
   path = os.path.join(folder, FILE_NAME)
   _check_is_free(path)
@@ -61,6 +62,9 @@ def held(folder):
     if (_read(path) or {}).get('token') == own['token']:
       with contextlib.suppress(OSError):
         files.remove_if_present(path)
+        # A training that could not begin leaves nothing.
+        if is_new and not files.list_dir(folder):
+          files.remove_tree(folder)
 
 
 def _check_is_free(path):
