@@ -33,7 +33,7 @@ def test_the_lock_goes_also_after_an_error(tmp_path):
   with pytest.raises(KeyError):
     with run_lock.held(str(tmp_path / 'new')):
       raise KeyError
-  assert not lock_of(tmp_path / 'new').exists()
+  assert not (tmp_path / 'new').exists()
 
 
 @pytest.mark.parametrize('changes', [
