@@ -221,24 +221,14 @@ def make_dirs(folder):
 
 def remove_if_present(path):
   """Removes the file `path`; an absent one is fine."""
-  try:
-    if is_remote(path):
-      _remote().remove(path)
-    else:
-      os.remove(path)
-  except FileNotFoundError:
-    pass
+  with contextlib.suppress(FileNotFoundError):
+    _remote().remove(path) if is_remote(path) else os.remove(path)
 
 
 def remove_tree(folder):
   """Removes a folder and all in it; an absent one is fine."""
-  try:
-    if is_remote(folder):
-      _remote().remove_tree(folder)
-    else:
-      shutil.rmtree(folder)
-  except FileNotFoundError:
-    pass
+  with contextlib.suppress(FileNotFoundError):
+    _remote().remove_tree(folder) if is_remote(folder) else shutil.rmtree(folder)
 
 
 # --- messages ------------------------------------------------------------------------------

@@ -98,6 +98,12 @@ def is_waiting(thread):
   return thread.is_alive()
 
 
+def check_that_a_step_is_of_both(chief, worker):
+  step = worker.begin_step([4.0, 4.0])
+  joined(chief.begin_step([2.0, 2.0]), step)
+  np.testing.assert_allclose(chief.values(), 3.0)
+
+
 def test_a_step_is_the_mean_of_all_workers(workers, monkeypatch):
   chief, worker = workers
   chief.start(monkeypatch)
@@ -131,9 +137,7 @@ def test_gradients_from_before_a_restart_of_the_chief_are_left_out(workers, monk
   chief.start(monkeypatch)
   # The worker is told of the new round.
   joined(late)
-  step = worker.begin_step([4.0, 4.0])
-  joined(chief.begin_step([2.0, 2.0]), step)
-  np.testing.assert_allclose(chief.values(), 3.0)
+  check_that_a_step_is_of_both(chief, worker)
 
 
 def test_a_worker_that_missed_a_restart_of_the_chief_joins_the_new_round(workers, monkeypatch):
@@ -143,9 +147,7 @@ def test_a_worker_that_missed_a_restart_of_the_chief_joins_the_new_round(workers
   chief.start(monkeypatch)
   # Its first gradient is of the former round: left out, and answered by the ticket of the new.
   joined(worker.begin_step([1000.0, 1000.0]))
-  step = worker.begin_step([4.0, 4.0])
-  joined(chief.begin_step([2.0, 2.0]), step)
-  np.testing.assert_allclose(chief.values(), 3.0)
+  check_that_a_step_is_of_both(chief, worker)
 
 
 def test_a_gradient_that_comes_twice_does_not_stop_the_others(workers, monkeypatch):
