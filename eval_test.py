@@ -1,4 +1,5 @@
 """Tests of evaluation from the command line, against predictions counted with numpy."""
+import functools
 import glob
 import json
 import os
@@ -7,10 +8,11 @@ import shutil
 import numpy as np
 import pytest
 
+from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import image_results, segmentation_metrics
-from deeplab.utils import run_record, tiny_run
+from deeplab.utils import picture_batches, run_record, tiny_run
 
 SAMPLES = tiny_run.make_samples()
 
@@ -37,11 +39,11 @@ def read_metrics(run, logdir):
     return json.load(f)
 
 
-def expected_counts(checkpoint, crop_size=tiny_run.CROP):
+def expected_counts(checkpoint, crop_size=tiny_run.CROP, **kwargs):
   """Returns the counts of the samples padded to a crop size; None: to 16 k + 1 each."""
   predictions = tiny_run.predict(checkpoint, SAMPLES,
                                  feature_extractor.mean_pixel('mobilenet_v2'),
-                                 tiny_run.MODEL_OPTIONS._replace(crop_size=crop_size))
+                                 tiny_run.MODEL_OPTIONS._replace(crop_size=crop_size), **kwargs)
   return sum(segmentation_metrics.confusion_matrix(sample.label, prediction, 4)
              for sample, prediction in zip(SAMPLES, predictions))
 
@@ -115,6 +117,32 @@ def test_images_of_their_own_size_and_tiles(run, evaluated):
   # 33x41, 33x44 and 40x33 pixels, a tenth of them ignored.
   assert 0.85 < resized['num_pixels'] / (33 * 41 + 33 * 44 + 40 * 33) < 0.95
   assert 'The overlap of tiles must be from 0 to less than their size 33,33' in messages[4]
+
+
+@pytest.mark.parametrize('flags, predict', [
+    (('--image_pyramid=0.5', '--image_pyramid=1'),
+     functools.partial(model.predict_labels, image_pyramid=[0.5, 1.0])),
+    (('--eval_scales=0.75', '--eval_scales=1.25', '--add_flipped_images'),
+     functools.partial(model.predict_labels_multi_scale, eval_scales=(0.75, 1.25),
+                       add_flipped_images=True)),
+])
+def test_several_scales_at_own_size_and_in_tiles(run, flags, predict):
+  """What the network says of each image, or tile, alone is what is counted."""
+  flags += ('--noper_image_report', '--eval_batch_size=2')
+  tile, overlap = (33, 49), 8
+  assert tiny_run.run_main(
+      'eval', flags_for(run, 'own_scales', '--eval_crop_size=', *flags),
+      flags_for(run, 'tile_scales', '--tile_size=%d,%d' % tile, '--tile_overlap=%d' % overlap,
+                *flags)) == ['', '']
+  checkpoint = str(run / 'train' / 'model.ckpt-3')
+  own = expected_counts(checkpoint, None, predict_labels=predict)
+  tiles = expected_counts(checkpoint, tile, predict_labels=predict,
+                          tiles=lambda size: picture_batches.tile_regions(size, tile, overlap))
+  assert np.abs(own - tiles).sum() > 20
+  assert np.abs(own - expected_counts(checkpoint, None)).sum() > 100
+  for name, expected in (('own_scales', own), ('tile_scales', tiles)):
+    metrics = read_metrics(run, name)
+    assert np.abs(np.array(metrics['confusion_matrix']) - expected).sum() <= 8  # tips of ties
 
 
 def test_which_checkpoints_and_what_is_kept(run, tmp_path):

@@ -1,4 +1,5 @@
 """Tests of the pictures written from the command line."""
+import functools
 import json
 import os
 
@@ -6,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab import model
 from deeplab.core import colormaps, feature_extractor
-from deeplab.utils import tiny_run
+from deeplab.utils import picture_batches, tiny_run
 
 SAMPLES = tiny_run.make_samples()
 
@@ -92,6 +94,43 @@ def test_batches_colours_and_resizing(run):
       tiny_run.MODEL_OPTIONS._replace(crop_size=(33, 41)))
   assert np.mean(expected == read(run / 'tiles' / 'raw_segmentation_results',
                                   first.name + '.png')) > 0.999
+
+
+# Flags of several scales, and the function that they mean.
+SCALES = {
+    'pyramid': (('--image_pyramid=0.5', '--image_pyramid=1'),
+                functools.partial(model.predict_labels, image_pyramid=[0.5, 1.0])),
+    'scales': (('--eval_scales=0.75', '--eval_scales=1.25', '--add_flipped_images'),
+               functools.partial(model.predict_labels_multi_scale, eval_scales=(0.75, 1.25),
+                                 add_flipped_images=True)),
+}
+TILE, OVERLAP = (33, 49), 8
+
+
+def test_several_scales_at_own_size_and_in_tiles(run):
+  """As the network says of each image, or tile, alone."""
+  lines = []
+  for kind, (flags, _) in sorted(SCALES.items()):
+    flags += ('--also_save_raw_predictions', '--vis_batch_size=2')
+    lines += [flags_for(run, kind + '_own', '--vis_crop_size=', *flags),
+              flags_for(run, kind + '_tiles', '--tile_size=%d,%d' % TILE,
+                        '--tile_overlap=%d' % OVERLAP, *flags)]
+  assert tiny_run.run_main('vis', *lines) == [''] * len(lines)
+  predict = functools.partial(tiny_run.predict, str(run / 'train' / 'model.ckpt-3'), SAMPLES,
+                              feature_extractor.mean_pixel('mobilenet_v2'))
+  plain = predict(tiny_run.MODEL_OPTIONS._replace(crop_size=None))
+  for kind, (_, function) in SCALES.items():
+    own = predict(tiny_run.MODEL_OPTIONS._replace(crop_size=None), function)
+    tiles = predict(tiny_run.MODEL_OPTIONS._replace(crop_size=TILE), function,
+                    lambda size: picture_batches.tile_regions(size, TILE, OVERLAP))
+    # The scales do something, and so do the tiles.
+    assert any(np.mean(a != b) > 0.02 for a, b in zip(own, plain))
+    assert any(np.mean(a != b) > 0.002 for a, b in zip(own, tiles))
+    for folder, expected in ((kind + '_own', own), (kind + '_tiles', tiles)):
+      for sample, labels in zip(SAMPLES, expected):
+        raw = read(run / folder / 'raw_segmentation_results', sample.name + '.png')
+        assert raw.shape == labels.shape
+        assert np.mean(raw == labels) > 0.999, folder
 
 
 def test_finished_images_are_not_done_again(run):

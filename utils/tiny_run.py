@@ -112,25 +112,45 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
                                  global_step=step)
 
 
-def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS):
-  """Returns the [height, width] labels of samples, each padded with `fill`.
+def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
+            predict_labels=model.predict_labels, tiles=None):
+  """Returns the [height, width] labels of samples, each padded with `fill` and run alone.
 
   They are padded to the crop size; without one each to the least k * output_stride + 1.
+
+  Args:
+    checkpoint: checkpoint prefix.
+    samples: list of Sample.
+    fill: [3] colour of padding.
+    model_options: ModelOptions.
+    predict_labels: function (images, model_options) -> predictions.
+    tiles: function of a (height, width) that returns the regions, as those of
+      `picture_batches.tile_regions`, of tiles of the crop size; None: whole images.
   """
   crop_size = model_options.crop_size
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.placeholder(tf.float32, [None] + list(crop_size or (None, None)) + [3])
-    predictions = model.predict_labels(images, model_options)['semantic']
+    predictions = predict_labels(images, model_options)['semantic']
     tf.train.Saver().restore(session, checkpoint)
-    labels = []
-    for sample in samples:
-      height, width = sample.label.shape
+
+    def run(image):
+      height, width = image.shape[:2]
       size = crop_size or utils.aligned_size((height, width), model_options.output_stride)
       padded = np.empty((1,) + tuple(size) + (3,), np.float32)
       padded[:] = fill
-      padded[0, :height, :width] = sample.image
-      labels.append(session.run(predictions, {images: padded})[0, :height, :width])
-  return labels
+      padded[0, :height, :width] = image
+      return session.run(predictions, {images: padded})[0, :height, :width]
+
+    if tiles is None:
+      return [run(sample.image) for sample in samples]
+    labels = []
+    for sample in samples:
+      labels.append(np.full(sample.label.shape, -1))
+      for top, left, upper, lower, first, last, _, _ in tiles(sample.label.shape):
+        part = run(sample.image[top:top + crop_size[0], left:left + crop_size[1]])
+        labels[-1][upper:lower, first:last] = part[upper - top:lower - top,
+                                                   first - left:last - left]
+    return labels
 
 
 def run_script(name, *flags):
