@@ -206,6 +206,8 @@ def main(unused_argv):
 
 def train(dataset, model_options, cluster):
   """Trains, alone or as a worker of a Cluster."""
+  # Before the input, which takes memory as soon as it is built.
+  graph_rewrites.pool_cpu_memory()
   logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
                FLAGS.train_split, dataset.num_of_classes)
   options = options_of_run(dataset)
@@ -217,7 +219,6 @@ def train(dataset, model_options, cluster):
       around.enter_context(run_lock.held(FLAGS.train_logdir))
     replica = None
     if cluster:
-      graph_rewrites.pool_cpu_memory()
       replica = around.enter_context(replica_of(cluster).open(clones and clones.session_config))
     checkpoint = training.train(
         dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),

@@ -1,12 +1,14 @@
 """Tests of the trainer from the command line."""
 import glob
 import os
+import re
 
+import numpy as np
 import pytest
 
 from deeplab.core import checkpoints
-from deeplab.core.tf_compat import tf
-from deeplab.utils import best_checkpoint, loss_table, run_record, tiny_run
+from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.utils import best_checkpoint, forked_scripts, loss_table, run_record, tiny_run
 
 FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_of_steps=2',
          '--log_steps=1') + tiny_run.MODEL_FLAGS
@@ -109,3 +111,82 @@ def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
   points = {value.tag: (event.step, value.simple_value)
             for event in tf.train.summary_iterator(events) for value in event.summary.value}
   assert points['miou_1.0'] == (2, pytest.approx(best['miou'], abs=1e-6))
+
+
+def weights_of(run):
+  """Returns dict, name -> value, of everything in the newest checkpoint of a run."""
+  reader = tf.train.NewCheckpointReader(checkpoints.resolve_checkpoint(str(run)))
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def test_a_seeded_run_that_is_continued_goes_on_with_the_next_images(tmp_path):
+  """Weights stay as they are, so that the loss of a step tells which images it had."""
+  records, start = tmp_path / 'records', tmp_path / 'start'
+  for folder in (records, start):
+    folder.mkdir()
+  samples = tiny_run.make_samples(sizes=[(33, 41)] * 14)
+  tiny_run.write_records(str(records), samples, split='train')
+  # Without ASPP there is no dropout.
+  tiny_run.write_checkpoint(start, samples[0].image,
+                            tiny_run.MODEL_OPTIONS._replace(aspp_with_batch_norm=False))
+
+  def losses(name, num_steps):
+    result = forked_scripts.run(
+        'train.py', *FLAGS, '--dataset_dir=%s' % records, '--train_logdir=%s' % (tmp_path / name),
+        '--training_number_of_steps=%d' % num_steps, '--tf_initial_checkpoint=%s' % start,
+        '--noaspp_with_batch_norm', '--nofine_tune_batch_norm', '--base_learning_rate=0',
+        '--data_seed=3', '--gradient_accumulation_steps=2')
+    assert result.code == 0, result.log
+    return loss_table.read(str(tmp_path / name / 'losses.csv'))['total_loss']
+
+  whole = losses('whole', 4)
+  assert len(set(np.round(whole, 4))) == 4
+  np.testing.assert_allclose(losses('stopped', 2), whole[:2], rtol=1e-5)
+  np.testing.assert_allclose(losses('stopped', 4), whole, rtol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_path):
+  run = tmp_path / 'run'
+  flags = FLAGS + ('--dataset_dir=%s' % records, '--train_logdir=%s' % run)
+  assert forked_scripts.run('train.py', *flags).code == 0
+  good = weights_of(run)
+  # The first of these steps sends the weights far away, the loss of the second shows it.
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=9',
+                              '--base_learning_rate=1e30')
+  assert result.code == 1, result.log
+  assert re.match(r'train\.py: error: The (loss|gradient) became NaN or infinite in the batch of '
+                  r'(tiny/00\d(, )?)+; the weights in %s are those of the last checkpoint' % run,
+                  result.last_line)
+  assert result.log.count('train.py: error:') == 1
+  assert 'Traceback' not in result.log
+  kept = weights_of(run)
+  assert kept['global_step'] == 2
+  assert sorted(kept) == sorted(good)
+  assert all(np.array_equal(kept[name], good[name]) for name in good)
+  # Nothing stands in the way of going on.
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=3')
+  assert result.code == 0, result.log
+  assert weights_of(run)['global_step'] == 3
+
+
+def test_advice_on_memory_fits(records, tmp_path):
+  """In half of what a step takes."""
+  flags = ('--dataset_dir=%s' % records, '--training_number_of_steps=2', '--log_steps=1',
+           '--output_stride=16', '--depth_multiplier=0.5')
+
+  def train(name, *more):
+    return forked_scripts.run('train.py', *(flags + more + ('--train_logdir=%s' % (
+        tmp_path / name),)), TF_CPU_BFC_MEM_LIMIT_IN_MB='150')
+
+  too_large = ('--train_batch_size=12', '--train_crop_size=193,193')
+  result = train('all', *too_large)
+  assert result.code == 1, result.log
+  found = re.search(r'(?:Out of|Too little) memory (?:with|for) 12 images of 193x193 pixels per '
+                    r'step.* there is 0\.16 GB\. Try (--train_batch_size=\d+), or '
+                    r'(--train_crop_size=\d+,\d+)', result.last_line)
+  assert found, result.log
+  if IS_TF1:
+    return  # Its convolutions have work space that counts in so small a memory.
+  for index, flag in enumerate(found.groups()):
+    result = train(str(index), *(too_large + (flag,)))
+    assert result.code == 0, (flag, result.log)

@@ -313,11 +313,13 @@ class SplitBatch(object):
   Clones on the CPU have a device each.
 
   Attributes:
+    num_clones: number of clones.
     session_config: ConfigProto of the session.
   """
 
   def __init__(self, config):
     """Deploys as a DeploymentConfig says."""
+    self.num_clones = config.num_clones
     self._config = one_cpu_device_per_clone(config)
     self.session_config = session_config(self._config)
 

@@ -21,6 +21,7 @@ from deeplab.utils import (
     benchmark_input,
     graph_rewrites,
     losses,
+    memory_estimate,
     train_graph,
     train_options,
 )
@@ -138,6 +139,7 @@ def rows_of(variant, training, repeats, peers, records):
   yield speed('float32')
   yield row('peak memory', figure('float32', 'peak_memory_mib'), 'MiB', '<=',
             training.memory_target_mib)
+  yield row('peak memory, estimated', figure('float32', 'estimated_memory_mib'), 'MiB')
   for name, target in (('TF1 lane', training.tf1_target), ('PyTorch', training.peer_target)):
     if name in kinds:
       yield speed(name)
@@ -204,6 +206,8 @@ def _gflops(figures):
 def step_speed(variant, batch_size, crop, model=None, training=None, records=None):
   """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
 
+  And 'estimated_memory_mib', what the peak of memory is by `memory_estimate`.
+
   Args:
     variant: key of BACKBONES.
     batch_size: images of a step.
@@ -219,10 +223,12 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
                constant_samples(batch_size, crop))
     train_op = _train_op(samples, variant, crop, model, run_options)
     count = multiply_adds(graph) / batch_size
+    estimated = memory_estimate.resident_bytes(graph)
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
       session.run(tf.global_variables_initializer())
       secs, = median_secs([lambda: session.run(train_op)])
-  return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count}
+  return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count,
+          'estimated_memory_mib': estimated / 2. ** 20}
 
 
 def loss_secs(variant, batch_size, crop, model=None):

@@ -1,4 +1,4 @@
-"""A readable end of training: a loss that is not finite, and too little memory."""
+"""A readable end of a training whose loss is not finite."""
 import base64
 import contextlib
 import re
@@ -12,8 +12,6 @@ _GRADIENT_NOT_FINITE = 'The gradients are not finite'
 _MAX_NAMES = 8
 # Around the names of the samples, in the long message of a failed assertion.
 _NAMES = re.compile(r'<samples:([\w=,-]*)>')
-# A square of half the area has sides of this share.
-_SIDE_OF_HALF_AREA = 0.5 ** 0.5
 
 
 def check_finite(loss, names=None, gradient_norm=None):
@@ -77,44 +75,3 @@ def _batch_text(message):
   more = len(names) - _MAX_NAMES
   return ' in the batch of %s%s' % (', '.join(names[:_MAX_NAMES]),
                                     ' and %d more' % more if more > 0 else '')
-
-
-@contextlib.contextmanager
-def readable_memory_errors(options, crop_size, batch_size=None, output_stride=16):
-  """Turns running out of memory into a ValueError that suggests settings of half the need.
-
-  Args:
-    options: TrainOptions.
-    crop_size: (height, width) of the training images.
-    batch_size: images per step; None: that of the options.
-    output_stride: crop sides are suggested as multiples of it plus one.
-  """
-  try:
-    yield
-  except tf.errors.ResourceExhaustedError as error:
-    batch_size = batch_size or options.train_batch_size
-    smaller_crop = [_smaller_side(side, output_stride) for side in crop_size]
-    crop_advice = '--train_crop_size=%d,%d' % tuple(smaller_crop)
-    if batch_size > 1:
-      advice = '--train_batch_size=%d (half), or %s' % (batch_size // 2, crop_advice)
-    elif smaller_crop != list(crop_size):
-      advice = '%s (half the pixels)' % crop_advice
-    else:
-      advice = 'a smaller --model_variant or --depth_multiplier'
-    raise ValueError(
-        'Out of memory with %d image%s of %dx%d pixels per step (%s). Try %s.'
-        % (batch_size, '' if batch_size == 1 else 's', crop_size[0], crop_size[1],
-           _allocation(str(error)), advice)) from error
-
-
-def _smaller_side(side, output_stride):
-  """Returns the largest k * output_stride + 1 up to the share of a square of half the area."""
-  steps = int((side * _SIDE_OF_HALF_AREA - 1) // output_stride)
-  return min(side, max(1, steps) * output_stride + 1)
-
-
-def _allocation(message):
-  """Returns what could not be allocated, as far as the message says it."""
-  match = re.search(r'allocating tensor with shape ?(\[[\d,]*\])[^\n]*? on (\S+)', message)
-  return ('a tensor %s did not fit on %s' % match.groups() if match
-          else message.strip().split('\n')[0][:200])

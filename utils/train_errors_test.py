@@ -74,39 +74,3 @@ def test_check_numerics_with_the_same_words_is_understood():
     with pytest.raises(ValueError, match='The loss became NaN or infinite; '):
       with train_errors.readable_loss_errors(OPTIONS):
         session.run(tf.check_numerics(tf.constant(np.nan), train_errors.NOT_FINITE))
-
-
-MESSAGE = ('OOM when allocating tensor with shape[8,513,513,64] and type float on '
-           '/job:localhost/replica:0/task:0/device:GPU:0 by allocator GPU_0_bfc\n\t [[x]]')
-
-
-@pytest.mark.parametrize('batch_size, crop_size, output_stride, wanted', [
-    (8, (513, 513), 16, '8 images of 513x513 pixels per step (a tensor [8,513,513,64] did not '
-     'fit on /job:localhost/replica:0/task:0/device:GPU:0). Try --train_batch_size=4 (half), '
-     'or --train_crop_size=353,353.'),
-    (3, (513, 257), 8, 'Try --train_batch_size=1 (half), or --train_crop_size=361,177.'),
-    (1, (513, 1025), 16, '1 image of 513x1025'),
-    (1, (513, 1025), 16, 'Try --train_crop_size=353,721 (half the pixels).'),
-    (1, (17, 17), 16, 'Try a smaller --model_variant'),
-])
-def test_running_out_of_memory_suggests_half(batch_size, crop_size, output_stride, wanted):
-  with pytest.raises(ValueError) as caught:
-    with train_errors.readable_memory_errors(OPTIONS, crop_size, batch_size, output_stride):
-      raise tf.errors.ResourceExhaustedError(None, None, MESSAGE)
-  assert wanted in str(caught.value)
-  for side in [int(text) for text in str(caught.value).split('crop_size=')[-1].split(' ')[0]
-               .rstrip('.').split(',')] if 'crop_size=' in str(caught.value) else []:
-    assert side % output_stride == 1
-
-
-def test_a_real_allocation_that_fails_is_understood():
-  with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(
-      graph_options=tf.GraphOptions(optimizer_options=tf.OptimizerOptions(
-          opt_level=tf.OptimizerOptions.L0)))) as session:
-    # More than a process can address.
-    side = tf.placeholder(tf.int32, [])
-    tensor = tf.fill([side, side, 1 << 12], 1.0)
-    with pytest.raises(ValueError, match=r'Out of memory with 8 images of 513x513 .*'
-                       r'--train_batch_size=4'):
-      with train_errors.readable_memory_errors(OPTIONS, (513, 513)):
-        session.run(tensor[0, 0, 0], {side: 1 << 20})

@@ -9,6 +9,7 @@ from deeplab.core import checkpoints, initial_weights, staging
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
+  memory_errors,
   stop_on_signal,
   trace_hook,
   train_errors,
@@ -95,8 +96,7 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
       if on_saved and placement.is_chief:
         listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
       for readable in (
-          train_errors.readable_memory_errors(options, model_options.crop_size,
-                                              output_stride=model_options.output_stride),
+          memory_errors.readable_memory_errors(dataset, model_options, options, placement.clones),
           readable_input_errors(files, dataset), train_errors.readable_loss_errors(options)):
         around.enter_context(readable)
       opener = train_session.TrainSession(options, placement, start)
