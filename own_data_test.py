@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import tiny_run
+from deeplab.utils import forked_scripts, tiny_run
 
 _CAMVID = os.path.join(tiny_run.ROOT, '..', 'shared', 'data', 'camvid')
 _NUM_CLASSES = 11
@@ -19,11 +19,7 @@ _SIZE = (360, 480)
 _MODEL_FLAGS = ('--output_stride=16', '--depth_multiplier=0.5', '--decoder_output_stride=4')
 _STEPS = 20
 
-
-def run(script, *flags):
-  code, output, log = tiny_run.run_script(script, *flags)
-  assert code == 0, log
-  return output + log
+run = forked_scripts.run_checked
 
 
 @pytest.fixture(scope='module', name='folder')

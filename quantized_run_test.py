@@ -14,6 +14,8 @@ _SIZE = (97, 129)
 # So many that the labels are no matter of chance, which rounding decides.
 _STEPS = 150
 
+run = forked_scripts.run_checked
+
 
 def make_sample(name, left, right):
   """Returns a Sample of two classes side by side, each of a colour of its own."""
@@ -23,12 +25,6 @@ def make_sample(name, left, right):
 
 
 _SAMPLES = [make_sample('a', 0, 3), make_sample('b', 3, 2), make_sample('c', 2, 0)]
-
-
-def run(script, *flags):
-  result = forked_scripts.run(script, *flags)
-  assert result.code == 0, result.log
-  return result.log
 
 
 @pytest.fixture(scope='module', name='folder')

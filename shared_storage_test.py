@@ -10,11 +10,7 @@ from deeplab.utils import forked_scripts, tiny_run
 
 _STEPS = 2
 
-
-def run(script, *flags):
-  result = forked_scripts.run(script, *flags)
-  assert result.code == 0, result.log
-  return result.log
+run = forked_scripts.run_checked
 
 
 @pytest.fixture(scope='module', name='folder')

@@ -12,8 +12,8 @@ from deeplab.utils import background, confusion_matrix, eval_batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
-# Of EvalGraph, the tensors that come first.
-_NUM_FETCHED = 6
+# Of EvalGraph, what an observer is shown.
+_SHOWN = ('images', 'labels', 'predictions', 'regions', 'names')
 
 
 class EvalGraph(typing.NamedTuple):
@@ -86,17 +86,17 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   """
   num_images = 0
   counts = None
-  fetches = (graph.counts, graph.regions) if observe is None else graph[:_NUM_FETCHED]
+  fetches = {name: getattr(graph, name)
+             for name in ('counts', 'regions') + (() if observe is None else _SHOWN)}
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
        _observer(observe) as show, \
        progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
     for batch in sessions.batches(session, fetches):
-      counts = batch[0]
+      counts = batch['counts']
       if observe is not None:
-        show(*batch[1:])
-      num_ended = sum(eval_batches.is_last(region)
-                      for region in batch[1 if observe is None else 4])
+        show(**{name: batch[name] for name in _SHOWN})
+      num_ended = sum(map(eval_batches.is_last, batch['regions']))
       bar.update(num_ended)
       num_images += num_ended
   if counts is None:

@@ -85,6 +85,13 @@ def run(script, *script_flags, **env):
   return Result(code, log)
 
 
+def run_checked(script, *script_flags):
+  """Returns everything that a script wrote, which must end with exit code 0; see `run`."""
+  result = run(script, *script_flags)
+  assert result.code == 0, result.log
+  return result.log
+
+
 def run_apart(script, *script_flags):
   """As `run`, but returns (exit code, what went to stdout, what went to stderr)."""
   return _run_job({'script': os.path.join(_ROOT, script), 'code': None,
