@@ -40,6 +40,7 @@ from deeplab.command_line.flag_reading import (  # noqa: F401
     refuse_flags,
     size_list,
 )
+from deeplab.command_line.image_limit_flag import define_image_limit_flag  # noqa: F401
 from deeplab.command_line.inference_flags import (  # noqa: F401
     define_inference_flags,
     define_scales_flags,

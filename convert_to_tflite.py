@@ -38,6 +38,7 @@ flags.DEFINE_string('test_image_path', None,
 flags.DEFINE_list('input_size', None,
                   'Height,width in pixels of the images of the file. Default: that of the '
                   'placeholder.')
+common.define_image_limit_flag('files and tensors')
 
 
 def main(unused_argv):

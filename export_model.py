@@ -85,6 +85,7 @@ flags.DEFINE_integer('num_check_pictures', export_check.NUM_PICTURES,
                      'equal pixels and, where they have labels, mean IoU. From 20 on the '
                      'latter may not fall by more than 0.5 points, 2 for files of 8 bits.',
                      lower_bound=1)
+common.define_image_limit_flag('classes and checks')
 
 common.define_model_flags(output_stride=8)
 

@@ -109,7 +109,6 @@ def crop_from_encoded(
   Returns:
     image: [crop height, crop width, 3] float32 in 0..255.
     label: [crop height, crop width, 1] int32.
-    part: partial_decode.Part of the image that was decoded.
   """
   mean_pixel = feature_extractor.mean_pixel(model_variant)
   may_cut = landmarks is not None and augmentation.leg_cut_probability
@@ -151,7 +150,7 @@ def crop_from_encoded(
   padding = mean_pixel[0] if is_grey else tint(tf.constant(mean_pixel, tf.float32, [1, 1, 3]))
   image = _pad_around(tint(image), box, crop_size, padding)
   label = _pad_around(tf.cast(label, tf.int32), box, crop_size, ignore_label)
-  return _vary_light(image, augmentation, random_source), label, part
+  return _vary_light(image, augmentation, random_source), label
 
 
 def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,

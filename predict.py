@@ -52,6 +52,7 @@ flags.DEFINE_boolean('save_probabilities', False,
 flags.DEFINE_boolean('skip_existing', False,
                      'Leaves out pictures whose results are there and not older than they '
                      'are, whatever model made them. Videos are done again.')
+common.define_image_limit_flag('pictures and results')
 
 common.begin_flag_group('sizes of the input')
 flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '

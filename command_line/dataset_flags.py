@@ -1,7 +1,7 @@
 """Flags that name records to read, and what follows from them."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
 from deeplab.datasets import data_check, dataset_info, user_registry
 
 FLAGS = flags.FLAGS
@@ -19,6 +19,7 @@ def define_dataset_flags(split_flag, split_default):
   flags.DEFINE_string('dataset_dir', None,
                       'Folder of the TFRecord shards. Required, unless --dataset is a '
                       'registered name that knows its folder.')
+  image_limit_flag.define_image_limit_flag(_GROUP)
 
 
 def define_data_check_flag():

@@ -4,7 +4,7 @@ import traceback
 
 from absl import app, flags, logging
 
-from deeplab.command_line import dataset_flags, error_line, flag_help
+from deeplab.command_line import dataset_flags, error_line, flag_help, image_limit_flag
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -27,6 +27,7 @@ def run(main, required_flags=(), allows_words=False):
     try:
       rest = FLAGS(argv)
       dataset_flags.find_dataset_dir()
+      image_limit_flag.obey_image_limit_flag()
       missing = [name for name in required_flags if FLAGS[name].value is None]
       if missing:
         raise flags.ValidationError(

@@ -42,7 +42,7 @@ def _both(image, label, crop_size, encoding='PNG', resizing=(), augment=_GEOMETR
     points = None if landmarks is None else tf.constant(example.serialize_landmarks(landmarks))
     one_pass = input_preprocess.crop_from_encoded(
         data, tf.constant(label), crop_size, resizing, scales, _IGNORE, 'mobilenet_v2', points,
-        augment, RandomSource(7, index), tf.constant('x'))[:2]
+        augment, RandomSource(7, index), tf.constant('x'))
     steps = input_preprocess.preprocess_image_and_label(
         tf.image.decode_jpeg(data, channels=3), tf.constant(label), crop_size[0], crop_size[1],
         resizing.min_size, resizing.max_size, resizing.factor, scales[0], scales[1], scales[2],

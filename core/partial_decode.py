@@ -61,13 +61,3 @@ def decode_part(data, window, net_scale):
 
 def _choose(is_chosen, ratio, whole, otherwise):
   return lambda: tf.cond(is_chosen, lambda: whole(ratio), otherwise)
-
-
-def size_of(data):
-  """Returns the int32 [2] (height, width) of a JPEG file, without decoding it.
-
-  For other files (0, 0).
-  """
-  return tf.cond(tf.image.is_jpeg(data),
-                 lambda: tf.image.extract_jpeg_shape(data)[:2],
-                 lambda: tf.zeros([2], tf.int32))

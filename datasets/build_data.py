@@ -7,10 +7,9 @@ import io
 
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from deeplab.command_line import flag_groups
-from deeplab.core import registry
+from deeplab.core import image_limits, registry
 from deeplab.datasets import example
 
 FLAGS = flags.FLAGS
@@ -61,9 +60,9 @@ class ImageReader(object):
       ValueError: the bytes are not an image of this reader's format.
     """
     try:
-      image = Image.open(io.BytesIO(image_data))
+      image = image_limits.open_image(io.BytesIO(image_data))
       image.load()
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
       raise ValueError('The data (%d bytes) cannot be decoded as %s: %s.'
                        % (len(image_data), self._format, error)) from error
     if image.format.lower() != self._format:

@@ -263,17 +263,15 @@ class Dataset(object):
     sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.augmentation.noise_stddev else None
     label = sample.pop(keys.LABELS_CLASS)
-    image, crop_label, part = input_preprocess.crop_from_encoded(
+    image, crop_label = input_preprocess.crop_from_encoded(
         sample[keys.IMAGE], label, tuple(self.crop_size),
         crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
         (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
         self.ignore_label, self.model_variant, sample[keys.LANDMARKS], self.augmentation,
         RandomSource(self.seed, index, bank), sample[keys.IMAGE_NAME])
-    check = record_check.check_part(part, sample[keys.IMAGE], label, sample[keys.IMAGE_NAME])
     if self.image_dtype != tf.float32:
       image = tf.cast(tf.round(image), self.image_dtype)
-    with tf.control_dependencies([check]):
-      return dict(sample, **{keys.IMAGE: tf.identity(image), keys.LABEL: crop_label})
+    return dict(sample, **{keys.IMAGE: image, keys.LABEL: crop_label})
 
   # Plain graph code; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert

@@ -1,12 +1,13 @@
 """Label maps from the JSON files of labelme (github.com/wkentaro/labelme)."""
 import base64
-import binascii
 import io
 import json
 import typing
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from deeplab.core import image_limits
 
 # Shape -> its least number of points.
 _AREAS = {'polygon': 3, 'rectangle': 2, 'circle': 2, 'mask': 1}
@@ -80,9 +81,9 @@ class LabelmeLabel(typing.NamedTuple):
 
   def _mask(self, shape):
     try:
-      mask = Image.open(io.BytesIO(base64.b64decode(shape['mask'])))
+      mask = image_limits.open_image(io.BytesIO(base64.b64decode(shape['mask'])))
       return mask.convert('L').point(lambda value: 255 if value else 0)
-    except (KeyError, TypeError, OSError, SyntaxError, binascii.Error) as error:
+    except (KeyError, TypeError, OSError, SyntaxError, ValueError) as error:
       raise ValueError('%s: the mask of label %r cannot be decoded: %s.'
                        % (self.path, shape['label'], error)) from error
 

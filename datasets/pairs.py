@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from PIL import Image, ImageOps
 
+from deeplab.core import image_limits
 from deeplab.datasets import jpeg_check
 
 _JPEG_QUALITY = 95
@@ -53,7 +54,7 @@ def read_image(path):
   """
   data = _read_bytes(path)
   with _decoding(path, 'an image'):
-    image = Image.open(io.BytesIO(data))
+    image = image_limits.open_image(io.BytesIO(data))
     width, height = image.size
     is_kept = _is_plain_rgb(image, data)
     if is_kept:
@@ -71,7 +72,7 @@ def read_pixels(path):
   Raises:
     ValueError: the file cannot be read or decoded.
   """
-  with Image.open(io.BytesIO(read_image(path).data)) as image:
+  with image_limits.open_image(io.BytesIO(read_image(path).data)) as image:
     return np.array(image)
 
 
@@ -220,7 +221,7 @@ def read_lossless(path):
   """
   data = _read_bytes(path)
   with _decoding(path, 'a label map'):
-    image = Image.open(io.BytesIO(data))
+    image = image_limits.open_image(io.BytesIO(data))
     image.load()
   if image.format not in _LOSSLESS_FORMATS:
     raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'

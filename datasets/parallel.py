@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from deeplab.core import progress
+from deeplab.core import image_limits, progress
 
 # Worker processes are forked where the system can: they need no second import of TensorFlow
 # (some seconds each), and they use only its file writer and protocol buffers, never a
@@ -52,7 +52,7 @@ def _run_in_processes(function, work, num_processes, bar, start_method):
   finished, stop = context.Value('q', 0), context.Event()
   pool = concurrent.futures.ProcessPoolExecutor(
       num_processes, mp_context=context, initializer=_start_worker,
-      initargs=(finished, stop, os.getpid()))
+      initargs=(finished, stop, os.getpid(), image_limits.max_pixels()))
   futures = []
   with pool:
     try:
@@ -81,8 +81,9 @@ def _wait(futures, finished, bar):
   bar.update(finished.value - bar.n)
 
 
-def _start_worker(finished, stop, parent):
+def _start_worker(finished, stop, parent, max_image_pixels):
   _shared.update(finished=finished, stop=stop)
+  image_limits.set_max_pixels(max_image_pixels)
   # Ctrl-C reaches the whole process group; the parent alone decides what happens.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()

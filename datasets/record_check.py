@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from deeplab.core import input_errors, keys, partial_decode
+from deeplab.core import image_headers, input_errors, keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 
@@ -23,37 +23,21 @@ def checked_sample(sample, descriptor):
   image, label = sample[keys.IMAGE], sample[keys.LABELS_CLASS]
   name = sample[keys.IMAGE_NAME]
   if image.dtype == tf.string:
-    size = partial_decode.size_of(image)
-    is_known = size[0] > 0
+    size = image_headers.stated_size(image)
   else:
-    size, is_known = tf.shape(image)[:2], tf.constant(True)
+    size = tf.shape(image)[:2]
   with tf.control_dependencies([
-      _check_sizes(size, is_known, label, name), _check_values(label, name, descriptor)]):
+      _check_sizes(size, label, name), _check_values(label, name, descriptor)]):
     return dict(sample, **{keys.LABELS_CLASS: tf.identity(label),
                            keys.IMAGE: tf.identity(image)})
 
 
-def check_part(part, data, label, name):
-  """Returns an operation that fails if an image whose size is known only now misses its label.
-
-  `checked_sample` knows the size of JPEG files; others have been decoded whole.
-
-  Args:
-    part: partial_decode.Part of the image.
-    data: string scalar, the encoded image.
-    label: [height, width, 1] tensor.
-    name: string scalar.
-  """
-  return _check_sizes(tf.shape(part.pixels)[:2], tf.logical_not(tf.image.is_jpeg(data)), label,
-                      name)
-
-
-def _check_sizes(size, is_known, label, name):
-  label_size = tf.shape(label)[:2]
-  fits = tf.logical_or(tf.logical_not(is_known), tf.reduce_all(tf.equal(size, label_size)))
+def _check_sizes(size, label, name):
+  # What is no image has no size, and is told where it cannot be decoded.
+  fits = tf.logical_or(tf.equal(size[0], 0), tf.reduce_all(tf.equal(size, tf.shape(label)[:2])))
   return input_errors.check(fits, lambda: [
       'Record ', name, ': the image is ', _size_text(size), ', its label ',
-      _size_text(label_size), ' (height x width); they must be equal.'])
+      _size_text(tf.shape(label)[:2]), ' (height x width); they must be equal.'])
 
 
 def _check_values(label, name, descriptor):

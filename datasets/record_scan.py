@@ -11,7 +11,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import colormaps, keys
+from deeplab.core import colormaps, image_limits, keys
 from deeplab.datasets import data_findings, example
 
 _MAX_VALUES = 5
@@ -186,7 +186,7 @@ class _Inspection(object):
     try:
       if not data:
         raise ValueError('it is empty')
-      image = Image.open(io.BytesIO(data))
+      image = image_limits.open_image(io.BytesIO(data))
       if image.format not in formats:
         raise ValueError('it is a %s file instead of %s'
                          % (image.format, ' or '.join(formats)))

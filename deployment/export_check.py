@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from deeplab.core import checkpoints
+from deeplab.core import checkpoints, image_limits
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, shards
 from deeplab.deployment import export, exported, opened_models
@@ -157,7 +157,7 @@ def _records(dataset_dir, num_records, split):
 
 
 def _decoded(data, mode):
-  with Image.open(io.BytesIO(data)) as picture:
+  with image_limits.open_image(io.BytesIO(data)) as picture:
     return np.array(picture.convert(mode))
 
 

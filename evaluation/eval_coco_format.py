@@ -12,7 +12,7 @@ import typing
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups
+from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core import registry
 from deeplab.evaluation import (
     cityscapes_panoptic,
@@ -52,6 +52,7 @@ flags.DEFINE_string('pred_instance_folder', None,
 flags.DEFINE_string('categories_file', None,
                     "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
                     'and the split into things and stuff.')
+image_limit_flag.define_image_limit_flag('files')
 
 flag_groups.begin('metric')
 flags.DEFINE_enum('metric', 'pq', sorted(_METRICS),

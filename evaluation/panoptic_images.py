@@ -3,8 +3,8 @@ import struct
 import typing
 
 import numpy as np
-from PIL import Image
 
+from deeplab.core import image_limits
 from deeplab.evaluation import segment_pairs
 
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -181,7 +181,7 @@ def _open(path, allowed, wanted):
     if depth not in allowed.get(color_type, ()):
       raise ValueError('%s is a PNG of %d-bit %s, expected %s.' % (
           path, depth, _COLOR_TYPES.get(color_type, 'color type %d' % color_type), wanted))
-    image = Image.open(path)
+    image = image_limits.open_image(path, path)
     image.load()
     return image
   except FileNotFoundError as error:

@@ -15,6 +15,8 @@ import typing
 import numpy as np
 from PIL import Image, ImageOps
 
+from deeplab.core import image_limits
+
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
 LIST_SUFFIX = '.txt'
@@ -127,7 +129,7 @@ def read_picture(path):
     ValueError: the file cannot be read as a picture; names it.
   """
   try:
-    with Image.open(path) as picture:
+    with image_limits.open_image(path) as picture:
       picture = ImageOps.exif_transpose(picture)
       if picture.mode in _WIDE_MODES:
         values = np.asarray(picture).astype(np.int64)

@@ -1,0 +1,51 @@
+"""How large an image may be: more is refused by its header alone, before memory is taken.
+
+A file of a few bytes can claim gigabytes of pixels, and a small PNG file can hold them. As with
+Pillow, whose own limit is the default, there is one limit for the whole process.
+"""
+from PIL import Image
+
+# As RGB this is 256 MiB.
+DEFAULT_MAX_PIXELS = 89478485
+
+_limit = DEFAULT_MAX_PIXELS
+
+
+def max_pixels():
+  """Returns the most pixels that an image may have; 0: any number."""
+  return _limit
+
+
+def set_max_pixels(number):
+  """Sets the most pixels that an image may have, for this process; 0: any number."""
+  global _limit
+  _limit = number
+  # Pillow would warn of a few too many pixels, beside the error of `open_image`.
+  Image.MAX_IMAGE_PIXELS = None
+
+
+def open_image(source, name='it'):
+  """Returns the Pillow image of a path or file object, not decoded yet.
+
+  Args:
+    source: path or binary file object.
+    name: what messages call it.
+
+  Raises:
+    ValueError: it has more pixels than allowed.
+    OSError: it is no image.
+  """
+  try:
+    image = Image.open(source)
+  except Image.DecompressionBombError as error:
+    raise ValueError('%s has more pixels than %s' % (name, allowed())) from error
+  if _limit and image.width * image.height > _limit:
+    image.close()
+    raise ValueError('%s is %dx%d (height x width), more pixels than %s'
+                     % (name, image.height, image.width, allowed()))
+  return image
+
+
+def allowed():
+  """Returns the words of messages for the limit."""
+  return 'the %d that --max_image_pixels allows' % _limit

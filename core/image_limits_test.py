@@ -1,0 +1,93 @@
+"""Tests of the size that images may have: what they state is read, and too much refused."""
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core import image_headers, image_limits
+from deeplab.core.tf_compat import tf
+
+_SIZE = (70, 300)
+
+
+@pytest.fixture(autouse=True)
+def keep_limit():
+  """The limit is that of the process."""
+  yield
+  image_limits.set_max_pixels(image_limits.DEFAULT_MAX_PIXELS)
+
+
+def encode(encoding, size=_SIZE):
+  buffer = io.BytesIO()
+  Image.fromarray(np.zeros(size, np.uint8)).save(buffer, encoding)
+  return buffer.getvalue()
+
+
+def png_without_pixels(height, width):
+  """Returns a PNG file of grey pixels that states a size and holds no pixel."""
+  file = b'\x89PNG\r\n\x1a\n'
+  for kind, data in ((b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)),
+                     (b'IDAT', zlib.compress(b'')), (b'IEND', b'')):
+    file += struct.pack('>I', len(data)) + kind + data + struct.pack(
+        '>I', zlib.crc32(kind + data) & 0xffffffff)
+  return file
+
+
+def run(make, *feeds):
+  with tf.Graph().as_default(), tf.Session() as session:
+    return session.run(make(*[tf.constant(feed) for feed in feeds]))
+
+
+@pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
+def test_the_stated_size_is_that_of_the_decoded_image(encoding):
+  data = encode(encoding)
+  assert run(image_headers.stated_size, data).tolist() == list(_SIZE)
+  decoded = run(lambda image: tf.image.decode_image(image, channels=3), data)
+  assert decoded.shape[-3:-1] == _SIZE
+
+
+@pytest.mark.parametrize('data', [b'', b'\x89', b'\x89PNG\r\n\x1a\n', b'no image' * 9])
+def test_other_bytes_have_no_size(data):
+  assert run(image_headers.stated_size, data).tolist() == [0, 0]
+
+
+def check(data):
+  return run(lambda image, name: image_headers.checked(image, name, 'label'), data, 'records/7')
+
+
+def test_more_pixels_than_allowed_fail_by_their_header():
+  data = png_without_pixels(60000, 60001)
+  with pytest.raises(tf.errors.InvalidArgumentError,
+                     match='Record records/7: the label is 60000x60001 .height x width., more '
+                           'pixels than the 89478485 that --max_image_pixels allows'):
+    check(data)
+  with pytest.raises(ValueError, match='a.png (is 60000x60001|has more pixels than the 89478485)'):
+    image_limits.open_image(io.BytesIO(data), 'a.png')
+  # Their product does not fit into 32 bits, nor do the sides of a broken file.
+  with pytest.raises(tf.errors.InvalidArgumentError, match='65536x65536'):
+    check(png_without_pixels(1 << 16, 1 << 16))
+
+
+@pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
+@pytest.mark.parametrize('spare', [-1, 0])
+def test_the_limit_can_be_set(encoding, spare):
+  data = encode(encoding)
+  image_limits.set_max_pixels(_SIZE[0] * _SIZE[1] + spare)
+  if spare < 0:
+    with pytest.raises(tf.errors.InvalidArgumentError, match='70x300'):
+      check(data)
+    with pytest.raises(ValueError, match='it is 70x300'):
+      image_limits.open_image(io.BytesIO(data))
+  else:
+    assert check(data) == data
+    assert image_limits.open_image(io.BytesIO(data)).size == _SIZE[::-1]
+
+
+def test_zero_is_no_limit():
+  image_limits.set_max_pixels(0)
+  data = png_without_pixels(60000, 60000)
+  assert check(data) == data
+  assert image_limits.open_image(io.BytesIO(data)).size == (60000, 60000)
