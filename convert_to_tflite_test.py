@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import tflite_model
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 SIZE = (33, 49)
 

@@ -12,7 +12,8 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import files
 from deeplab.deployment import export, exported
-from deeplab.utils import overlay, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import overlay
 
 nbclient = pytest.importorskip('nbclient')
 nbformat = pytest.importorskip('nbformat')

@@ -12,7 +12,8 @@ from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import image_results, segmentation_metrics
-from deeplab.utils import picture_batches, run_record, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import picture_batches, run_record
 
 SAMPLES = tiny_run.make_samples()
 

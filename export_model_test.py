@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
 from deeplab.evaluation import segmentation_metrics
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 SAMPLES = tiny_run.make_samples()
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from deeplab.datasets import dataset_info, registry
-from deeplab.utils import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 _SCRIPTS = ('train.py', 'eval.py', 'vis.py', 'export_model.py', 'predict.py')
 _FORMA_SETS = [name for name, row in registry.DATASETS.items()

@@ -8,8 +8,7 @@ import tarfile
 
 import pytest
 
-from deeplab.datasets import tiny_trees
-from deeplab.utils import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, tiny_run, tiny_trees
 
 _NAME = 'deeplabv3_mnv2_pascal_train_aug'
 _ARCHIVE = _NAME + '_2018_01_29.tar.gz'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 _CAMVID = os.path.join(tiny_run.ROOT, '..', 'shared', 'data', 'camvid')
 _NUM_CLASSES = 11

@@ -12,7 +12,8 @@ from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info
 from deeplab.deployment import exported
-from deeplab.utils import run_record, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import run_record
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 _STEPS = 2
 

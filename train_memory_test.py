@@ -4,7 +4,7 @@ import signal
 
 import numpy as np
 
-from deeplab.utils import forked_scripts, tiny_cluster, tiny_run
+from deeplab.testing import forked_scripts, tiny_cluster, tiny_run
 
 # Graph and pools are complete after so many steps.
 _WARM_UP_STEPS, _STEPS = 300, 1000

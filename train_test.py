@@ -8,7 +8,8 @@ import pytest
 
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.utils import best_checkpoint, forked_scripts, loss_table, run_record, tiny_run
+from deeplab.testing import forked_scripts, tiny_run
+from deeplab.utils import best_checkpoint, loss_table, run_record
 
 FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_of_steps=2',
          '--log_steps=1') + tiny_run.MODEL_FLAGS

@@ -9,7 +9,8 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor
-from deeplab.utils import picture_batches, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import picture_batches
 
 SAMPLES = tiny_run.make_samples()
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from deeplab.command_line import flag_groups, script_flags
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 SCRIPTS = script_flags.scripts()
 

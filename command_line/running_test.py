@@ -1,7 +1,7 @@
 """Tests of how scripts run and end."""
 import pytest
 
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 SCRIPT = '''"""Says a word; see --help.
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from deeplab.command_line import script_flags, subcommands
 from deeplab.core import tf_compat
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), 'deeplab')
 # Stands in for the package so that an import of it shows.

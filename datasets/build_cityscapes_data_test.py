@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info, example, registry, tiny_trees
-from deeplab.utils import forked_scripts
+from deeplab.datasets import dataset_info, example, registry
+from deeplab.testing import forked_scripts, tiny_trees
 
 _TRAIN = ('bremen_000000_000019', 'bremen_000002_000019', 'ulm_000001_000019')
 _VAL = ('münster_000000_000019',)

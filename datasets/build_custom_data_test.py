@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets import dataset_info, example, registry
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CAMVID = os.path.join(os.path.dirname(_ROOT), 'shared', 'data', 'camvid')

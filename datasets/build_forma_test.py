@@ -10,7 +10,7 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, forma_storage, registry
 from deeplab.datasets.sample_people import forma_layouts
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 _NUM_CLASSES = len(registry.FORMA_CLASSES)
 _IDS = {name: i for i, name in enumerate(registry.FORMA_CLASSES)}

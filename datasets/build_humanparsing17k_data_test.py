@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets import dataset_info, example, label_maps, registry
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 _ATR = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',
         'belt', 'left-shoe', 'right-shoe', 'face', 'left-leg', 'right-leg', 'left-arm',

@@ -13,6 +13,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import builder, dataset_info, example, pairs, registry
 from deeplab.datasets.class_names import read_class_names
 from deeplab.datasets.sample_people import contact_sheet, raw_folder, scene
+from deeplab.testing import folders
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SETTINGS = raw_folder.Settings(seed=5, num_train=3, num_val=1)
@@ -27,15 +28,6 @@ def _run(*args):
   return process.returncode, err.decode('utf-8').strip().splitlines()
 
 
-def _contents(folder):
-  found = {}
-  for path, _, names in os.walk(str(folder)):
-    for name in names:
-      with open(os.path.join(path, name), 'rb') as f:
-        found[os.path.relpath(os.path.join(path, name), str(folder))] = f.read()
-  return found
-
-
 @pytest.fixture(scope='module')
 def raw(tmp_path_factory):
   folder = tmp_path_factory.mktemp('sample') / 'raw'
@@ -46,7 +38,7 @@ def raw(tmp_path_factory):
 def test_two_processes_write_the_same_bytes_as_one(raw, tmp_path, monkeypatch):
   monkeypatch.setattr(raw_folder, '_CHUNK', 1)
   raw_folder.write(str(tmp_path / 'raw'), _SETTINGS, num_processes=2)
-  assert _contents(tmp_path / 'raw') == _contents(raw)
+  assert folders.contents(tmp_path / 'raw') == folders.contents(raw)
 
 
 def test_files_hold_the_rendered_picture(raw):
@@ -75,12 +67,12 @@ def test_lists_name_the_pictures_and_classes(raw):
 def test_missing_files_are_rendered_again_and_the_others_stay(raw, tmp_path):
   folder = tmp_path / 'raw'
   raw_folder.write(str(folder), _SETTINGS, 1)
-  before = _contents(folder)
+  before = folders.contents(folder)
   os.remove(str(folder / 'labels' / 'train_00001.png'))
   (folder / 'images' / '.train_00002.jpg.77.tmp').write_bytes(b'half')
   kept = os.stat(str(folder / 'images' / 'train_00000.jpg')).st_mtime_ns
   assert raw_folder.write(str(folder), _SETTINGS, 1) == 1
-  assert _contents(folder) == before
+  assert folders.contents(folder) == before
   assert os.stat(str(folder / 'images' / 'train_00000.jpg')).st_mtime_ns == kept
   assert raw_folder.write(str(folder), _SETTINGS, 1) == 0
 
@@ -88,9 +80,9 @@ def test_missing_files_are_rendered_again_and_the_others_stay(raw, tmp_path):
 def test_changed_settings_leave_what_a_fresh_run_would_write(raw, tmp_path):
   folder = tmp_path / 'raw'
   raw_folder.write(str(folder), _SETTINGS._replace(seed=6), 1)
-  assert _contents(folder) != _contents(raw)
+  assert folders.contents(folder) != folders.contents(raw)
   assert raw_folder.write(str(folder), _SETTINGS, 1) == 4
-  assert _contents(folder) == _contents(raw)
+  assert folders.contents(folder) == folders.contents(raw)
   assert raw_folder.write(str(folder), _SETTINGS._replace(num_train=1), 1) == 0
   assert sorted(os.listdir(str(folder / 'images'))) == ['train_00000.jpg', 'val_00000.jpg']
 

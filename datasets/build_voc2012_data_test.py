@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info, example, registry, tiny_trees
-from deeplab.utils import forked_scripts
+from deeplab.datasets import dataset_info, example, registry
+from deeplab.testing import forked_scripts, tiny_trees
 
 
 def _run(voc, out, *args):

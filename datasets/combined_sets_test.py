@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab.datasets import combined_sets, dataset_info, example, forma_storage, registry
 from deeplab.datasets.spec import Example
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 _SPLITS = forma_storage.SPLITS
 

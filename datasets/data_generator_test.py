@@ -8,7 +8,7 @@ from deeplab.core import keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, example, record_check, shards
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
 

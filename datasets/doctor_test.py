@@ -20,7 +20,7 @@ from deeplab.datasets import (
     registry,
     shards,
 )
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)

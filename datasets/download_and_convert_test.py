@@ -9,7 +9,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from deeplab.datasets import dataset_info, example, tiny_trees
+from deeplab.datasets import dataset_info, example
+from deeplab.testing import tiny_trees
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

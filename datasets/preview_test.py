@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 
 @pytest.fixture(scope='module', name='records')

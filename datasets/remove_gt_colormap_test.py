@@ -6,8 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core import colormaps
-from deeplab.datasets import tiny_trees
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts, tiny_trees
 
 
 def _run(source, target, *args):

@@ -12,7 +12,8 @@ import pytest
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import shards
-from deeplab.utils import forked_scripts, run_lock, tiny_cluster, tiny_run
+from deeplab.testing import forked_scripts, tiny_cluster, tiny_run
+from deeplab.utils import run_lock
 
 # All pixels have labels, so that the mean over workers is that over the joint batch.
 SIZE = (33, 33)

@@ -10,7 +10,7 @@ import yaml
 from deeplab import train
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import cluster_scripts
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 FOLDER = os.path.dirname(os.path.abspath(cluster_scripts.__file__))
 FILES = {'slurm': 'train.sbatch', 'tfjob': 'tfjob.yaml'}

@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export_check, exported
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 
 def write_graph(path):

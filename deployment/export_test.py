@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import feature_extractor, files, options, preprocess_utils, quantization
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 CROP = (33, 49)
 NUM_CLASSES = 5

@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import options, variable_values
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, graph_folding
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 OUTPUTS = export.ExportOptions(with_probabilities=True).output_names
 

@@ -9,7 +9,7 @@ import pytest
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import exported, inference
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 
 def write_graph(path, output_name=exported.OUTPUT_NAME):

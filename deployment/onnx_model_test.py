@@ -7,7 +7,7 @@ import pytest
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import export, exported, onnx_model, opened_models
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 
 def require_packages():

@@ -7,7 +7,7 @@ import pytest
 from deeplab.core import feature_extractor, preprocess_utils
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import opened_models, tflite_graph
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 MEAN = feature_extractor.mean_pixel('mobilenet_v2')
 OPTIONS = tiny_run.MODEL_OPTIONS._replace(add_image_level_feature=True, depth_multiplier=0.25)

@@ -10,7 +10,7 @@ import pytest
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1
 from deeplab.deployment import export, saved_model
-from deeplab.utils import tiny_run
+from deeplab.testing import tiny_run
 
 
 @pytest.fixture(scope='module')

@@ -9,7 +9,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.deployment import replica as replica_lib
-from deeplab.utils import tiny_cluster
+from deeplab.testing import tiny_cluster
 
 NUM_WORKERS = 2
 _START = [1000]

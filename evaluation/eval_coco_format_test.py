@@ -22,7 +22,7 @@ from deeplab.evaluation import (
     panoptic_report,
     panoptic_sample,
 )
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 NUM_CATEGORIES = 6
 SIZE = panoptic_sample.SampleSize(num_images=3, height=48, width=64)

@@ -7,18 +7,7 @@ import numpy as np
 import pytest
 
 from deeplab.evaluation import panoptic_images, panoptic_sample
-from deeplab.utils import forked_scripts
-
-
-def contents(folder):
-  """Returns dict, relative path -> bytes."""
-  result = {}
-  for parent, _, names in os.walk(str(folder)):
-    for name in names:
-      path = os.path.join(parent, name)
-      with open(path, 'rb') as f:
-        result[os.path.relpath(path, str(folder))] = f.read()
-  return result
+from deeplab.testing import folders, forked_scripts
 
 
 def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
@@ -46,8 +35,8 @@ def test_equal_seeds_give_equal_files(tmp_path):
   size = panoptic_sample.SampleSize(num_images=2, height=40, width=50)
   for name, seed in (('a', 1), ('b', 1), ('c', 2)):
     panoptic_sample.write_sample(str(tmp_path / name), size, seed)
-  assert contents(tmp_path / 'a') == contents(tmp_path / 'b')
-  assert contents(tmp_path / 'a') != contents(tmp_path / 'c')
+  assert folders.contents(tmp_path / 'a') == folders.contents(tmp_path / 'b')
+  assert folders.contents(tmp_path / 'a') != folders.contents(tmp_path / 'c')
 
 
 def test_sample_that_is_too_small_is_told(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from deeplab.evaluation.panoptic_quality import PanopticQuality
 from deeplab.evaluation.parsing_covering import ParsingCovering
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 _PERSON, _SKY, _VOID = 1, 2, 0
 _INSTANCE_OF = {'A': (_PERSON, 0), 'B': (_PERSON, 1), 'C': (_PERSON, 2), 'S': (_SKY, 0),

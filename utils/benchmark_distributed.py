@@ -19,7 +19,8 @@ from deeplab.datasets import registry as dataset_registry
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server, synchronous
 from deeplab.deployment import replica as replica_lib
-from deeplab.utils import benchmark_train, tiny_cluster, train_graph, train_options
+from deeplab.testing import tiny_cluster
+from deeplab.utils import benchmark_train, train_graph, train_options
 
 _MODULE = 'deeplab.utils.benchmark_distributed'
 _VARIANT = 'mobilenet_v2'

@@ -19,6 +19,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.deployment import inference
 from deeplab.evaluation import boundary_metrics, image_results
+from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,
     confusion_matrix,
@@ -28,7 +29,6 @@ from deeplab.utils import (
     picture_inputs,
     predict_results,
     result_writer,
-    tiny_run,
     visualizing,
 )
 

@@ -1,7 +1,8 @@
 """Tests of what the benchmark of evaluation measures."""
 import numpy as np
 
-from deeplab.utils import benchmark_eval, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import benchmark_eval
 
 
 def test_median_and_largest_size_are_those_it_speaks_of():

@@ -23,7 +23,8 @@ from deeplab.deployment import (
     tflite_export,
     tflite_graph,
 )
-from deeplab.utils import benchmark_child, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_inference'
 _PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from deeplab.utils import benchmark_child, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_test'
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from deeplab.evaluation import image_results
-from deeplab.utils import compare_runs, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import compare_runs
 
 CLASSES = ['ground', 'tree', 'sky']
 

@@ -9,7 +9,8 @@ from deeplab import model
 from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.utils import forked_scripts, published_kinds, tiny_run
+from deeplab.testing import forked_scripts, tiny_run
+from deeplab.utils import published_kinds
 
 _SCRIPT = 'utils/inspect_checkpoint.py'
 _OPTIONS = ModelOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,

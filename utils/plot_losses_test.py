@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import forked_scripts, loss_table
+from deeplab.testing import forked_scripts
+from deeplab.utils import loss_table
 
 
 @pytest.fixture(scope='module', name='plot_losses')

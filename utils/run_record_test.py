@@ -10,7 +10,8 @@ import pytest
 from deeplab import common
 from deeplab.core import options
 from deeplab.datasets import dataset_info
-from deeplab.utils import run_record, tiny_run
+from deeplab.testing import tiny_run
+from deeplab.utils import run_record
 
 FLAGS = {'model_variant': 'xception_65', 'output_stride': 16, 'atrous_rates': [6, 12, 18],
          'decoder_output_stride': ['4'], 'depth_multiplier': 1.0, 'multi_grid': None,

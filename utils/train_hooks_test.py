@@ -18,7 +18,8 @@ from absl import logging
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
-from deeplab.utils import loss_table, tiny_run, train_hooks
+from deeplab.testing import tiny_run
+from deeplab.utils import loss_table, train_hooks
 
 LINE = re.compile(
     r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 STEP = re.compile(r'step (\d+)/\d+')
 _POLL_SECS = 0.1

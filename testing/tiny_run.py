@@ -11,7 +11,7 @@ from deeplab import model
 from deeplab.core import options, utils, variable_values
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, shards
-from deeplab.utils import forked_scripts
+from deeplab.testing import forked_scripts
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
