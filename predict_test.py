@@ -10,10 +10,8 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info
 from deeplab.deployment import exported
 from deeplab.testing import tiny_run
-from deeplab.utils import run_record
 
 
 @pytest.fixture(scope='module')
@@ -74,12 +72,7 @@ def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   (folder / 'train').mkdir()
   sample = tiny_run.make_samples()[0]
-  checkpoint = tiny_run.write_checkpoint(folder / 'train', sample.image)
-  info = dataset_info.DatasetInfo(
-      tiny_run.NAME, 4, 255, tiny_run.CLASS_NAMES, tiny_run.COLORMAP, {})
-  run_record.write(str(folder / 'train'), {
-      'model_variant': 'mobilenet_v2', 'depth_multiplier': 0.25, 'output_stride': 16,
-      'add_image_level_feature': False, 'dataset': tiny_run.NAME}, info)
+  checkpoint = tiny_run.write_run(folder / 'train', sample.image)
   return str(folder), checkpoint
 
 

@@ -6,6 +6,7 @@ import sys
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 # What the program is called in the line, where that is not the name of its file.
 _names = []

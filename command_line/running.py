@@ -1,4 +1,5 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
+import signal
 import sys
 import traceback
 
@@ -13,8 +14,9 @@ FLAGS = flags.FLAGS
 def run(main, required_flags=(), allows_words=False):
   """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
 
-  Exit codes: 0 done or --help, 1 a user's mistake found while running (ValueError), 2
-  unusable command line, 130 interrupted. With --verbosity=1 the traceback is shown too.
+  Exit codes: 0 done or --help, 1 a user's mistake found while running (ValueError), 2 an
+  unusable command line, 130 interrupted, 143 terminated. With --verbosity=1 the traceback is
+  shown too.
 
   Args:
     main: function of the left-over command line.
@@ -43,6 +45,7 @@ def run(main, required_flags=(), allows_words=False):
 
   def guarded(argv):
     _set_up_logging()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
       return main(argv)
     except ValueError as error:
@@ -54,6 +57,17 @@ def run(main, required_flags=(), allows_words=False):
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
+
+
+class _Terminated(KeyboardInterrupt):
+  """SIGTERM came: what is unfinished is cleaned up as after Ctrl-C."""
+  exit_code = error_line.EXIT_TERMINATED
+
+
+def _terminate(unused_number, unused_frame):
+  # Again, it ends the process at once.
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  raise _Terminated('terminated.')
 
 
 class _HelpFlag(flags.BooleanFlag):

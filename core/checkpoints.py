@@ -1,11 +1,12 @@
 """Checkpoints: which one is meant, whether it fits a graph, and waiting for new ones."""
+import contextlib
 import os
 import re
 import time
 
 from absl import logging
 
-from deeplab.core import files, keys, quantization
+from deeplab.core import error_text, files, keys, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -221,6 +222,27 @@ def open_reader(checkpoint):
   except (tf.errors.OpError, RuntimeError, ValueError) as error:
     raise ValueError('Checkpoint %s cannot be read: %s'
                      % (checkpoint, str(error).split('\n')[0])) from error
+
+
+def restore(saver, session, checkpoint):
+  """Loads the variables of a saver from a checkpoint prefix.
+
+  Raises:
+    ValueError: the files are damaged.
+  """
+  with readable_damage(checkpoint):
+    saver.restore(session, checkpoint)
+
+
+@contextlib.contextmanager
+def readable_damage(checkpoint):
+  """Turns the errors of damaged files into a ValueError that names the checkpoint."""
+  try:
+    yield
+  except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+    raise ValueError(
+        'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
+        'before it.' % (checkpoint, error_text.reason_of(error))) from error
 
 
 def _unused_head_scopes(stored, expected):

@@ -86,6 +86,7 @@ def _start_worker(finished, stop, parent, max_image_pixels):
   image_limits.set_max_pixels(max_image_pixels)
   # Ctrl-C reaches the whole process group; the parent alone decides what happens.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
   threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from deeplab.core import image_headers, input_errors, keys
+from deeplab.core import error_text, image_headers, input_errors, keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 
@@ -62,8 +62,9 @@ def readable_input_errors(files, descriptor):
   """
   try:
     yield
+  # Messages with bytes of the record in them cannot always be decoded.
   except (tf.errors.InvalidArgumentError, tf.errors.DataLossError,
-          tf.errors.NotFoundError) as error:
+          tf.errors.NotFoundError, UnicodeDecodeError) as error:
     described = describe_input_error(error, files, descriptor)
     if described is None:
       raise
@@ -108,8 +109,8 @@ def record_problem(record, descriptor, decode, has_label=True):
   for what, key in (('image', keys.IMAGE), ('label', keys.LABELS_CLASS))[:1 + has_label]:
     try:
       arrays.append(decode(record, key))
-    except tf.errors.OpError as error:
-      return 'the %s cannot be decoded (%s).' % (what, str(error.message).split('\n')[0])
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+      return 'the %s cannot be decoded (%s).' % (what, error_text.reason_of(error))
   if not has_label:
     return None
   image, label = arrays

@@ -121,7 +121,7 @@ def freeze(checkpoint, model_options, predict, options=None):
     variables = tf.global_variables()
     checkpoints.check_restorable(checkpoint, variables)
     with tf.Session() as session:
-      tf.train.Saver(variables).restore(session, checkpoint)
+      checkpoints.restore(tf.train.Saver(variables), session, checkpoint)
       graph_def = graph.as_graph_def()
       frozen = tf.graph_util.convert_variables_to_constants(
           session, graph_def, options.output_names)

@@ -82,7 +82,7 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
     labels = export.build_inference_graph(model_options, predict, options)[exported.OUTPUT_NAME]
     variables = tf.global_variables()
     checkpoints.check_restorable(checkpoint, variables)
-    tf.train.Saver(variables).restore(session, checkpoint)
+    checkpoints.restore(tf.train.Saver(variables), session, checkpoint)
     return [session.run(labels, {exported.INPUT_NAME + ':0': picture[np.newaxis]})[0]
             for picture in pictures]
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import checkpoints, feature_extractor, files
+from deeplab.core import checkpoints, error_text, feature_extractor, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, onnx_model, tflite_model
 
@@ -62,7 +62,7 @@ class SessionModel(object):
       values = self._session.run(fetches, {self._images: images})
     except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
       raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
-          images.shape[:3] + (error.message.split('\n')[0],))) from error
+          images.shape[:3] + (error_text.reason_of(error),))) from error
     return values[0].astype(np.int32), values[1] if with_probabilities else None
 
   def close(self):
@@ -148,7 +148,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
     checkpoints.check_restorable(checkpoint, variables)
     saver = tf.train.Saver(variables)
   session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
-  saver.restore(session, checkpoint)
+  checkpoints.restore(saver, session, checkpoint)
   return SessionModel(session, images, outputs[exported.OUTPUT_NAME],
                       outputs[exported.PROBABILITIES_NAME])
 
@@ -205,7 +205,7 @@ def _open_frozen_graph(path):
           return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
     except (ValueError, tf.errors.OpError) as error:
       raise ValueError('%s cannot be used as an exported model: %s' % (
-          path, str(error).split('\n')[0])) from error
+          path, error_text.reason_of(error))) from error
   return SessionModel(tf.Session(graph=graph), *tensors)
 
 
@@ -239,7 +239,7 @@ def _open_saved_model(folder):
     except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
       session.close()
       raise ValueError('%s cannot be used as a SavedModel: %s' % (
-          folder, str(error).split('\n')[0])) from error
+          folder, error_text.reason_of(error))) from error
     probabilities = signature.outputs.get(_PROBABILITIES_KEY)
     tensor = graph.get_tensor_by_name
     return SessionModel(session, tensor(images), tensor(labels),

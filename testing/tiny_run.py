@@ -12,6 +12,7 @@ from deeplab.core import options, utils, variable_values
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, shards
 from deeplab.testing import forked_scripts
+from deeplab.utils import run_record
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -112,6 +113,17 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
                                  global_step=step)
 
 
+def write_run(folder, image, model_options=MODEL_OPTIONS):
+  """Writes the checkpoint of `write_checkpoint` and its run.json; returns the prefix."""
+  prefix = write_checkpoint(folder, image, model_options)
+  run_record.write(str(folder), {
+      name: getattr(model_options, name)
+      for name in ('model_variant', 'depth_multiplier', 'output_stride',
+                   'add_image_level_feature', 'aspp_with_batch_norm')},
+      dataset_info.DatasetInfo(NAME, len(CLASS_NAMES), IGNORE_LABEL, CLASS_NAMES, COLORMAP, {}))
+  return prefix
+
+
 def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
             predict_labels=model.predict_labels, tiles=None):
   """Returns the [height, width] labels of samples, each padded with `fill` and run alone.
@@ -191,6 +203,12 @@ def run_main(module, *command_lines):
   if code or len(lines) != 2:
     raise RuntimeError(log)
   return json.loads(lines[1])
+
+
+def save_png(path, pixels):
+  """Writes an array of uint8 as a PNG file."""
+  with open(path, 'wb') as f:
+    f.write(_png(pixels))
 
 
 def _png(pixels):

@@ -1,4 +1,5 @@
 """Writes pictures and predictions of a split in background threads."""
+import hashlib
 import json
 import os
 import re
@@ -29,6 +30,9 @@ _PHOTOGRAPH_COMPRESSION = {'compress_level': 1, 'compress_type': zlib.Z_RLE}
 _MAX_WAITING_BYTES = 128 << 20
 # Images between two notes of how far the work is.
 _PROGRESS_EVERY = 20
+# File systems allow 255, of which suffixes take some.
+_MOST_NAME_BYTES = 200
+_NUM_HASH_DIGITS = 16
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
 
 
@@ -216,7 +220,8 @@ def to_eval_ids(labels, train_id_to_eval_id):
 def safe_name(name):
   """Returns the name of a record as a relative path that stays in its folder.
 
-  Sub-folders are kept, '..' and roots are not.
+  Sub-folders are kept, '..' and roots are not; parts that file systems find too long are cut,
+  with a hash of the whole.
 
   Args:
     name: bytes (UTF-8) or str.
@@ -225,4 +230,12 @@ def safe_name(name):
     name = name.decode('utf-8', 'replace')
   parts = [_NOT_IN_FILE_NAMES.sub('_', part) for part in re.split(r'[/\\]', name)]
   parts = [part for part in parts if part.strip('. ')]
-  return os.path.join(*parts) if parts else 'unnamed'
+  return os.path.join(*[_shortened(part) for part in parts]) if parts else 'unnamed'
+
+
+def _shortened(part):
+  data = part.encode('utf-8')
+  if len(data) <= _MOST_NAME_BYTES:
+    return part
+  digest = hashlib.sha256(data).hexdigest()[:_NUM_HASH_DIGITS]
+  return data[:_MOST_NAME_BYTES - _NUM_HASH_DIGITS].decode('utf-8', 'ignore') + digest

@@ -82,6 +82,15 @@ def test_names_never_leave_the_folder(name, path):
   assert result_writer.safe_name(name) == path.replace('/', os.sep)
 
 
+def test_long_names_are_cut_and_stay_different():
+  names = [('é' * 300 + end).encode('utf-8') for end in 'ab']
+  short = [result_writer.safe_name(b'sub/' + name) for name in names]
+  assert short[0] != short[1]
+  for name in short:
+    folder, part = os.path.split(name)
+    assert folder == 'sub' and part.startswith('ééé') and len(part.encode('utf-8')) <= 200
+
+
 def test_error_of_a_thread_reaches_the_caller(tmp_path):
   with pytest.raises(ValueError, match='Label ids range from 0 to 9'):
     with result_writer.ResultWriter(str(tmp_path), COLORS) as writer:

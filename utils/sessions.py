@@ -19,12 +19,12 @@ def restored_session(saver, checkpoint, master=''):
     master: TensorFlow server that runs the graph; '': this process.
 
   Raises:
-    ValueError: the checkpoint is of another model.
+    ValueError: the checkpoint is of another model, or damaged.
   """
   checkpoints.check_restorable(checkpoint, tf.global_variables())
   with tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True)) as session:
     session.run(tf.local_variables_initializer())
-    saver.restore(session, checkpoint)
+    checkpoints.restore(saver, session, checkpoint)
     yield session
 
 

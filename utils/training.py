@@ -103,7 +103,9 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
       if placement.replica:
         hooks.append(around.enter_context(
             placement.replica.watch(lambda: stop.is_requested, opener.save)))
-      session = around.enter_context(opener.open(hooks, listeners))
+      with checkpoints.readable_damage(newest):
+        session = opener.open(hooks, listeners)
+      around.enter_context(session)
       while not session.should_stop():
         session.run(graph.train_op)
   return checkpoints.resolve_checkpoint(options.train_logdir)

@@ -1,0 +1,146 @@
+"""Damages files as disks, networks and faulty programs do, at random but repeatable."""
+import random
+import struct
+
+from deeplab.core.tf_compat import tf
+
+# Field numbers and lengths of protocol buffers, and sizes in headers, are such bytes.
+_HUGE = b'\xff\xff\xff\xff\x7f'
+
+
+def _flip_bits(data, draws):
+  changed = bytearray(data)
+  for _ in range(draws.choice((1, 1, 2, 16, 256))):
+    changed[draws.randrange(len(changed))] ^= 1 << draws.randrange(8)
+  return bytes(changed)
+
+
+def _cut_off(data, draws):
+  return data[:draws.randrange(len(data))]
+
+
+def _cut_out(data, draws):
+  start, end = _range(data, draws)
+  return data[:start] + data[end:]
+
+
+def _zero(data, draws):
+  start, end = _range(data, draws)
+  return data[:start] + b'\0' * (end - start) + data[end:]
+
+
+def _repeat(data, draws):
+  start, end = _range(data, draws)
+  return data[:end] + data[start:end] + data[end:]
+
+
+def _swap(data, draws):
+  start, end = _range(data, draws)
+  middle = draws.randint(start, end)
+  return data[:start] + data[middle:end] + data[start:middle] + data[end:]
+
+
+def _claim_huge(data, draws):
+  start = draws.randrange(max(1, len(data) - len(_HUGE)))
+  return data[:start] + _HUGE + data[start + len(_HUGE):]
+
+
+def _insert(data, draws):
+  start = draws.randrange(len(data) + 1)
+  return data[:start] + bytes(draws.randrange(256) for _ in range(draws.randint(1, 99))) + (
+      data[start:])
+
+
+KINDS = {'bits flipped': _flip_bits, 'cut off': _cut_off, 'cut out': _cut_out, 'zeros': _zero,
+         'repeated': _repeat, 'swapped': _swap, 'huge size': _claim_huge,
+         'inserted': _insert}
+
+
+def _range(data, draws):
+  start = draws.randrange(len(data))
+  return start, min(len(data), start + draws.choice((1, 4, 64, 4096)))
+
+
+def damaged(data, number, seed=0):
+  """Yields (kind, bytes) for that many ways of damaging bytes, all kinds in turn."""
+  draws = random.Random(seed)
+  names = sorted(KINDS)
+  for index in range(number):
+    name = names[index % len(names)]
+    changed = data
+    while changed == data:
+      changed = KINDS[name](data, draws)
+    yield name, changed
+
+
+def damaged_records(path, number, seed=0):
+  """Yields (kind, bytes) for that many ways of damaging a shard.
+
+  Half of them damage the file. The others damage one record, or swap the values of its
+  features, and have checksums that are right, so that the damage reaches what reads records.
+  """
+  with open(path, 'rb') as f:
+    data = f.read()
+  records = list(_records(data))
+  draws = random.Random(seed)
+  whole, within = damaged(data, number, seed), damaged(records[0], number, seed + 1)
+  for index in range(number):
+    if index % 2 == 0:
+      kind, changed = next(whole)
+    else:
+      kind, changed = next(within)
+      kind = 'record: ' + kind
+      if index % 8 == 7:
+        kind, changed = 'record: features swapped', _with_features_swapped(records[0], draws)
+      changed = b''.join(map(_framed, records[1:2] + [changed] + records[2:]))
+    yield kind, changed
+
+
+def _with_features_swapped(record, draws):
+  """Returns a record with the values of two features exchanged, or numbers made absurd."""
+  example = tf.train.Example.FromString(record)
+  feature = example.features.feature
+  one, two = draws.sample(sorted(feature), 2)
+  values = feature[one].SerializeToString(), feature[two].SerializeToString()
+  for name, value in zip((two, one), values):
+    feature[name].ParseFromString(value)
+  for name in ('image/height', 'image/width'):
+    if draws.random() < 0.5:
+      feature[name].int64_list.value[:] = [draws.choice((-1, 0, 1 << 40))]
+  return example.SerializeToString()
+
+
+def _records(data):
+  """Yields the records of the bytes of a shard."""
+  start = 0
+  while start < len(data):
+    length, = struct.unpack_from('<Q', data, start)
+    yield data[start + 12:start + 12 + length]
+    start += 16 + length
+
+
+def _framed(record):
+  """Returns a record as it stands in a shard, with its checksums."""
+  length = struct.pack('<Q', len(record))
+  return length + _checksum(length) + record + _checksum(record)
+
+
+def _checksum(data):
+  crc = 0xffffffff
+  for byte in bytearray(data):
+    crc = _CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >> 8)
+  crc ^= 0xffffffff
+  return struct.pack('<I', ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+
+
+def _make_crc_table():
+  table = []
+  for value in range(256):
+    for _ in range(8):
+      value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+    table.append(value)
+  return table
+
+
+# CRC-32C (Castagnoli), which TFRecord files mask.
+_CRC_TABLE = _make_crc_table()
