@@ -62,11 +62,11 @@ def write_records(folder, samples, split='val', cut_image=None):
   with tf.io.TFRecordWriter(path) as writer:
     for index, sample in enumerate(samples):
       height, width = sample.label.shape
-      image = _png(sample.image)
+      image = encode(sample.image)
       if index == cut_image:
         image = image[:len(image) // 2]
       writer.write(example.make_example(
-          image, sample.name, height, width, _png(sample.label), 'png').SerializeToString())
+          image, sample.name, height, width, encode(sample.label), 'png').SerializeToString())
   sides = [sorted(side) for side in zip(*[sample.label.shape for sample in samples])]
   counts = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
                        minlength=256)
@@ -208,10 +208,11 @@ def run_main(module, *command_lines):
 def save_png(path, pixels):
   """Writes an array of uint8 as a PNG file."""
   with open(path, 'wb') as f:
-    f.write(_png(pixels))
+    f.write(encode(pixels))
 
 
-def _png(pixels):
+def encode(pixels, encoding='PNG'):
+  """Returns an array of uint8 as an image file."""
   stream = io.BytesIO()
-  Image.fromarray(pixels).save(stream, 'PNG')
+  Image.fromarray(pixels).save(stream, encoding)
   return stream.getvalue()
