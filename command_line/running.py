@@ -6,6 +6,7 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab.command_line import dataset_flags, error_line, flag_help, image_limit_flag
+from deeplab.core import storage_trouble
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -52,6 +53,11 @@ def run(main, required_flags=(), allows_words=False):
       if logging.get_verbosity() >= logging.DEBUG:
         traceback.print_exc()
       error_line.stop(error, error_line.EXIT_ERROR)
+    except (OSError, tf.errors.OpError) as error:
+      trouble = storage_trouble.trouble_of(error)
+      if trouble is None:
+        raise
+      error_line.stop(trouble, error_line.EXIT_ERROR)
     except KeyboardInterrupt as error:
       error_line.stop(str(error) or 'interrupted.',
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))

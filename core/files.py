@@ -132,8 +132,14 @@ def atomic_open(path):
     with atomic_path(path) as temporary:
       _remote().write_bytes(temporary, content.getvalue())
     return
-  with atomic_path(path) as temporary, open(temporary, 'wb') as f:
-    yield f
+  try:
+    with atomic_path(path) as temporary, open(temporary, 'wb') as f:
+      yield f
+  except OSError as error:
+    if error.errno and error.filename is None:
+      # A full disk does not say which file it was.
+      error.filename = path
+    raise
 
 
 def write_bytes(path, data):

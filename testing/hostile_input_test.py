@@ -144,7 +144,8 @@ def test_names_of_records_stay_in_the_folder(run, tmp_path, measured):
   assert raw
   for path in raw:
     Image.open(str(tmp_path / path)).load()
-  measured('%d names: %d files, all below vis_logdir' % (len(_NAMES), len(raw)))
+  measured('%d names: %d files, all below vis_logdir; names that differ by what is left out '
+           'share one' % (len(_NAMES), len(raw)))
 
 
 _RUNS_CODE = {'eval', 'exec', 'compile', '__import__'}

@@ -204,7 +204,7 @@ def test_several_processes_on_one_run(folder, tmp_path, measured):
   for index in range(num_exports):
     path = tmp_path / ('%d.pb' % index)
     result = forked_scripts.run('export_model.py', '--checkpoint_path=%s' % run,
-                                '--export_path=%s' % path, '--crop_size=33,33')
+                                '--export_path=%s' % path, '--crop_size=33', '--crop_size=33')
     assert result.code == 0, result.log
     assert path.exists()
   evaluations = [

@@ -5,7 +5,7 @@ import typing
 
 from absl import logging
 
-from deeplab.core import keys, tf_compat
+from deeplab.core import keys, storage_trouble, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites, memory_estimate, train_graph
 
@@ -57,6 +57,8 @@ def readable_memory_errors(dataset, model_options, options, deployment=None):
   try:
     yield
   except tf.errors.ResourceExhaustedError as error:
+    if storage_trouble.trouble_of(error):
+      raise  # The disk is full.
     raise ValueError(training.message(str(error))) from error
 
 

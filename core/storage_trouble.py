@@ -1,0 +1,42 @@
+"""One line for what disks and their owners do: full, read-only, forbidden, broken."""
+import errno
+import os
+
+from deeplab.core import error_text
+
+# Error number -> what to do.
+_ADVICE = {
+    errno.ENOSPC: 'Make room, and run the same command again.',
+    errno.EDQUOT: 'Make room, and run the same command again.',
+    errno.EROFS: 'Choose a folder that can be written.',
+    errno.EACCES: 'Choose another folder, or ask its owner.',
+    errno.EPERM: 'Choose another folder, or ask its owner.',
+    errno.EIO: 'Look at the health of the disk.',
+    errno.ENAMETOOLONG: 'Choose a shorter name.',
+    errno.EMFILE: 'Allow more open files: ulimit -n.',
+    errno.ENOTDIR: 'Choose another folder.',
+    errno.EISDIR: 'Choose another name.',
+    errno.ENOENT: 'Is the path right, and is the disk there?',
+}
+# TensorFlow has only the words.
+_NUMBERS_IN_WORDS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO,
+                     errno.ENAMETOOLONG, errno.EMFILE)
+
+
+def trouble_of(error):
+  """Returns one line on an error of storage, or None for another error.
+
+  Args:
+    error: OSError, or tf.errors.OpError.
+  """
+  if isinstance(error, OSError):
+    number = error.errno
+    if number not in _ADVICE:
+      return None
+    where = '%s: ' % error.filename if error.filename else ''
+    return '%s%s. %s' % (where, os.strerror(number), _ADVICE[number])
+  text = str(error)
+  for number in _NUMBERS_IN_WORDS:
+    if os.strerror(number) in text:
+      return '%s. %s' % (error_text.reason_of(error), _ADVICE[number])
+  return None

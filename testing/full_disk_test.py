@@ -1,0 +1,132 @@
+"""A disk that is full in the middle of the work. Needs root, for a disk of its own."""
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.core import checkpoints
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import example
+from deeplab.testing import folders, forked_scripts, tiny_run
+
+_MEBIBYTE = 1 << 20
+
+
+@pytest.fixture(name='disk')
+def mount_disk(tmp_path):
+  """Function of a size in MiB that returns a folder on a disk of that size."""
+  mounted = []
+
+  def mount(size_mib):
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=%dm' % size_mib, 'tmpfs',
+                           str(folder)], stderr=subprocess.PIPE)
+    if done.returncode:
+      pytest.skip('cannot mount a disk: %s' % done.stderr.decode().strip())
+    mounted.append(folder)
+    return folder
+
+  yield mount
+  for folder in mounted:
+    subprocess.run(['umount', str(folder)], check=True)
+
+
+def fill(folder, free_bytes):
+  """Leaves that many bytes of the disk of a folder."""
+  free = os.statvfs(str(folder)).f_bavail * os.statvfs(str(folder)).f_frsize
+  with open(str(folder / 'filler'), 'wb') as f:
+    f.write(b'\0' * (free - free_bytes))
+
+
+def check_refused(result, script):
+  assert result.code == 1, result.log
+  assert result.last_line.startswith('%s: error: ' % script), result.log
+  assert 'No space left' in result.last_line or 'disk' in result.last_line, result.log
+  assert 'Traceback' not in result.log, result.log
+
+
+@pytest.fixture(scope='module', name='folder')
+def make_folder(tmp_path_factory):
+  """A folder with train/ and val/ records, pictures/, labels/ and a run/."""
+  folder = tmp_path_factory.mktemp('disk')
+  samples = [sample._replace(label=np.minimum(sample.label, 3))
+             for sample in tiny_run.make_samples([(97, 97)] * 6)]
+  for name in ('train', 'val', 'pictures', 'labels', 'run'):
+    (folder / name).mkdir()
+  for split in ('train', 'val'):
+    tiny_run.write_records(str(folder / split), samples, split=split)
+  for index, sample in enumerate(samples):
+    tiny_run.save_png(str(folder / 'pictures' / ('%d.png' % index)), sample.image)
+    tiny_run.save_png(str(folder / 'labels' / ('%d.png' % index)), sample.label)
+  tiny_run.write_run(folder / 'run', samples[0].image)
+  return folder
+
+
+_PROMISE = 'one line that says so, exit code 1; earlier files are intact, no half files'
+
+
+@pytest.mark.fault('the disk is full when train.py saves', _PROMISE)
+def test_training(folder, disk, measured):
+  place = disk(60)
+  flags = ('--dataset_dir=%s/train' % folder, '--train_logdir=%s/run' % place,
+           '--train_crop_size=33,33', '--train_batch_size=1', '--skip_data_check',
+           '--log_steps=1') + tiny_run.MODEL_FLAGS
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=2')
+  assert result.code == 0, result.log
+  fill(place, 3 * _MEBIBYTE)
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=4')
+  check_refused(result, 'train.py')
+  newest = checkpoints.resolve_checkpoint(str(place / 'run'))
+  assert newest.endswith('model.ckpt-2')
+  reader = tf.train.NewCheckpointReader(newest)
+  assert all(np.isfinite(reader.get_tensor(name)).all()
+             for name in reader.get_variable_to_shape_map())
+  (place / 'filler').unlink()
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=4')
+  assert result.code == 0, result.log
+  measured('train.py: the last checkpoint loads, and training continues with more space')
+
+
+def _flags_of(script, folder, out):
+  model = ('--checkpoint_dir=%s/run' % folder,)
+  return {
+      'export_model.py': ('--checkpoint_path=%s/run' % folder,
+                          '--export_path=%s/graph.pb' % out, '--crop_size=33',
+                          '--crop_size=33'),
+      'vis.py': model + ('--dataset_dir=%s/val' % folder, '--vis_logdir=%s' % out,
+                         '--vis_crop_size=97,97', '--max_number_of_iterations=1'),
+      'predict.py': model + ('--input=%s/pictures' % folder, '--output_dir=%s' % out),
+      'datasets/build_custom_data.py': (
+          '--image_dir=%s/pictures' % folder, '--label_dir=%s/labels' % folder,
+          '--output_dir=%s' % out, '--num_classes=4', '--num_processes=1', '--num_shards=2'),
+  }[script]
+
+
+@pytest.mark.fault('the disk is full when export, vis, predict or a builder writes', _PROMISE)
+@pytest.mark.parametrize('script', ['export_model.py', 'vis.py', 'predict.py',
+                                    'datasets/build_custom_data.py'])
+def test_other_scripts(folder, disk, script, measured):
+  place = disk(20)
+  flags = _flags_of(script, folder, place / 'out')
+  result = forked_scripts.run(script, *flags)
+  assert result.code == 0, result.log
+  before = folders.contents(place / 'out')
+  for free_bytes in (1 << 12, 1 << 14):
+    fill(place, free_bytes)
+    again = _flags_of(script, folder, place / 'again')
+    check_refused(forked_scripts.run(script, *again), os.path.basename(script))
+    for path, data in folders.contents(place / 'again').items():
+      if path.endswith('.png'):
+        Image.open(str(place / 'again' / path)).load()
+      elif path.endswith('.tfrecord'):
+        assert list(example.read_records(str(place / 'again' / path)))
+      else:
+        assert data and not path.endswith('.pb'), path
+    assert folders.contents(place / 'out') == before
+    (place / 'filler').unlink()
+  result = forked_scripts.run(script, *_flags_of(script, folder, place / 'again'))
+  assert result.code == 0, result.log
+  measured('%s: refused; earlier results as before; done with more space' % script)
