@@ -150,7 +150,7 @@ def write_bytes(path, data):
 
 def write_text(path, text):
   """Writes `text` as UTF-8 to `path`, whole or not at all."""
-  write_bytes(path, text.encode('utf-8'))
+  write_bytes(path, text.encode('utf-8', 'surrogateescape'))
 
 
 def append_text(path, text):

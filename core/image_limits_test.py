@@ -1,7 +1,5 @@
 """Tests of the size that images may have: what they state is read, and too much refused."""
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ from PIL import Image
 
 from deeplab.core import image_headers, image_limits
 from deeplab.core.tf_compat import tf
+from deeplab.testing import damage
 
 _SIZE = (70, 300)
 
@@ -24,16 +23,6 @@ def encode(encoding, size=_SIZE):
   buffer = io.BytesIO()
   Image.fromarray(np.zeros(size, np.uint8)).save(buffer, encoding)
   return buffer.getvalue()
-
-
-def png_without_pixels(height, width):
-  """Returns a PNG file of grey pixels that states a size and holds no pixel."""
-  file = b'\x89PNG\r\n\x1a\n'
-  for kind, data in ((b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)),
-                     (b'IDAT', zlib.compress(b'')), (b'IEND', b'')):
-    file += struct.pack('>I', len(data)) + kind + data + struct.pack(
-        '>I', zlib.crc32(kind + data) & 0xffffffff)
-  return file
 
 
 def run(make, *feeds):
@@ -59,7 +48,7 @@ def check(data):
 
 
 def test_more_pixels_than_allowed_fail_by_their_header():
-  data = png_without_pixels(60000, 60001)
+  data = damage.png_that_claims(60000, 60001)
   with pytest.raises(tf.errors.InvalidArgumentError,
                      match='Record records/7: the label is 60000x60001 .height x width., more '
                            'pixels than the 89478485 that --max_image_pixels allows'):
@@ -68,7 +57,7 @@ def test_more_pixels_than_allowed_fail_by_their_header():
     image_limits.open_image(io.BytesIO(data), 'a.png')
   # Their product does not fit into 32 bits, nor do the sides of a broken file.
   with pytest.raises(tf.errors.InvalidArgumentError, match='65536x65536'):
-    check(png_without_pixels(1 << 16, 1 << 16))
+    check(damage.png_that_claims(1 << 16, 1 << 16))
 
 
 @pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
@@ -88,6 +77,6 @@ def test_the_limit_can_be_set(encoding, spare):
 
 def test_zero_is_no_limit():
   image_limits.set_max_pixels(0)
-  data = png_without_pixels(60000, 60000)
+  data = damage.png_that_claims(60000, 60000)
   assert check(data) == data
   assert image_limits.open_image(io.BytesIO(data)).size == (60000, 60000)

@@ -189,7 +189,7 @@ def float_feature(values):
 
 def bytes_feature(value):
   """Returns the bytes feature of one str (as UTF-8) or bytes value."""
-  value = value.encode('utf-8') if isinstance(value, str) else value
+  value = value.encode('utf-8', 'surrogateescape') if isinstance(value, str) else value
   return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 

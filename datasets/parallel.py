@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 
+from absl import logging
+
 from deeplab.core import image_limits, progress
 
 # Worker processes are forked where the system can: they need no second import of TensorFlow
@@ -41,15 +43,24 @@ def run(function, work, sizes, num_processes=None, description='', may_fork=True
     raise ValueError('num_processes must be at least 1, got %r.' % (num_processes,))
   num_processes = min(num_processes or os.cpu_count() or 1, len(work))
   with progress.bar(description, total=sum(sizes)) as bar:
-    if num_processes <= 1:
+    context = multiprocessing.get_context(_START_METHOD if may_fork else 'spawn')
+    shared = _shared_state(context) if num_processes > 1 else None
+    if shared is None:
       return [function(piece, bar.update) for piece in work]
-    return _run_in_processes(function, work, num_processes, bar,
-                             _START_METHOD if may_fork else 'spawn')
+    return _run_in_processes(function, work, num_processes, bar, context, *shared)
 
 
-def _run_in_processes(function, work, num_processes, bar, start_method):
-  context = multiprocessing.get_context(start_method)
-  finished, stop = context.Value('q', 0), context.Event()
+def _shared_state(context):
+  """Returns a counter and an event that processes share; None where the machine has no such."""
+  try:
+    return context.Value('q', 0), context.Event()
+  except OSError as error:
+    logging.warning('Working in one process: this machine has no shared memory (/dev/shm: %s).',
+                    error.strerror)
+    return None
+
+
+def _run_in_processes(function, work, num_processes, bar, context, finished, stop):
   pool = concurrent.futures.ProcessPoolExecutor(
       num_processes, mp_context=context, initializer=_start_worker,
       initargs=(finished, stop, os.getpid(), image_limits.max_pixels()))

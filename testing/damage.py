@@ -1,6 +1,7 @@
 """Damages files as disks, networks and faulty programs do, at random but repeatable."""
 import random
 import struct
+import zlib
 
 from deeplab.core.tf_compat import tf
 
@@ -59,6 +60,16 @@ KINDS = {'bits flipped': _flip_bits, 'cut off': _cut_off, 'cut out': _cut_out, '
 def _range(data, draws):
   start = draws.randrange(len(data))
   return start, min(len(data), start + draws.choice((1, 4, 64, 4096)))
+
+
+def png_that_claims(height, width):
+  """Returns a PNG file that states a size and holds next to no pixels."""
+  file = b'\x89PNG\r\n\x1a\n'
+  for kind, data in ((b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)),
+                     (b'IDAT', zlib.compress(b'\0' * 4000)), (b'IEND', b'')):
+    file += struct.pack('>I', len(data)) + kind + data + struct.pack(
+        '>I', zlib.crc32(kind + data) & 0xffffffff)
+  return file
 
 
 def damaged(data, number, seed=0):

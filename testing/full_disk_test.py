@@ -9,7 +9,9 @@ from PIL import Image
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
-from deeplab.testing import folders, forked_scripts, tiny_run
+from deeplab.testing import folders, forked_scripts, slow, tiny_run
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _MEBIBYTE = 1 << 20
 
@@ -52,16 +54,9 @@ def check_refused(result, script):
 def make_folder(tmp_path_factory):
   """A folder with train/ and val/ records, pictures/, labels/ and a run/."""
   folder = tmp_path_factory.mktemp('disk')
-  samples = [sample._replace(label=np.minimum(sample.label, 3))
-             for sample in tiny_run.make_samples([(97, 97)] * 6)]
-  for name in ('train', 'val', 'pictures', 'labels', 'run'):
-    (folder / name).mkdir()
-  for split in ('train', 'val'):
-    tiny_run.write_records(str(folder / split), samples, split=split)
-  for index, sample in enumerate(samples):
-    tiny_run.save_png(str(folder / 'pictures' / ('%d.png' % index)), sample.image)
-    tiny_run.save_png(str(folder / 'labels' / ('%d.png' % index)), sample.label)
-  tiny_run.write_run(folder / 'run', samples[0].image)
+  tiny_run.write_job(folder, [
+      sample._replace(label=np.minimum(sample.label, 3))
+      for sample in tiny_run.make_samples([(97, 97)] * 6)])
   return folder
 
 

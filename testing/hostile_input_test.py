@@ -2,7 +2,6 @@
 import ast
 import os
 import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -10,21 +9,13 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
-from deeplab.testing import folders, forked_scripts, tiny_run
+from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run
+
+pytestmark = slow.only_in_ci_on_tf1
 
 # Pixels of such a picture take 3,433 MiB in grey, 10,300 in RGB; the scripts at work 300 to 900.
 _SIDE = 60000
 _MOST_MIB = 1500
-
-
-def png_that_claims(height, width):
-  """Returns a PNG file that states a size, with a few pixels."""
-  file = b'\x89PNG\r\n\x1a\n'
-  for kind, data in ((b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)),
-                     (b'IDAT', zlib.compress(b'\0' * 4000)), (b'IEND', b'')):
-    file += struct.pack('>I', len(data)) + kind + data + struct.pack(
-        '>I', zlib.crc32(kind + data) & 0xffffffff)
-  return file
 
 
 def jpeg_that_claims(height, width):
@@ -34,7 +25,7 @@ def jpeg_that_claims(height, width):
   return bytes(data)
 
 
-_CLAIMS = {'png': png_that_claims(_SIDE, _SIDE), 'jpeg': jpeg_that_claims(_SIDE, _SIDE)}
+_CLAIMS = {'png': damage.png_that_claims(_SIDE, _SIDE), 'jpeg': jpeg_that_claims(_SIDE, _SIDE)}
 
 
 @pytest.fixture(scope='module', name='run')

@@ -15,6 +15,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
 
+pytestmark = slow.only_in_ci_on_tf1
+
 _ENDLESS = 1000000
 _TRAIN_FLAGS = ('--train_crop_size=33,33', '--train_batch_size=1', '--log_steps=1',
                 '--fine_tune_batch_norm=false', '--skip_data_check', '--noaspp_with_batch_norm',

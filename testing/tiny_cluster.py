@@ -80,14 +80,14 @@ def last_step(process):
   return int(steps[-1]) if steps else 0
 
 
-def wait_for_step(process, step):
+def wait_for_step(process, step, deadline_secs=DEADLINE_SECS):
   """Returns once a worker has logged a step from `step` on.
 
   Raises:
     AssertionError: it ended, or did not come so far in time.
   """
   wait_until(lambda: last_step(process) >= step or process.code() is not None,
-             'step %d' % step, process)
+             'step %d' % step, process, deadline_secs)
   assert last_step(process) >= step, process.log
 
 
@@ -102,9 +102,9 @@ def wait_for_end(*processes):
   return [process.code() for process in processes]
 
 
-def wait_until(is_true, what, process):
+def wait_until(is_true, what, process, deadline_secs=DEADLINE_SECS):
   """Returns once a function returns true; raises AssertionError with a log in the end."""
-  until = time.monotonic() + DEADLINE_SECS
+  until = time.monotonic() + deadline_secs
   while not is_true():
-    assert time.monotonic() < until, 'No %s in %d s:\n%s' % (what, DEADLINE_SECS, process.log)
+    assert time.monotonic() < until, 'No %s in %d s:\n%s' % (what, deadline_secs, process.log)
     time.sleep(_POLL_SECS)

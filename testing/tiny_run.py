@@ -124,6 +124,26 @@ def write_run(folder, image, model_options=MODEL_OPTIONS):
   return prefix
 
 
+def write_job(folder, samples):
+  """Writes what all scripts need into an existing folder.
+
+  That is records in train/ and val/, PNG files in pictures/ and labels/, a checkpoint with its
+  run.json in run/.
+
+  Args:
+    folder: pathlib.Path.
+    samples: list of Sample.
+  """
+  for name in ('train', 'val', 'pictures', 'labels', 'run'):
+    (folder / name).mkdir()
+  for split in ('train', 'val'):
+    write_records(str(folder / split), samples, split=split)
+  for index, sample in enumerate(samples):
+    save_png(str(folder / 'pictures' / ('%d.png' % index)), sample.image)
+    save_png(str(folder / 'labels' / ('%d.png' % index)), sample.label)
+  write_run(folder / 'run', samples[0].image)
+
+
 def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
             predict_labels=model.predict_labels, tiles=None):
   """Returns the [height, width] labels of samples, each padded with `fill` and run alone.

@@ -2,7 +2,7 @@
 import os
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import graph_rewrites
+from deeplab.utils import graph_rewrites, steady_timer
 
 _CHECKPOINT_NAME = 'model.ckpt'
 
@@ -41,13 +41,15 @@ class TrainSession(object):
     config = graph_rewrites.session_config(options, clones and clones.session_config)
     hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks
     if self._placement.is_chief:
-      hooks += [
-          tf.train.CheckpointSaverHook(
-              options.train_logdir, save_secs=options.save_interval_secs,
-              scaffold=self._scaffold, listeners=listeners),
-          tf.train.SummarySaverHook(
-              save_secs=options.save_summaries_secs, scaffold=self._scaffold,
-              output_dir=options.train_logdir)]
+      saver = tf.train.CheckpointSaverHook(
+          options.train_logdir, save_secs=options.save_interval_secs,
+          scaffold=self._scaffold, listeners=listeners)
+      summaries = tf.train.SummarySaverHook(
+          save_secs=options.save_summaries_secs, scaffold=self._scaffold,
+          output_dir=options.train_logdir)
+      saver._timer = steady_timer.SteadyTimer(options.save_interval_secs)
+      summaries._timer = steady_timer.SteadyTimer(options.save_summaries_secs)
+      hooks += [saver, summaries]
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
     return tf.train.MonitoredSession(tf.train.ChiefSessionCreator(
