@@ -19,6 +19,8 @@ def check(condition, make_parts):
   """
   def fail():
     message = tf.strings.join([_START, ' '] + list(make_parts()) + [' ', _END])
+    # Names of damaged records may be no text, which messages must be.
+    message = tf.strings.unicode_transcode(message, 'UTF-8', 'UTF-8', errors='replace')
     with tf.control_dependencies([tf.Assert(False, [message], summarize=1)]):
       return tf.constant(False)
 

@@ -196,6 +196,7 @@ def check_files(folder):
 def test_several_processes_on_one_run(folder, tmp_path, measured):
   run = tmp_path / 'run'
   training = forked_scripts.start('train.py', tmp_path / 'log', '--save_interval_secs=1',
+                                  '--keep_checkpoint_max=0',
                                   *train_flags(folder, run))
   tiny_cluster.wait_until(lambda: newest_step(run) >= 0 or training.code() is not None,
                           'checkpoint', training)
