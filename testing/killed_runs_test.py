@@ -195,30 +195,29 @@ def check_files(folder):
                    'whole files')
 def test_several_processes_on_one_run(folder, tmp_path, measured):
   run = tmp_path / 'run'
-  training = forked_scripts.start('train.py', tmp_path / 'log', '--save_interval_secs=1',
-                                  '--keep_checkpoint_max=0',
-                                  *train_flags(folder, run))
-  tiny_cluster.wait_until(lambda: newest_step(run) >= 0 or training.code() is not None,
-                          'checkpoint', training)
-  second = forked_scripts.run('train.py', *train_flags(folder, run))
-  assert second.code == 1
-  assert str(training.pid) in second.last_line and 'train.py: error:' in second.last_line
-  num_exports = slow.times(1, 5)
-  for index in range(num_exports):
-    path = tmp_path / ('%d.pb' % index)
-    result = forked_scripts.run('export_model.py', '--checkpoint_path=%s' % run,
-                                '--export_path=%s' % path, '--crop_size=33', '--crop_size=33')
-    assert result.code == 0, result.log
-    assert path.exists()
-  evaluations = [
-      forked_scripts.start('eval.py', tmp_path / ('eval%d' % index), '--eval_once',
-                           '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder,
-                           '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=33,33')
-      for index in range(2)]
-  assert tiny_cluster.wait_for_end(*evaluations) == [0, 0], [one.log for one in evaluations]
-  check_files(tmp_path / 'eval')
-  assert training.code() is None
-  training.send(signal.SIGTERM)
-  assert tiny_cluster.wait_for_end(training) == [143]
+  with tiny_cluster.running('train.py', tmp_path / 'log', '--save_interval_secs=1',
+                            '--keep_checkpoint_max=0', *train_flags(folder, run)) as training:
+    tiny_cluster.wait_until(lambda: newest_step(run) >= 0 or training.code() is not None,
+                            'checkpoint', training)
+    second = forked_scripts.run('train.py', *train_flags(folder, run))
+    assert second.code == 1
+    assert str(training.pid) in second.last_line and 'train.py: error:' in second.last_line
+    num_exports = slow.times(1, 5)
+    for index in range(num_exports):
+      path = tmp_path / ('%d.pb' % index)
+      result = forked_scripts.run('export_model.py', '--checkpoint_path=%s' % run,
+                                  '--export_path=%s' % path, '--crop_size=33', '--crop_size=33')
+      assert result.code == 0, result.log
+      assert path.exists()
+    evaluations = [
+        forked_scripts.start('eval.py', tmp_path / ('eval%d' % index), '--eval_once',
+                             '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder,
+                             '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=33,33')
+        for index in range(2)]
+    assert tiny_cluster.wait_for_end(*evaluations) == [0, 0], [one.log for one in evaluations]
+    check_files(tmp_path / 'eval')
+    assert training.code() is None
+    training.send(signal.SIGTERM)
+    assert tiny_cluster.wait_for_end(training) == [143]
   measured('second training refused; %d exports and 2 evaluations at once succeeded'
            % num_exports)

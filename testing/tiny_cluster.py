@@ -1,4 +1,5 @@
 """The processes of a training on one machine, for tests."""
+import contextlib
 import os
 import re
 import signal
@@ -60,6 +61,16 @@ class TinyCluster(object):
     """Starts all tasks; returns (list of workers' Processes, list of servers')."""
     servers = [self.start('ps', index) for index in range(len(self.ps_hosts))]
     return [self.start('worker', index) for index in range(len(self.worker_hosts))], servers
+
+
+@contextlib.contextmanager
+def running(script, log_path, *script_flags, **env):
+  """Yields the Process of a script, as `forked_scripts.start`, and kills it in the end."""
+  process = forked_scripts.start(script, log_path, *script_flags, **env)
+  try:
+    yield process
+  finally:
+    process.send(signal.SIGKILL)
 
 
 def free_ports(number):
