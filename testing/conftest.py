@@ -1,9 +1,22 @@
 """The table of faults at the end of the tests: what happens, what must hold, what was measured."""
+import numpy as np
 import pytest
+
+from deeplab.testing import tiny_run
 
 _FAULT = 'fault'
 _PROMISE = 'promise'
 _MEASURED = 'measured'
+
+
+@pytest.fixture(scope='module', name='folder')
+def make_folder(tmp_path_factory):
+  """The folder of `tiny_run.write_job` with images of 97x97."""
+  folder = tmp_path_factory.mktemp('job')
+  tiny_run.write_job(folder, [
+      sample._replace(label=np.minimum(sample.label, 3))
+      for sample in tiny_run.make_samples([(97, 97)] * 6)])
+  return folder
 
 
 @pytest.fixture(autouse=True)

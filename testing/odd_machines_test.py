@@ -11,16 +11,6 @@ from deeplab.testing import forked_scripts, slow, tiny_run
 pytestmark = slow.only_in_ci_on_tf1
 
 
-@pytest.fixture(scope='module', name='folder')
-def make_folder(tmp_path_factory):
-  """A folder with train/ and val/ records, pictures/, labels/ and a run/."""
-  folder = tmp_path_factory.mktemp('odd')
-  tiny_run.write_job(folder, [
-      sample._replace(label=np.minimum(sample.label, 3))
-      for sample in tiny_run.make_samples([(33, 33)] * 4)])
-  return folder
-
-
 def run_in_shell(shell, script, *flags, **env):
   """Runs a script in a new process after commands of a shell with mounts of its own.
 
@@ -59,9 +49,9 @@ def test_read_only_folders(folder, tmp_path, script, measured):
   flags = {
       'train.py': train_flags(folder, out),
       'eval.py': model + ('--dataset_dir=%s/val' % folder, '--eval_logdir=%s' % out,
-                          '--eval_once', '--eval_crop_size=33,33'),
+                          '--eval_once', '--eval_crop_size=97,97'),
       'vis.py': model + ('--dataset_dir=%s/val' % folder, '--vis_logdir=%s' % out,
-                         '--max_number_of_iterations=1', '--vis_crop_size=33,33'),
+                         '--max_number_of_iterations=1', '--vis_crop_size=97,97'),
       'export_model.py': ('--checkpoint_path=%s/run' % folder, '--export_path=%s/a.pb' % out),
       'predict.py': model + ('--input=%s/pictures' % folder, '--output_dir=%s' % out),
       'datasets/build_custom_data.py': build_flags(folder, out),
