@@ -8,7 +8,12 @@ FLAGS = flags.FLAGS
 
 
 def define_image_limit_flag(group):
-  """Declares the flag in the group of a title."""
+  """Declares the flag in the group of a title, unless this process already has it.
+
+  Several scripts can be imported by one process, as benchmarks and tests do.
+  """
+  if 'max_image_pixels' in FLAGS:
+    return
   flag_groups.begin(group)
   flags.DEFINE_integer('max_image_pixels', image_limits.DEFAULT_MAX_PIXELS,
                        'Most pixels of an image or label map: a file that states more is '
