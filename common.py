@@ -9,7 +9,6 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_groups, flag_reading, resize_flags
 from deeplab.command_line.augmentation_flags import (  # noqa: F401  (as the names below)
-    augmentation_of,
     define_augmentation_flags,
 )
 from deeplab.command_line.builder_flags import (  # noqa: F401
@@ -49,6 +48,10 @@ from deeplab.command_line.inference_flags import (  # noqa: F401
     inference_dataset,
     input_sizes,
     prediction_function,
+)
+from deeplab.command_line.records_to_read import (  # noqa: F401
+    dataset_for_training,
+    dataset_of_split,
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401

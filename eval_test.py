@@ -21,12 +21,7 @@ SAMPLES = tiny_run.make_samples()
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """A folder with records, checkpoints and the results of evaluations."""
-  folder = tmp_path_factory.mktemp('run')
-  for name in ('records', 'train'):
-    (folder / name).mkdir()
-  tiny_run.write_records(str(folder / 'records'), SAMPLES)
-  tiny_run.write_checkpoint(folder / 'train', SAMPLES[1].image)
-  return folder
+  return tiny_run.make_run(tmp_path_factory.mktemp('run'), SAMPLES)
 
 
 def flags_for(run, logdir, *more):

@@ -233,29 +233,9 @@ def train(dataset, model_options, cluster):
 
 def training_dataset(crop_size, cluster):
   """Returns the data_generator.Dataset of the flags; of a worker of a Cluster, its share."""
-  dataset = data_generator.Dataset(
-      dataset_name=common.dataset_name(),
-      split_name=FLAGS.train_split,
-      dataset_dir=FLAGS.dataset_dir,
-      batch_size=FLAGS.train_batch_size,
-      crop_size=crop_size,
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      min_scale_factor=FLAGS.min_scale_factor,
-      max_scale_factor=FLAGS.max_scale_factor,
-      scale_factor_step_size=FLAGS.scale_factor_step_size,
-      model_variant=FLAGS.model_variant,
-      num_readers=2,
-      is_training=True,
-      should_shuffle=True,
-      should_repeat=True,
-      seed=FLAGS.data_seed,
-      num_threads=FLAGS.data_threads,
-      on_bad_record=FLAGS.on_bad_record,
-      max_bad_fraction=FLAGS.max_bad_fraction,
+  dataset = common.dataset_for_training(
+      FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
-  dataset.augmentation = common.augmentation_of(dataset.descriptor)
   if FLAGS.data_seed is not None:
     dataset.num_done = num_records_done()
   if cluster and cluster.task.job == cluster_lib.WORKER:
@@ -359,10 +339,7 @@ def evaluation(model_options):
   Raises:
     ValueError: the split is not there.
   """
-  dataset = data_generator.Dataset(
-      common.dataset_name(), FLAGS.eval_split, FLAGS.dataset_dir, batch_size=1, crop_size=None,
-      min_resize_value=FLAGS.min_resize_value, max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor, model_variant=FLAGS.model_variant)
+  dataset = common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None)
   with tf.Graph().as_default() as graph:
     batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
         FLAGS.output_stride, least_size=model_options.image_pooling_crop_size))

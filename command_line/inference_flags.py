@@ -4,8 +4,13 @@ import functools
 from absl import flags
 
 from deeplab import model
-from deeplab.command_line import dataset_flags, flag_groups, flag_reading, resize_flags
-from deeplab.datasets import data_generator
+from deeplab.command_line import (
+  dataset_flags,
+  flag_groups,
+  flag_reading,
+  records_to_read,
+  resize_flags,
+)
 from deeplab.utils import eval_batches
 
 FLAGS = flags.FLAGS
@@ -95,16 +100,7 @@ def inference_dataset(script, sizes):
   """
   resize_flags.resized_size_function()
   split = FLAGS['%s_split' % script].value
-  dataset = data_generator.Dataset(
-      dataset_name=dataset_flags.dataset_name(),
-      split_name=split,
-      dataset_dir=FLAGS.dataset_dir,
-      batch_size=sizes.batch_size,
-      crop_size=sizes.crop_size,
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      model_variant=FLAGS.model_variant)
+  dataset = records_to_read.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
   if sizes.crop_size is not None:
     dataset_flags.check_crop_holds_images('%s_crop_size' % script, split)
   return dataset

@@ -69,7 +69,7 @@ def _image_pooling(features, options):
     pooled = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
   else:
     window = [utils.scale_dimension(d, scale) for d in window_size]
-    pooled = slim.avg_pool2d(features, window, options.image_pooling_stride, padding='VALID')
+    pooled = utils.pool_windows(features, window, options.image_pooling_stride)
   pooled = layers.conv2d(pooled, _DEPTH, 1, scope=IMAGE_POOLING_SCOPE)
   pooled = utils.resize_bilinear(pooled, size, features.dtype)
   pooled.set_shape((None,) + utils.static_size(size) + (_DEPTH,))

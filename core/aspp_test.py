@@ -70,3 +70,9 @@ def test_dropout_in_training_only(is_training):
     names = [op.name for op in graph.get_operations() if 'concat_projection_dropout' in op.name
              and 'random_uniform' in op.name.lower()]
   assert bool(names) == is_training
+
+
+def test_a_pooling_window_larger_than_the_features_is_told():
+  with pytest.raises(ValueError, match='window of image pooling is 9x9 features, and images '
+                                       'have 5x7: image_pooling_crop_size must not be larger'):
+    run(random_features(), image_pooling_crop_size=[129, 129])

@@ -221,7 +221,7 @@ def open_reader(checkpoint):
     return tf.train.NewCheckpointReader(checkpoint)
   except (tf.errors.OpError, RuntimeError, ValueError) as error:
     raise ValueError('Checkpoint %s cannot be read: %s'
-                     % (checkpoint, str(error).split('\n')[0])) from error
+                     % (checkpoint, error_text.reason_of(error))) from error
 
 
 def restore(saver, session, checkpoint):

@@ -164,7 +164,7 @@ def _pyramid_pooling(inputs, operation, depth, weight_decay, scope):
   if None in utils.static_size(window):
     net = _average_pool_any_window(inputs, window)
   else:
-    net = slim.avg_pool2d(inputs, window, stride=1, padding='VALID')
+    net = utils.pool_windows(inputs, window, stride=1)
   net = layers.conv2d(net, depth, 1, scope=scope)
   net = utils.resize_bilinear(net, size, inputs.dtype)
   net.set_shape((None,) + utils.static_size(size) + (depth,))

@@ -114,3 +114,23 @@ def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=
           stddev=pointwise_weights_initializer_stddev),
       weights_regularizer=slim.l2_regularizer(weight_decay),
       scope=scope + '_pointwise')
+
+
+def pool_windows(features, window, stride):
+  """Returns the averages of windows that lie wholly inside of features.
+
+  Args:
+    features: [batch, height, width, channels] tensor.
+    window: (height, width), in features.
+    stride: step between windows, in features, or (down, right).
+
+  Raises:
+    ValueError: the window is larger than the features.
+  """
+  if any(side is not None and length > side
+         for length, side in zip(window, features.shape.as_list()[1:3])):
+    raise ValueError(
+        'The window of image pooling is %dx%d features, and images have %sx%s: '
+        'image_pooling_crop_size must not be larger than the images or crops.'
+        % (tuple(window) + tuple(features.shape.as_list()[1:3])))
+  return slim.avg_pool2d(features, window, stride, padding='VALID')

@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from deeplab.core import golden_weights, xception
+from deeplab.core import xception
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import atrous
 
 MODULE = '%s/unit_1/xception_module'
 
@@ -34,13 +35,7 @@ def random_image(height, width):
 @pytest.mark.parametrize('output_stride', [2, 4, 8])
 @pytest.mark.parametrize('size', [(65, 49), (64, 50)])
 def test_atrous_features_subsample_to_the_strided_ones(output_stride, size):
-  with tf.Graph().as_default(), tf.Session() as session:
-    images = tf.constant(random_image(*size))
-    strided, _ = tiny(images)
-    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-      dense, _ = tiny(images, output_stride=output_stride)
-    golden_weights.load_golden_weights(session, tf.global_variables())
-    strided, dense = session.run([strided, dense])
+  strided, dense = atrous.strided_and_dense(tiny, size, output_stride)
   step = 16 // output_stride
   np.testing.assert_allclose(dense[:, ::step, ::step], strided, atol=1e-5)
   assert np.abs(strided).max() > 1e-3

@@ -132,10 +132,7 @@ def _require_labels(split, names, files):
 
 def main(unused_argv):
   options = common.build_options()
-  spec = make_spec()
-  info = builder.build_dataset(spec, FLAGS.output_dir, **options)
-  if info:
-    public_sets.report(info, spec.splits, FLAGS.output_dir)
+  public_sets.build(make_spec(), FLAGS.output_dir, options)
 
 
 if __name__ == '__main__':

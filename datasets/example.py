@@ -1,7 +1,7 @@
 """The record format of the TFRecord shards: written and parsed here and nowhere else."""
 import numpy as np
 
-from deeplab.core import image_headers, keys
+from deeplab.core import error_text, image_headers, keys
 from deeplab.core.tf_compat import tf
 
 _IMAGE = 'image/encoded'
@@ -120,7 +120,7 @@ def read_records(path):
       if not isinstance(error, tf.errors.OpError) and type(error).__name__ != 'DecodeError':
         raise
       raise ValueError('%s: record %d is corrupt or cut off (%s). Build this shard again.'
-                       % (path, index, str(error).split('\n')[0])) from error
+                       % (path, index, error_text.reason_of(error))) from error
     yield record
     index += 1
 
@@ -161,7 +161,7 @@ def parse_landmarks(data):
     points = tf.make_ndarray(_TENSOR_PROTO.FromString(data))
   except Exception as error:
     # Implementations of protobuf each have a DecodeError of their own.
-    raise ValueError('not a serialised tensor (%s)' % str(error).split('\n')[0]) from error
+    raise ValueError('not a serialised tensor (%s)' % error_text.reason_of(error)) from error
   if points.dtype != np.float32:
     raise ValueError('a tensor of %s instead of float32' % points.dtype)
   return points

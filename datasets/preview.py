@@ -12,7 +12,6 @@ from PIL import Image
 from deeplab import common
 from deeplab.core import colormaps, files, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator
 from deeplab.datasets.record_check import readable_input_errors
 
 FLAGS = flags.FLAGS
@@ -34,28 +33,9 @@ common.show_flag_groups(common.RESIZING, common.BACKBONE)
 
 
 def main(unused_argv):
-  dataset = data_generator.Dataset(
-      dataset_name=common.dataset_name(),
-      split_name=FLAGS.train_split,
-      dataset_dir=FLAGS.dataset_dir,
-      batch_size=1,
-      crop_size=common.size_list('train_crop_size'),
-      min_resize_value=FLAGS.min_resize_value,
-      max_resize_value=FLAGS.max_resize_value,
-      resize_factor=FLAGS.resize_factor,
-      min_scale_factor=FLAGS.min_scale_factor,
-      max_scale_factor=FLAGS.max_scale_factor,
-      scale_factor_step_size=FLAGS.scale_factor_step_size,
-      model_variant=FLAGS.model_variant,
-      is_training=True,
-      should_shuffle=not FLAGS.same_record,
-      should_repeat=True,
-      seed=FLAGS.data_seed,
-      num_threads=FLAGS.data_threads,
-      num_records=1 if FLAGS.same_record else None,
-      on_bad_record=FLAGS.on_bad_record,
-      max_bad_fraction=FLAGS.max_bad_fraction)
-  dataset.augmentation = common.augmentation_of(dataset.descriptor)
+  dataset = common.dataset_for_training(
+      1, common.size_list('train_crop_size'), should_shuffle=not FLAGS.same_record,
+      num_records=1 if FLAGS.same_record else None)
   sheet = draw_sheet(read_crops(dataset, FLAGS.num_images), FLAGS.num_columns,
                      palette_of(dataset.descriptor))
   write_picture(sheet, FLAGS.output)

@@ -20,6 +20,22 @@ def make_spec(name, splits, num_shards, label_map=None):
       label_map=label_map)
 
 
+def build(spec, output_dir, options):
+  """Builds the records of a published set and reports on them, unless this is one of many tasks.
+
+  Args:
+    spec: DatasetSpec of `make_spec`.
+    output_dir: folder of the records.
+    options: dict, more arguments of `builder.build_dataset`.
+
+  Raises:
+    ValueError: a picture or label is not as the set was published.
+  """
+  info = builder.build_dataset(spec, output_dir, **options)
+  if info:
+    report(info, spec.splits, output_dir)
+
+
 def report(info, splits, output_dir):
   """Logs how many records the splits have and where they are; warns of unusual numbers.
 

@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import files
+from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, pairs
 
@@ -139,4 +139,4 @@ def _label_of(item, image, shard):
 def _reason(error):
   if isinstance(error, OSError) and error.errno:
     return os.strerror(error.errno)
-  return str(error).split('\n')[0]
+  return error_text.reason_of(error)

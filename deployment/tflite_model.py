@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from deeplab.core import files
+from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import tflite_file
 
@@ -45,7 +45,7 @@ class TfliteRunner(object):
       outputs = self._interpreter.get_output_details()
     except (RuntimeError, ValueError) as error:
       raise ValueError('%s cannot be used as a TFLite model: %s' % (
-          path, str(error).split('\n')[0])) from error
+          path, error_text.reason_of(error))) from error
     _check_ends(path, inputs, outputs)
     self._input, self._output = inputs[0]['index'], outputs[0]['index']
     self.input_size = tuple(int(side) for side in inputs[0]['shape'][1:3])

@@ -22,6 +22,7 @@ def run(job):
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   os.environ.update(job['env'])
+  os.chdir(job.get('cwd') or '.')
   sys.argv = [job['script']] + job['flags']
   sys.path.insert(0, os.path.dirname(job['script']))
   try:
@@ -68,19 +69,21 @@ class Result(typing.NamedTuple):
     return lines[-1] if lines else ''
 
 
-def run(script, *script_flags, **env):
+def run(script, *script_flags, cwd=None, **env):
   """Runs a script from the root of the project.
 
   Args:
     script: path of the script, relative to the root.
     *script_flags: words of the command line.
+    cwd: folder to run it in, or None for the root.
     **env: environment variables to set.
 
   Returns:
     Result.
   """
   code, _, log = _run_job({'script': os.path.join(_ROOT, script), 'code': None,
-                           'flags': [str(flag) for flag in script_flags], 'env': env},
+                           'flags': [str(flag) for flag in script_flags], 'env': env,
+                           'cwd': cwd and str(cwd)},
                           is_apart=False)
   return Result(code, log)
 

@@ -236,3 +236,17 @@ def encode(pixels, encoding='PNG'):
   stream = io.BytesIO()
   Image.fromarray(pixels).save(stream, encoding)
   return stream.getvalue()
+
+
+def make_run(folder, samples):
+  """Writes the records of samples to records/ and a checkpoint to train/; returns the folder.
+
+  Args:
+    folder: existing pathlib.Path.
+    samples: list of Sample; every class gets the same mean logit on the second.
+  """
+  for name in ('records', 'train'):
+    (folder / name).mkdir()
+  write_records(str(folder / 'records'), samples)
+  write_checkpoint(folder / 'train', samples[1].image)
+  return folder

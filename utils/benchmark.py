@@ -19,6 +19,7 @@ from deeplab.utils import (
     benchmark_graph,
     benchmark_inference,
     benchmark_input,
+    benchmark_memory,
     benchmark_panoptic,
     benchmark_train,
 )
@@ -65,6 +66,8 @@ BENCHMARKS = {
                            benchmark_inference.measure_all, has_peers=True,
                            table=benchmark_inference.markdown_table),
     'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
+    'memory': Benchmark('Peak memory of training steps', benchmark_memory.measure_all,
+                        table=benchmark_memory.markdown_table),
     'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
     'train': Benchmark('Training steps', benchmark_train.measure_all, has_peers=True),
 }

@@ -36,12 +36,7 @@ _RATES = {
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of the benchmark; see `utils/benchmark.py`.
-
-  Args:
-    repeats: number of measurements whose median counts.
-    variants: not used; backbones have no part in this.
-  """
+  """Yields the rows of `utils/benchmark.py`; backbones have no part in this."""
   del variants
   folder = tempfile.mkdtemp()
   try:

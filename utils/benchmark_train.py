@@ -203,7 +203,8 @@ def _gflops(figures):
   return (2 * _PASSES_OF_A_STEP * figures['multiply_adds'] * figures['images_per_sec']) / 1e9
 
 
-def step_speed(variant, batch_size, crop, model=None, training=None, records=None):
+def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
+               num_steps=None):
   """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
 
   And 'estimated_memory_mib', what the peak of memory is by `memory_estimate`.
@@ -215,9 +216,11 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
     model: dict of fields of ModelOptions, or None.
     training: dict of fields of TrainOptions, or None.
     records: folder of records to read with augmentation, or None for a constant batch.
+    num_steps: number of steps that count, or None for as many as a good figure of speed needs.
   """
   run_options = train_options.TrainOptions(train_logdir='', **training or {})
   graph_rewrites.check(run_options)
+  least = {'least_steps': num_steps, 'least_secs': 0.0} if num_steps else {}
   with tf.Graph().as_default() as graph:
     samples = (_read_samples(records, variant, batch_size, crop) if records else
                constant_samples(batch_size, crop))
@@ -226,7 +229,7 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
     estimated = memory_estimate.resident_bytes(graph)
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
       session.run(tf.global_variables_initializer())
-      secs, = median_secs([lambda: session.run(train_op)])
+      secs, = median_secs([lambda: session.run(train_op)], **least)
   return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count,
           'estimated_memory_mib': estimated / 2. ** 20}
 
@@ -301,8 +304,8 @@ def median_secs(functions, least_steps=_LEAST_STEPS, least_secs=_LEAST_SECS):
 
 def _train_op(samples, variant, crop, model, run_options):
   model_options = options.ModelOptions(
-      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], output_stride=16,
-      model_variant=variant, **model or {})
+      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
+      **dict({'output_stride': 16}, **model or {}))
   return train_graph.build_train_graph(
       samples, dataset_registry.DATASETS[_DATASET], model_options, run_options).train_op
 

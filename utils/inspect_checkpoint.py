@@ -14,7 +14,7 @@ import textwrap
 from absl import flags
 
 from deeplab import common
-from deeplab.core import initial_weights
+from deeplab.core import error_text, initial_weights
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import architecture_guess, weight_names
@@ -85,7 +85,7 @@ def _global_step(weights):
   except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
     # TensorFlow 2 reports files that are too short as IndexError.
     raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
-                     % (weights.where, str(error).split('\n')[0])) from error
+                     % (weights.where, error_text.reason_of(error))) from error
 
 
 # --- tables ------------------------------------------------------------------------------

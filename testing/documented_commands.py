@@ -1,0 +1,117 @@
+"""The commands of README and g3doc, as a shell would run them.
+
+Blocks that are indented by four spaces and begin like a command are given to bash, with `python`
+and `deeplab` replaced by functions that note their words: variables, loops, line ends and quotes
+are as in the shell, and what is to be run is known without running it.
+"""
+import os
+import re
+import subprocess
+import typing
+
+_BEGINS_A_COMMAND = re.compile(
+    r'(?:python3?|deeplab|sh|for|source|awk|saved_model_cli|pip|\.venv[\w/.-]+'
+    r'|[A-Za-z_]+=\S*.*)(?:\s|$)')
+_NOTE_WORDS = r"""
+note() { printf '%s\0' "$@"; printf '\n\0'; } >&3
+python() { note python "$@"; }
+python3() { note python "$@"; }
+deeplab() { note deeplab "$@"; }
+"""
+_END_OF_BLOCK = 'end of block'
+
+
+class Block(typing.NamedTuple):
+  """Some lines of a page that belong together.
+
+  Attributes:
+    line: number of its first line.
+    text: the lines, without their indentation.
+  """
+  line: int
+  text: str
+
+
+class Command(typing.NamedTuple):
+  """A script to run.
+
+  Attributes:
+    script: path relative to the root of the project.
+    words: list, its command line.
+  """
+  script: str
+  words: typing.List[str]
+
+  def value(self, flag):
+    """Returns the last value of a flag, or None."""
+    prefix = '--%s=' % flag
+    values = [word[len(prefix):] for word in self.words if word.startswith(prefix)]
+    return values[-1] if values else None
+
+
+def blocks(text):
+  """Returns the Blocks of a page that hold commands."""
+  found, block, is_fenced, before = [], [], False, ''
+  for number, line in enumerate(text.splitlines() + [''], 1):
+    is_fenced ^= line.startswith('```')
+    # Lists have indented lines too, behind lines of text.
+    if line.startswith('    ') and not is_fenced and (block or not before.strip()):
+      block.append(line[4:])
+    elif block:
+      if _BEGINS_A_COMMAND.match(block[0]):
+        found.append(Block(number - len(block), '\n'.join(block) + '\n'))
+      block = []
+    before = line
+  return found
+
+
+def commands(page_blocks, cwd, modules):
+  """Returns a list of the Commands of each Block, in order.
+
+  Args:
+    page_blocks: list of Block; variables of one are there in the next.
+    cwd: folder to be in.
+    modules: dict, subcommand of `deeplab` -> module below the package.
+
+  Raises:
+    AssertionError: bash stops at a line.
+  """
+  script = _NOTE_WORDS + ''.join('%s\nnote "%s"\n' % (block.text, _END_OF_BLOCK)
+                                 for block in page_blocks)
+  found, current = [], []
+  for note in _run_bash(script, cwd).split('\n\0')[:-1]:
+    words = note.split('\0')[:-1]
+    if words == [_END_OF_BLOCK]:
+      found.append(current)
+      current = []
+    else:
+      current.append(_command(words, modules))
+  return found
+
+
+def _run_bash(script, cwd):
+  """Returns what a script writes to file descriptor 3."""
+  reading, writing = os.pipe()
+  with os.fdopen(reading, encoding='utf-8', newline='') as notes:
+    process = subprocess.Popen(
+        ['bash', '-e', '-u', '-c', 'exec 3>&%d\n%s' % (writing, script)], cwd=str(cwd),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        pass_fds=[writing], universal_newlines=True)
+    os.close(writing)
+    text = notes.read()
+    output, _ = process.communicate()
+  assert process.returncode == 0, output
+  return text
+
+
+def _command(words, modules):
+  program, words = words[0], words[1:]
+  if program == 'deeplab':
+    if not words or words[0] not in modules:
+      return Command('command_line/subcommands.py', words)
+    module, words = 'deeplab.' + modules[words[0]], words[1:]
+  elif words[0] == '-m':
+    module, words = words[1], words[2:]
+  else:
+    return Command(os.path.normpath(words[0]), words[1:])
+  return Command(module[len('deeplab.'):].replace('.', os.sep) + '.py', words)

@@ -1,0 +1,87 @@
+"""Peak memory of training steps: what backbone, batch, crop, stride and recomputation cost."""
+import typing
+
+from deeplab.utils import benchmark_child, benchmark_train
+
+_ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
+_ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
+
+
+class Configuration(typing.NamedTuple):
+  """A row of CONFIGURATIONS.
+
+  Attributes:
+    variant: key of BACKBONES.
+    batch_size: images of a step.
+    crop: side of the square images in pixels.
+    model: dict of fields of ModelOptions; output stride 16 without one.
+    recomputes: whether --gradient_checkpointing is on.
+  """
+  variant: str
+  batch_size: int
+  crop: int
+  model: dict = {}
+  recomputes: bool = False
+
+  @property
+  def what(self):
+    """The row in words."""
+    return '%s, output stride %d, batch %d, crop %d%s%s' % (
+        self.variant, self.model.get('output_stride', 16), self.batch_size, self.crop,
+        ', ASPP and decoder' if 'atrous_rates' in self.model else '',
+        ', recomputation' if self.recomputes else '')
+
+
+CONFIGURATIONS = (
+    Configuration('mobilenet_v2', 4, 321),
+    Configuration('mobilenet_v2', 4, 513),
+    Configuration('mobilenet_v2', 8, 513),
+    Configuration('mobilenet_v2', 4, 513, {'output_stride': 8}),
+    Configuration('mobilenet_v2', 4, 513, _ASPP),
+    Configuration('mobilenet_v2', 4, 513, {}, recomputes=True),
+    Configuration('xception_65', 2, 321, _ASPP),
+    Configuration('xception_65', 2, 513, _ASPP),
+    Configuration('xception_65', 2, 513, _ASPP, recomputes=True),
+    Configuration('xception_65', 2, 513, _ASPP_AT_8),
+    Configuration('resnet_v1_50_beta', 2, 513, _ASPP),
+    Configuration('resnet_v1_101_beta', 2, 513, _ASPP),
+)
+
+
+def measure_all(repeats, variants=None):
+  """Yields the rows of `utils/benchmark.py`: peaks hardly vary, so that once is enough.
+
+  Args:
+    repeats: not used.
+    variants: backbones to measure; None: all of CONFIGURATIONS.
+  """
+  del repeats
+  for row in CONFIGURATIONS:
+    if variants and row.variant not in variants:
+      continue
+    figures = benchmark_child.measure('deeplab.utils.benchmark_memory', 'peak_of_steps',
+                                      row._asdict())
+    yield {'what': row.what, 'value': figures['peak_memory_mib'], 'unit': 'MiB',
+           'configuration': dict(row._asdict()),
+           'estimated_memory_mib': figures['estimated_memory_mib'],
+           'note': 'estimated: %.0f' % figures['estimated_memory_mib']}
+
+
+def peak_of_steps(variant, batch_size, crop, model, recomputes):
+  """Runs steps on a constant batch; returns their 'estimated_memory_mib'; see `Configuration`."""
+  return benchmark_train.step_speed(variant, batch_size, crop, model,
+                                    {'gradient_checkpointing': recomputes}, num_steps=3)
+
+
+def markdown_table(rows):
+  """Returns the rows of `measure_all` as a table of Markdown, in GB of 10^9 bytes."""
+  lines = ['| backbone | output stride | head | batch | crop | recomputes | peak GB | estimated |',
+           '|---|---|---|---|---|---|---|---|']
+  for row in rows:
+    settings = Configuration(**row['configuration'])
+    lines.append('| `%s` | %d | %s | %d | %d | %s | %.1f | %.1f |' % (
+        settings.variant, settings.model.get('output_stride', 16),
+        'ASPP, decoder' if 'atrous_rates' in settings.model else 'image pooling',
+        settings.batch_size, settings.crop, 'yes' if settings.recomputes else '',
+        row['value'] * 2 ** 20 / 1e9, row['estimated_memory_mib'] * 2 ** 20 / 1e9))
+  return '\n'.join(lines)
