@@ -12,8 +12,10 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import files
 from deeplab.deployment import export, exported
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
 from deeplab.utils import overlay
+
+pytestmark = slow.only_in_ci_on_tf1
 
 nbclient = pytest.importorskip('nbclient')
 nbformat = pytest.importorskip('nbformat')

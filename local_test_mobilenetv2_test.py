@@ -8,7 +8,9 @@ import tarfile
 
 import pytest
 
-from deeplab.testing import forked_scripts, tiny_run, tiny_trees
+from deeplab.testing import forked_scripts, slow, tiny_run, tiny_trees
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _NAME = 'deeplabv3_mnv2_pascal_train_aug'
 _ARCHIVE = _NAME + '_2018_01_29.tar.gz'

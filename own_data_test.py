@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.testing import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _CAMVID = os.path.join(tiny_run.ROOT, '..', 'shared', 'data', 'camvid')
 _NUM_CLASSES = 11

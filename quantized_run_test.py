@@ -8,7 +8,9 @@ from PIL import Image
 from deeplab.core import checkpoints, quantization
 from deeplab.core.tf_compat import IS_TF1
 from deeplab.deployment import inference, opened_models, tflite_file
-from deeplab.testing import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _SIZE = (97, 129)
 # So many that the labels are no matter of chance, which rounding decides.

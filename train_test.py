@@ -8,7 +8,7 @@ import pytest
 
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.testing import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
 from deeplab.utils import best_checkpoint, loss_table, run_record
 
 FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_of_steps=2',
@@ -120,6 +120,7 @@ def weights_of(run):
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+@slow.only_in_ci_on_tf1
 def test_a_seeded_run_that_is_continued_goes_on_with_the_next_images(tmp_path):
   """Weights stay as they are, so that the loss of a step tells which images it had."""
   records, start = tmp_path / 'records', tmp_path / 'start'
@@ -170,6 +171,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_p
   assert weights_of(run)['global_step'] == 3
 
 
+@slow.only_in_ci_on_tf1
 def test_advice_on_memory_fits(records, tmp_path):
   """In half of what a step takes."""
   flags = ('--dataset_dir=%s' % records, '--training_number_of_steps=2', '--log_steps=1',

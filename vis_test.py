@@ -9,7 +9,7 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches
 
 SAMPLES = tiny_run.make_samples()
@@ -103,6 +103,7 @@ SCALES = {
 TILE, OVERLAP = (33, 49), 8
 
 
+@slow.only_in_ci_on_tf1
 def test_several_scales_at_own_size_and_in_tiles(run):
   """As the network says of each image, or tile, alone."""
   lines = []

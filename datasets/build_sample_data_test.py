@@ -134,6 +134,24 @@ def test_an_output_dir_that_is_a_file_is_one_line(tmp_path):
   assert 'cannot be written' in lines[-1] and 'Traceback' not in ' '.join(lines)
 
 
+def test_contact_sheet_shows_predictions_below_labels(raw, tmp_path):
+  examples = raw_folder.find_examples(str(raw), _SETTINGS)['train'][:1]
+  folder = tmp_path / 'predictions'
+  folder.mkdir()
+  with Image.open(examples[0].label) as label:
+    Image.fromarray(np.full((label.height, label.width), 1, np.uint8)).save(
+        str(folder / 'all_other.png'))
+  plain, more = str(tmp_path / 'plain.png'), str(tmp_path / 'more.png')
+  contact_sheet.write(plain, examples)
+  contact_sheet.write(more, examples, predictions={
+      examples[0].image_path: str(folder / 'all_other.png')})
+  with Image.open(plain) as plain, Image.open(more) as more:
+    assert more.height - plain.height == 194
+    # The middle of the third row of the only column, in the middle of the sheet.
+    red, green, blue = more.getpixel((more.width // 2, 2 * 194 + 95))
+  assert red > 200 and green < 60 and blue < 60
+
+
 def test_contact_sheet_stops_at_its_rows(raw, tmp_path):
   examples = raw_folder.find_examples(str(raw), _SETTINGS)['train']
   contact_sheet.write(str(tmp_path / 'one.png'), examples * 10, num_rows=1)

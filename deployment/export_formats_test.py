@@ -8,7 +8,9 @@ import pytest
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import export, export_check, export_formats, exported, opened_models
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
+
+pytestmark = slow.only_in_ci_on_tf1
 
 NUM_CLASSES = len(tiny_run.CLASS_NAMES)
 needs_tf2 = pytest.mark.skipif(IS_TF1, reason='ONNX files need TensorFlow 2')

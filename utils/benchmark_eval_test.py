@@ -1,8 +1,10 @@
 """Tests of what the benchmark of evaluation measures."""
 import numpy as np
 
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
 from deeplab.utils import benchmark_eval
+
+pytestmark = slow.only_in_ci_on_tf1
 
 
 def test_median_and_largest_size_are_those_it_speaks_of():

@@ -4,7 +4,10 @@ import os
 
 import pytest
 
+from deeplab.testing import slow
 from deeplab.utils import benchmark, benchmark_child, benchmark_inference
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _TINY = {'variant': 'mobilenet_v2', 'crop': 33, 'model': {'depth_multiplier': 0.25}}
 

@@ -3,8 +3,10 @@ import json
 
 import pytest
 
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
 from deeplab.utils import benchmark_child
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _MODULE = 'deeplab.utils.benchmark_test'
 

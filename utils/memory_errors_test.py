@@ -5,6 +5,7 @@ import types
 import pytest
 
 from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.testing import slow
 from deeplab.utils import graph_rewrites, memory_errors, train_graph
 from deeplab.utils.memory_estimate import StepMemory
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
@@ -84,6 +85,7 @@ def set_limit(monkeypatch, num_bytes):
   monkeypatch.setattr(graph_rewrites, 'cpu_memory_limit_bytes', lambda: num_bytes)
 
 
+@slow.only_in_ci_on_tf1
 def test_the_graph_of_the_training_is_estimated(monkeypatch):
   set_limit(monkeypatch, 10 << 20)
   monkeypatch.setattr(memory_errors.tf_compat, 'gpu_memory_bytes', lambda: 1 << 20)

@@ -5,7 +5,10 @@ import pytest
 from deeplab.core import keys, options
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import registry
+from deeplab.testing import slow
 from deeplab.utils import benchmark_child, memory_estimate, train_graph, train_options
+
+pytestmark = slow.only_in_ci_on_tf1
 
 _DATASET = registry.DatasetDescriptor({'train': 2}, 5, 255)
 _FLOAT = 4

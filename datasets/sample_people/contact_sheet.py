@@ -12,22 +12,24 @@ _PAPER = (255, 255, 255)
 _DROPPED_BITS = 3
 
 
-def write(path, examples, num_rows=2):
-  """Writes a PNG with rows of images, each above the row of its labels, and a legend.
+def write(path, examples, num_rows=2, predictions=None):
+  """Writes a PNG with rows of images, each above the rows of its labels, and a legend.
 
   Args:
     path: PNG file.
     examples: list of spec.Example, shown in order as far as they fit.
     num_rows: number of rows of images, at most.
+    predictions: dict, path of an image -> PNG of predicted class ids, shown below the labels; or
+      None.
 
   Raises:
     ValueError: the file cannot be written.
   """
-  rows = _rows(examples, num_rows)
-  sheet = Image.new('RGB', (_WIDTH, len(rows) * 2 * (_ROW_HEIGHT + _GAP) + _LEGEND_HEIGHT),
-                    _PAPER)
+  rows = _rows(examples, num_rows, predictions)
+  height = len(rows[0][0]) * (_ROW_HEIGHT + _GAP)
+  sheet = Image.new('RGB', (_WIDTH, len(rows) * height + _LEGEND_HEIGHT), _PAPER)
   for i, row in enumerate(rows):
-    _paste_row(sheet, row, i * 2 * (_ROW_HEIGHT + _GAP))
+    _paste_row(sheet, row, i * height)
   _draw_legend(sheet)
   try:
     with files.atomic_path(path) as temporary:
@@ -44,20 +46,22 @@ def _coarse(image):
   return image.point(levels * 3)
 
 
-def _rows(examples, num_rows):
-  """Returns rows of (image, coloured labels), equally high, that fill the width."""
+def _rows(examples, num_rows, predictions):
+  """Returns rows of columns: image, coloured labels, predictions; rows fill the width."""
   rows, row, width = [], [], 0
   for item in examples:
-    with Image.open(item.image_path) as image, Image.open(item.label) as labels:
+    with Image.open(item.image_path) as image:
       size = max(int(round(image.width * _ROW_HEIGHT / float(image.height))), 1), _ROW_HEIGHT
-      pair = (image.convert('RGB').resize(size, Image.LANCZOS),
-              _colored(labels).resize(size, Image.LANCZOS))
+      column = [image.convert('RGB').resize(size, Image.LANCZOS)]
+    for labels_path in [item.label] + ([predictions[item.image_path]] if predictions else []):
+      with Image.open(labels_path) as labels:
+        column.append(_colored(labels).resize(size, Image.LANCZOS))
     if row and width + size[0] > _WIDTH:
       rows.append(row)
       row, width = [], 0
       if len(rows) == num_rows:
         return rows
-    row.append(pair)
+    row.append(column)
     width += size[0] + _GAP
   return rows + [row] if row else rows
 
@@ -67,13 +71,14 @@ def _colored(labels):
 
 
 def _paste_row(sheet, row, top):
-  space = _WIDTH - sum(image.width for image, _ in row)
+  space = _WIDTH - sum(column[0].width for column in row)
   gap = min(space / float(max(len(row) - 1, 1)), 4 * _GAP)
   left = (space - gap * (len(row) - 1)) / 2.0
-  for image, labels in row:
-    sheet.paste(image, (int(left), top))
-    sheet.paste(labels, (int(left), top + _ROW_HEIGHT + _GAP // 2))
-    left += image.width + gap
+  for column in row:
+    for i, picture in enumerate(column):
+      # What belongs together is closer.
+      sheet.paste(picture, (int(left), top + i * (_ROW_HEIGHT + _GAP // 2)))
+    left += column[0].width + gap
 
 
 def _draw_legend(sheet):
