@@ -5,11 +5,11 @@ from absl import flags
 
 from deeplab import model
 from deeplab.command_line import (
-  dataset_flags,
-  flag_groups,
-  flag_reading,
-  records_to_read,
-  resize_flags,
+    dataset_flags,
+    flag_groups,
+    flag_reading,
+    records_to_read,
+    resize_flags,
 )
 from deeplab.utils import eval_batches
 
