@@ -7,7 +7,8 @@ import threading
 class BackgroundWork(object):
   """Calls functions in threads; use it in a `with` block, which ends when all are done.
 
-  The first error of a function is raised by the next `submit`, or by the end of the block.
+  The first error of a function is raised by the next `submit`, or by the end of the block. What
+  was submitted is done even if the wait at the end is interrupted by Ctrl-C or SIGTERM.
   """
 
   def __init__(self, num_threads, max_waiting_bytes):
@@ -49,7 +50,14 @@ class BackgroundWork(object):
     return self
 
   def __exit__(self, error_type, *unused_args):
-    self._threads.shutdown(wait=True)
+    # Not by shutdown: a thread whose join was interrupted counts as ended.
+    try:
+      concurrent.futures.wait(self._futures)
+    except KeyboardInterrupt:
+      concurrent.futures.wait(self._futures)
+      raise
+    finally:
+      self._threads.shutdown(wait=True)
     if error_type is None:
       for future in self._futures:
         future.result()

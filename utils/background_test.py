@@ -1,5 +1,8 @@
 """Tests of work in background threads."""
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -39,6 +42,32 @@ def test_what_is_larger_than_the_limit_is_let_in_alone():
     work.submit(1000, done.append, 1)
     work.submit(1000, done.append, 2)
   assert done == [1, 2]
+
+
+def test_what_was_submitted_is_done_though_the_end_is_interrupted():
+  done = []
+  is_at_end = threading.Event()
+
+  def interrupt():
+    is_at_end.wait()
+    time.sleep(0.2)  # Now the main thread waits for this function.
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.2)
+    done.append('interrupted')
+
+  def raise_interrupt(unused_number, unused_frame):
+    raise KeyboardInterrupt
+
+  former = signal.signal(signal.SIGUSR1, raise_interrupt)
+  try:
+    with pytest.raises(KeyboardInterrupt):
+      with background.BackgroundWork(1, 100) as work:
+        work.submit(1, interrupt)
+        work.submit(1, done.append, 'waiting')
+        is_at_end.set()
+  finally:
+    signal.signal(signal.SIGUSR1, former)
+  assert done == ['interrupted', 'waiting']
 
 
 def test_errors_come_out():

@@ -18,15 +18,15 @@ import numpy as np
 from deeplab.core.tf_compat import IS_TF1, tf
 
 # All of these are fitted to the memory that steps of mobilenet_v2, resnet_v1_50_beta, xception_41
-# and xception_65 take with TensorFlow 2.21 on CPU, 197 to 2,881 MiB; see g3doc/training.md.
+# and xception_65 take on CPU, with TensorFlow 2.21 and with 1.15; see g3doc/training.md.
 # Value and slots of the optimizer apart: gradients, and as much again while they are made.
 _GRADIENT_COPIES = 2
-# Work space of convolutions, and operations that run at the same time; of TensorFlow 1.15,
-# whose convolutions unfold their input, a guess that held for mobilenet_v2.
+# Work space of convolutions, and operations that run at the same time; the convolutions of
+# TensorFlow 1.15 unfold their input.
 _WORK_SHARE = 0.4 if IS_TF1 else 0.15
 # Of the process beside tensors: libraries and threads, and what every operation of a graph takes.
-_LIBRARY_BYTES = 600 << 20
-_OPERATION_BYTES = 64 << 10
+_LIBRARY_BYTES = (240 if IS_TF1 else 600) << 20
+_OPERATION_BYTES = (28 if IS_TF1 else 64) << 10
 
 _TRAIN_OP = 'train_op'
 # They return what they are given, without a copy.

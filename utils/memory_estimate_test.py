@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core import keys, options
-from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.testing import slow
 from deeplab.utils import benchmark_child, memory_estimate, train_graph, train_options
@@ -95,7 +95,6 @@ def test_gradient_checkpointing_takes_less_and_adam_more():
   assert _of_training(2, 129, optimizer='adam').weight_bytes > 1.2 * plain.weight_bytes
 
 
-@pytest.mark.skipif(IS_TF1, reason='the estimate is made for TensorFlow 2')
 def test_estimated_is_what_is_measured():
   step = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 257}
   figures = benchmark_child.measure('deeplab.utils.benchmark_train', 'step_speed', step)
