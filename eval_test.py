@@ -15,6 +15,8 @@ from deeplab.evaluation import image_results, segmentation_metrics
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches, run_record
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 SAMPLES = tiny_run.make_samples()
 
 

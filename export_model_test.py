@@ -10,6 +10,8 @@ from deeplab.deployment import inference
 from deeplab.evaluation import segmentation_metrics
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 SAMPLES = tiny_run.make_samples()
 
 

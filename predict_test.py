@@ -13,6 +13,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import exported
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 
 @pytest.fixture(scope='module')
 def model_path(tmp_path_factory):

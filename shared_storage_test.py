@@ -8,6 +8,8 @@ from PIL import Image
 
 from deeplab.testing import forked_scripts, tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 _STEPS = 2
 
 run = forked_scripts.run_checked

@@ -12,6 +12,8 @@ from deeplab.core import colormaps, feature_extractor
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 SAMPLES = tiny_run.make_samples()
 
 

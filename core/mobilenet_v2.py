@@ -32,7 +32,6 @@ BLOCKS = (
     Block(160, 2), Block(160, 1), Block(160, 1),
     Block(320, 1),
 )
-FINAL_END_POINT = 'layer_%d' % (len(BLOCKS) + 1)
 
 
 def make_divisible(value, divisor, min_value=None):
@@ -94,7 +93,8 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
   is_full_width = depth_multiplier == 1.0
   divisor = divisible_by or (8 if is_full_width else 1)
   min_depth = 8 if is_full_width else 1
-  final_endpoint = final_endpoint or FINAL_END_POINT
+  last_endpoint = 'layer_%d' % (len(BLOCKS) + 1)
+  final_endpoint = final_endpoint or last_endpoint
   strides = dilation.StrideBudget(output_stride)
   end_points = {}
 
@@ -118,8 +118,8 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
       end_points.update(('%s/%s' % (name, key), value) for key, value in inner.items())
   if final_endpoint not in end_points:
     raise ValueError('Unknown final_endpoint %r of MobileNetV2; the last one is %r.'
-                     % (final_endpoint, FINAL_END_POINT))
-  if final_endpoint == FINAL_END_POINT:
+                     % (final_endpoint, last_endpoint))
+  if final_endpoint == last_endpoint:
     strides.check_reached()
   return end_points[final_endpoint], end_points
 

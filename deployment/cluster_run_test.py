@@ -15,6 +15,8 @@ from deeplab.datasets import shards
 from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run
 from deeplab.utils import run_lock
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 # All pixels have labels, so that the mean over workers is that over the joint batch.
 SIZE = (33, 33)
 NUM_IMAGES = 4

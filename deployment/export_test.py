@@ -10,6 +10,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 CROP = (33, 49)
 NUM_CLASSES = 5
 OPTIONS = options.ModelOptions(

@@ -8,6 +8,8 @@ from deeplab.datasets import registry
 from deeplab.deployment import model_deploy
 from deeplab.utils import train_graph, train_options
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 _CROP = 33
 _NUM_CLASSES = 3
 _BATCH = 4

@@ -9,6 +9,8 @@ from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import export, exported, onnx_model, opened_models
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 
 def require_packages():
   if IS_TF1:

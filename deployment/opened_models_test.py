@@ -9,6 +9,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import opened_models, tflite_graph
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 MEAN = feature_extractor.mean_pixel('mobilenet_v2')
 OPTIONS = tiny_run.MODEL_OPTIONS._replace(add_image_level_feature=True, depth_multiplier=0.25)
 

@@ -12,6 +12,8 @@ from deeplab.core.tf_compat import IS_TF1
 from deeplab.deployment import export, saved_model
 from deeplab.testing import tiny_run
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 
 @pytest.fixture(scope='module')
 def images():

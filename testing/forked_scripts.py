@@ -10,12 +10,15 @@ import sys
 import tempfile
 import typing
 
+from deeplab.testing import shallow_network
+
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _SERVER = """
 import json, os, runpy, sys, traceback
 from deeplab import common
 from deeplab.datasets import builder, combined_sets, label_maps, label_sources, listing
+from deeplab.testing import shallow_network
 
 def run(job):
   for path, stream in ((job['log'], 2), (job['output'], 1)):
@@ -23,6 +26,8 @@ def run(job):
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   os.environ.update(job['env'])
   os.chdir(job.get('cwd') or '.')
+  if job['is_shallow']:
+    shallow_network.use()
   sys.argv = [job['script']] + job['flags']
   sys.path.insert(0, os.path.dirname(job['script']))
   try:
@@ -151,6 +156,7 @@ def start(script, log_path, *script_flags, **env):
 def _ask(job):
   """Returns the line that the process of the forks answers to a job."""
   global _server
+  job = dict(job, is_shallow=shallow_network.is_used())
   if _server is None or _server.poll() is not None:
     _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=_ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -15,7 +15,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
 
 _ENDLESS = 1000000
 _TRAIN_FLAGS = ('--train_crop_size=33,33', '--train_batch_size=1', '--log_steps=1',
@@ -92,7 +92,7 @@ def test_a_killed_training_continues_at_what_was_saved(folder, tmp_path, measure
 @pytest.mark.fault('train.py killed with -9 after a save, continued; a seed and one thread',
                    'the weights are those of a run that nothing interrupted')
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder, tmp_path, measured):
-  num_steps = 120
+  num_steps = 600
   threads = {'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1',
              'OMP_NUM_THREADS': '1'}
   flags = ('--data_seed=4', '--save_interval_secs=1', '--tf_initial_checkpoint=%s/start' % folder)

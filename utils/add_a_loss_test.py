@@ -10,6 +10,8 @@ from deeplab import model
 from deeplab.core.tf_compat import tf
 from deeplab.utils import losses, train_graph, training_test
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 _PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'g3doc',
                      'add_a_loss.md')
 _NUM_CLASSES, _IGNORE_LABEL = 3, 255

@@ -6,6 +6,8 @@ from deeplab.evaluation import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import compare_runs
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 CLASSES = ['ground', 'tree', 'sky']
 
 

@@ -9,6 +9,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites, train_graph
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 _SMALL = MODEL_OPTIONS._replace(decoder_output_stride=None)
 
 

@@ -10,6 +10,8 @@ from deeplab.utils import graph_rewrites, memory_errors, train_graph
 from deeplab.utils.memory_estimate import StepMemory
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 GB = 10 ** 9
 STEP = memory_errors.Step(8, (513, 257))
 PLAIN, CHECKPOINTING = StepMemory(GB, 8 * GB), StepMemory(GB, 3 * GB)

@@ -13,6 +13,8 @@ from deeplab.datasets import dataset_info
 from deeplab.testing import tiny_run
 from deeplab.utils import run_record
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 FLAGS = {'model_variant': 'xception_65', 'output_stride': 16, 'atrous_rates': [6, 12, 18],
          'decoder_output_stride': ['4'], 'depth_multiplier': 1.0, 'multi_grid': None,
          'aspp_with_batch_norm': True, 'train_logdir': 'x', 'base_learning_rate': 0.5}

@@ -10,6 +10,8 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import train_graph, train_options, training
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 CROP = (33, 33)
 NUM_CLASSES = 3
 DATASET = registry.DatasetDescriptor({'train': 2}, NUM_CLASSES, 255, colormap='pascal')
