@@ -3,8 +3,6 @@ import pytest
 
 from deeplab.testing import forked_scripts
 
-pytestmark = pytest.mark.usefixtures('shallow_network')
-
 SCRIPT = '''"""Says a word; see --help.
 
     python script.py --word=hello

@@ -6,8 +6,6 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import export_check, exported
 from deeplab.testing import tiny_run
 
-pytestmark = pytest.mark.usefixtures('shallow_network')
-
 
 def write_graph(path):
   """Writes a frozen graph whose labels are red // 100."""

@@ -11,8 +11,6 @@ from deeplab.deployment import parameter_server
 from deeplab.deployment import replica as replica_lib
 from deeplab.testing import tiny_cluster
 
-pytestmark = pytest.mark.usefixtures('shallow_network')
-
 NUM_WORKERS = 2
 _START = [1000]
 

@@ -1,7 +1,7 @@
 """A MobileNetV2 of half the depth, for tests of what does not depend on the network.
 
-To build and to start the graph of a training takes 8 seconds with the 17 blocks of the paper,
-whatever their width, and less than half of that with these. A module of tests uses it so:
+To build and to start the graph of a training takes 7 to 8 seconds of a core with the 17 blocks
+of the paper, whatever their width, and 4 to 5 with these. A module of tests uses it so:
 
     pytestmark = pytest.mark.usefixtures('shallow_network')
 

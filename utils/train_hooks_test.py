@@ -21,8 +21,6 @@ from deeplab.datasets import data_generator
 from deeplab.testing import tiny_run
 from deeplab.utils import loss_table, train_hooks
 
-pytestmark = pytest.mark.usefixtures('shallow_network')
-
 LINE = re.compile(
     r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '
     r'(\S+) images/s  waiting for input (\d+)%  (\S+) left')
