@@ -1,11 +1,16 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
-import signal
 import sys
 import traceback
 
 from absl import app, flags, logging
 
-from deeplab.command_line import dataset_flags, error_line, flag_help, image_limit_flag
+from deeplab.command_line import (
+    dataset_flags,
+    end_signals,
+    error_line,
+    flag_help,
+    image_limit_flag,
+)
 from deeplab.core import storage_trouble
 from deeplab.core.tf_compat import tf
 
@@ -46,7 +51,7 @@ def run(main, required_flags=(), allows_words=False):
 
   def guarded(argv):
     _set_up_logging()
-    signal.signal(signal.SIGTERM, _terminate)
+    end_signals.raise_on_signals()
     try:
       return main(argv)
     except ValueError as error:
@@ -63,17 +68,6 @@ def run(main, required_flags=(), allows_words=False):
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
-
-
-class _Terminated(KeyboardInterrupt):
-  """SIGTERM came: what is unfinished is cleaned up as after Ctrl-C."""
-  exit_code = error_line.EXIT_TERMINATED
-
-
-def _terminate(unused_number, unused_frame):
-  # Again, it ends the process at once.
-  signal.signal(signal.SIGTERM, signal.SIG_DFL)
-  raise _Terminated('terminated.')
 
 
 class _HelpFlag(flags.BooleanFlag):

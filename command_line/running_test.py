@@ -7,8 +7,18 @@ SCRIPT = '''"""Says a word; see --help.
 
     python script.py --word=hello
 """
+import os
+import signal
+import time
 from absl import flags
 from deeplab import common
+def signal_in_del(number):
+  class Unlucky(object):
+    def __del__(self):
+      os.kill(os.getpid(), number)
+      time.sleep(0)
+  Unlucky()
+  time.sleep(30)
 common.begin_flag_group('words')
 flags.DEFINE_string('word', None, 'A word.')
 flags.DEFINE_enum('tone', 'low', ['low', 'high'], 'How it sounds.')
@@ -18,6 +28,8 @@ def main(argv):
     raise ValueError('The word\\n is bad.')
   if flags.FLAGS.word == 'stop':
     raise KeyboardInterrupt()
+  if flags.FLAGS.word in ('SIGTERM', 'SIGINT'):
+    signal_in_del(getattr(signal, flags.FLAGS.word))
 if __name__ == '__main__':
   common.run(main, required_flags=['word'])
 '''
@@ -51,6 +63,9 @@ def fixture_run(tmp_path):
     (['--word=good'], 0, ''),
     (['--word=bad'], 1, 'script.py: error: The word is bad.\n'),
     (['--word=stop'], 130, 'script.py: error: interrupted.\n'),
+    # While Python cleans up, where it drops exceptions.
+    (['--word=SIGTERM'], 143, 'script.py: error: terminated.\n'),
+    (['--word=SIGINT'], 130, 'script.py: error: interrupted.\n'),
     ([], 2, 'script.py: error: Required: --word=....\n'),
     (['--wort=x'], 2, "script.py: error: Unknown command line flag 'wort'. Did you mean: "
                       'word ?\n'),
