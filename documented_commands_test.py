@@ -11,6 +11,8 @@ from deeplab.command_line import subcommands
 from deeplab.core.tf_compat import IS_TF1
 from deeplab.testing import documented_commands, forked_scripts, slow, tiny_run, tiny_trees
 
+pytestmark = pytest.mark.usefixtures('shallow_network')
+
 _PAGES = sorted(glob.glob(os.path.join(tiny_run.ROOT, 'g3doc', '*.md'))) + [
     os.path.join(tiny_run.ROOT, 'README.md')]
 # Part of a block -> why it is not run here.
