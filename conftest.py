@@ -36,3 +36,9 @@ def use_shallow_network():
   from deeplab.testing import shallow_network  # TensorFlow counts the cores when it is loaded.
   with shallow_network.used():
     yield
+
+
+def pytest_collection_modifyitems(items):
+  """Leaves out what takes long; see testing/slow.py."""
+  from deeplab.testing import slow  # As above.
+  slow.skip_unless_asked(items)

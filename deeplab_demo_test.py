@@ -15,7 +15,7 @@ from deeplab.deployment import export, exported
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import overlay
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked_on_tf1
 
 nbclient = pytest.importorskip('nbclient')
 nbformat = pytest.importorskip('nbformat')

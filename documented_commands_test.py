@@ -159,7 +159,7 @@ def _forget(folder, place):
 
 
 @pytest.mark.skipif(IS_TF1, reason='the same commands as on the default lane')
-@slow.only_in_ci
+@slow.only_if_asked
 @pytest.mark.parametrize('page', _PAGES_TO_RUN, ids=os.path.basename)
 def test_commands_of_a_page_run(page, prepared, tmp_path):
   folder = tmp_path / 'work'

@@ -124,7 +124,7 @@ def test_images_of_their_own_size_and_tiles(run, evaluated):
      functools.partial(model.predict_labels_multi_scale, eval_scales=(0.75, 1.25),
                        add_flipped_images=True)),
 ])
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked_on_tf1
 def test_several_scales_at_own_size_and_in_tiles(run, flags, predict):
   """What the network says of each image, or tile, alone is what is counted."""
   flags += ('--noper_image_report', '--eval_batch_size=2')

@@ -10,7 +10,7 @@ import pytest
 
 from deeplab.testing import forked_scripts, slow, tiny_run, tiny_trees
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _NAME = 'deeplabv3_mnv2_pascal_train_aug'
 _ARCHIVE = _NAME + '_2018_01_29.tar.gz'

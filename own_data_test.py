@@ -10,7 +10,7 @@ from PIL import Image
 
 from deeplab.testing import forked_scripts, slow, tiny_run
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked_on_tf1
 
 _CAMVID = os.path.join(tiny_run.ROOT, '..', 'shared', 'data', 'camvid')
 _NUM_CLASSES = 11

@@ -10,7 +10,7 @@ from deeplab.core.tf_compat import IS_TF1
 from deeplab.deployment import inference, opened_models, tflite_file
 from deeplab.testing import forked_scripts, slow, tiny_run
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _SIZE = (97, 129)
 # So many that the labels are no matter of chance, which rounding decides.

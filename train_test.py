@@ -124,7 +124,7 @@ def weights_of(run):
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked_on_tf1
 def test_a_seeded_run_that_is_continued_goes_on_with_the_next_images(tmp_path):
   """Weights stay as they are, so that the loss of a step tells which images it had."""
   records, start = tmp_path / 'records', tmp_path / 'start'
@@ -175,19 +175,18 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_p
   assert weights_of(run)['global_step'] == 3
 
 
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked
 def test_advice_on_memory_fits(records, tmp_path):
   """In half of what a step takes."""
   flags = ('--dataset_dir=%s' % records, '--training_number_of_steps=2', '--log_steps=1',
            '--output_stride=16', '--depth_multiplier=0.5')
 
   def train(name, *more):
-    # Read when TensorFlow is loaded. Convolutions of oneDNN, which are off by default on
-    # processors without AVX-512, have less work space than the others.
+    # Read when TensorFlow is loaded.
     process = subprocess.run(
         [sys.executable, os.path.join(tiny_run.ROOT, 'train.py'), *flags, *more,
          '--train_logdir=%s' % (tmp_path / name)],
-        env=dict(os.environ, TF_CPU_BFC_MEM_LIMIT_IN_MB='150', TF_ENABLE_ONEDNN_OPTS='1'),
+        env=dict(os.environ, TF_CPU_BFC_MEM_LIMIT_IN_MB='150'),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return forked_scripts.Result(process.returncode, process.stdout.decode('utf-8', 'replace'))
 

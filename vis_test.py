@@ -105,7 +105,7 @@ SCALES = {
 TILE, OVERLAP = (33, 49), 8
 
 
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked_on_tf1
 def test_several_scales_at_own_size_and_in_tiles(run):
   """As the network says of each image, or tile, alone."""
   lines = []

@@ -95,7 +95,7 @@ def test_two_workers_train_as_one_with_the_joint_batch(records, weights, tmp_pat
   assert len(glob.glob(str(tmp_path / 'two' / 'events*'))) == 1
 
 
-@slow.only_in_ci
+@slow.only_if_asked
 def test_a_worker_that_is_killed_is_waited_for(records, tmp_path):
   with tiny_cluster.TinyCluster(tmp_path, 2, 1, *(
       run_flags(records, tmp_path / 'run') + ENDLESS)) as processes:
@@ -116,7 +116,7 @@ def test_a_worker_that_is_killed_is_waited_for(records, tmp_path):
   assert values_in(tmp_path / 'run')['global_step'] > step
 
 
-@slow.only_in_ci
+@slow.only_if_asked
 def test_a_chief_that_is_killed_continues_at_its_checkpoint(records, tmp_path):
   with tiny_cluster.TinyCluster(tmp_path, 2, 1, *(
       run_flags(records, tmp_path / 'run') + ENDLESS)) as processes:
@@ -139,7 +139,7 @@ def test_a_chief_that_is_killed_continues_at_its_checkpoint(records, tmp_path):
     assert tiny_cluster.wait_for_end(chief, worker) == [143, 143], chief.log + worker.log
 
 
-@slow.only_in_ci
+@slow.only_if_asked
 def test_a_lost_parameter_server_ends_the_training_and_all_can_start_again(records, tmp_path):
   flags = run_flags(records, tmp_path / 'run') + ENDLESS + ('--cluster_timeout_secs=4',)
   with tiny_cluster.TinyCluster(tmp_path, 2, 2, *flags) as processes:
@@ -189,7 +189,7 @@ def test_all_are_told_to_stop_at_once(records, tmp_path):
   assert values_in(tmp_path / 'run')['global_step'] >= 3
 
 
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked_on_tf1
 def test_workers_may_move_the_weights_each_on_its_own(records, tmp_path):
   flags = run_flags(records, tmp_path / 'run') + FLAGS + (
       '--train_batch_size=1', '--training_number_of_steps=30', '--nosync',
@@ -240,7 +240,7 @@ def test_a_taken_port_is_one_line(records, tmp_path):
         address.split(':')[1], address) in server.log.strip().splitlines()[-1]
 
 
-@slow.only_in_ci
+@slow.only_if_asked
 def test_the_launcher_starts_all_and_stops_them(records, tmp_path):
   launcher = os.path.join(tiny_run.ROOT, 'deployment', 'launch_local.sh')
   common = ['--'] + list(run_flags(records, tmp_path / 'run') + FLAGS)

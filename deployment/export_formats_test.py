@@ -10,7 +10,7 @@ from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import export, export_check, export_formats, exported, opened_models
 from deeplab.testing import slow, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
 NUM_CLASSES = len(tiny_run.CLASS_NAMES)
 needs_tf2 = pytest.mark.skipif(IS_TF1, reason='ONNX files need TensorFlow 2')

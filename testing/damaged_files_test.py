@@ -10,7 +10,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
 _TRAIN_STEPS = 3
 # Far more than any run takes on a busy machine.

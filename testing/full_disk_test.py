@@ -11,7 +11,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
 _MEBIBYTE = 1 << 20
 

@@ -11,7 +11,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked_on_tf1, pytest.mark.usefixtures('shallow_network')]
 
 # Pixels of such a picture take 3,433 MiB in grey, 10,300 in RGB; the scripts at work 300 to 900.
 _SIDE = 60000

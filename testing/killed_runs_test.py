@@ -15,7 +15,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
 _ENDLESS = 1000000
 _TRAIN_FLAGS = ('--train_crop_size=33,33', '--train_batch_size=1', '--log_steps=1',

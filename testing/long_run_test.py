@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.testing import slow, tiny_cluster, tiny_run
 
-pytestmark = [slow.only_in_ci_on_tf1, pytest.mark.usefixtures('shallow_network')]
+pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
 # Graph and pools are complete after so many steps.
 _WARM_UP_STEPS = 300

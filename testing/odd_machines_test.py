@@ -8,7 +8,7 @@ import pytest
 
 from deeplab.testing import forked_scripts, slow, tiny_run
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 
 def run_in_shell(shell, script, *flags, **env):

@@ -4,7 +4,7 @@ import numpy as np
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import benchmark_eval
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 
 def test_median_and_largest_size_are_those_it_speaks_of():

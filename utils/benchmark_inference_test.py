@@ -7,7 +7,7 @@ import pytest
 from deeplab.testing import slow
 from deeplab.utils import benchmark, benchmark_child, benchmark_inference
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _TINY = {'variant': 'mobilenet_v2', 'crop': 33, 'model': {'depth_multiplier': 0.25}}
 

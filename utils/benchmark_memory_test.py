@@ -2,7 +2,7 @@
 from deeplab.testing import slow
 from deeplab.utils import benchmark_memory
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _TINY = benchmark_memory.Configuration(
     'mobilenet_v2', 1, 65, {'depth_multiplier': 0.25, 'output_stride': 8}, recomputes=True)

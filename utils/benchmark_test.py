@@ -6,7 +6,7 @@ import pytest
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import benchmark_child
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _MODULE = 'deeplab.utils.benchmark_test'
 

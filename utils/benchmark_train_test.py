@@ -7,7 +7,7 @@ from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import slow
 from deeplab.utils import benchmark, benchmark_child, benchmark_input, benchmark_train
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _TINY = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 33,
          'model': {'depth_multiplier': 0.25}}

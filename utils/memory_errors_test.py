@@ -87,7 +87,7 @@ def set_limit(monkeypatch, num_bytes):
   monkeypatch.setattr(graph_rewrites, 'cpu_memory_limit_bytes', lambda: num_bytes)
 
 
-@slow.only_in_ci_on_tf1
+@slow.only_if_asked
 def test_the_graph_of_the_training_is_estimated(monkeypatch):
   set_limit(monkeypatch, 10 << 20)
   monkeypatch.setattr(memory_errors.tf_compat, 'gpu_memory_bytes', lambda: 1 << 20)

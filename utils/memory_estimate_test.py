@@ -8,7 +8,7 @@ from deeplab.datasets import registry
 from deeplab.testing import slow
 from deeplab.utils import benchmark_child, memory_estimate, train_graph, train_options
 
-pytestmark = slow.only_in_ci_on_tf1
+pytestmark = slow.only_if_asked
 
 _DATASET = registry.DatasetDescriptor({'train': 2}, 5, 255)
 _FLOAT = 4
