@@ -137,7 +137,7 @@ if [ "$FORMA_SAMPLE" = 1 ]; then
       visualise export}
   fi
   NUM_PICTURES=${NUM_PICTURES:-200}
-  EPOCHS=${EPOCHS:-20}
+  EPOCHS=${EPOCHS:-16}
   MACHINE=${MACHINE:-cpu}
   POLICY=${POLICY:-adam}
   LEARNING_RATE=${LEARNING_RATE:-0.002}

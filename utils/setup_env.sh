@@ -62,8 +62,13 @@ stamp="$venv/installed"
 wanted="$device $base_python $(cksum < pyproject.toml) $deeplab_root"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
   echo "== setting up $venv ($("$base_python" -V 2>&1), $LANE-$device)"
+  # An environment of another interpreter would keep that one's program beside this one's library.
+  case $(cat "$stamp" 2>/dev/null) in
+    "$device $base_python "*) clear= ;;
+    *) clear=--clear ;;
+  esac
   # What pip and the build say matters only when they fail.
-  { "$base_python" -m venv "$venv" &&
+  { "$base_python" -m venv $clear "$venv" &&
     "$venv/bin/python" -m pip install --disable-pip-version-check \
       --upgrade pip setuptools wheel &&
     "$venv/bin/python" -m pip install --disable-pip-version-check \
