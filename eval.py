@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys
+from deeplab.core import checkpoints, colormaps, files, keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results
@@ -95,7 +95,7 @@ def _evaluate(graph, checkpoint, dataset, writer):
   counts, num_images = evaluating.count_pixels(
       graph, checkpoint, descriptor, FLAGS.eval_split, dataset.files,
       results.add if results else None)
-  logging.info('%.1f images/s.', num_images / (time.time() - start))
+  logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))
   report = report_lib.make_report(
       counts, descriptor.class_names,
       results.boundary_counts if results else None,

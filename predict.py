@@ -87,7 +87,7 @@ def main(unused_argv):
       logging.info('%d of %d pictures are finished already.', num_all - len(named), num_all)
     start = time.time()
     num_pictures, bad = _label_all(named, segmenter, writer)
-  logging.info('%.1f pictures/s.', num_pictures / (time.time() - start))
+  logging.info('%s pictures/s.', progress.format_rate(num_pictures / (time.time() - start)))
   logging.info('%d of %d pictures labelled. Results: %s', num_pictures,
                num_pictures + len(bad), FLAGS.output_dir)
   if not bad:

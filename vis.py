@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys
+from deeplab.core import checkpoints, colormaps, files, keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.utils import result_writer, sessions, visualizing
@@ -89,7 +89,7 @@ def _visualize(graph, checkpoint, dataset):
       logging.info('%d images are finished already.', num_finished)
     num_images = visualizing.write_pictures(
         graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
-  logging.info('%.1f images/s.', num_images / (time.time() - start))
+  logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))
   logging.info('%d images and predictions: %s', num_images + num_finished,
                writer.picture_folder)
 

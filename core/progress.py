@@ -42,3 +42,8 @@ def log_lines_above_bars():
     yield
   finally:
     handler.handle = handle
+
+
+def format_rate(per_second):
+  """Returns a rate as text with two digits that count at least: 123.4, 5.6, 0.034."""
+  return '%.1f' % per_second if per_second >= 1 else '%.2g' % per_second

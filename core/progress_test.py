@@ -1,3 +1,5 @@
+import pytest
+
 from deeplab.core import progress
 
 
@@ -29,3 +31,9 @@ def test_a_terminal_is_updated_often(monkeypatch):
   with progress.bar('counting') as bar:
     assert bar.mininterval <= 1
   assert 'counting' in terminal.text
+
+
+@pytest.mark.parametrize('rate, text', [(123.44, '123.4'), (1.0, '1.0'), (0.0337, '0.034'),
+                                        (0.5, '0.5'), (0.0, '0')])
+def test_slow_rates_keep_their_digits(rate, text):
+  assert progress.format_rate(rate) == text

@@ -124,7 +124,7 @@ class ProgressHook(tf.train.SessionRunHook):
         ['step %d/%d' % (self._last_step, self._options.training_number_of_steps),
          'loss %.4f' % row['total_loss'] + (' (%s)' % parts if parts else ''),
          'learning rate %.3g' % self._rate,
-         '%.1f images/s' % row['images_per_sec']]
+         '%s images/s' % progress.format_rate(row['images_per_sec'])]
         + ([] if wait_share is None else ['waiting for input %.0f%%' % (100 * wait_share)])
         + ['%s left' % format_duration(steps_left * self._secs_per_step)])
 

@@ -129,7 +129,7 @@ def test_time_left_is_not_told_from_the_start(tmp_path, lines, monkeypatch, log_
         session.run(step_done)
   told = [line.split('learning rate 0.5  ')[1] for line in lines]
   assert told == {
-      1: ['0.1 images/s  6m40s left', '0.1 images/s  5m50s left'] + [
+      1: ['0.08 images/s  6m40s left', '0.08 images/s  5m50s left'] + [
           '4.0 images/s  %ds left' % n for n in (6, 5, 4, 3)],
       3: ['4.0 images/s  6s left', '4.0 images/s  3s left']}[log_steps]
 
