@@ -166,7 +166,7 @@ def test_the_sample_has_a_root_of_its_own(tmp_path):
                           DEEPLAB_STORAGE_DIR='/real', NUM_PICTURES='50')
   assert code == 0, log
   assert '/real' not in output
-  assert '80 training pictures' in output and '400 steps' in output
+  assert '80 training pictures' in output and '320 steps' in output
   assert [line[2:] for line in output.splitlines() if line.startswith('# ')] == [
       'sources', 'humanparsing17k', 'imaterialist37k', 'nsfw1k', 'tryon1k', 'forma54k', 'train',
       'evaluate', 'visualise', 'export', 'predict']
