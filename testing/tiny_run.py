@@ -99,13 +99,17 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
     global_step = tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
     rng = np.random.RandomState(2)
-    kernels = {}
+    values = {}
     for variable in tf.global_variables():
       shape = variable.shape.as_list()
       if len(shape) == 4:
         fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
-        kernels[variable] = rng.normal(0, np.sqrt(2. / fan_in), shape)
-    variable_values.assign(session, kernels)
+        values[variable] = rng.normal(0, np.sqrt(2. / fan_in), shape)
+      elif variable.op.name.endswith(('/beta', '/moving_mean')):
+        # Not 0, as those of trained networks: TensorFlow leaves out sums with 0, and what it
+        # then makes of the graph is slower.
+        values[variable] = rng.normal(0, 0.1, shape)
+    variable_values.assign(session, values)
     bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
     means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
     variable_values.assign(session, {bias: -means, global_step: step})

@@ -8,6 +8,7 @@ from deeplab import model
 from deeplab.core import keys, recomputation, registry
 from deeplab.core.tf_compat import tf
 from deeplab.utils import (
+    filter_gradients,
     gradient_accumulation,
     gradients,
     graph_rewrites,
@@ -80,6 +81,10 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   repeat = (recomputation.recompute if options.gradient_checkpointing
             else recomputation.recompute_cheap)
   repeat(images, operations[:num_forward], operations[num_forward:])
+  # After that: operations that are cheap to begin with would have the copies run too early.
+  replaced = filter_gradients.use_matrix_products(operations[num_forward:])
+  grads_and_vars = [(gradient if gradient is None else replaced.get(gradient.name, gradient),
+                     variable) for gradient, variable in grads_and_vars]
   model_variables = [v for v in tf.global_variables() if v is not global_step]
   grads_and_vars = gradients.multiply_gradients(
       grads_and_vars,
