@@ -11,6 +11,7 @@ from deeplab import model
 from deeplab.core import feature_extractor, golden_weights
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
+from deeplab.testing import slow
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'core', 'testdata')
 CELL = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'core',
@@ -136,6 +137,7 @@ def test_logits_without_crop_size_are_golden(network):
   assert_close(actual[:, ::GOLDEN_STEP, ::GOLDEN_STEP], GOLDEN_LOGITS[name])
 
 
+@slow.only_if_asked_on_tf1
 @pytest.mark.parametrize('size', [(33, 50), (64, 41)])
 def test_static_and_unknown_sizes_give_the_same_logits(network, size):
   image = golden_weights.golden_image(*size)

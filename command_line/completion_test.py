@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from deeplab.command_line import completion, flag_listing, make_flag_listing, subcommands
+from deeplab.testing import slow
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), 'deeplab')
 _SUMMARIES = subcommands.summaries()
@@ -33,6 +34,7 @@ _deeplab
 """
 
 
+@slow.only_if_asked_on_tf1
 def test_the_listing_is_that_of_the_flags_there_are():
   expected, found = make_flag_listing.make(), flag_listing.read()
   differences = ['%s: %s' % (name, ' '.join(sorted(

@@ -4,12 +4,14 @@ import pytest
 
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import slow
 
 VARIANTS = sorted(feature_extractor.BACKBONES)
 # Always gives features at stride 8.
 STRIDE_8_ONLY = 'nas_hnasnet'
 
 
+@slow.only_if_asked_on_tf1
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_every_backbone_has_decoder_end_points_of_four_strides(variant):
   output_stride = 8 if variant == STRIDE_8_ONLY else 16

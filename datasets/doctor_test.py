@@ -20,7 +20,7 @@ from deeplab.datasets import (
     registry,
     shards,
 )
-from deeplab.testing import tiny_run
+from deeplab.testing import slow, tiny_run
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)
@@ -337,6 +337,7 @@ def test_quick_look_takes_well_under_a_second(tmp_path):
   assert time.process_time() - start < 1.0
 
 
+@slow.only_if_asked_on_tf1
 def test_training_and_evaluation_look_first_unless_told_not_to(tmp_path):
   write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
   folder = '--dataset_dir=%s' % tmp_path
