@@ -5,7 +5,6 @@ import os
 import re
 import threading
 import typing
-import zlib
 
 import numpy as np
 from PIL import Image
@@ -24,8 +23,6 @@ IMAGE_FORMAT = '%06d_image'
 PREDICTION_FORMAT = '%06d_prediction'
 
 _NUM_THREADS = 2
-# Half the time of the default for photographs, at the same size (measured).
-_PHOTOGRAPH_COMPRESSION = {'compress_level': 1, 'compress_type': zlib.Z_RLE}
 # Of images waiting for a thread.
 _MAX_WAITING_BYTES = 128 << 20
 # Images between two notes of how far the work is.
@@ -151,7 +148,7 @@ class ResultWriter(object):
   def _write_files(self, index, image, labels, name, confidence, truth):
     image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')
     with files.atomic_open(image_path) as f:
-      Image.fromarray(image).save(f, format='PNG', **_PHOTOGRAPH_COMPRESSION)
+      Image.fromarray(image).save(f, **save_annotation.PNG_OPTIONS)
     save_annotation.save_annotation(labels, self._picture_folder, PREDICTION_FORMAT % index,
                                     colormap_type=self._colors)
     if self._raw_folder:
@@ -204,7 +201,7 @@ def _save(picture, folder, name):
   path = os.path.join(folder, name + '.png')
   files.make_dirs(os.path.dirname(path))
   with files.atomic_open(path) as f:
-    picture.save(f, format='PNG')
+    picture.save(f, **save_annotation.PNG_OPTIONS)
 
 
 def to_eval_ids(labels, train_id_to_eval_id):
