@@ -35,7 +35,6 @@ from deeplab.command_line.error_line import (  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
 from deeplab.command_line.flag_reading import (  # noqa: F401
-    flag_values,
     refuse_flags,
     size_list,
 )
@@ -55,7 +54,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import feature_extractor, options, registry
+from deeplab.core import feature_extractor, files, options, registry
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -132,7 +131,8 @@ flags.DEFINE_boolean('prediction_with_upsampled_logits', True,
                      'Labels come from logits resized to the image (smooth borders) instead '
                      'of resized labels (faster).')
 flags.DEFINE_string('dense_prediction_cell_json', '',
-                    'JSON file of a dense prediction cell that replaces ASPP; empty: ASPP.')
+                    'JSON file of a dense prediction cell that replaces ASPP, or the JSON '
+                    'text itself; empty: ASPP.')
 
 
 def define_model_flags(output_stride=16):
@@ -206,18 +206,39 @@ class ModelOptions(options.ModelOptions):
     return type(self)._make, (tuple(self),)
 
 
-def _read_dense_prediction_cell():
-  path = FLAGS.dense_prediction_cell_json
-  if not path:
+def flag_values():
+  """Returns dict of the project's own flags and values, for run records.
+
+  The dense prediction cell is there itself, not the name of its file, which another machine may
+  not have.
+  """
+  values = flag_reading.flag_values()
+  return dict(values, dense_prediction_cell_json=_cell_text(
+      FLAGS.dense_prediction_cell_json))
+
+
+def _read_dense_prediction_cell(value=None):
+  """Returns the cell that a value of the flag, or its own, names or is; None for ASPP."""
+  value = FLAGS.dense_prediction_cell_json if value is None else value
+  if not value:
     return None
-  if not tf.io.gfile.exists(path):
-    raise ValueError('--dense_prediction_cell_json: no file %s.' % path)
-  with tf.io.gfile.GFile(path) as stream:
-    try:
-      return json.loads(stream.read())
-    except ValueError as error:
-      raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (path, error)
-                       ) from error
+  if value.lstrip().startswith('['):
+    what, text = 'the text', value
+  elif tf.io.gfile.exists(value):
+    what, text = value, files.read_text(value)
+  else:
+    raise ValueError('--dense_prediction_cell_json: no file %s.' % value)
+  try:
+    return json.loads(text)
+  except ValueError as error:
+    raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
+                     ) from error
+
+
+def _cell_text(value):
+  """Returns the JSON text of the cell that a value of the flag names or is."""
+  cell = _read_dense_prediction_cell(value)
+  return '' if cell is None else json.dumps(cell)
 
 
 def take_flags_of_run(checkpoint_path):
@@ -235,6 +256,8 @@ def take_flags_of_run(checkpoint_path):
   record = run_record.read(checkpoint_path)
   given = {name: FLAGS[name].value for name in run_record.ARCHITECTURE_FLAGS
            if name in FLAGS and FLAGS[name].present}
+  if 'dense_prediction_cell_json' in given:
+    given['dense_prediction_cell_json'] = _cell_text(FLAGS.dense_prediction_cell_json)
   taken = run_record.resolve(given, record)
   changed = {name: value for name, value in sorted(taken.items())
              if name in FLAGS and FLAGS[name].value != value}

@@ -1,11 +1,13 @@
 """Tests of the flags of the network and of the options they fill."""
 import copy
+import json
 import pickle
 
 import pytest
 from absl import flags
 
 from deeplab import common
+from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS
 
@@ -57,3 +59,26 @@ def test_dense_prediction_cell_must_be_readable_json(tmp_path):
   FLAGS(['test', '--dense_prediction_cell_json=%s' % broken])
   with pytest.raises(ValueError, match='broken.json is not JSON'):
     common.ModelOptions({'semantic': 3})
+  FLAGS(['test', '--dense_prediction_cell_json=[{'])
+  with pytest.raises(ValueError, match='the text is not JSON'):
+    common.ModelOptions({'semantic': 3})
+
+
+def test_a_run_brings_its_dense_prediction_cell_along(tmp_path):
+  """Also where the file is no more, and a copy of it is no conflict."""
+  cell = [{'kernel': 1, 'op': 'conv', 'input': -1}]
+  for name in ('cell.json', 'copy.json', 'other.json'):
+    (tmp_path / name).write_text(json.dumps(cell * (1 + (name == 'other.json')), indent=2))
+  (tmp_path / 'run').mkdir()
+  FLAGS(['test', '--dense_prediction_cell_json=%s' % (tmp_path / 'cell.json')])
+  run_record.write(str(tmp_path / 'run'), common.flag_values())
+  (tmp_path / 'cell.json').unlink()
+  for words in ([], ['--dense_prediction_cell_json=%s' % (tmp_path / 'copy.json')]):
+    FLAGS(['test', '--dense_prediction_cell_json='])
+    FLAGS['dense_prediction_cell_json'].present = 0
+    FLAGS(['test'] + words)
+    common.take_flags_of_run(str(tmp_path / 'run'))
+    assert common.ModelOptions({'semantic': 3}).dense_prediction_cell_config == cell
+  FLAGS(['test', '--dense_prediction_cell_json=%s' % (tmp_path / 'other.json')])
+  with pytest.raises(ValueError, match='but the checkpoint was trained with'):
+    common.take_flags_of_run(str(tmp_path / 'run'))

@@ -91,6 +91,8 @@ def _evaluate(graph, checkpoint, dataset, writer):
   if FLAGS.per_image_report:
     results = image_results.ImageResults(descriptor.num_classes, descriptor.ignore_label,
                                          colors)
+  # Before: a training that goes on may delete the checkpoint meanwhile.
+  global_step = checkpoints.global_step(checkpoint)
   start = time.time()
   counts, num_images = evaluating.count_pixels(
       graph, checkpoint, descriptor, FLAGS.eval_split, dataset.files,
@@ -101,7 +103,7 @@ def _evaluate(graph, checkpoint, dataset, writer):
       results.boundary_counts if results else None,
       tag=report_lib.miou_tag(FLAGS.eval_scales, FLAGS.add_flipped_images),
       checkpoint=checkpoint,
-      global_step=checkpoints.global_step(checkpoint),
+      global_step=global_step,
       dataset=descriptor.name,
       split=FLAGS.eval_split,
       num_examples=num_images)

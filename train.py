@@ -350,13 +350,14 @@ def evaluation(model_options):
   folder = os.path.join(FLAGS.train_logdir, _EVAL_FOLDER)
 
   def evaluate(checkpoint):
+    # First: the training may delete the checkpoint meanwhile.
+    global_step = checkpoints.global_step(checkpoint)
     with graph.as_default():
       counts, num_images = evaluating.count_pixels(
           eval_graph, checkpoint, dataset.descriptor, FLAGS.eval_split, dataset.files)
     report = report_lib.make_report(
         counts, dataset.descriptor.class_names, tag=report_lib.miou_tag([1.0], False),
-        checkpoint=checkpoint,
-        global_step=checkpoints.global_step(checkpoint), dataset=dataset.descriptor.name,
+        checkpoint=checkpoint, global_step=global_step, dataset=dataset.descriptor.name,
         split=FLAGS.eval_split, num_examples=num_images)
     tf.gfile.MakeDirs(folder)
     report_lib.write_report(report, folder)

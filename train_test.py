@@ -96,8 +96,29 @@ def test_bad_records_are_named(tmp_path):
       *FLAGS)
   assert code == 1
   assert 'train.py: error: Record odd one: the label has the values 9' in log
+  assert 'It is record 0 of shard %s' % records in log
   assert os.path.basename(str(checkpoints.resolve_checkpoint(str(tmp_path / 'run')))) in (
       'model.ckpt-0', 'None')
+
+
+def test_bad_records_are_skipped_if_asked(tmp_path):
+  """Also those that the look at the data sees; without any other the training fails."""
+  samples = tiny_run.make_samples()
+  odd = [sample._replace(name='odd %d' % index, label=np.full_like(sample.label, 9))
+         for index, sample in enumerate(samples)]
+  common = []
+  for name, records in (('some', odd[:1] + samples), ('all', odd)):
+    (tmp_path / name).mkdir()
+    tiny_run.write_records(str(tmp_path / name), records, split='train')
+    common.append(('--dataset_dir=%s' % (tmp_path / name), '--on_bad_record=skip',
+                   '--train_logdir=%s' % (tmp_path / name / 'run'), '--max_bad_fraction=1') + FLAGS)
+  stopped, some, none = tiny_run.run_main(
+      'train', common[0] + ('--on_bad_record=stop',), *common)
+  assert 'Record odd 0: the label has the values 9' in stopped
+  assert some == ''
+  assert checkpoints.global_step(
+      checkpoints.resolve_checkpoint(str(tmp_path / 'some' / 'run'))) == 2
+  assert 'Training ended at step 0 of 2: no record is left that can be used' in none
 
 
 def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):

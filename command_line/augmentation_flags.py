@@ -8,17 +8,20 @@ from deeplab.datasets import registry as dataset_registry
 
 FLAGS = flags.FLAGS
 
+_NO_AUGMENTATION = 'none'
+
 
 def define_augmentation_flags():
   """Declares the flags of random variation; `augmentation_of` returns their values."""
   flag_groups.begin('augmentation')
   flags.DEFINE_enum('augmentation', None, sorted(augmentation.AUGMENTATIONS),
-                    'Preset of the flags below. none: nothing; deeplab: flip; forma: all. '
-                    'Scales have flags of their own. Default: forma for datasets of the nine '
-                    'Forma classes, such as the sample people, else deeplab.')
+                    'Preset of the flags below, each of which may be given too. none: only '
+                    'crops; deeplab: scale and flip; forma: all. Default: forma for datasets '
+                    'of the nine Forma classes, such as the sample people, else deeplab.')
   flags.DEFINE_float('min_scale_factor', 0.5,
                      'Least random scale of training images, over 0; a wide range of scales '
-                     'needs longer training.')
+                     'needs longer training. With augmentation none, no scaling unless this '
+                     'or the largest is given.')
   flags.DEFINE_float('max_scale_factor', 2.,
                      'Largest random scale of training images, min_scale_factor or more.')
   flags.DEFINE_float('scale_factor_step_size', 0.25,
@@ -42,7 +45,7 @@ def define_augmentation_flags():
                     '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
                     '0: off. With augmentation forma: %s.' % preset.affine_stddev)
   for name in ('saturation', 'contrast'):
-    flags.DEFINE_list(name, None, 'Least and largest factor on the %s; 1,1: off. With '
+    flags.DEFINE_list(name, None, 'Least and largest factor on the %s; 0: off. With '
                       'augmentation forma: %s,%s.' % ((name,) + getattr(preset, name)))
   _define_reading_flags()
 
@@ -63,6 +66,14 @@ def _define_reading_flags():
                        'the process.', lower_bound=0)
 
 
+def scale_factors():
+  """Returns (least, largest) random scale of training images."""
+  if FLAGS.augmentation == _NO_AUGMENTATION and not (
+      FLAGS['min_scale_factor'].present or FLAGS['max_scale_factor'].present):
+    return 1., 1.
+  return FLAGS.min_scale_factor, FLAGS.max_scale_factor
+
+
 def augmentation_of(descriptor):
   """Returns the Augmentation of the flags for a DatasetDescriptor.
 
@@ -75,7 +86,8 @@ def augmentation_of(descriptor):
             if FLAGS[name].value is not None}
   for name, counts in (('affine_stddev', (1, 6)), ('saturation', (2,)), ('contrast', (2,))):
     if name in values:
-      values[name] = flag_reading.number_list(name, counts)
+      is_off = values[name] == ['0'] and counts == (2,)
+      values[name] = (1., 1.) if is_off else flag_reading.number_list(name, counts)
   if len(values.get('affine_stddev', ())) == 1:
     values['affine_stddev'] = values['affine_stddev'][0]
   for name in ('saturation', 'contrast'):

@@ -2,7 +2,7 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
-from deeplab.datasets import data_check, dataset_info, user_registry
+from deeplab.datasets import bad_records, data_check, dataset_info, user_registry
 
 FLAGS = flags.FLAGS
 
@@ -59,7 +59,7 @@ def check_data(dataset):
   """
   if not FLAGS.skip_data_check:
     data_check.check(dataset.files, dataset.split_name, dataset.descriptor,
-                     dataset.dataset_dir)
+                     dataset.dataset_dir, dataset.on_bad_record == bad_records.SKIP)
 
 
 def check_crop_holds_images(crop_flag, split):

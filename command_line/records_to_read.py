@@ -44,10 +44,11 @@ def dataset_for_training(batch_size, crop_size, **settings):
     ValueError: the split or its records are not there, or a flag of the augmentation is
       outside of its range.
   """
+  min_scale_factor, max_scale_factor = augmentation_flags.scale_factors()
   dataset = dataset_of_split(
       FLAGS.train_split, batch_size, crop_size,
-      min_scale_factor=FLAGS.min_scale_factor,
-      max_scale_factor=FLAGS.max_scale_factor,
+      min_scale_factor=min_scale_factor,
+      max_scale_factor=max_scale_factor,
       scale_factor_step_size=FLAGS.scale_factor_step_size,
       is_training=True,
       should_repeat=True,

@@ -5,7 +5,8 @@ import typing
 class Augmentation(typing.NamedTuple):
   """Strengths of the random steps, in the order they are taken; zero turns a step off.
 
-  The random scale has flags of its own and is not part of this record.
+  The random scale has flags of its own and is not part of this record; without augmentation it
+  is off too, unless its flags are given.
 
   Attributes:
     leg_cut_probability: of cutting the legs off where a record has landmarks, 0..1.

@@ -8,6 +8,7 @@ from deeplab.datasets import (
     dataset_info,
     doctor_checks,
     example,
+    record_check,
     record_frames,
     record_scan,
 )
@@ -19,7 +20,7 @@ _PIXELS_SECS = 0.4
 _COUNT_SECS = 0.3
 
 
-def check(files, split, descriptor, dataset_dir):
+def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
   """Stops if a first look finds what would harm training or evaluation; logs warnings.
 
   Args:
@@ -27,13 +28,15 @@ def check(files, split, descriptor, dataset_dir):
     split: name of the split.
     descriptor: DatasetDescriptor.
     dataset_dir: folder of the shards.
+    skips_bad_records: whether single records that cannot be used do no harm.
 
   Raises:
     ValueError: names what was found and where.
   """
   findings = data_findings.Findings()
   try:
-    _look_at_first_records(files, record_scan.has_labels(split), descriptor, findings)
+    _look_at_first_records(files, record_scan.has_labels(split), descriptor, findings,
+                           skips_bad_records)
     num_records = _count(files)
   except ValueError as error:
     findings.add('corrupt_record', str(error))
@@ -52,7 +55,7 @@ def check(files, split, descriptor, dataset_dir):
         'all the same: --skip_data_check.' % (errors[0], more, dataset_dir))
 
 
-def _look_at_first_records(files, has_label, descriptor, findings):
+def _look_at_first_records(files, has_label, descriptor, findings, skips_bad_records):
   end = time.monotonic() + _PIXELS_SECS
   for path in files:
     for index, record in enumerate(example.read_records(path)):
@@ -62,7 +65,9 @@ def _look_at_first_records(files, has_label, descriptor, findings):
           record, record_scan.record_title(record, path, index), descriptor, has_label,
           with_pixels=time.monotonic() < end)
       for name, sentence in facts.problems:
-        findings.add(name, sentence)
+        is_bad = data_findings.FINDINGS[name].severity == data_findings.ERROR
+        if not (is_bad and skips_bad_records):
+          findings.add(name, sentence + record_check.place(path, index))
 
 
 def _count(files):

@@ -3,12 +3,15 @@ import contextlib
 import os
 
 import numpy as np
+from absl import logging
 
 from deeplab.core import error_text, image_headers, input_errors, keys
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 
 _MAX_VALUES = 5
+# Begins sentences on a record.
+_TITLE = 'Record %s'
 
 
 def checked_sample(sample, descriptor):
@@ -81,8 +84,9 @@ def describe_input_error(error, files, descriptor):
   """
   sentence = input_errors.sentence_of(error)
   if sentence:
-    return ValueError(sentence)
+    return ValueError(sentence + _place_of(sentence, files))
   # TensorFlow does not say which record it could not read or decode.
+  _log_search(files)
   with _make_decoder() as decode:
     for path in files:
       try:
@@ -94,6 +98,31 @@ def describe_input_error(error, files, descriptor):
       except ValueError as found:
         return found
   return None
+
+
+def _place_of(sentence, files):
+  """Returns where the record is that a sentence begins with the name of; '' if not found."""
+  if not sentence.startswith(_TITLE % ''):
+    return ''
+  _log_search(files)
+  try:
+    for path in files:
+      for index, record in enumerate(example.read_records(path)):
+        if sentence.startswith(_TITLE % example.record_name(record) + ':'):
+          return place(path, index)
+  except ValueError:
+    pass  # Another record, which was not read yet, is damaged too.
+  return ''
+
+
+def place(path, index):
+  """Returns a sentence, after a space, on where a record is."""
+  return ' It is record %d of shard %s.' % (index, path)
+
+
+def _log_search(files):
+  # Of many large images this takes minutes.
+  logging.info('Looking for the record in %d shards.', len(files))
 
 
 def record_problem(record, descriptor, decode, has_label=True):

@@ -161,17 +161,24 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
     model_options: ModelOptions.
     predict_labels: function (images, model_options) -> predictions.
     tiles: function of a (height, width) that returns the regions, as those of
-      `picture_batches.tile_regions`, of tiles of the crop size; None: whole images.
+      `picture_batches.tile_regions`, of tiles of the crop size, or less where the padded image
+      is less; None: whole images.
   """
   crop_size = model_options.crop_size
+  if tiles is not None:
+    model_options = model_options._replace(crop_size=None)
   with tf.Graph().as_default(), tf.Session() as session:
-    images = tf.placeholder(tf.float32, [None] + list(crop_size or (None, None)) + [3])
+    images = tf.placeholder(
+        tf.float32, [None] + list(model_options.crop_size or (None, None)) + [3])
     predictions = predict_labels(images, model_options)['semantic']
     tf.train.Saver().restore(session, checkpoint)
 
-    def run(image):
+    def aligned(image):
+      return utils.aligned_size(image.shape[:2], model_options.output_stride)
+
+    def run(image, size=None):
       height, width = image.shape[:2]
-      size = crop_size or utils.aligned_size((height, width), model_options.output_stride)
+      size = size or crop_size or aligned(image)
       padded = np.empty((1,) + tuple(size) + (3,), np.float32)
       padded[:] = fill
       padded[0, :height, :width] = image
@@ -182,8 +189,9 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
     labels = []
     for sample in samples:
       labels.append(np.full(sample.label.shape, -1))
+      size = np.minimum(crop_size, aligned(sample.image)).tolist()
       for top, left, upper, lower, first, last, _, _ in tiles(sample.label.shape):
-        part = run(sample.image[top:top + crop_size[0], left:left + crop_size[1]])
+        part = run(sample.image[top:top + crop_size[0], left:left + crop_size[1]], size)
         labels[-1][upper:lower, first:last] = part[upper - top:lower - top,
                                                    first - left:last - left]
     return labels

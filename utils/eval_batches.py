@@ -50,7 +50,7 @@ class InputSizes(typing.NamedTuple):
   @property
   def network_size(self):
     """(height, width) of what the network sees, None where that differs."""
-    return self.crop_size if self.tile_size is None else self.tile_size
+    return self.crop_size if self.tile_size is None else None
 
 
 def make_batches(dataset, sizes, finished=None):
@@ -130,7 +130,8 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
   """Returns batches of overlapping tiles; those of an image follow each other.
 
   Every pixel of an image has its label in the tile whose middle is nearest; in the others
-  it is ignored. An image that one tile holds is padded to the tile.
+  it is ignored. Tiles are no larger than the image padded as in `batches_by_size`, so that an
+  image that one tile holds is seen as without tiles. A batch has tiles of one image.
 
   Args:
     samples: tf.data.Dataset of samples that are not padded.
@@ -147,6 +148,8 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
   @tf.autograph.experimental.do_not_convert
   def cut_into_tiles(sample):
     size = tf.shape(sample[keys.IMAGE])[:2]
+    height, width = [tf.minimum(side, tile_side) for side, tile_side in zip(
+        utils.aligned_size(size, sizes.output_stride, sizes.least_size), tile_size)]
     rows, columns = [_tile_starts(size[axis], tile_size[axis], sizes.tile_overlap)
                      for axis in (0, 1)]
     num_columns = tf.size(columns[0])
@@ -156,10 +159,11 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
       index = tf.cast(index, tf.int32)
       top, upper, lower = [edge[index // num_columns] for edge in rows]
       left, first, last = [edge[index % num_columns] for edge in columns]
-      part = _padded(_cut(sample, tile_size, top, left), tile_size, mean_pixel, ignore_label)
+      part = _padded(_cut(sample, tile_size, top, left), (height, width), mean_pixel,
+                     ignore_label)
       if keys.LABEL in part:
-        y = tf.range(top, top + tile_size[0])[:, tf.newaxis, tf.newaxis]
-        x = tf.range(left, left + tile_size[1])[tf.newaxis, :, tf.newaxis]
+        y = tf.range(top, top + height)[:, tf.newaxis, tf.newaxis]
+        x = tf.range(left, left + width)[tf.newaxis, :, tf.newaxis]
         is_own = (y >= upper) & (y < lower) & (x >= first) & (x < last)
         part[keys.LABEL] = tf.where(is_own, part[keys.LABEL],
                                     ignore_label * tf.ones_like(part[keys.LABEL]))
@@ -167,9 +171,9 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
       return part
 
     num_tiles = tf.cast(tf.size(rows[0]) * num_columns, tf.int64)
-    return tf.data.Dataset.range(num_tiles).map(tile)
+    return tf.data.Dataset.range(num_tiles).map(tile).batch(sizes.batch_size)
 
-  return samples.flat_map(cut_into_tiles).batch(sizes.batch_size).prefetch(1)
+  return samples.flat_map(cut_into_tiles).prefetch(1)
 
 
 def check_tiles(sizes):

@@ -70,7 +70,11 @@ def test_tiles_put_together_are_the_images(tile, overlap, batch_size):
   stitcher = eval_batches.Stitcher()
   wholes, counted = [], [np.zeros(size, int) for size in SIZES]
   for batch in batches:
-    assert batch[keys.IMAGE].shape[1:] == tile + (3,)
+    # No larger than the image needs.
+    height, width = batch[eval_batches.REGION][0, 6:]
+    assert batch[keys.IMAGE].shape[1:] == tuple(
+        min(side, (length + 14) // 16 * 16 + 1)
+        for side, length in zip(tile, (height, width))) + (3,)
     for image, label, region, name in zip(batch[keys.IMAGE], batch[keys.LABEL],
                                           batch[eval_batches.REGION], batch[keys.IMAGE_NAME]):
       top, left = region[:2]
@@ -84,6 +88,18 @@ def test_tiles_put_together_are_the_images(tile, overlap, batch_size):
     np.testing.assert_array_equal(found_image, image)
     np.testing.assert_array_equal(found_label, label)
   assert all((count == 1).all() for count in counted)
+
+
+def test_a_tile_that_holds_an_image_is_the_image_without_tiles():
+  whole = run_batches(lambda samples: eval_batches.batches_by_size(
+      samples, eval_batches.InputSizes(16), MEAN, IGNORE))
+  tiles = run_batches(lambda samples: eval_batches.tile_batches(
+      samples, eval_batches.InputSizes(16, tile_size=(129, 129), tile_overlap=8), MEAN, IGNORE))
+  assert len(whole) == len(tiles) == len(SIZES)
+  for batch, tile in zip(whole, tiles):
+    assert sorted(batch) == sorted(tile)
+    for key in batch:
+      np.testing.assert_array_equal(batch[key], tile[key], err_msg=key)
 
 
 def test_neighbouring_tiles_share_at_least_the_overlap():

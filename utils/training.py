@@ -108,7 +108,20 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
       around.enter_context(session)
       while not session.should_stop():
         session.run(graph.train_op)
-  return checkpoints.resolve_checkpoint(options.train_logdir)
+  newest = checkpoints.resolve_checkpoint(options.train_logdir)
+  if placement.is_chief:
+    _check_complete(newest, options)
+  return newest
+
+
+def _check_complete(newest, options):
+  """Stops if the input has ended before the last step; it repeats the records that it has."""
+  step = checkpoints.global_step(newest) if newest else 0
+  if step < options.training_number_of_steps:
+    raise ValueError(
+        'Training ended at step %d of %d: no record is left that can be used. See the warnings '
+        'above, or run python -m deeplab.datasets.doctor.'
+        % (step, options.training_number_of_steps))
 
 
 def _device(placement):

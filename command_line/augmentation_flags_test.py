@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from deeplab.testing import forked_scripts
+
+_READER = """
+import json, sys
+from absl import flags
+from deeplab import train
+from deeplab.command_line import augmentation_flags
+from deeplab.datasets import registry
+
+descriptor = registry.DATASETS['pascal_voc_seg']
+defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+found = []
+for arguments in json.loads(sys.argv[1]):
+  flags.FLAGS.unparse_flags()
+  for name, default in defaults.items():
+    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
+  flags.FLAGS(['train.py'] + arguments)
+  found.append([augmentation_flags.scale_factors(),
+                augmentation_flags.augmentation_of(descriptor)._asdict()])
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope='module', name='values')
+def read_values():
+  """Dict, flags -> (scale factors, dict of an Augmentation)."""
+  lines = ['', '--augmentation=none', '--augmentation=none --max_scale_factor=0.75',
+           '--augmentation=forma', '--augmentation=forma --saturation=0 --contrast=0 --hue=0']
+  code, output, log = forked_scripts.run_code(
+      _READER, json.dumps([line.split() for line in lines]))
+  assert code == 0, log
+  return dict(zip(lines, json.loads(output)))
+
+
+def test_images_are_not_scaled_without_augmentation_unless_asked(values):
+  assert values[''][0] == values['--augmentation=forma'][0] == [0.5, 2.0]
+  assert values['--augmentation=none'][0] == [1.0, 1.0]
+  assert values['--augmentation=none --max_scale_factor=0.75'][0] == [0.5, 0.75]
+
+
+def test_zero_turns_a_step_off(values):
+  off = values['--augmentation=none'][1]
+  forma = values['--augmentation=forma'][1]
+  found = values['--augmentation=forma --saturation=0 --contrast=0 --hue=0'][1]
+  for name in ('saturation', 'contrast', 'hue'):
+    assert found[name] == off[name] != forma[name]
+  assert found['noise_stddev'] == forma['noise_stddev'] > 0
