@@ -55,62 +55,24 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
     TrainGraph.
   """
   global_step = tf.train.get_or_create_global_step()
-  optimizer_row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
-  rate = learning_rate.get_model_learning_rate(
-      options.learning_policy, getattr(options, optimizer_row.learning_rate_option),
-      options.learning_rate_decay_step, options.learning_rate_decay_factor,
-      options.training_number_of_steps, options.learning_power, options.slow_start_step,
-      options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
-      options.end_learning_rate)
-  optimizer = graph_rewrites.scaled_optimizer(optimizer_row.make(rate, options),
-                                              options.precision)
-
-  graph = tf.get_default_graph()
-  images, num_forward = [], 0
-
-  def add_losses(part, clone_index=0):
-    nonlocal num_forward
-    images.append(_add_losses(part, dataset, model_options, options,
-                              with_summaries=clone_index == 0))
-    num_forward = len(graph.get_operations())
-
-  # What is said of a clone is said of the first; `scope` is its name scope.
-  optimize = clones.optimize if clones else _optimize_one
-  total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
-  operations = graph.get_operations()
-  repeat = (recomputation.recompute if options.gradient_checkpointing
-            else recomputation.recompute_cheap)
-  repeat(images, operations[:num_forward], operations[num_forward:])
-  # After that: operations that are cheap to begin with would have the copies run too early.
-  replaced = filter_gradients.use_matrix_products(operations[num_forward:])
-  grads_and_vars = [(gradient if gradient is None else replaced.get(gradient.name, gradient),
-                     variable) for gradient, variable in grads_and_vars]
+  rate, optimizer = _make_optimizer(options)
+  loss = _add_model_and_gradients(samples, dataset, model_options, options, clones, optimizer)
   model_variables = [v for v in tf.global_variables() if v is not global_step]
   grads_and_vars = gradients.multiply_gradients(
-      grads_and_vars,
+      loss.grads_and_vars,
       gradients.get_model_gradient_multipliers(
           model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
           options.last_layer_gradient_multiplier))
   norm = gradients.global_norm(grads_and_vars)
 
-  def update(mean_grads_and_vars):
-    return optimizer.apply_gradients(
-        gradients.clip_gradients(mean_grads_and_vars, options.clip_gradient_norm),
-        global_step=global_step)
-
   # A step whose loss is not finite must not reach the weights: the check runs first. Where the
   # loss is scaled, gradients that overflow are expected, and the optimizer leaves them out.
   scales_loss = graph_rewrites.PRECISIONS[options.precision].scales_loss
-  finite_loss = train_errors.check_finite(total_loss, samples.get(keys.IMAGE_NAME),
+  finite_loss = train_errors.check_finite(loss.total, samples.get(keys.IMAGE_NAME),
                                           None if scales_loss else norm)
   with tf.control_dependencies([finite_loss]):
-    # Moving averages follow the batches of one process, as they follow those of one clone.
-    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope) if (
-        replica is None or replica.is_chief) else []
-    is_updated = gradient_accumulation.apply_every(
-        options.gradient_accumulation_steps, grads_and_vars,
-        replica.aggregated(update) if replica else update)
-  with tf.control_dependencies([is_updated] + update_ops):
+    updates = _update_weights(optimizer, grads_and_vars, options, loss.scope, replica)
+  with tf.control_dependencies(updates):
     train_op = tf.identity(finite_loss, name='train_op')
   # Where the variable is: another machine would be sent its value at the beginning of the run.
   with tf.control_dependencies([train_op]), tf.device(global_step.device):
@@ -120,10 +82,76 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   with tf.control_dependencies([finite_loss]):
     # Histograms of values that are not finite would fail first, with a worse message.
     train_summaries.add_gradient_summaries(norm, grads_and_vars)
-  parts = train_summaries.loss_parts(scope)
-  train_summaries.add_loss_summaries(total_loss, parts)
+  parts = train_summaries.loss_parts(loss.scope)
+  train_summaries.add_loss_summaries(loss.total, parts)
   train_summaries.add_variable_histograms()
   return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
+
+
+class _Loss(typing.NamedTuple):
+  """What is minimised.
+
+  Attributes:
+    total: scalar.
+    grads_and_vars: list of (gradient, variable).
+    scope: name scope of what is said of one clone, the first; None: there are no clones.
+  """
+  total: tf.Tensor
+  grads_and_vars: typing.List[typing.Tuple]
+  scope: typing.Optional[str]
+
+
+def _make_optimizer(options):
+  """Returns (learning rate, tf.train.Optimizer) of the TrainOptions."""
+  row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
+  rate = learning_rate.get_model_learning_rate(
+      options.learning_policy, getattr(options, row.learning_rate_option),
+      options.learning_rate_decay_step, options.learning_rate_decay_factor,
+      options.training_number_of_steps, options.learning_power, options.slow_start_step,
+      options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
+      options.end_learning_rate)
+  return rate, graph_rewrites.scaled_optimizer(row.make(rate, options), options.precision)
+
+
+def _add_model_and_gradients(samples, dataset, model_options, options, clones, optimizer):
+  """Adds the network, its losses and their gradients; returns the _Loss."""
+  graph = tf.get_default_graph()
+  images, num_forward = [], 0
+
+  def add_losses(part, clone_index=0):
+    nonlocal num_forward
+    images.append(_add_losses(part, dataset, model_options, options,
+                              with_summaries=clone_index == 0))
+    num_forward = len(graph.get_operations())
+
+  optimize = clones.optimize if clones else _optimize_one
+  total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
+  operations = graph.get_operations()
+  forward, backward = operations[:num_forward], operations[num_forward:]
+  repeat = (recomputation.recompute if options.gradient_checkpointing
+            else recomputation.recompute_cheap)
+  repeat(images, forward, backward)
+  # After that: operations that are cheap to begin with would have the copies run too early.
+  replaced = filter_gradients.use_matrix_products(backward)
+  return _Loss(total_loss, [
+      (gradient if gradient is None else replaced.get(gradient.name, gradient), variable)
+      for gradient, variable in grads_and_vars], scope)
+
+
+def _update_weights(optimizer, grads_and_vars, options, scope, replica):
+  """Returns the operations that move weights and the averages of batch norm by a step."""
+
+  def update(mean_grads_and_vars):
+    return optimizer.apply_gradients(
+        gradients.clip_gradients(mean_grads_and_vars, options.clip_gradient_norm),
+        global_step=tf.train.get_global_step())
+
+  # Moving averages follow the batches of one process, as they follow those of one clone.
+  averages = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope) if (
+      replica is None or replica.is_chief) else []
+  return [gradient_accumulation.apply_every(
+      options.gradient_accumulation_steps, grads_and_vars,
+      replica.aggregated(update) if replica else update)] + averages
 
 
 def _optimize_one(samples, add_losses, optimizer):
