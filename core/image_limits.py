@@ -7,6 +7,8 @@ from PIL import Image
 
 # As RGB this is 256 MiB.
 DEFAULT_MAX_PIXELS = 89478485
+# What Pillow calls a JPEG file that more JPEG pictures follow in.
+_SEVERAL_JPEGS = 'MPO'
 
 _limit = DEFAULT_MAX_PIXELS
 
@@ -27,6 +29,9 @@ def set_max_pixels(number):
 def open_image(source, name='it'):
   """Returns the Pillow image of a path or file object, not decoded yet.
 
+  The format of a JPEG file of several pictures (MPO, as telephones write it) is JPEG: decoders
+  take the first picture.
+
   Args:
     source: path or binary file object.
     name: what messages call it.
@@ -43,6 +48,8 @@ def open_image(source, name='it'):
     image.close()
     raise ValueError('%s is %dx%d (height x width), more pixels than %s'
                      % (name, image.height, image.width, allowed()))
+  if image.format == _SEVERAL_JPEGS:
+    image.format = 'JPEG'
   return image
 
 

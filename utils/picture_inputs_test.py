@@ -115,6 +115,13 @@ def test_pictures_are_turned_upright(tmp_path, orientation, expected):
   np.testing.assert_array_equal(picture_inputs.read_picture(path), expected)
 
 
+def test_of_a_jpeg_file_of_several_pictures_the_first_is_read(tmp_path):
+  path = save(tmp_path / 'a.jpg', format='MPO', save_all=True,
+              append_images=[Image.fromarray(PIXELS[::-1])])
+  with Image.open(path) as first:
+    np.testing.assert_array_equal(picture_inputs.read_picture(path), np.asarray(first))
+
+
 def test_unreadable_pictures_are_named(tmp_path):
   whole = save(tmp_path / 'a.jpg', np.zeros((64, 64, 3), np.uint8))
   with open(whole, 'rb') as f:
