@@ -68,6 +68,35 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   assert read('a_prediction.png').shape == (16, 8)
 
 
+def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_path):
+  path, folder = str(tmp_path / 'graph.pb'), tmp_path / 'in'
+  with tf.Graph().as_default() as graph, open(path, 'wb') as f:
+    images = tf.placeholder(tf.uint8, [None, None, None, 3], name=exported.INPUT_NAME)
+    reds = images[..., 0]
+    with tf.control_dependencies([tf.Assert(tf.shape(images)[0] < 2, ['too many']),
+                                  tf.Assert(tf.reduce_max(reds) < 250, ['too red'])]):
+      tf.cast(reds // 100, tf.int32, name=exported.OUTPUT_NAME)
+    f.write(graph.as_graph_def().SerializeToString())
+  folder.mkdir()
+  for name, red in (('a', 120), ('b', 255), ('c', 20), ('d', 255)):
+    Image.fromarray(np.full([4, 4, 3], red, np.uint8)).save(str(folder / (name + '.png')))
+
+  code, printed, log = tiny_run.run_script(
+      'predict.py', '--model=' + path, '--input=%s' % folder, '--batch_size=3',
+      '--output_dir=%s' % (tmp_path / 'out'), '--outputs=prediction')
+
+  assert code == 3, log
+  assert [line.split(': ')[0] for line in printed.splitlines()] == [
+      str(folder / name) for name in ('a.png', 'c.png')]
+  bad = log.split('Not labelled:\n')[1].splitlines()[:2]
+  for line, name in zip(bad, 'bd'):
+    assert line.startswith('%s: The model fails on 1 image(s) of 4x4: ' % (
+        folder / (name + '.png')))
+  assert log.count('too many') == 1
+  assert '2 of 4 pictures labelled' in log
+  assert sorted(os.listdir(str(tmp_path / 'out'))) == ['a_prediction.png', 'c_prediction.png']
+
+
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """A run's folder: train/ with a tiny checkpoint and its run.json."""
