@@ -5,7 +5,8 @@
         --output_dir=labelled
 
 Per picture: <name>_prediction.png (class ids), <name>_color.png and <name>_overlay.png; for
-all areas.json. Exit code 3 tells that some pictures could not be read; the others are done.
+all areas.json, or sources.json where that is not wanted. Exit code 3 tells that some pictures
+could not be labelled; the others are done.
 """
 import os
 import sys
@@ -50,8 +51,8 @@ flags.DEFINE_list('cutout_classes', [],
 flags.DEFINE_boolean('save_probabilities', False,
                      'Also writes <name>_probabilities.npz, float16 [height, width, classes].')
 flags.DEFINE_boolean('skip_existing', False,
-                     'Leaves out pictures whose results are there and not older than they '
-                     'are, whatever model made them. Videos are done again.')
+                     'Leaves out pictures whose results are there, made of the same path and '
+                     'not older than it, whatever model made them. Videos are done again.')
 common.define_image_limit_flag('pictures and results')
 
 common.begin_flag_group('sizes of the input')

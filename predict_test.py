@@ -94,7 +94,8 @@ def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_pa
         folder / (name + '.png')))
   assert log.count('too many') == 1
   assert '2 of 4 pictures labelled' in log
-  assert sorted(os.listdir(str(tmp_path / 'out'))) == ['a_prediction.png', 'c_prediction.png']
+  assert sorted(os.listdir(str(tmp_path / 'out'))) == [
+      'a_prediction.png', 'c_prediction.png', 'sources.json']
 
 
 @pytest.fixture(scope='module')
@@ -188,6 +189,21 @@ def test_finished_pictures_are_left_out_if_asked(tmp_path, model_path):
   assert reds == [110, 120, 120]
   with open('%s/areas.json' % kept, encoding='utf-8') as f:
     assert list(json.load(f)['pictures']) == ['a']
+
+
+def test_results_of_another_picture_of_the_same_name_are_not_left_as_they_are(tmp_path,
+                                                                              model_path):
+  folder, results = tmp_path / 'in', tmp_path / 'out'
+  folder.mkdir()
+  flags = ['--model=' + model_path, '--input=%s' % folder, '--output_dir=%s' % results,
+           '--outputs=prediction']
+  for name, red in (('a.png', 120), ('a.bmp', 210)):
+    Image.fromarray(np.full((4, 4, 3), red, np.uint8)).save(str(folder / name))
+    # Older than any results, as a picture that is moved here.
+    os.utime(str(folder / name), (1, 1))
+    assert tiny_run.run_main('predict', flags + ['--skip_existing']) == ['']
+  for name, label in (('a', 2), ('a_png', 1)):
+    assert (np.array(Image.open(str(results / (name + '_prediction.png')))) == label).all()
 
 
 def test_unusable_command_lines_are_told(tmp_path, model_path, run):
