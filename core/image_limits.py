@@ -44,13 +44,29 @@ def open_image(source, name='it'):
     image = Image.open(source)
   except Image.DecompressionBombError as error:
     raise ValueError('%s has more pixels than %s' % (name, allowed())) from error
-  if _limit and image.width * image.height > _limit:
+  try:
+    check_size(image.height, image.width, name)
+  except ValueError:
     image.close()
-    raise ValueError('%s is %dx%d (height x width), more pixels than %s'
-                     % (name, image.height, image.width, allowed()))
+    raise
   if image.format == _SEVERAL_JPEGS:
     image.format = 'JPEG'
   return image
+
+
+def check_size(height, width, name):
+  """Stops if an image has more pixels than allowed.
+
+  Args:
+    height: in pixels; so is `width`.
+    name: what the message calls the image.
+
+  Raises:
+    ValueError: it has.
+  """
+  if _limit and width * height > _limit:
+    raise ValueError('%s is %dx%d (height x width), more pixels than %s'
+                     % (name, height, width, allowed()))
 
 
 def allowed():
