@@ -55,7 +55,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import feature_extractor, options, registry
+from deeplab.core import dense_prediction_cell, feature_extractor, options, registry
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -214,10 +214,15 @@ def _read_dense_prediction_cell():
     raise ValueError('--dense_prediction_cell_json: no file %s.' % path)
   with tf.io.gfile.GFile(path) as stream:
     try:
-      return json.loads(stream.read())
+      cell = json.loads(stream.read())
     except ValueError as error:
       raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (path, error)
                        ) from error
+  try:
+    dense_prediction_cell.check_config(cell)
+  except ValueError as error:
+    raise ValueError('--dense_prediction_cell_json: %s: %s' % (path, error)) from error
+  return cell
 
 
 def take_flags_of_run(checkpoint_path):
