@@ -54,7 +54,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import feature_extractor, files, options, registry
+from deeplab.core import dense_prediction_cell, feature_extractor, files, options, registry
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -222,17 +222,20 @@ def _read_dense_prediction_cell(value=None):
   value = FLAGS.dense_prediction_cell_json if value is None else value
   if not value:
     return None
-  if value.lstrip().startswith('['):
-    what, text = 'the text', value
-  elif tf.io.gfile.exists(value):
-    what, text = value, files.read_text(value)
-  else:
+  is_text = value.lstrip().startswith('[')
+  what = 'the text' if is_text else value
+  if not is_text and not tf.io.gfile.exists(value):
     raise ValueError('--dense_prediction_cell_json: no file %s.' % value)
   try:
-    return json.loads(text)
+    cell = json.loads(value if is_text else files.read_text(value))
   except ValueError as error:
     raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
                      ) from error
+  try:
+    dense_prediction_cell.check_config(cell)
+  except ValueError as error:
+    raise ValueError('--dense_prediction_cell_json: %s: %s' % (what, error)) from error
+  return cell
 
 
 def _cell_text(value):

@@ -59,6 +59,9 @@ def test_dense_prediction_cell_must_be_readable_json(tmp_path):
   FLAGS(['test', '--dense_prediction_cell_json=%s' % broken])
   with pytest.raises(ValueError, match='broken.json is not JSON'):
     common.ModelOptions({'semantic': 3})
+  broken.write_text('[{"op": "conv"}]')
+  with pytest.raises(ValueError, match='broken.json: .*entry 0: no "input"'):
+    common.ModelOptions({'semantic': 3})
   FLAGS(['test', '--dense_prediction_cell_json=[{'])
   with pytest.raises(ValueError, match='the text is not JSON'):
     common.ModelOptions({'semantic': 3})

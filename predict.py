@@ -5,7 +5,8 @@
         --output_dir=labelled
 
 Per picture: <name>_prediction.png (class ids), <name>_color.png and <name>_overlay.png; for
-all areas.json. Exit code 3 tells that some pictures could not be read; the others are done.
+all areas.json, or sources.json where that is not wanted. Exit code 3 tells that some pictures
+could not be labelled; the others are done.
 """
 import os
 import sys
@@ -50,8 +51,8 @@ flags.DEFINE_list('cutout_classes', [],
 flags.DEFINE_boolean('save_probabilities', False,
                      'Also writes <name>_probabilities.npz, float16 [height, width, classes].')
 flags.DEFINE_boolean('skip_existing', False,
-                     'Leaves out pictures whose results are there and not older than they '
-                     'are, whatever model made them. Videos are done again.')
+                     'Leaves out pictures whose results are there, made of the same path and '
+                     'not older than it, whatever model made them. Videos are done again.')
 common.define_image_limit_flag('pictures and results')
 
 common.begin_flag_group('sizes of the input')
@@ -229,23 +230,45 @@ def _label_all(named, segmenter, writer):
     pictures = readable(picture_inputs.read_all(named))
     for batch in picture_batches.batches_of_equal_size(
         pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):
-      try:
-        results = _label_batch(segmenter, [picture.image for picture in batch])
-      except ValueError as error:
-        messages = ['%s: %s' % (picture.source, error) for picture in batch]
+      labelled, messages = _label_pictures(segmenter, batch, FLAGS.batch_size)
+      if messages:
         logging.error('%s', '\n'.join(messages))
         bad += messages
-        bar.update(len(batch))
-        continue
-      for picture, labels, probabilities in zip(batch, *results):
+      for picture, labels, probabilities in labelled:
         classes = writer.write(picture, labels, probabilities)
         _say('%s: %s' % (picture.source, describe(classes)))
-      num_pictures += len(batch)
+      num_pictures += len(labelled)
       bar.update(len(batch))
   return num_pictures, bad
 
 
-def _label_batch(segmenter, images):
+def _label_pictures(segmenter, batch, batch_size):
+  """Labels pictures of one size; those of a batch that fails one by one.
+
+  Args:
+    segmenter: Segmenter.
+    batch: list of Pictures.
+    batch_size: most pictures, or tiles of one, that go through the network at once.
+
+  Returns:
+    List of (picture, labels, probabilities or None), and list of messages on pictures that fail.
+  """
+  try:
+    images = [picture.image for picture in batch]
+    return list(zip(batch, *_label_batch(segmenter, images, batch_size))), []
+  except ValueError as error:
+    if batch_size == 1 or (len(batch) == 1 and FLAGS.tile_size is None):
+      return [], ['%s: %s' % (batch[0].source, error)]
+    logging.warning('With --batch_size=%d: %s. They are tried one by one.', batch_size, error)
+  labelled, messages = [], []
+  for picture in batch:
+    of_one = _label_pictures(segmenter, [picture], 1)
+    labelled += of_one[0]
+    messages += of_one[1]
+  return labelled, messages
+
+
+def _label_batch(segmenter, images, batch_size):
   """Returns lists of labels and of probabilities, or Nones, of images of one size."""
   with_probabilities = FLAGS.save_probabilities
 
@@ -257,7 +280,7 @@ def _label_batch(segmenter, images):
     arrays = run(np.stack(images))
   else:
     arrays = [array[np.newaxis] for array in picture_batches.label_in_tiles(
-        run, images[0], common.size_list('tile_size'), FLAGS.tile_overlap, FLAGS.batch_size)]
+        run, images[0], common.size_list('tile_size'), FLAGS.tile_overlap, batch_size)]
   return arrays if with_probabilities else arrays + [[None] * len(images)]
 
 

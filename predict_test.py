@@ -68,6 +68,36 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   assert read('a_prediction.png').shape == (16, 8)
 
 
+def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_path):
+  path, folder = str(tmp_path / 'graph.pb'), tmp_path / 'in'
+  with tf.Graph().as_default() as graph, open(path, 'wb') as f:
+    images = tf.placeholder(tf.uint8, [None, None, None, 3], name=exported.INPUT_NAME)
+    reds = images[..., 0]
+    with tf.control_dependencies([tf.Assert(tf.shape(images)[0] < 2, ['too many']),
+                                  tf.Assert(tf.reduce_max(reds) < 250, ['too red'])]):
+      tf.cast(reds // 100, tf.int32, name=exported.OUTPUT_NAME)
+    f.write(graph.as_graph_def().SerializeToString())
+  folder.mkdir()
+  for name, red in (('a', 120), ('b', 255), ('c', 20), ('d', 255)):
+    Image.fromarray(np.full([4, 4, 3], red, np.uint8)).save(str(folder / (name + '.png')))
+
+  code, printed, log = tiny_run.run_script(
+      'predict.py', '--model=' + path, '--input=%s' % folder, '--batch_size=3',
+      '--output_dir=%s' % (tmp_path / 'out'), '--outputs=prediction')
+
+  assert code == 3, log
+  assert [line.split(': ')[0] for line in printed.splitlines()] == [
+      str(folder / name) for name in ('a.png', 'c.png')]
+  bad = log.split('Not labelled:\n')[1].splitlines()[:2]
+  for line, name in zip(bad, 'bd'):
+    assert line.startswith('%s: The model fails on 1 image(s) of 4x4: ' % (
+        folder / (name + '.png')))
+  assert log.count('too many') == 1
+  assert '2 of 4 pictures labelled' in log
+  assert sorted(os.listdir(str(tmp_path / 'out'))) == [
+      'a_prediction.png', 'c_prediction.png', 'sources.json']
+
+
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """A run's folder: train/ with a tiny checkpoint and its run.json."""
@@ -159,6 +189,21 @@ def test_finished_pictures_are_left_out_if_asked(tmp_path, model_path):
   assert reds == [110, 120, 120]
   with open('%s/areas.json' % kept, encoding='utf-8') as f:
     assert list(json.load(f)['pictures']) == ['a']
+
+
+def test_results_of_another_picture_of_the_same_name_are_not_left_as_they_are(tmp_path,
+                                                                              model_path):
+  folder, results = tmp_path / 'in', tmp_path / 'out'
+  folder.mkdir()
+  flags = ['--model=' + model_path, '--input=%s' % folder, '--output_dir=%s' % results,
+           '--outputs=prediction']
+  for name, red in (('a.png', 120), ('a.bmp', 210)):
+    Image.fromarray(np.full((4, 4, 3), red, np.uint8)).save(str(folder / name))
+    # Older than any results, as a picture that is moved here.
+    os.utime(str(folder / name), (1, 1))
+    assert tiny_run.run_main('predict', flags + ['--skip_existing']) == ['']
+  for name, label in (('a', 2), ('a_png', 1)):
+    assert (np.array(Image.open(str(results / (name + '_prediction.png')))) == label).all()
 
 
 def test_unusable_command_lines_are_told(tmp_path, model_path, run):

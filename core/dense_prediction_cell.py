@@ -63,7 +63,7 @@ class DensePredictionCell(object):
     Raises:
       ValueError: a branch is malformed; names its index and key.
     """
-    _check_config(config)
+    check_config(config)
     self.config = config
     self.hparams = dense_prediction_cell_hparams() if hparams is None else hparams
 
@@ -196,7 +196,8 @@ def _average_pool_any_window(inputs, window):
 # --- checks ------------------------------------------------------------------------------
 
 
-def _check_config(config):
+def check_config(config):
+  """Raises a ValueError that names index and key unless all branches are well formed."""
   if not isinstance(config, (list, tuple)) or not config:
     raise ValueError('The dense prediction cell must be a list of at least one branch, '
                      'got %s.' % _shown(config))

@@ -7,6 +7,8 @@ from PIL import Image
 
 # As RGB this is 256 MiB.
 DEFAULT_MAX_PIXELS = 89478485
+# What Pillow calls a JPEG file that more JPEG pictures follow in.
+_SEVERAL_JPEGS = 'MPO'
 
 _limit = DEFAULT_MAX_PIXELS
 
@@ -27,6 +29,9 @@ def set_max_pixels(number):
 def open_image(source, name='it'):
   """Returns the Pillow image of a path or file object, not decoded yet.
 
+  The format of a JPEG file of several pictures (MPO, as telephones write it) is JPEG: decoders
+  take the first picture.
+
   Args:
     source: path or binary file object.
     name: what messages call it.
@@ -39,11 +44,29 @@ def open_image(source, name='it'):
     image = Image.open(source)
   except Image.DecompressionBombError as error:
     raise ValueError('%s has more pixels than %s' % (name, allowed())) from error
-  if _limit and image.width * image.height > _limit:
+  try:
+    check_size(image.height, image.width, name)
+  except ValueError:
     image.close()
-    raise ValueError('%s is %dx%d (height x width), more pixels than %s'
-                     % (name, image.height, image.width, allowed()))
+    raise
+  if image.format == _SEVERAL_JPEGS:
+    image.format = 'JPEG'
   return image
+
+
+def check_size(height, width, name):
+  """Stops if an image has more pixels than allowed.
+
+  Args:
+    height: in pixels; so is `width`.
+    name: what the message calls the image.
+
+  Raises:
+    ValueError: it has.
+  """
+  if _limit and width * height > _limit:
+    raise ValueError('%s is %dx%d (height x width), more pixels than %s'
+                     % (name, height, width, allowed()))
 
 
 def allowed():

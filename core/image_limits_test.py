@@ -43,6 +43,20 @@ def test_other_bytes_have_no_size(data):
   assert run(image_headers.stated_size, data).tolist() == [0, 0]
 
 
+def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
+  noise = np.random.RandomState(0).randint(0, 256, (2,) + _SIZE + (3,)).astype(np.uint8)
+  first, second = [Image.fromarray(pixels) for pixels in noise]
+  buffer = io.BytesIO()
+  first.save(buffer, 'MPO', save_all=True, append_images=[second], quality=95)
+  image = image_limits.open_image(buffer)
+  assert image.format == 'JPEG'
+  alone = io.BytesIO()
+  first.save(alone, 'JPEG', quality=95)
+  np.testing.assert_array_equal(np.asarray(image), np.asarray(Image.open(alone)))
+  np.testing.assert_array_equal(*[run(tf.image.decode_jpeg, data.getvalue())
+                                  for data in (buffer, alone)])
+
+
 def check(data):
   return run(lambda image, name: image_headers.checked(image, name, 'label'), data, 'records/7')
 

@@ -32,6 +32,14 @@ def test_jpeg_is_decoded(image_format):
       reader.decode_image(_encoded(flat, format='JPEG', quality=100)), flat)
 
 
+def test_jpeg_file_of_several_pictures_is_decoded():
+  flat = Image.new('RGB', (5, 4), (77, 77, 77))
+  buffer = io.BytesIO()
+  flat.save(buffer, 'MPO', save_all=True, append_images=[Image.new('RGB', (5, 4))], quality=100)
+  np.testing.assert_array_equal(build_data.ImageReader('jpeg').decode_image(buffer.getvalue()),
+                                np.asarray(flat))
+
+
 def test_one_channel_gives_grey_values_or_palette_indices():
   reader = build_data.ImageReader('png', channels=1)
   ids = np.array([[0, 1, 2]], np.uint8)

@@ -126,6 +126,16 @@ def test_jpeg_image_that_ends_early_is_found(tmp_path):
   assert 'truncated' in named(tmp_path, 'bad_image')[0]
 
 
+def test_jpeg_image_that_other_pictures_follow_is_no_defect(tmp_path):
+  stream = io.BytesIO()
+  noise = np.random.RandomState(0).randint(0, 256, (2, 33, 41, 3)).astype(np.uint8)
+  first, second = [Image.fromarray(pixels) for pixels in noise]
+  first.save(stream, 'MPO', save_all=True, append_images=[second])
+  write_split(tmp_path, [record_of(FIRST, image=stream.getvalue())]
+              + [record_of(s) for s in SAMPLES[1:]])
+  assert not examine(tmp_path).findings.counts
+
+
 @pytest.mark.parametrize('label, says', [
     (np.stack([LABEL, LABEL, LABEL * 2], axis=-1), 'RGB picture with 4 colours'),
     (LABEL.astype(np.uint16) * 256, '16 bits'),

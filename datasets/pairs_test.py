@@ -47,6 +47,15 @@ def test_a_tiny_jpeg_keeps_its_bytes(tmp_path):
   assert pairs.read_image(path)[1:] == ('jpeg', 3, 2)
 
 
+def test_a_jpeg_file_of_several_pictures_keeps_its_bytes(tmp_path):
+  path = _save(tmp_path / 'a.jpg', _RGB, format='MPO', save_all=True,
+               append_images=[Image.fromarray(_RGB[::-1])])
+  with Image.open(path) as image:
+    assert image.n_frames == 2
+  with open(path, 'rb') as f:
+    assert pairs.read_image(path) == pairs.EncodedImage(f.read(), 'jpeg', 24, 40)
+
+
 @pytest.mark.parametrize('mode, name', [
     ('L', 'a.png'), ('1', 'a.png'), ('P', 'a.png'), ('RGBA', 'a.png'), ('LA', 'a.png'),
     ('RGB', 'a.bmp'), ('RGB', 'a.tif'), ('P', 'a.gif')])

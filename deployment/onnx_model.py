@@ -40,9 +40,17 @@ class OnnxModel(object):
           path, error_text.reason_of(error))) from error
 
   def predict(self, images, with_probabilities=False):
-    """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None."""
+    """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None.
+
+    Raises:
+      ValueError: the model fails on such images.
+    """
     assert not with_probabilities
-    return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
+    try:
+      return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
+    except Exception as error:  # onnxruntime has a class of its own per kind of error
+      raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
+          images.shape[:3] + (error_text.reason_of(error) or type(error).__name__,))) from error
 
   def close(self):
     """Releases the memory."""

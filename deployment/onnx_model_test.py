@@ -1,5 +1,7 @@
 """Tests of ONNX files."""
 import importlib
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -72,6 +74,32 @@ def test_files_that_are_no_model_are_told(tmp_path):
   (tmp_path / 'm.onnx').write_bytes(b'no model')
   with pytest.raises(ValueError, match='m.onnx cannot be used as an ONNX model: '):
     onnx_model.OnnxModel(str(tmp_path / 'm.onnx'))
+
+
+class FailingSession(object):
+  """Stands for onnxruntime.InferenceSession: fails on images of other sizes than 8x8."""
+
+  def __init__(self, *unused_args, **unused_options):
+    pass
+
+  def run(self, unused_names, feeds):
+    images = feeds[onnx_model.INPUT_NAME]
+    if images.shape[1:3] != (8, 8):
+      raise RuntimeError('[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got 9 Expected: 8.\n '
+                         'Please fix.')
+    return [images[..., 0].astype(np.int32)]
+
+
+def test_images_that_a_model_fails_on_are_told_in_a_line(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'onnxruntime',
+                      types.SimpleNamespace(InferenceSession=FailingSession))
+  (tmp_path / 'm.onnx').write_bytes(b'model')
+  session = opened_models.open_exported(str(tmp_path / 'm.onnx'))
+  assert session.predict(np.full((1, 8, 8, 3), 7, np.uint8))[0].tolist() == [[[7] * 8] * 8]
+  with pytest.raises(ValueError) as caught:
+    session.predict(np.zeros((1, 8, 9, 3), np.uint8))
+  assert str(caught.value) == ('The model fails on 1 image(s) of 8x9: [ONNXRuntimeError] : 2 : '
+                               'INVALID_ARGUMENT : Got 9 Expected: 8')
 
 
 def test_package_that_is_missing_is_told(monkeypatch):

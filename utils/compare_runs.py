@@ -40,8 +40,8 @@ class Comparison(typing.NamedTuple):
     class_names: names of the classes.
     ious: [2, num_classes] IoU of both runs over all images; nan where the class is absent.
     miou_interval: (low, high) of the difference of the mean IoU.
-    class_intervals: [2, num_classes] low and high of the difference per class; nan where
-      the class is absent.
+    class_intervals: [2, num_classes] low and high of the difference per class, over the
+      resamples that have the class; nan where none has it.
     images: list of (name, mIoU in A, mIoU in B), the largest loss first.
   """
   class_names: typing.List[str]
@@ -108,7 +108,7 @@ def compare(names, counts, class_names, num_resamples=2000, confidence=0.95, see
   differences = _resampled_differences(counts, num_resamples, np.random.RandomState(seed))
   percentiles = [50 * (1 - confidence), 50 * (1 + confidence)]
   miou_interval, class_intervals = [
-      np.percentile(values, percentiles, axis=0) for values in differences]
+      _percentiles(values, percentiles) for values in differences]
   mious = [[_mean(ious) for ious in image_results.ious_of(run)] for run in counts]
   images = sorted(zip(names, *mious), key=lambda image: image[2] - image[1])
   return Comparison(list(class_names), image_results.ious_of(counts.sum(axis=1)),
@@ -157,6 +157,20 @@ def _resampled_differences(counts, num_resamples, rng):
     means = [[_mean(row) for row in run] for run in ious]
     of_means.append(np.subtract(means[1], means[0]))
   return np.concatenate(of_means), np.concatenate(of_classes)
+
+
+def _percentiles(values, percentiles):
+  """Returns percentiles over the first axis, [len(percentiles), ...], without nan values.
+
+  Args:
+    values: [num_resamples] or [num_resamples, num_classes] array; where all of a column are
+      nan, so are its percentiles.
+    percentiles: list of numbers in 0..100.
+  """
+  is_present = ~np.isnan(values).all(axis=0)
+  result = np.full((len(percentiles),) + values.shape[1:], np.nan)
+  result[:, is_present] = np.nanpercentile(values[:, is_present], percentiles, axis=0)
+  return result
 
 
 def _by_name(rows, label):

@@ -1,4 +1,6 @@
 """Tests of the comparison of two evaluations."""
+import warnings
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,27 @@ def test_absent_class_has_a_dash():
   line, = [line for line in compare_runs.format_comparison(result, 'ab', 0.95, 0)
            if line.startswith('tree')]
   assert line.split() == ['tree', '-', '-', '-', '-']
+
+
+def test_class_of_one_image_has_the_interval_of_the_resamples_that_hold_it():
+  counts = random_counts(50)
+  counts[:, 1:, :, 1] = 0
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=200)
+  # However often the image is drawn, the IoU of the class is that of the image.
+  np.testing.assert_allclose(result.class_intervals[:, 1],
+                             [np.subtract(*result.ious[::-1, 1])] * 2, atol=1e-12)
+  assert np.isfinite(result.miou_interval).all()
+
+
+def test_class_that_no_image_has_leads_to_no_warning():
+  counts = random_counts()
+  counts[..., 1] = 0
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=50)
+  assert np.isnan(result.class_intervals).tolist() == [[False, True, False]] * 2
 
 
 def test_runs_that_cannot_be_compared_are_refused():

@@ -124,17 +124,22 @@ def _mean_over_present(logits, labels, losses_of):
 
 
 def _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels):
-  num_pixels = tf.cast(tf.shape(losses)[0], tf.float32)
   if hard_example_mining_step == 0:
     share = top_k_percent_pixels
   else:
     step = tf.cast(tf.train.get_or_create_global_step(), tf.float32)
     ratio = tf.minimum(1.0, step / hard_example_mining_step)
     share = ratio * top_k_percent_pixels + 1.0 - ratio
-  num_hardest = tf.cast(share * num_pixels, tf.int32)
-  hardest, _ = tf.nn.top_k(losses, k=num_hardest, sorted=True)
+  hardest, _ = tf.nn.top_k(losses, k=_share_of(tf.shape(losses)[0], share), sorted=True)
   num_present = tf.reduce_sum(tf.cast(tf.not_equal(hardest, 0.0), tf.float32))
   return div_maybe_zero(tf.reduce_sum(hardest), num_present)
+
+
+def _share_of(num_pixels, share):
+  """Returns a share, 0..1, of a number of pixels, rounded down: an int32 scalar tensor."""
+  product = tf.cast(share * tf.cast(num_pixels, tf.float32), tf.int32)
+  # float32 holds no odd numbers above 2 ** 24 and may round up.
+  return tf.minimum(product, num_pixels)
 
 
 def div_maybe_zero(total, count):

@@ -148,6 +148,19 @@ def test_hard_mining_averages_the_largest_losses(pixels, mining_step, step, shar
                top_k_percent_pixels=.25), [wanted], rtol=1e-6)
 
 
+def test_hard_mining_never_asks_for_more_pixels_than_there_are():
+  num_pixels = 67 * 513 * 513
+  assert int(np.float32(num_pixels)) == num_pixels + 1
+  pixel_losses = np.zeros(num_pixels, np.float32)
+  pixel_losses[0] = 3
+  with tf.Graph().as_default(), tf.Session() as session:
+    step = tf.train.get_or_create_global_step()
+    fed = tf.placeholder(tf.float32, [None])
+    loss = losses._mean_over_hardest(fed, 1000, 0.5)
+    session.run(step.initializer)
+    assert session.run(loss, {fed: pixel_losses}) == 3
+
+
 def test_hard_mining_of_ignored_pixels_gives_zero(pixels):
   logits, labels = pixels
   assert run_loss(logits, np.full_like(labels, IGNORE), top_k_percent_pixels=.5) == [0.0]

@@ -148,7 +148,8 @@ def read_frames(path):
   """Yields the frames of a video as [height, width, 3] uint8 RGB arrays.
 
   Raises:
-    ValueError: OpenCV is not installed, or the file cannot be read as a video.
+    ValueError: OpenCV is not installed, or the file cannot be read as a video, or its frames
+      have more pixels than allowed.
   """
   try:
     import cv2
@@ -157,17 +158,27 @@ def read_frames(path):
                      % path) from error
   video = cv2.VideoCapture(path)
   try:
+    _check_frame(video.get(cv2.CAP_PROP_FRAME_HEIGHT), video.get(cv2.CAP_PROP_FRAME_WIDTH), path)
     is_first = True
     while True:
       is_read, frame = video.read()
       if not is_read:
         break
       is_first = False
+      _check_frame(frame.shape[0], frame.shape[1], path)
       yield np.ascontiguousarray(frame[..., ::-1])
     if is_first:
       raise ValueError('%s: not a readable video.' % path)
   finally:
     video.release()
+
+
+def _check_frame(height, width, path):
+  """Stops if frames of a video have more pixels than allowed; names the path."""
+  try:
+    image_limits.check_size(int(height), int(width), 'a frame')
+  except ValueError as error:
+    raise ValueError('%s: not a readable video (%s).' % (path, error)) from error
 
 
 def is_video(path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab.core import image_limits
 from deeplab.utils import picture_inputs
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (5, 8, 3)).astype(np.uint8)
@@ -115,6 +116,13 @@ def test_pictures_are_turned_upright(tmp_path, orientation, expected):
   np.testing.assert_array_equal(picture_inputs.read_picture(path), expected)
 
 
+def test_of_a_jpeg_file_of_several_pictures_the_first_is_read(tmp_path):
+  path = save(tmp_path / 'a.jpg', format='MPO', save_all=True,
+              append_images=[Image.fromarray(PIXELS[::-1])])
+  with Image.open(path) as first:
+    np.testing.assert_array_equal(picture_inputs.read_picture(path), np.asarray(first))
+
+
 def test_unreadable_pictures_are_named(tmp_path):
   whole = save(tmp_path / 'a.jpg', np.zeros((64, 64, 3), np.uint8))
   with open(whole, 'rb') as f:
@@ -145,10 +153,17 @@ def test_few_pictures_are_read_ahead(tmp_path, monkeypatch):
 
 
 class FakeVideo(object):
-  """Stands for cv2.VideoCapture: two frames, or none of a broken file."""
+  """Stands for cv2.VideoCapture: two frames, or none of a broken file.
+
+  One that lies states a size of 0x0.
+  """
 
   def __init__(self, path):
     self.frames = [] if 'broken' in path else [PIXELS[..., ::-1], PIXELS[::-1, :, ::-1]]
+    self.sides = (0., 0.) if 'broken' in path or 'lies' in path else (5., 8.)
+
+  def get(self, side):
+    return self.sides[side]
 
   def read(self):
     return (True, self.frames.pop(0)) if self.frames else (False, None)
@@ -157,8 +172,12 @@ class FakeVideo(object):
     self.frames = None
 
 
+FAKE_CV2 = types.SimpleNamespace(VideoCapture=FakeVideo, CAP_PROP_FRAME_HEIGHT=0,
+                                 CAP_PROP_FRAME_WIDTH=1)
+
+
 def test_videos_are_read_frame_by_frame(monkeypatch):
-  monkeypatch.setitem(sys.modules, 'cv2', types.SimpleNamespace(VideoCapture=FakeVideo))
+  monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
   pictures = list(picture_inputs.read_all(
       picture_inputs.name_pictures(['film.mp4', 'broken.mov'])))
   assert [(picture.name, picture.source) for picture in pictures] == [
@@ -167,6 +186,25 @@ def test_videos_are_read_frame_by_frame(monkeypatch):
   np.testing.assert_array_equal(pictures[0].image, PIXELS)
   np.testing.assert_array_equal(pictures[1].image, PIXELS[::-1])
   assert pictures[2].error == 'broken.mov: not a readable video.'
+
+
+def test_videos_with_more_pixels_than_allowed_are_refused(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
+  monkeypatch.setattr(image_limits, '_limit', 39)
+  named = picture_inputs.name_pictures(['film.mp4', 'lies.mov'])
+  assert [(picture.source, picture.error) for picture in picture_inputs.read_all(named)] == [
+      (path, '%s: not a readable video (a frame is 5x8 (height x width), more pixels than the 39 '
+             'that --max_image_pixels allows).' % path) for path in ('film.mp4', 'lies.mov')]
+  monkeypatch.setattr(image_limits, '_limit', 40)
+  assert [picture.error for picture in picture_inputs.read_all(named)] == [None] * 4
+
+
+def test_a_video_is_refused_by_the_size_it_states_before_a_frame_is_read(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
+  monkeypatch.setattr(image_limits, '_limit', 39)
+  monkeypatch.delattr(FakeVideo, 'read')
+  picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))
+  assert 'a frame is 5x8' in picture.error
 
 
 def test_real_videos_keep_their_colours(tmp_path):

@@ -6,6 +6,7 @@
     <name>_cutout.png          the picture, transparent outside of chosen classes
     <name>_probabilities.npz   'probabilities', float16 [height, width, classes]
     areas.json                 pixels and share of the classes of every picture
+    sources.json               without areas.json: which picture the results of a name are of
 """
 import json
 import os
@@ -28,13 +29,14 @@ CUTOUT = 'cutout'
 PROBABILITIES = 'probabilities'
 
 AREAS_FILE_NAME = 'areas.json'
+SOURCES_FILE_NAME = 'sources.json'
 
 # More than there may be processors: half of the time of a file is waiting for the disk.
 _NUM_THREADS = 4
 _MAX_WAITING_BYTES = 256 << 20
-# Least seconds between two writes of areas.json, and the most of the time they may take.
-_AREAS_INTERVAL_SECS = 10.
-_AREAS_SHARE = 0.05
+# Least seconds between two writes of the JSON files, and the most of the time they may take.
+_NOTES_INTERVAL_SECS = 10.
+_NOTES_SHARE = 0.05
 _OPAQUE = 255
 
 
@@ -77,9 +79,11 @@ class PredictionWriter(object):
     self._options = options
     self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
     self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
-    self._areas_lock = threading.Lock()
-    self._areas_due = time.time() + _AREAS_INTERVAL_SECS
-    self._earlier = self._read_areas()
+    self._notes_lock = threading.Lock()
+    self._notes_due = time.time() + _NOTES_INTERVAL_SECS
+    self._earlier = self._read_dict(AREAS_FILE_NAME, 'pictures')
+    # Name -> source; None while the files are replaced by those of another source.
+    self._sources = self._read_dict(SOURCES_FILE_NAME, 'sources')
 
   def paths(self, name):
     """Returns the paths of the files written for the picture of a name, without areas.json."""
@@ -92,7 +96,7 @@ class PredictionWriter(object):
     return [os.path.join(self._folder, name + ending) for ending in endings]
 
   def keep_finished(self, name, source):
-    """Returns whether all files of a picture are there and not older than it.
+    """Returns whether all files of a picture are there, of this very one and not older than it.
 
     Its entry in areas.json is kept then.
 
@@ -106,12 +110,13 @@ class PredictionWriter(object):
         return False
     except OSError:
       return False
+    if self._source_of(name) != source:
+      return False
     if AREAS in self._options.outputs:
-      entry = self._earlier.get(name)
-      if not isinstance(entry, dict) or entry.get('source') != source:
+      if self._earlier_source_of(name) != source:
         return False
-      with self._areas_lock:
-        self._areas['pictures'][name] = entry
+      with self._notes_lock:
+        self._areas['pictures'][name] = self._earlier[name]
     return bool(self._options.outputs or self.paths(name))
 
   def write(self, picture, labels, probabilities=None):
@@ -131,6 +136,11 @@ class PredictionWriter(object):
     if probabilities is not None:
       probabilities = probabilities.astype(np.float16)
     classes = areas_of(labels, self._class_names)
+    if self._source_of(picture.name) not in (None, picture.source):
+      # Else files of this picture would count as those of the other after a crash.
+      with self._notes_lock:
+        self._sources[picture.name] = None
+      self._write_notes()
     num_bytes = picture.image.nbytes + labels.nbytes + (
         probabilities.nbytes if probabilities is not None else 0)
     self._work.submit(num_bytes, self._write, picture, labels, probabilities, classes)
@@ -144,7 +154,7 @@ class PredictionWriter(object):
       self._work.__exit__(error_type)
     finally:
       # What is done is told of, also after an interruption.
-      self._write_areas()
+      self._write_notes()
 
   def _write(self, picture, labels, probabilities, classes):
     outputs = self._options.outputs
@@ -166,41 +176,57 @@ class PredictionWriter(object):
         path = os.path.join(self._folder, '%s_%s.npz' % (picture.name, PROBABILITIES))
         with files.atomic_open(path) as f:
           np.savez(f, probabilities=probabilities)
-    if AREAS in outputs:
-      height, width = labels.shape
-      entry = {'source': picture.source, 'height': height, 'width': width,
-               'classes': classes}
-      with self._areas_lock:
+    height, width = labels.shape
+    entry = {'source': picture.source, 'height': height, 'width': width, 'classes': classes}
+    with self._notes_lock:
+      if AREAS in outputs:
         self._areas['pictures'][picture.name] = entry
-        is_due = time.time() >= self._areas_due
-        if is_due:
-          self._areas_due = float('inf')
+      if AREAS not in outputs or picture.name in self._sources:
+        self._sources[picture.name] = picture.source
+      is_due = time.time() >= self._notes_due
       if is_due:
-        self._write_areas()
+        self._notes_due = float('inf')
+    if is_due:
+      self._write_notes()
 
   def _save(self, image, name, output):
     path = os.path.join(self._folder, '%s_%s.png' % (name, output))
     with files.atomic_open(path) as f:
       image.save(f, **save_annotation.PNG_OPTIONS)
 
-  def _read_areas(self):
-    """Returns the pictures of an earlier areas.json, {} where there is none."""
+  def _source_of(self, name):
+    """Returns which picture the files of a name are of, None where it is not known."""
+    with self._notes_lock:
+      if name in self._sources:
+        return self._sources[name]
+    return self._earlier_source_of(name)
+
+  def _earlier_source_of(self, name):
+    entry = self._earlier.get(name)
+    return entry.get('source') if isinstance(entry, dict) else None
+
+  def _read_dict(self, file_name, key):
+    """Returns the dict that an earlier JSON file has under a key, {} where there is none."""
     try:
-      text = files.read_text(os.path.join(self._folder, AREAS_FILE_NAME))
-      return dict(json.loads(text)['pictures'])
+      return dict(json.loads(files.read_text(os.path.join(self._folder, file_name)))[key])
     except (OSError, ValueError, KeyError, TypeError):
       return {}
 
-  def _write_areas(self):
-    if AREAS not in self._options.outputs:
-      return
+  def _write_notes(self):
+    """Writes areas.json if it is wanted, and sources.json if it has entries."""
     start = time.time()
-    with self._areas_lock:
-      text = json.dumps(self._areas, indent=1, sort_keys=True, ensure_ascii=False)
-      with files.telling_of_disk(self._folder):
-        files.write_text(os.path.join(self._folder, AREAS_FILE_NAME), text + '\n')
+    with self._notes_lock:
+      if self._sources:
+        self._write_json(SOURCES_FILE_NAME, {'sources': self._sources})
+      if AREAS in self._options.outputs:
+        self._write_json(AREAS_FILE_NAME, self._areas)
       now = time.time()
-      self._areas_due = now + max(_AREAS_INTERVAL_SECS, (now - start) / _AREAS_SHARE)
+      self._notes_due = now + max(_NOTES_INTERVAL_SECS, (now - start) / _NOTES_SHARE)
+
+  def _write_json(self, file_name, content):
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+    with files.telling_of_disk(self._folder):
+      files.write_text(os.path.join(self._folder, file_name), text + '\n')
 
 
 def class_ids(words, class_names, num_classes=None):

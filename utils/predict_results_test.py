@@ -50,7 +50,8 @@ def test_areas_tell_pixels_and_shares(tmp_path):
 
 
 def test_cutout_shows_chosen_classes_only(tmp_path):
-  assert write(tmp_path, outputs=[], cutout_ids=[0, 2]) == ['a_cutout.png']
+  assert write(tmp_path, outputs=[], cutout_ids=[0, 2]) == [
+      'a_cutout.png', 'sources.json']
   pixels = read(tmp_path / 'a_cutout.png')
   assert pixels.shape == (4, 10, 4)
   assert pixels[0, 0].tolist() == [0, 0, 0, 0]
@@ -61,7 +62,7 @@ def test_cutout_shows_chosen_classes_only(tmp_path):
 def test_probabilities_are_written(tmp_path):
   probabilities = np.random.RandomState(0).rand(4, 10, 3).astype(np.float32)
   assert write(tmp_path, outputs=['prediction'], probabilities=probabilities) == [
-      'a_prediction.png', 'a_probabilities.npz']
+      'a_prediction.png', 'a_probabilities.npz', 'sources.json']
   with np.load(str(tmp_path / 'a_probabilities.npz')) as stored:
     np.testing.assert_allclose(stored['probabilities'], probabilities, atol=5e-4)
 
@@ -100,6 +101,61 @@ def test_finished_pictures_are_known(tmp_path):
   (folder / 'a_overlay.png').unlink()
   with open_writer() as writer:
     assert not writer.keep_finished('a', str(source))
+
+
+def test_results_of_a_name_are_known_by_their_source_without_areas_too(tmp_path):
+  paths = []
+  for name in ('a.png', 'a.bmp'):
+    paths.append(str(tmp_path / name))
+    Image.fromarray(IMAGE).save(paths[-1])
+    os.utime(paths[-1], (1, 1))
+  folder = tmp_path / 'out'
+
+  def open_writer(outputs):
+    return predict_results.PredictionWriter(str(folder), COLORS, NAMES,
+                                            predict_results.Options(outputs))
+
+  def finished(*outputs):
+    with open_writer(outputs) as writer:
+      return [writer.keep_finished('a', path) for path in paths]
+
+  def label(path, *outputs):
+    with open_writer(outputs) as writer:
+      writer.write(PICTURE._replace(source=path), LABELS)
+
+  label(paths[0], 'prediction')
+  assert finished('prediction') == [True, False]
+  assert finished('prediction', 'areas') == [False, False]
+  label(paths[0], 'prediction', 'areas')
+  assert finished('prediction', 'areas') == [True, False]
+  label(paths[1], 'prediction')
+  # What areas.json says of the name is no longer that of the files.
+  assert finished('prediction', 'areas') == [False, False]
+  assert finished('prediction') == [False, True]
+  (folder / 'sources.json').unlink()
+  (folder / 'areas.json').unlink()
+  assert finished('prediction') == [False, False]
+
+
+def test_areas_tell_the_source_to_runs_without_them(tmp_path):
+  source = str(tmp_path / 'a.png')
+  Image.fromarray(IMAGE).save(source)
+  with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+    writer.write(PICTURE._replace(source=source), LABELS)
+  assert not (tmp_path / 'sources.json').exists()
+  with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES,
+                                        predict_results.Options(['prediction'])) as writer:
+    assert writer.keep_finished('a', source)
+    assert not writer.keep_finished('a', str(tmp_path / 'a.bmp'))
+
+
+def test_files_that_are_being_replaced_are_of_no_known_source(tmp_path, monkeypatch):
+  monkeypatch.setattr(predict_results.PredictionWriter, '_write', lambda *unused_args: None)
+  (tmp_path / 'sources.json').write_text('{"sources": {"a": "other.png", "b": "b.png"}}')
+  with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+    writer.write(PICTURE, LABELS)
+    sources = json.loads((tmp_path / 'sources.json').read_text(encoding='utf-8'))
+  assert sources == {'sources': {'a': None, 'b': 'b.png'}}
 
 
 def test_what_was_done_before_an_error_is_told(tmp_path):

@@ -7,6 +7,7 @@ import threading
 import typing
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from deeplab.core import colormaps, files
@@ -29,7 +30,8 @@ _MAX_WAITING_BYTES = 128 << 20
 _PROGRESS_EVERY = 20
 # File systems allow 255, of which suffixes take some.
 _MOST_NAME_BYTES = 200
-_NUM_HASH_DIGITS = 16
+_NUM_HASH_DIGITS = 12
+_SUFFIX = '.png'
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
 
 
@@ -57,6 +59,9 @@ class ResultWriter(object):
       <folder>/confidence/<image name>.png
       <folder>/results/VOC2012/Segmentation/comp6_<split>_cls/<image name>.png
       <folder>/progress.json
+
+  Files of an image name are called by `safe_name`. Records of one and the same name share them,
+  of which a warning tells.
 
   Attributes:
     finished: what an interrupted run with the same settings finished: number of images from
@@ -102,6 +107,7 @@ class ResultWriter(object):
     self.finished = self._read_progress()
     self._next_index, self._written = self.finished[0], set(self.finished[1])
     self._progress_lock = threading.Lock()
+    self._indices_of_names, self._has_told_of_names = {}, False
     self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
 
   @property
@@ -123,6 +129,8 @@ class ResultWriter(object):
     Raises:
       ValueError: an earlier image could not be written.
     """
+    if self._raw_folder or self._confidence_folder or self._voc_folder:
+      self._tell_of_equal_names(int(index), name)
     num_bytes = sum(pixels.nbytes for pixels in (image, labels, confidence, truth)
                     if pixels is not None)
     self._work.submit(num_bytes, self._write, int(index), image, labels, name, confidence,
@@ -139,6 +147,16 @@ class ResultWriter(object):
     if error_type is None:
       # What is complete is not to be resumed.
       files.remove_if_present(self._progress_path)
+
+  def _tell_of_equal_names(self, index, name):
+    """Logs a warning, once, where an earlier image has the name of this one."""
+    first = self._indices_of_names.setdefault(safe_name(name), index)
+    if first != index and not self._has_told_of_names:
+      self._has_told_of_names = True
+      logging.warning(
+          'The images %d and %d of the split are both called %s: the files of this name in %s are '
+          'those of one of them. Give every record a name of its own; the numbered pictures are '
+          'complete.', first, index, safe_name(name), self._folder)
 
   def _write(self, index, image, labels, name, confidence, truth):
     with files.telling_of_disk(self._folder):
@@ -198,7 +216,7 @@ class ResultWriter(object):
 
 def _save(picture, folder, name):
   """Writes a PIL image as `<folder>/<name>.png`; the name may have new sub-folders."""
-  path = os.path.join(folder, name + '.png')
+  path = os.path.join(folder, name + _SUFFIX)
   files.make_dirs(os.path.dirname(path))
   with files.atomic_open(path) as f:
     picture.save(f, **save_annotation.PNG_OPTIONS)
@@ -215,24 +233,28 @@ def to_eval_ids(labels, train_id_to_eval_id):
 
 
 def safe_name(name):
-  """Returns the name of a record as a relative path that stays in its folder.
+  """Returns the name of a record as a relative path, without suffix, that stays in its folder.
 
-  Sub-folders are kept, '..' and roots are not; parts that file systems find too long are cut,
-  with a hash of the whole.
+  Sub-folders are kept; '..', roots and characters that file systems lack are not, and long parts
+  are cut. A name that this changes ends in a hash of the original, so that different names stay
+  different. No folder ends in '.png' as the files do.
 
   Args:
     name: bytes (UTF-8) or str.
   """
-  if isinstance(name, bytes):
-    name = name.decode('utf-8', 'replace')
-  parts = [_NOT_IN_FILE_NAMES.sub('_', part) for part in re.split(r'[/\\]', name)]
-  parts = [part for part in parts if part.strip('. ')]
-  return os.path.join(*[_shortened(part) for part in parts]) if parts else 'unnamed'
+  data = name if isinstance(name, bytes) else name.encode('utf-8', 'surrogateescape')
+  parts = [_NOT_IN_FILE_NAMES.sub('_', part)
+           for part in re.split(r'[/\\]', data.decode('utf-8', 'replace'))]
+  parts = [part for part in parts if part.strip('. ')] or ['unnamed']
+  folders = [_cut(part, _MOST_NAME_BYTES) for part in parts[:-1]]
+  folders = [part + '_' if part.lower().endswith(_SUFFIX) else part for part in folders]
+  last = _cut(parts[-1], _MOST_NAME_BYTES)
+  if '/'.join(folders + [last]).encode('utf-8') != data:
+    digest = '-' + hashlib.sha256(data).hexdigest()[:_NUM_HASH_DIGITS]
+    last = _cut(last, _MOST_NAME_BYTES - len(digest)) + digest
+  return os.path.join(*(folders + [last]))
 
 
-def _shortened(part):
-  data = part.encode('utf-8')
-  if len(data) <= _MOST_NAME_BYTES:
-    return part
-  digest = hashlib.sha256(data).hexdigest()[:_NUM_HASH_DIGITS]
-  return data[:_MOST_NAME_BYTES - _NUM_HASH_DIGITS].decode('utf-8', 'ignore') + digest
+def _cut(part, num_bytes):
+  """Returns the beginning of a str that takes at most so many bytes in UTF-8."""
+  return part.encode('utf-8')[:num_bytes].decode('utf-8', 'ignore')

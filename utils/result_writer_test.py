@@ -1,4 +1,5 @@
 """Tests of the files that visualisation leaves."""
+import hashlib
 import os
 
 import numpy as np
@@ -74,12 +75,47 @@ def test_folder_that_cannot_be_made_is_told(tmp_path):
     result_writer.ResultWriter(str(tmp_path / 'file'), COLORS)
 
 
+@pytest.mark.parametrize('name', [
+    '2007_000033', 'a.b.c', 'seq/001', 'a_b', '.hidden', 'a.png', 'h\u00e9llo', 'n' * 200])
+def test_plain_names_stay_as_they_are(name):
+  assert result_writer.safe_name(name) == name.replace('/', os.sep)
+  assert result_writer.safe_name(name.encode('utf-8')) == name.replace('/', os.sep)
+
+
 @pytest.mark.parametrize('name, path', [
-    (b'2007_000033', '2007_000033'), (b'../../etc/passwd', 'etc/passwd'),
-    (b'/root', 'root'), (b'a\\..\\b', 'a/b'), (b'..', 'unnamed'), (b'', 'unnamed'),
-    (b'a:\x00b', 'a__b'), (b'a.b.c', 'a.b.c')])
-def test_names_never_leave_the_folder(name, path):
-  assert result_writer.safe_name(name) == path.replace('/', os.sep)
+    (b'../../etc/passwd', 'etc/passwd'), (b'/root', 'root'), (b'a\\..\\b', 'a/b'),
+    (b'..', 'unnamed'), (b'', 'unnamed'), (b'a:\x00b', 'a__b'), (b'a.png/b', 'a.png_/b')])
+def test_names_never_leave_the_folder_and_changed_ones_end_in_a_hash(name, path):
+  digest = hashlib.sha256(name).hexdigest()[:12]
+  assert result_writer.safe_name(name) == '%s-%s' % (path.replace('/', os.sep), digest)
+
+
+def test_different_names_have_different_files():
+  names = [b'a:b', b'a?b', b'a_b', b'a', b'./a', b'../a', b'/a', b'a/', b'sub/a', b'sub//a',
+           b'sub\\a', b'', b'.', b'unnamed', b'\xff', b'\xfe', b'\xef\xbf\xbd', b'a.png/b',
+           b'a.png_/b', b'n' * 201, b'n' * 202, b'n' * 200, b'n' * 201 + b'/a',
+           b'n' * 202 + b'/a']
+  assert len({result_writer.safe_name(name) for name in names}) == len(names)
+
+
+def test_a_name_may_be_file_and_folder(tmp_path):
+  names = [b'a', b'a.png/b', b'a.PNG/b', b'a.png', b'n' * 196 + b'.png/b', b'n' * 196]
+  with result_writer.ResultWriter(str(tmp_path), COLORS,
+                                  result_writer.Outputs(raw=True)) as writer:
+    for index, name in enumerate(names):
+      writer.write(index, IMAGE, LABELS, name)
+  written = [name for _, _, found in os.walk(str(tmp_path / 'raw_segmentation_results'))
+             for name in found]
+  assert len(written) == len(names)
+
+
+def test_equal_names_are_told_once(tmp_path, caplog):
+  with result_writer.ResultWriter(str(tmp_path), COLORS,
+                                  result_writer.Outputs(raw=True)) as writer:
+    for index, name in enumerate([b'a', b'b', b'b', b'a']):
+      writer.write(index, IMAGE, LABELS, name)
+  warning, = [record.getMessage() for record in caplog.records]
+  assert warning.startswith('The images 1 and 2 of the split are both called b: the files of ')
 
 
 def test_long_names_are_cut_and_stay_different():
