@@ -193,7 +193,9 @@ def main(unused_argv):
       crop_size=crop_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
-  quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid)
+  quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid,
+                     num_workers=cluster.num_workers if cluster else 1,
+                     precision=FLAGS.precision)
   if FLAGS.quantize_delay_step >= 0:
     model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
         FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
