@@ -238,18 +238,22 @@ def training_dataset(crop_size, cluster):
   dataset = common.dataset_for_training(
       FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
-  if FLAGS.data_seed is not None:
-    dataset.num_done = num_records_done()
   if cluster and cluster.task.job == cluster_lib.WORKER:
     dataset.share = data_generator.Share(cluster.task.index, cluster.num_workers)
+  if FLAGS.data_seed is not None:
+    dataset.num_done = num_records_done(dataset.share.num_workers)
   return dataset
 
 
-def num_records_done():
-  """Returns how many records the checkpoint of train_logdir has been trained on."""
+def num_records_done(num_workers):
+  """Returns how many records of a worker the checkpoint of train_logdir has been trained on.
+
+  With --nosync it is the mean over the workers: a step is that of any of them.
+  """
   newest = checkpoints.resolve_checkpoint(FLAGS.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
-  return step * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
+  num_batches = step if FLAGS.sync else step // num_workers
+  return num_batches * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
 
 
 def cluster_of_flags():

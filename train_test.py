@@ -155,6 +155,32 @@ def test_a_seeded_run_that_is_continued_goes_on_with_the_next_images(tmp_path):
   np.testing.assert_allclose(losses('stopped', 4), whole, rtol=1e-5)
 
 
+_RECORDS_DONE = """
+import sys
+from deeplab import train
+train.FLAGS(sys.argv)
+print(train.training_dataset([33, 33], train.cluster_of_flags()).num_done)
+"""
+
+
+@pytest.mark.parametrize('flags, num_done', [
+    ((), 60),
+    (('--gradient_accumulation_steps=2',), 120),
+    (('--worker_hosts=a:1,b:1,c:1', '--ps_hosts=d:1'), 60),
+    # Some 10 of the 30 steps are of each worker.
+    (('--worker_hosts=a:1,b:1,c:1', '--ps_hosts=d:1', '--nosync', '--task=2'), 20),
+    (('--job_name=evaluator', '--nosync'), 60),
+])
+def test_a_seeded_stream_continues_behind_the_batches_of_the_worker(records, tmp_path, flags,
+                                                                    num_done):
+  tiny_run.write_checkpoint(tmp_path, tiny_run.make_samples()[0].image, step=30)
+  code, output, log = forked_scripts.run_code(
+      _RECORDS_DONE, '--dataset_dir=%s' % records, '--train_logdir=%s' % tmp_path,
+      '--data_seed=1', *(FLAGS + flags))
+  assert code == 0, log
+  assert int(output) == num_done
+
+
 def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_path):
   run = tmp_path / 'run'
   flags = FLAGS + ('--dataset_dir=%s' % records, '--train_logdir=%s' % run)
