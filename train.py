@@ -217,9 +217,9 @@ def train(dataset, model_options, cluster):
   clones = deployment(cluster)
   has_gpu_alone = tf_compat.num_gpus() and not clones
   with contextlib.ExitStack() as around:
+    lock = replica = None
     if cluster is None or cluster.is_chief:
-      around.enter_context(run_lock.held(FLAGS.train_logdir))
-    replica = None
+      lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
     if cluster:
       replica = around.enter_context(replica_of(cluster).open(clones and clones.session_config))
     checkpoint = training.train(
@@ -229,7 +229,7 @@ def train(dataset, model_options, cluster):
                                       FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
         training.Placement(clones, '/device:GPU:0' if has_gpu_alone else None, replica,
-                           FLAGS.master))
+                           FLAGS.master, lock))
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 
