@@ -3,8 +3,8 @@
     python convert_to_tflite.py --quantized_graph_def_path=RUN/frozen_inference_graph.pb \
         --input_size=513,513 --output_tflite_path=RUN/model.tflite --test_image_path=photo.jpg
 
-A graph of a model trained with --quantize_delay_step, exported with --nooptimize, becomes a
-file of 8-bit integers; any other one a file of floats.
+A graph of a model trained with --quantize_delay_step becomes a file of 8-bit integers; any other
+one a file of floats.
 """
 import os
 

@@ -118,9 +118,6 @@ def main(unused_argv):
       tflite_kind=FLAGS.tflite_kind,
       score=_score(descriptor, num_classes))
   logging.info('Exporting %s.', checkpoint)
-  written = export_formats.export_all(
-      FLAGS.format, FLAGS.export_path, source,
-      text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None)
   content = {
       'checkpoint': checkpoint,
       'global_step': checkpoints.global_step(checkpoint),
@@ -132,15 +129,18 @@ def main(unused_argv):
       'colormap': _colors(colormap, num_classes),
       'flags': common.flag_values(),
   }
+  written = export_formats.export_all(
+      FLAGS.format, FLAGS.export_path, source,
+      text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
+      content=content)
   for path, entry in written:
-    _describe(path, entry, content)
+    _describe(path, entry, options.output_names)
 
 
-def _describe(path, entry, content):
-  """Writes export.json of one model and says where it is."""
+def _describe(path, entry, output_names):
+  """Says where a model is and how it compares."""
   file_path = os.path.join(path, saved_model.FILE_NAME) if files.is_dir(path) else path
-  exported.write_record(file_path, content, entry)
-  ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(content['outputs']))
+  ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(output_names))
           if entry['format'] == export_formats.FROZEN else 'images -> labels')
   logging.info('%s: %s (%.1f MB), %s.', entry['format'], path,
                files.size(file_path) / 1e6, ends)

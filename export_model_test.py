@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
 from deeplab.evaluation import segmentation_metrics
-from deeplab.testing import tiny_run
+from deeplab.testing import folders, tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -57,6 +57,22 @@ def test_exported_graph_labels_like_the_checkpoint(run):
   assert entry['pictures'] == 2
   assert 'mean IoU %.2f %% (checkpoint ' % (100 * entry['miou']) in text
   assert record['flags']['depth_multiplier'] == 0.25
+
+
+def test_nothing_changes_where_one_of_the_files_cannot_be_written(run, tmp_path):
+  for name in ('a/m_saved_model', 'b/export.json'):
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / 'mine').write_text('mine')
+  (tmp_path / 'a' / 'm.pb').write_text('earlier')
+  before = folders.contents(tmp_path)
+  common = ('--num_classes=4', '--save_inference_graph')
+  messages = tiny_run.run_main('export_model', *[
+      flags_for(run, '--export_path=%s/%s' % (tmp_path, path), '--format=%s' % formats, *common)
+      for path, formats in (('a/m', 'frozen,savedmodel'), ('b/m.pb', 'frozen'))])
+  for message, name in zip(messages, ('a/m_saved_model', 'b/export.json')):
+    assert 'Cannot write %s/%s: there is a folder of that name' % (tmp_path, name) in message
+  assert folders.contents(tmp_path) == before
+  assert sorted(os.listdir(str(tmp_path / 'a'))) == ['m.pb', 'm_saved_model']
 
 
 def test_bad_input_is_told_in_one_line(run, tmp_path):

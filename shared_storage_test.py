@@ -76,7 +76,7 @@ def test_pictures_are_written_and_the_work_is_noted_as_done(folder):
 
 def test_exported_models_are_described_and_label_as_pictures_show(folder):
   record = json.loads((folder / 'export' / 'export.json').read_text())
-  assert list(record['models']) == ['model.pb']
+  assert list(record['models']) == ['model.pb', 'model_saved_model/saved_model.pb']
   assert (folder / 'export' / 'inference_graph.pbtxt').exists()
   assert (folder / 'export' / 'model_saved_model' / 'export.json').exists()
   raw = folder / 'vis' / 'raw_segmentation_results'

@@ -193,7 +193,9 @@ def main(unused_argv):
       crop_size=crop_size,
       atrous_rates=FLAGS.atrous_rates,
       output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
-  quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid)
+  quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid,
+                     num_workers=cluster.num_workers if cluster else 1,
+                     precision=FLAGS.precision)
   if FLAGS.quantize_delay_step >= 0:
     model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
         FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
@@ -215,9 +217,9 @@ def train(dataset, model_options, cluster):
   clones = deployment(cluster)
   has_gpu_alone = tf_compat.num_gpus() and not clones
   with contextlib.ExitStack() as around:
+    lock = replica = None
     if cluster is None or cluster.is_chief:
-      around.enter_context(run_lock.held(FLAGS.train_logdir))
-    replica = None
+      lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
     if cluster:
       replica = around.enter_context(replica_of(cluster).open(clones and clones.session_config))
     checkpoint = training.train(
@@ -227,7 +229,7 @@ def train(dataset, model_options, cluster):
                                       FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
         training.Placement(clones, '/device:GPU:0' if has_gpu_alone else None, replica,
-                           FLAGS.master))
+                           FLAGS.master, lock))
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 
@@ -236,18 +238,22 @@ def training_dataset(crop_size, cluster):
   dataset = common.dataset_for_training(
       FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
-  if FLAGS.data_seed is not None:
-    dataset.num_done = num_records_done()
   if cluster and cluster.task.job == cluster_lib.WORKER:
     dataset.share = data_generator.Share(cluster.task.index, cluster.num_workers)
+  if FLAGS.data_seed is not None:
+    dataset.num_done = num_records_done(dataset.share.num_workers)
   return dataset
 
 
-def num_records_done():
-  """Returns how many records the checkpoint of train_logdir has been trained on."""
+def num_records_done(num_workers):
+  """Returns how many records of a worker the checkpoint of train_logdir has been trained on.
+
+  With --nosync it is the mean over the workers: a step is that of any of them.
+  """
   newest = checkpoints.resolve_checkpoint(FLAGS.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
-  return step * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
+  num_batches = step if FLAGS.sync else step // num_workers
+  return num_batches * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
 
 
 def cluster_of_flags():

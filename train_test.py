@@ -67,7 +67,11 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
       ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
       ((here, '--quantize_delay_step=0', '--num_clones=2', '--clone_on_cpu'),
-       'quantize_delay_step=0 needs'),
+       'quantize_delay_step=0 needs --num_clones=1, got 2'),
+      ((here, '--quantize_delay_step=0', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
+       'quantize_delay_step=0 needs a single worker, got 2'),
+      ((here, '--quantize_delay_step=0', '--precision=bfloat16'),
+       'quantize_delay_step=0 needs --precision=float32, got bfloat16'),
       ((here, '--master=grpc://x'), '--master=grpc://x: '),
       ((here, '--output_stride=12'), 'output_stride=12'),
       ((here, '--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
@@ -170,6 +174,32 @@ def test_a_seeded_run_that_is_continued_goes_on_with_the_next_images(tmp_path):
   assert len(set(np.round(whole, 4))) == 4
   np.testing.assert_allclose(losses('stopped', 2), whole[:2], rtol=1e-5)
   np.testing.assert_allclose(losses('stopped', 4), whole, rtol=1e-5)
+
+
+_RECORDS_DONE = """
+import sys
+from deeplab import train
+train.FLAGS(sys.argv)
+print(train.training_dataset([33, 33], train.cluster_of_flags()).num_done)
+"""
+
+
+@pytest.mark.parametrize('flags, num_done', [
+    ((), 60),
+    (('--gradient_accumulation_steps=2',), 120),
+    (('--worker_hosts=a:1,b:1,c:1', '--ps_hosts=d:1'), 60),
+    # Some 10 of the 30 steps are of each worker.
+    (('--worker_hosts=a:1,b:1,c:1', '--ps_hosts=d:1', '--nosync', '--task=2'), 20),
+    (('--job_name=evaluator', '--nosync'), 60),
+])
+def test_a_seeded_stream_continues_behind_the_batches_of_the_worker(records, tmp_path, flags,
+                                                                    num_done):
+  tiny_run.write_checkpoint(tmp_path, tiny_run.make_samples()[0].image, step=30)
+  code, output, log = forked_scripts.run_code(
+      _RECORDS_DONE, '--dataset_dir=%s' % records, '--train_logdir=%s' % tmp_path,
+      '--data_seed=1', *(FLAGS + flags))
+  assert code == 0, log
+  assert int(output) == num_done
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_path):

@@ -152,12 +152,12 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
   previous = None
   number = 0
   while max_number <= 0 or number < max_number:
-    yielded_at = time.time()
+    yielded_at = time.monotonic()
     previous = _wait_for_other(checkpoint_dir, previous, timeout)
     yield previous
     number += 1
     is_last = 0 < max_number <= number
-    left = 0 if is_last else yielded_at + min_interval_secs - time.time()
+    left = 0 if is_last else yielded_at + min_interval_secs - time.monotonic()
     if left > 0:
       logging.info('Next look for a checkpoint in %s in %.0f s.', checkpoint_dir, left)
       time.sleep(left)
@@ -166,13 +166,13 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
 def _wait_for_other(folder, previous, timeout):
   """Returns the newest checkpoint once it is not `previous`."""
   what = 'a checkpoint newer than %s' % previous if previous else 'a first checkpoint'
-  start = reminded = time.time()
+  start = reminded = time.monotonic()
   is_announced = False
   while True:
     found = resolve_checkpoint(folder)
     if found and found != previous:
       return found
-    now = time.time()
+    now = time.monotonic()
     if timeout is not None and now - start >= timeout:
       raise ValueError('Waited %g s for %s in %s.' % (timeout, what, folder))
     if not is_announced or now - reminded >= _REMIND_SECS:

@@ -1,6 +1,8 @@
 """Tests of finding, checking and awaiting checkpoints."""
+import itertools
 import os
 import shutil
+import types
 
 import pytest
 
@@ -147,6 +149,30 @@ def test_waiting_ends_with_what_was_waited_for(tmp_path):
   assert next(found) == prefix
   with pytest.raises(ValueError, match='newer than .*model.ckpt-1'):
     next(found)
+
+
+def test_setting_the_clock_neither_ends_nor_prolongs_waiting(tmp_path, monkeypatch):
+  steady, slept = [0.0], []
+
+  def sleep(secs):
+    assert len(slept) < 20, 'endless'
+    slept.append(secs)
+    steady[0] += secs
+
+  # An hour forward or back at every look.
+  jumps = itertools.cycle([1e9, 1e9 + 3600, 1e9 - 3600])
+  monkeypatch.setattr(checkpoints, 'time', types.SimpleNamespace(
+      time=lambda: next(jumps), monotonic=lambda: steady[0], sleep=sleep))
+  with pytest.raises(ValueError, match='Waited 10 s for a first checkpoint'):
+    next(checkpoints.wait_for_checkpoints(str(tmp_path), 0, 1, timeout=10))
+  assert sum(slept) == 10
+  del slept[:]
+  write_checkpoint(tmp_path, 1)
+  found = checkpoints.wait_for_checkpoints(str(tmp_path), 60, 2)
+  next(found)
+  write_checkpoint(tmp_path, 2)
+  next(found)
+  assert slept == [60]
 
 
 def test_prefix_is_yielded_once(tmp_path):

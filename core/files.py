@@ -5,6 +5,7 @@ only then. Whatever the place, errors are those of the os module: FileNotFoundEr
 file gets its name when its content is complete, so that it is whole or absent.
 """
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -101,6 +102,13 @@ def read_text(path):
 # --- writing -------------------------------------------------------------------------------
 
 
+def temporary_beside(path):
+  """Returns the path of a file that is not there, in the folder of another; hidden."""
+  folder, name = os.path.split(absolute(path))
+  return os.path.join(folder, '.%s.%d-%s%s' % (
+      name, os.getpid(), uuid.uuid4().hex[:8], TEMPORARY_SUFFIX))
+
+
 @contextlib.contextmanager
 def atomic_path(path):
   """Yields a temporary path beside `path` that becomes `path` when the block ends well.
@@ -111,9 +119,7 @@ def atomic_path(path):
   temporary file is removed and an existing `path` stays as it was. The folder of `path` must
   exist.
   """
-  folder, name = os.path.split(absolute(path))
-  temporary = os.path.join(folder, '.%s.%d-%s%s' % (
-      name, os.getpid(), uuid.uuid4().hex[:8], TEMPORARY_SUFFIX))
+  temporary = temporary_beside(path)
   try:
     yield temporary
     replace(temporary, path)
@@ -151,6 +157,30 @@ def write_bytes(path, data):
 def write_text(path, text):
   """Writes `text` as UTF-8 to `path`, whole or not at all."""
   write_bytes(path, text.encode('utf-8', 'surrogateescape'))
+
+
+def write_new_text(path, text):
+  """Writes `text` as UTF-8 to `path`, whole, unless there is a file; of several at once, one does.
+
+  Returns:
+    Whether it was written; None, and nothing is written, where that cannot be promised: for a
+    path with a scheme, and on file systems without hard links.
+  """
+  if is_remote(path):
+    return None
+  temporary = temporary_beside(path)
+  try:
+    write_text(temporary, text)
+    os.link(temporary, path)
+  except FileExistsError:
+    return False
+  except OSError as error:
+    if not os.path.exists(temporary) or error.errno == errno.ENOSPC:
+      raise
+    return None
+  finally:
+    remove_if_present(temporary)
+  return True
 
 
 def append_text(path, text):

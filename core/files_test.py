@@ -1,4 +1,5 @@
 """Tests of files here and on file systems of TensorFlow, and of whole-or-absent ones."""
+import errno
 import io
 import os
 import subprocess
@@ -152,6 +153,23 @@ def test_files_and_folders_are_copied_from_anywhere(place, tmp_path, source_sche
     files.link_or_copy(source + '/a/one', place + '/link')
   assert files.read_text(place + '/link') == 'a/one'
   assert files.list_dir(place) == ['a', 'b', 'copy', 'link']
+
+
+def test_a_new_file_is_of_the_first(tmp_path, monkeypatch):
+  path = str(tmp_path / 'a')
+  assert files.write_new_text(path, 'one') is True
+  assert files.write_new_text(path, 'two') is False
+  assert files.read_text(path) == 'one'
+  assert files.write_new_text('file://%s/b' % tmp_path, 'one') is None
+  with pytest.raises(FileNotFoundError):
+    files.write_new_text(str(tmp_path / 'absent' / 'a'), 'one')
+
+  def refuse(unused_source, unused_target):
+    raise PermissionError(errno.EPERM, 'no hard links')
+
+  monkeypatch.setattr(os, 'link', refuse)
+  assert files.write_new_text(str(tmp_path / 'b'), 'one') is None
+  assert os.listdir(str(tmp_path)) == ['a']
 
 
 def test_text_is_appended_here_and_refused_elsewhere(tmp_path):

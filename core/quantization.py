@@ -43,7 +43,8 @@ class Quantizer(typing.NamedTuple):
   freeze_step: typing.Optional[int] = None
 
 
-def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False):
+def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_workers=1,
+          precision='float32'):
   """Stops where `options` ask for quantisation together with what cannot have it.
 
   Args:
@@ -51,6 +52,8 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False):
     num_clones: copies of the model in training.
     scales: scales the network runs at, or None for (1.0,).
     add_flipped_images: whether it also runs on mirrored images.
+    num_workers: processes that train the same weights.
+    precision: key of `graph_rewrites.PRECISIONS`, of training.
 
   Raises:
     ValueError: one line with the option at fault.
@@ -64,6 +67,11 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False):
                      % (where, ' or '.join(_MODEL_VARIANTS), options.model_variant))
   if num_clones != 1:
     raise ValueError('%s--num_clones=1, got %d.' % (where, num_clones))
+  if num_workers > 1:
+    raise ValueError('%sa single worker, got %d. Give one of --worker_hosts, or train without '
+                     'a cluster.' % (where, num_workers))
+  if precision != 'float32':
+    raise ValueError('%s--precision=float32, got %s.' % (where, precision))
   if scales != [1.0]:
     raise ValueError('%sthe scale 1.0 alone, got %s. Leave out --image_pyramid, --eval_scales '
                      'and --inference_scales.' % (where, ', '.join(map(str, scales))))

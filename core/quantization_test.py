@@ -143,6 +143,9 @@ def test_quantizer_of_the_options():
     ({}, {'scales': [1.5]}, 'needs the scale 1.0 alone, got 1.5'),
     ({}, {'add_flipped_images': True}, 'leave out --add_flipped_images'),
     ({'preprocessed_images_dtype': tf.float16}, {}, 'float32, got float16'),
+    ({}, {'num_workers': 2}, 'quantize_delay_step=0 needs a single worker, got 2'),
+    ({}, {'precision': 'bfloat16'},
+     'quantize_delay_step=0 needs --precision=float32, got bfloat16'),
 ])
 def test_what_cannot_be_quantised_is_refused(changes, arguments, message):
   options = OPTIONS._replace(**changes)
@@ -154,3 +157,5 @@ def test_what_cannot_be_quantised_is_refused(changes, arguments, message):
 def test_one_clone_and_one_scale_pass():
   quantization.check(OPTIONS, 1, [1], False)
   quantization.check(OPTIONS, scales=None)
+  # An evaluator may know of no worker.
+  quantization.check(OPTIONS, num_workers=0)

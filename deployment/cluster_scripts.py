@@ -129,6 +129,8 @@ ${gres}#SBATCH --time=${time_limit}
 #SBATCH --signal=TERM@120
 #SBATCH --requeue
 set -euo pipefail
+# Since Slurm 22.05 srun takes no --cpus-per-task from sbatch.
+export SRUN_CPUS_PER_TASK=${cpus}
 
 workers=${workers}
 parameter_servers=${parameter_servers}

@@ -93,7 +93,7 @@ def test_all_flags_are_known_to_the_trainer():
 
 
 @pytest.mark.parametrize('changes', [
-    {}, {'workers': 2, 'parameter_servers': 3, 'gpus': 0}, {'workers': 5}])
+    {}, {'workers': 2, 'parameter_servers': 3, 'gpus': 0}, {'workers': 5, 'cpus': 3}])
 def test_a_batch_script_starts_all_processes_with_the_hosts_of_all(tmp_path, changes):
   values = values_of(storage=str(tmp_path), **changes)
   script = tmp_path / 'train.sbatch'
@@ -106,7 +106,7 @@ def test_a_batch_script_starts_all_processes_with_the_hosts_of_all(tmp_path, cha
   programs.mkdir()
   for name, text in (
       ('scontrol', 'for i in $(seq %d); do echo node$i; done' % values['workers']),
-      ('srun', 'printf "%%s\\n" "$@" >"$(mktemp %s/XXXXXX)"' % calls)):
+      ('srun', 'printf "%%s\\n" "$@" "cores=$SRUN_CPUS_PER_TASK" >"$(mktemp %s/XXXXXX)"' % calls)):
     (programs / name).write_text('#!/bin/sh\n%s\n' % text)
     (programs / name).chmod(0o755)
   subprocess.run(['bash', str(script)], check=True, env=dict(
@@ -118,6 +118,7 @@ def test_a_batch_script_starts_all_processes_with_the_hosts_of_all(tmp_path, cha
                                      words['worker_hosts'].split(','), words['job_name'],
                                      int(words['task']))
     assert cluster.address(cluster.task).split(':')[0] == words['nodelist']
+    assert words['cores'] == str(values['cpus'])
     found.append(cluster.task)
   assert sorted(found) == [('ps', i) for i in range(values['parameter_servers'])] + [
       ('worker', i) for i in range(values['workers'])]

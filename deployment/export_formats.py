@@ -2,8 +2,8 @@
 
 Formats are the rows of `FORMATS`. All files are written into a folder of their own beside
 where they belong (or on this machine, if they belong elsewhere), run by another process on
-pictures, compared with the checkpoint, and only then moved: after an error there is none of
-them.
+pictures, compared with the checkpoint, and only then moved, with what describes them: after an
+error there is none of them.
 """
 import os
 import tempfile
@@ -13,6 +13,7 @@ import numpy as np
 
 from deeplab.core import feature_extractor, files, registry
 from deeplab.deployment import (
+    all_or_none,
     export,
     export_check,
     export_limits,
@@ -85,7 +86,7 @@ class Written(typing.NamedTuple):
   entry: dict
 
 
-def export_all(formats, export_path, source, text_graph_path=None):
+def export_all(formats, export_path, source, text_graph_path=None, content=None):
   """Writes and checks a checkpoint in several formats, all of them or none.
 
   Args:
@@ -94,6 +95,7 @@ def export_all(formats, export_path, source, text_graph_path=None):
       see `paths`.
     source: Source.
     text_graph_path: file for the graph with variables as text, or None.
+    content: dict for `export.json`, see `exported.write_record`; None: none is written.
 
   Returns:
     List of Written.
@@ -115,19 +117,20 @@ def export_all(formats, export_path, source, text_graph_path=None):
     for name, path in zip(formats, staged):
       FORMATS[name].write(source, path)
     comparisons = _compare(formats, staged, source)
+    written = [Written(target, _entry(name, comparison, source))
+               for name, target, comparison in zip(formats, targets, comparisons)]
     with exported.writing(export_path):
+      moves = list(zip(staged, targets))
       if text_graph_path:
-        _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
-                                     source.options._replace(optimize=False))
-        files.write_text(text_graph_path, str(graph_def))
-      for path, target in zip(staged, targets):
-        _move(path, target, stage)
+        moves.append((_stage_text_graph(source, stage), text_graph_path))
+      if content is not None:
+        moves += _stage_records(written, staged, content, stage)
+      all_or_none.move_all(moves, stage, saved_model.FILE_NAME)
   finally:
     if stage:
       files.remove_tree(stage)
     _remove_empty(made)
-  return [Written(target, _entry(name, comparison, source))
-          for name, target, comparison in zip(formats, targets, comparisons)]
+  return written
 
 
 def paths(formats, export_path):
@@ -219,33 +222,47 @@ def _make_folder(folder, export_path):
   return missing
 
 
+def _stage_text_graph(source, stage):
+  """Writes the graph with variables as text; returns its path in the stage."""
+  _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
+                               source.options._replace(optimize=False))
+  path = os.path.join(stage, export.TEXT_GRAPH_FILE_NAME)
+  files.write_text(path, str(graph_def))
+  return path
+
+
+def _stage_records(written, staged, content, stage):
+  """Writes `export.json` into staged SavedModels, and the one beside files.
+
+  Args:
+    written: list of Written.
+    staged: list of their paths in the stage.
+    content: dict for JSON.
+    stage: folder.
+
+  Returns:
+    List of (path in the stage, path) of what is to be moved apart from the models.
+  """
+  entries = {}
+  for (target, entry), path in zip(written, staged):
+    name = os.path.basename(target)
+    if files.is_dir(path):
+      path, name = [os.path.join(each, saved_model.FILE_NAME) for each in (path, name)]
+      exported.write_record(path, content, entry)
+    entries[name] = dict(entry, sha256=exported.sha256(path))
+  if all(files.is_dir(path) for path in staged):
+    return []
+  record, target = (exported.record_path(path) for path in (staged[0], written[0].path))
+  files.write_text(record, exported.record_text(target, content, entries))
+  return [(record, target)]
+
+
 def _remove_empty(folders):
   for folder in folders:
     try:
       os.rmdir(folder)
     except OSError:
       return
-
-
-def _move(path, target, stage):
-  """Gives a model its name; an earlier SavedModel of that name makes way."""
-  is_folder = files.is_dir(path)
-  if files.is_dir(target):
-    if not is_folder or not files.exists(
-        os.path.join(target, saved_model.FILE_NAME)) and files.list_dir(target):
-      raise ValueError('Cannot write %s: there is a folder of that name.' % target)
-    if files.is_remote(target):
-      files.remove_tree(target)
-    else:
-      files.replace(target, os.path.join(stage, 'earlier-' + os.path.basename(target)))
-  elif is_folder and files.exists(target):
-    raise ValueError('Cannot write the folder %s: there is a file of that name.' % target)
-  if not files.is_remote(target):
-    files.replace(path, target)
-  elif is_folder:
-    files.copy_tree(path, target, last=saved_model.FILE_NAME)
-  else:
-    files.copy(path, target)
 
 
 # --- the formats ---------------------------------------------------------------------------

@@ -7,7 +7,14 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import export, export_check, export_formats, exported, opened_models
+from deeplab.deployment import (
+    export,
+    export_check,
+    export_formats,
+    exported,
+    inference,
+    opened_models,
+)
 from deeplab.testing import slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -36,12 +43,20 @@ def test_all_formats_are_written_and_label_as_the_checkpoint_does(source, tmp_pa
   formats = [export_formats.FROZEN, export_formats.SAVED_MODEL, export_formats.TFLITE]
   written = export_formats.export_all(
       formats, str(tmp_path / 'new' / 'model'), source,
-      text_graph_path=str(tmp_path / 'new' / 'graph.pbtxt'))
+      text_graph_path=str(tmp_path / 'new' / 'graph.pbtxt'), content={'class_names': ['a']})
   assert [row.path for row in written] == [
       str(tmp_path / 'new' / name) for name in ('model.pb', 'model_saved_model',
                                                 'model.tflite')]
   assert sorted(os.listdir(str(tmp_path / 'new'))) == [
-      'graph.pbtxt', 'model.pb', 'model.tflite', 'model_saved_model']
+      'export.json', 'graph.pbtxt', 'model.pb', 'model.tflite', 'model_saved_model']
+  record = inference.read_record(written[0].path)
+  assert record['graph'] == 'model.pb'
+  assert {name: entry['format'] for name, entry in record['models'].items()} == {
+      'model.pb': 'frozen', 'model_saved_model/saved_model.pb': 'savedmodel',
+      'model.tflite': 'tflite'}
+  inside = inference.read_record(written[1].path)
+  assert inside['class_names'] == ['a']
+  assert list(inside['models']) == ['saved_model.pb']
   for row in written:
     assert row.entry['equal_pixels'] > 0.99
     assert row.entry['pictures'] == 2

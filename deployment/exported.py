@@ -29,19 +29,32 @@ def write_record(model_path, content, entry=None):
       it is a frozen graph. It is found in 'models', under the name of the file.
   """
   entry = dict(entry or {'format': FROZEN}, sha256=sha256(model_path))
-  path, name = record_path(model_path), os.path.basename(model_path)
+  path = record_path(model_path)
+  with writing(model_path):
+    files.write_text(path, record_text(path, content, {os.path.basename(model_path): entry}))
+
+
+def record_text(path, content, entries):
+  """Returns the text of an `export.json`; entries of other models in the one there are kept.
+
+  Args:
+    path: where it is to be.
+    content: see `write_record`.
+    entries: dict, path of a model as seen from the folder of `path` -> dict of what is known of
+      it alone, 'format' and 'sha256' among it.
+  """
   earlier = _read_if_present(path)
   models = {other: row for other, row in earlier.get('models', {}).items()
-            if other != name and _is_file_of(row, os.path.join(os.path.dirname(path), other))}
+            if other not in entries
+            and _is_file_of(row, os.path.join(os.path.dirname(path), other))}
   # Readers that know of frozen graphs alone look here.
   graph = earlier.get('graph') if earlier.get('graph') in models else None
   frozen = {'graph': graph, 'sha256': earlier.get('sha256')} if graph else {}
-  if entry['format'] == FROZEN:
-    frozen = {'graph': name, 'sha256': entry['sha256']}
-  content = dict(content, models=dict(models, **{name: entry}), **frozen)
-  with writing(model_path):
-    files.write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False,
-                                      default=str) + '\n')
+  for name, entry in entries.items():
+    if entry['format'] == FROZEN:
+      frozen = {'graph': name, 'sha256': entry['sha256']}
+  return json.dumps(dict(content, models=dict(models, **entries), **frozen), indent=2,
+                    sort_keys=True, ensure_ascii=False, default=str) + '\n'
 
 
 def record_path(export_path):

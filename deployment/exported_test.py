@@ -19,6 +19,22 @@ def test_record_names_the_graph_it_belongs_to(tmp_path):
   assert record['class_names'] == ['a']
 
 
+def test_models_that_are_still_there_keep_their_entries(tmp_path):
+  (tmp_path / 'folder').mkdir()
+  for name in ('a.pb', 'folder/b', 'c'):
+    (tmp_path / name).write_bytes(name.encode())
+  path = str(tmp_path / 'export.json')
+  entries = {name: {'format': kind, 'sha256': exported.sha256(str(tmp_path / name))}
+             for name, kind in (('a.pb', 'frozen'), ('folder/b', 'savedmodel'), ('c', 'tflite'))}
+  (tmp_path / 'export.json').write_text(exported.record_text(path, {}, entries))
+  (tmp_path / 'c').write_bytes(b'of something else')
+  new = {'d': {'format': 'onnx', 'sha256': ''}}
+  record = json.loads(exported.record_text(path, {'num_classes': 3}, new))
+  del entries['c']
+  assert record == {'models': dict(entries, **new), 'graph': 'a.pb', 'num_classes': 3,
+                    'sha256': entries['a.pb']['sha256']}
+
+
 def test_unwritable_folder_is_named(tmp_path):
   path = tmp_path / 'graph.pb'
   path.write_bytes(b'abc')

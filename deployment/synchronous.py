@@ -10,7 +10,8 @@ that was restarted or was slow while another was counted twice, is of an earlier
 out (Chen et al., "Revisiting Distributed Synchronous SGD", ICLR workshop 2016, section 3).
 
 Numbers grow also over restarts of the chief, which may go back to an earlier checkpoint: the
-time of its start is their upper half. Whatever was under way at that time is of an earlier round.
+time of its start is their upper half, or one more than that of the round on the parameter server
+where the clock was set back. Whatever was under way at that time is of an earlier round.
 """
 import time
 
@@ -18,7 +19,7 @@ from deeplab.core.tf_compat import tf
 
 _SCOPE = 'synchronous'
 _ROUND_COLLECTION = 'synchronous_rounds'
-# Rounds of a start of the chief; the seconds since 1970 are the bits above.
+# Rounds of a start of the chief; the bits above are the seconds since 1970, as a rule.
 _STEP_BITS = 31
 # Tickets that a queue holds; a worker that was away for long takes the newest.
 _QUEUE_CAPACITY = 1 << 10
@@ -58,7 +59,9 @@ class SynchronousUpdates(object):
 
   def start_hook(self):
     """Returns the tf.train.SessionRunHook that opens the first round of a session."""
-    return _StartHook(self._start_op, self._first_round if self._index == 0 else None)
+    if self._index == 0:
+      return _ChiefStartHook(self._start_op, self._first_round, self._round)
+    return _StartHook(self._start_op)
 
   def _push_and_wait(self, grads_and_vars, update):
     pairs = [(gradient, variable) for gradient, variable in grads_and_vars
@@ -142,17 +145,29 @@ class SynchronousUpdates(object):
 
 
 class _StartHook(tf.train.SessionRunHook):
-  """Runs the operation that begins a session's part in the rounds."""
+  """Runs the operation that begins a worker's part in the rounds."""
 
-  def __init__(self, start_op, round_input):
+  def __init__(self, start_op):
     self._start_op = start_op
-    self._round_input = round_input
 
   def after_create_session(self, session, coord):
-    if self._round_input is None:
-      session.run(self._start_op)
-    else:
-      session.run(self._start_op, {self._round_input: int(time.time()) << _STEP_BITS})
+    session.run(self._start_op)
+
+
+class _ChiefStartHook(tf.train.SessionRunHook):
+  """Opens a first round with a number above all that were open before."""
+
+  def __init__(self, start_op, first_round, round_variable):
+    self._start_op = start_op
+    self._first_round = first_round
+    self._is_known = round_variable.is_initialized()
+    self._last_round = round_variable.read_value()
+
+  def after_create_session(self, session, coord):
+    start = int(time.time())
+    if session.run(self._is_known):
+      start = max(start, (int(session.run(self._last_round)) >> _STEP_BITS) + 1)
+    session.run(self._start_op, {self._first_round: start << _STEP_BITS})
 
 
 def _accumulator_of(variable):

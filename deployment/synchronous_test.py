@@ -44,10 +44,10 @@ class Worker(object):
         device_filters=parameter_server.device_filters(
             cluster.tasks('ps') + [cluster.task])))
 
-  def start(self, monkeypatch=None):
-    """Begins a session, as after a restart; the chief's is a later one each time."""
+  def start(self, monkeypatch=None, secs=1):
+    """Begins a session, as after a restart; the clock of the chief moves by some seconds."""
     if self._is_chief:
-      _START[0] += 1
+      _START[0] += secs
       monkeypatch.setattr('deeplab.deployment.synchronous.time.time', lambda: _START[0])
       self._session.run(self._initialize)
     else:
@@ -128,23 +128,30 @@ def test_the_chief_waits_for_a_worker_that_is_started_again(workers, monkeypatch
   np.testing.assert_allclose(worker.values(), 3.0)
 
 
-def test_gradients_from_before_a_restart_of_the_chief_are_left_out(workers, monkeypatch):
+# Later, within the same second, and after the clock was set back.
+on_any_clock = pytest.mark.parametrize('secs', [1, 0, -500])
+
+
+@on_any_clock
+def test_gradients_from_before_a_restart_of_the_chief_are_left_out(workers, monkeypatch, secs):
   chief, worker = workers
   chief.start(monkeypatch)
   worker.start()
   late = worker.begin_step([1000.0, 1000.0])
   assert is_waiting(late)
-  chief.start(monkeypatch)
+  chief.start(monkeypatch, secs)
   # The worker is told of the new round.
   joined(late)
   check_that_a_step_is_of_both(chief, worker)
 
 
-def test_a_worker_that_missed_a_restart_of_the_chief_joins_the_new_round(workers, monkeypatch):
+@on_any_clock
+def test_a_worker_that_missed_a_restart_of_the_chief_joins_the_new_round(workers, monkeypatch,
+                                                                         secs):
   chief, worker = workers
   chief.start(monkeypatch)
   worker.start()
-  chief.start(monkeypatch)
+  chief.start(monkeypatch, secs)
   # Its first gradient is of the former round: left out, and answered by the ticket of the new.
   joined(worker.begin_step([1000.0, 1000.0]))
   check_that_a_step_is_of_both(chief, worker)

@@ -1,7 +1,8 @@
 """One training per folder: a lock file that tells who trains there.
 
-    with run_lock.held(train_logdir):
+    with run_lock.held(train_logdir) as lock:
       ...
+      lock.check()
 
 Two trainings in one folder would overwrite each other's checkpoints. The lock is a file with
 host and process, so that it works on every file system; the one who holds it changes it now and
@@ -26,13 +27,14 @@ _BEAT_SECS = 10.0
 # A lock of another machine is abandoned when it has not changed for so long.
 _ABANDONED_SECS = 35.0
 _LOOK_SECS = 1.0
-# For others who wrote at the same time: the last one holds the lock.
+# Where files are not created exclusively, for others who wrote at the same time: the last one
+# holds the lock.
 _SETTLE_SECS = 0.3
 
 
 @contextlib.contextmanager
 def held(folder):
-  """Holds the lock of a folder, which is created.
+  """Holds the lock of a folder, which is created; yields the Lock.
 
   Args:
     folder: folder of checkpoints; one that was made for the lock goes with it if still empty.
@@ -43,19 +45,15 @@ def held(folder):
   is_new = not files.is_dir(folder)
   files.make_dirs(folder)
   path = os.path.join(folder, FILE_NAME)
-  _check_is_free(path)
+  abandoned = _check_is_free(path)
   own = dict(_this_process(), token=uuid.uuid4().hex,
              since=time.strftime('%Y-%m-%d %H:%M:%S'), beat=0)
-  _write(path, own)
-  time.sleep(_SETTLE_SECS)
-  found = _read(path)
-  if found and found.get('token') != own['token']:
-    raise ValueError(_in_use(path, found))
-  is_over = threading.Event()
-  beats = threading.Thread(target=_beat, args=(path, own, is_over), daemon=True)
+  _take(path, own, abandoned)
+  is_over, lock = threading.Event(), Lock(path)
+  beats = threading.Thread(target=_beat, args=(path, own, is_over, lock), daemon=True)
   beats.start()
   try:
-    yield
+    yield lock
   finally:
     is_over.set()
     beats.join()
@@ -67,11 +65,35 @@ def held(folder):
           files.remove_tree(folder)
 
 
+class Lock(object):
+  """A lock that is held, as long as nobody takes it over."""
+
+  def __init__(self, path):
+    self._path = path
+    self._holder = None
+
+  def check(self):
+    """Stops where another process has the lock.
+
+    Raises:
+      ValueError: names host and process.
+    """
+    if self._holder:
+      raise ValueError(
+          '%s was taken over by process %s on %s, which trains there now; this training ends and '
+          'saves nothing more. Its lock had not changed for some time, or somebody removed it.'
+          % (self._path, self._holder.get('pid'), self._holder.get('host')))
+
+  def lose(self, holder):
+    """Notes the content that another process wrote."""
+    self._holder = holder
+
+
 def _check_is_free(path):
-  """Returns if the lock is absent or abandoned; raises ValueError otherwise."""
+  """Returns the content of an abandoned lock, None without one; raises ValueError otherwise."""
   found = _read(path)
   if found is None:
-    return
+    return None
   here = _this_process()
   if found.get('machine') == here['machine']:
     is_alive = _start_of(found.get('pid')) == found.get('process_start') is not None
@@ -83,6 +105,43 @@ def _check_is_free(path):
     raise ValueError(_in_use(path, found))
   logging.info('%s is of a process that is gone (%s on %s): taken over.',
                path, found.get('pid'), found.get('host'))
+  return found
+
+
+def _take(path, own, abandoned):
+  """Writes the lock of this process.
+
+  Args:
+    path: path of the lock.
+    own: its content.
+    abandoned: content of a lock that makes way, or None.
+
+  Raises:
+    ValueError: another process took it since this one looked.
+  """
+  if abandoned is not None and not files.is_remote(path):
+    _clear(path, abandoned)
+  if files.write_new_text(path, _text(own)) is None:
+    _write(path, own)
+    time.sleep(_SETTLE_SECS)
+  found = _read(path)
+  if found and found.get('token') != own['token']:
+    raise ValueError(_in_use(path, found))
+
+
+def _clear(path, abandoned):
+  """Removes a lock of this machine unless it is of somebody else by now."""
+  # Nobody changes what has another name: what is looked at is what is removed.
+  aside = files.temporary_beside(path)
+  try:
+    files.replace(path, aside)
+  except FileNotFoundError:
+    return
+  try:
+    if _read(aside) != abandoned:
+      files.write_new_text(path, files.read_text(aside))
+  finally:
+    files.remove_if_present(aside)
 
 
 def _changes(path, found):
@@ -104,13 +163,12 @@ def _in_use(path, found):
                                found.get('since')))
 
 
-def _beat(path, own, is_over):
+def _beat(path, own, is_over, lock):
   """Changes the lock again and again until the event is set."""
   while not is_over.wait(_BEAT_SECS):
     found = _read(path)
     if found and found.get('token') != own['token']:
-      logging.error('%s was taken over by process %s on %s, which trains in the same folder now.',
-                    path, found.get('pid'), found.get('host'))
+      lock.lose(found)
       return
     own['beat'] += 1
     with contextlib.suppress(OSError):
@@ -118,7 +176,11 @@ def _beat(path, own, is_over):
 
 
 def _write(path, content):
-  files.write_text(path, json.dumps(content) + '\n')
+  files.write_text(path, _text(content))
+
+
+def _text(content):
+  return json.dumps(content) + '\n'
 
 
 def _read(path):

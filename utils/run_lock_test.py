@@ -1,9 +1,11 @@
 """Tests of the lock of a folder of checkpoints."""
 import json
 import os
+import time
 
 import pytest
 
+from deeplab.core import files
 from deeplab.utils import run_lock
 
 
@@ -65,6 +67,52 @@ def test_the_lock_of_another_machine_that_trains_is_respected(tmp_path, monkeypa
         pass
   finally:
     holder.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize('before', [None, {'pid': 2 ** 22 + 1, 'token': 'gone'}])
+def test_who_was_slow_after_looking_is_refused(tmp_path, monkeypatch, before):
+  """Another process takes the lock between the look and the writing."""
+  if before:
+    lock_of(tmp_path).write_text(json.dumps(dict(run_lock._this_process(), **before)))
+  first, look = run_lock.held(str(tmp_path)), run_lock._check_is_free
+
+  def slow_look(path):
+    found = look(path)
+    monkeypatch.setattr(run_lock, '_check_is_free', look)
+    first.__enter__()
+    return found
+
+  monkeypatch.setattr(run_lock, '_check_is_free', slow_look)
+  with pytest.raises(ValueError, match='is in use: process %d on ' % os.getpid()):
+    with run_lock.held(str(tmp_path)):
+      pass
+  assert os.listdir(str(tmp_path)) == [run_lock.FILE_NAME]
+  first.__exit__(None, None, None)
+  assert not os.listdir(str(tmp_path))
+
+
+@pytest.mark.parametrize('place', ['file://%s', '%s'])
+def test_the_lock_is_held_also_where_files_have_no_hard_links(tmp_path, monkeypatch, place):
+  monkeypatch.setattr(files, 'write_new_text', lambda *unused: None)
+  folder = place % tmp_path
+  with run_lock.held(folder):
+    with pytest.raises(ValueError, match='is in use'):
+      with run_lock.held(folder):
+        pass
+  assert not os.listdir(str(tmp_path))
+
+
+def test_the_holder_is_told_when_its_lock_was_taken_over(tmp_path):
+  other = json.dumps({'token': 'other', 'pid': 7, 'host': 'far'})
+  deadline = time.monotonic() + 30
+  with run_lock.held(str(tmp_path)) as lock:
+    lock.check()
+    with pytest.raises(ValueError, match='taken over by process 7 on far, which trains there now'):
+      while time.monotonic() < deadline:
+        lock_of(tmp_path).write_text(other)
+        time.sleep(0.02)
+        lock.check()
+  assert lock_of(tmp_path).read_text() == other
 
 
 @pytest.mark.parametrize('text', ['', '{', '[]', '\xff'])

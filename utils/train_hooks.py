@@ -175,6 +175,17 @@ class _Window(object):
     return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
+class LockHook(tf.train.SessionRunHook):
+  """Ends a run without another save once its folder is another process's."""
+
+  def __init__(self, lock):
+    """Watches a `run_lock.Lock`."""
+    self._lock = lock
+
+  def after_run(self, run_context, run_values):
+    self._lock.check()
+
+
 def timed_inputs(samples_fn):
   """Returns the samples of an input pipeline, and how long a step waits for them.
 

@@ -20,7 +20,7 @@ from deeplab.utils import (
 
 
 class Placement(typing.NamedTuple):
-  """On which devices and machines a training is.
+  """On which devices and machines a training is, and in whose folder.
 
   Attributes:
     clones: `model_deploy.SplitBatch` of several clones, or None for one model.
@@ -28,11 +28,13 @@ class Placement(typing.NamedTuple):
       theirs.
     replica: `replica.Replica` of one of several processes, or None.
     master: TensorFlow server of a single process that trains; '': in this process.
+    lock: `run_lock.Lock` of train_logdir, or None.
   """
   clones: typing.Any = None
   input_device: typing.Optional[str] = None
   replica: typing.Any = None
   master: str = ''
+  lock: typing.Any = None
 
   @property
   def is_chief(self):
@@ -64,8 +66,8 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
     Path of the newest checkpoint.
 
   Raises:
-    ValueError: the checkpoint is of another model, a record is bad, the loss is not finite, or
-      a process of the cluster is missing.
+    ValueError: the checkpoint is of another model, a record is bad, the loss is not finite,
+      a process of the cluster is missing, or another one has the folder.
   """
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
@@ -141,6 +143,8 @@ def _hooks(graph, options, wait_secs, placement, around):
     hooks.append(trace_hook.TraceHook(shown.profile_logdir))
   for hook in hooks:
     around.enter_context(contextlib.closing(hook))
+  if placement.lock:
+    hooks.append(train_hooks.LockHook(placement.lock))
   return hooks + [staging.StagingHook()]
 
 

@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import checkpoints, options
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import train_graph, train_options, training
+from deeplab.utils import run_lock, train_graph, train_options, training
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -114,6 +114,24 @@ def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTION
   return training.train(
       DATASET, samples_fn, [], model_options,
       make_options(train_logdir=str(folder), training_number_of_steps=num_steps, **kwargs))
+
+
+def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
+  lock, checks = run_lock.Lock(str(tmp_path / 'train.lock')), []
+
+  def check():
+    checks.append(1)
+    if len(checks) == 2:
+      lock.lose({'pid': 7, 'host': 'far'})
+    run_lock.Lock.check(lock)
+
+  lock.check = check
+  with pytest.raises(ValueError, match='train.lock was taken over by process 7 on far'):
+    training.train(DATASET, make_samples, [], MODEL_OPTIONS,
+                   make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
+                   placement=training.Placement(lock=lock))
+  assert len(checks) == 2
+  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-0')
 
 
 def test_training_resumes_and_then_has_nothing_to_do(tmp_path):
