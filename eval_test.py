@@ -12,7 +12,7 @@ from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import image_results, segmentation_metrics
-from deeplab.testing import slow, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
 from deeplab.utils import picture_batches, run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -141,6 +141,33 @@ def test_several_scales_at_own_size_and_in_tiles(run, flags, predict):
   for name, expected in (('own_scales', own), ('tile_scales', tiles)):
     metrics = read_metrics(run, name)
     assert np.abs(np.array(metrics['confusion_matrix']) - expected).sum() <= 8  # tips of ties
+
+
+_DELETING_EVAL = """
+import glob, os, sys
+from absl import flags
+from deeplab import eval
+count_pixels = eval.evaluating.count_pixels
+
+def count_and_delete(graph, checkpoint, *arguments):
+  counts = count_pixels(graph, checkpoint, *arguments)
+  for path in glob.glob(checkpoint + '.*'):
+    os.remove(path)
+  return counts
+
+eval.evaluating.count_pixels = count_and_delete
+flags.FLAGS(sys.argv)
+eval.main([])
+"""
+
+
+def test_results_are_kept_if_the_checkpoint_is_deleted_meanwhile(run, tmp_path):
+  tiny_run.write_run(tmp_path, SAMPLES[0].image)
+  code, _, log = forked_scripts.run_code(_DELETING_EVAL, *flags_for(
+      run, 'deleted', '--checkpoint_dir=%s' % tmp_path, '--noper_image_report'))
+  assert code == 0, log
+  assert not list(tmp_path.glob('*.index'))
+  assert read_metrics(run, 'deleted')['global_step'] == 3
 
 
 def test_which_checkpoints_and_what_is_kept(run, tmp_path):

@@ -6,19 +6,15 @@ from deeplab.testing import forked_scripts
 
 _READER = """
 import json, sys
-from absl import flags
 from deeplab import train
 from deeplab.command_line import augmentation_flags
 from deeplab.datasets import registry
 
 descriptor = registry.DATASETS['pascal_voc_seg']
-defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+""" + forked_scripts.PARSE_LINE + """
 found = []
 for arguments in json.loads(sys.argv[1]):
-  flags.FLAGS.unparse_flags()
-  for name, default in defaults.items():
-    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
-  flags.FLAGS(['train.py'] + arguments)
+  parse_line(arguments)
   found.append([augmentation_flags.scale_factors(),
                 augmentation_flags.augmentation_of(descriptor)._asdict()])
 print(json.dumps(found))

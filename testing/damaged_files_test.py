@@ -21,21 +21,17 @@ _FILES_PER_PROCESS = 20
 # Calls a script again and again in one process, each time on another damaged file.
 _REPEATER = """
 import importlib, json, os, signal, sys, traceback
-from absl import flags
 
 def give_up(*unused):
   raise RuntimeError('hangs')
 
 signal.signal(signal.SIGALRM, give_up)
 script = importlib.import_module('deeplab.' + sys.argv[1])
-defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+""" + forked_scripts.PARSE_LINE + """
 jobs = json.loads(sys.argv[2])
 for job in jobs:
   os.replace(job['file'], job['path'])
-  flags.FLAGS.unparse_flags()
-  for name, default in defaults.items():
-    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
-  flags.FLAGS([script.__file__] + job['flags'])
+  parse_line(job['flags'])
   signal.alarm(job['deadline'])
   try:
     outcome = script.main([]) or 0

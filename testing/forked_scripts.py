@@ -106,6 +106,20 @@ def run_apart(script, *script_flags):
                    'flags': [str(flag) for flag in script_flags], 'env': {}})
 
 
+# For code of `run_code` that has imported a script: parse_line(words) gives its flags the values of
+# a list of words, and those not in it their defaults, as in a new process.
+PARSE_LINE = """
+from absl import flags
+_defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+
+def parse_line(words):
+  flags.FLAGS.unparse_flags()
+  for name, default in _defaults.items():
+    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
+  flags.FLAGS(['script'] + words)
+"""
+
+
 def run_code(code, *words):
   """As `run_apart`, for Python code whose sys.argv[1:] are `words`."""
   return _run_job({'script': '-c', 'code': code, 'flags': list(words), 'env': {}})

@@ -204,15 +204,11 @@ def run_script(name, *flags):
 
 _MAIN_RUNNER = """
 import importlib, json, sys
-from absl import flags
 script = importlib.import_module('deeplab.' + sys.argv[1])
-defaults = {name: flags.FLAGS[name].default for name in flags.FLAGS}
+""" + forked_scripts.PARSE_LINE + """
 messages = []
 for arguments in json.loads(sys.argv[2]):
-  flags.FLAGS.unparse_flags()
-  for name, default in defaults.items():
-    flags.FLAGS[name].value, flags.FLAGS[name].present = default, 0
-  flags.FLAGS([script.__file__] + arguments)
+  parse_line(arguments)
   try:
     script.main([])
     messages.append('')
