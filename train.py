@@ -33,7 +33,9 @@ from deeplab.utils import (
 FLAGS = flags.FLAGS
 
 common.begin_flag_group('machines and devices')
-flags.DEFINE_integer('num_clones', 1, 'Copies of the model, one per GPU.', lower_bound=1)
+flags.DEFINE_integer('num_clones', 1,
+                     'Copies of the model, one per GPU; each takes an equal part of the batch.',
+                     lower_bound=1)
 flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
 flags.DEFINE_string('master', '',
                     'TensorFlow server that trains, such as grpc://host:2222; empty: this '
@@ -80,7 +82,7 @@ flags.DEFINE_boolean('save_summaries_images', False,
                      'Adds pictures of input, label and prediction to the summaries.')
 flags.DEFINE_string('profile_logdir', None,
                     'Folder for a trace of five steps, the sixth of this start and those after '
-                    'it, for the profiler of TensorBoard.')
+                    'it, for the profiler of TensorBoard. Default: no trace.')
 
 common.begin_flag_group('optimisation')
 flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'],
@@ -108,7 +110,8 @@ flags.DEFINE_float('weight_decay', 0.00004,
                    'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 '
                    'for ResNet.', lower_bound=0)
 flags.DEFINE_list('train_crop_size', '513,513',
-                  'Crop height,width in pixels; larger is slower and takes more memory.')
+                  'Crop height,width in pixels, 1 or more, best k * output_stride + 1; larger is '
+                  'slower and takes more memory.')
 flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
                    'Factor, over 0, on the gradients of the layers after the backbone.')
 flags.DEFINE_boolean('upsample_logits', True,
@@ -127,8 +130,8 @@ flags.DEFINE_enum('slow_start_burnin_type', 'none', ['none', 'linear'],
 flags.DEFINE_float('clip_gradient_norm', 0.0,
                    'Largest L2 norm of all gradients together; 0: any.', lower_bound=0)
 flags.DEFINE_list('label_weights', None,
-                  'Factor on the loss of each class, one number per class, or auto: median '
-                  'frequency / frequency of the class, by the dataset_info.json, within '
+                  'Factor, 0 or more, on the loss of each class, one number per class, or auto: '
+                  'median frequency / frequency of the class, by the dataset_info.json, within '
                   '0.1 to 10. Default: 1 for all.')
 flags.DEFINE_integer('slow_start_step', 0, 'First steps with slow_start_learning_rate.',
                      lower_bound=0)
@@ -157,7 +160,7 @@ common.begin_flag_group('fine-tuning')
 flags.DEFINE_string('tf_initial_checkpoint', None,
                     'What the weights start from, unless train_logdir holds a checkpoint: a '
                     'folder of checkpoints, a prefix such as run/model.ckpt-1000, or a frozen '
-                    'graph (.pb).')
+                    'graph (.pb). Default: random weights.')
 flags.DEFINE_boolean('initialize_last_layer', True,
                      'Takes the last layers from tf_initial_checkpoint too.')
 flags.DEFINE_boolean('last_layers_contain_logits_only', False,

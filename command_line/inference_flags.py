@@ -46,9 +46,9 @@ def define_tile_flags():
   """Declares the flags of cutting images into tiles."""
   flag_groups.begin('sizes of the input')
   flags.DEFINE_list('tile_size', None,
-                    'Height,width in pixels of overlapping tiles, for images whose features do '
-                    'not fit into memory; a crop size is of no use then. Default: whole '
-                    'images.')
+                    'Height,width in pixels, 1 or more, of overlapping tiles, for images whose '
+                    'features do not fit into memory; a crop size is of no use then. Default: '
+                    'whole images.')
   flags.DEFINE_integer('tile_overlap', 64,
                        'Least pixels that neighbouring tiles share; more hides their borders, '
                        'takes more time.', lower_bound=0)
@@ -61,9 +61,9 @@ def define_sizes_flags(script):
                        'Images, or tiles, per step; more is faster on GPUs and takes memory.',
                        lower_bound=1)
   flags.DEFINE_list('%s_crop_size' % script, '513,513',
-                    'Height,width in pixels that images are padded to; must hold the largest. '
-                    'Empty: each image to the least size its features need, batches of equal '
-                    'sizes.')
+                    'Height,width in pixels, 1 or more, that images are padded to; must hold the '
+                    'largest. Empty: each image to the least size its features need, batches of '
+                    'equal sizes.')
 
 
 def input_sizes(script):

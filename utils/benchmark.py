@@ -27,7 +27,7 @@ from deeplab.utils import (
 FLAGS = flags.FLAGS
 
 common.begin_flag_group('measurements')
-flags.DEFINE_string('json', None, 'File to write the figures to.')
+flags.DEFINE_string('json', None, 'File to write the figures to. Default: none.')
 flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
                      lower_bound=1)
 flags.DEFINE_list('variants', None, 'Backbones to measure. Default: those with targets.')
