@@ -1,7 +1,10 @@
 """Measures speed and memory side by side; see --help.
 
     python utils/benchmark.py graph
+    python utils/benchmark.py memory --table
 
+Names are builder, distributed, eval, graph, inference, input, memory, panoptic and train; without
+one, all are measured, which takes long.
 Every measurement is a process of its own, so that peaks of memory and warm caches of one
 do not reach the next. Figures of different runs do not compare: machines are shared.
 """
