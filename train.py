@@ -102,7 +102,9 @@ flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_boun
 flags.DEFINE_float('adam_learning_rate', 0.001,
                    'Learning rate at step 0 with optimizer adam; the policy applies.',
                    lower_bound=0)
-flags.DEFINE_float('adam_epsilon', 1e-8, 'Epsilon of Adam.', lower_bound=0)
+flags.DEFINE_float('adam_epsilon', 1e-8,
+                   'Epsilon of Adam; larger: smaller steps where gradients are small.',
+                   lower_bound=0)
 flags.DEFINE_integer('train_batch_size', 8,
                      'Images per batch over all clones; 12 or more to train batch norm well.',
                      lower_bound=1)
@@ -115,7 +117,8 @@ flags.DEFINE_list('train_crop_size', '513,513',
 flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
                    'Factor, over 0, on the gradients of the layers after the backbone.')
 flags.DEFINE_boolean('upsample_logits', True,
-                     'Compares logits resized to the labels; else resized labels.')
+                     'Compares logits resized to the labels; off: labels resized to the logits, '
+                     'faster, and thin parts are lost.')
 flags.DEFINE_float('drop_path_keep_prob', 1.0,
                    'Share of paths kept at the last cell and step (NAS), 0..1.',
                    lower_bound=0, upper_bound=1)
@@ -139,7 +142,7 @@ flags.DEFINE_float('slow_start_learning_rate', .0001, 'Learning rate of the slow
                    lower_bound=0)
 flags.DEFINE_integer('hard_example_mining_step', 0,
                      'Steps over which the share of mined pixels falls from all to '
-                     'top_k_percent_pixels.', lower_bound=0)
+                     'top_k_percent_pixels; 0: at once.', lower_bound=0)
 flags.DEFINE_float('top_k_percent_pixels', 1.0,
                    'Share, over 0 up to 1, of the hardest pixels that make the loss.',
                    lower_bound=0, upper_bound=1)

@@ -77,8 +77,8 @@ def _define_reading_flags():
                      'With on_bad_record=skip: share of bad records that is too much.',
                      lower_bound=0, upper_bound=1)
   flags.DEFINE_integer('data_threads', 0,
-                       'Size of a thread pool for reading and augmenting alone; 0: that of '
-                       'the process.', lower_bound=0)
+                       'Threads for reading and augmenting alone; 0: those of the whole '
+                       'process.', lower_bound=0)
 
 
 def scale_factors():

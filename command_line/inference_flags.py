@@ -21,7 +21,9 @@ def define_inference_flags():
   flag_groups.begin('checkpoints')
   flags.DEFINE_string('master', '', 'TensorFlow server that runs the network, such as '
                       'grpc://host:2222; empty: this process.')
-  flags.DEFINE_string('checkpoint_dir', None, 'Folder of the checkpoints. Required.')
+  flags.DEFINE_string('checkpoint_dir', None,
+                      'Folder of checkpoints, or the prefix of one, such as '
+                      'run/train/model.ckpt-1000. Required.')
   flags.DEFINE_integer('eval_interval_secs', 300,
                        'Least seconds between two looks for a new checkpoint.',
                        lower_bound=0)
