@@ -263,6 +263,22 @@ def test_training_explains_every_flag_of_the_trainer(flags_of):
   assert missing == [], 'neither training.md nor a page that it links names them'
 
 
+@pytest.mark.parametrize('script', ['eval', 'vis', 'predict', 'export_model', 'datasets.doctor'])
+def test_every_flag_of_these_scripts_is_on_some_page(script):
+  words = {re.sub('^--', '', word.split('=')[0]) for page in _PAGES
+           for text in documentation_pages.spans(_read(page)) + [
+               documentation_pages.code(_read(page))] for word in text.split()}
+  missing = [each.name for each in script_flags.collect([script])[script]
+             if each.is_shown and each.name not in words and 'no' + each.name not in words]
+  assert missing == []
+
+
+def test_the_page_of_the_command_line_has_every_subcommand():
+  spans = documentation_pages.spans(_read(os.path.join(_ROOT, 'g3doc', 'command_line.md')))
+  listed = set(spans)
+  assert set(subcommands.SUBCOMMANDS) <= listed
+
+
 def questions(text):
   """Returns a list of (question, text of its answer) of a page of bold questions."""
   parts = re.split(r'^\*\*(.+?)\*\*', re.sub(r'^#.*$', '', text, flags=re.MULTILINE),
