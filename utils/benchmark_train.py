@@ -70,13 +70,13 @@ def measure_all(repeats, variants=None, peers=False):
   Raises:
     ValueError: there is no such variant here.
   """
-  trainings = [registry.lookup(TRAININGS, variant, what='backbone of this benchmark')
-               for variant in variants or sorted(TRAININGS)]
+  trainings = {variant: registry.lookup(TRAININGS, variant, what='backbone of this benchmark')
+               for variant in variants or sorted(TRAININGS)}
   folder = tempfile.mkdtemp()
   try:
     records = os.path.join(folder, 'records')
     benchmark_input.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
-    for variant, training in zip(variants or sorted(TRAININGS), trainings):
+    for variant, training in trainings.items():
       for row in rows_of(variant, training, repeats, peers, records):
         yield row
   finally:
@@ -94,60 +94,91 @@ def rows_of(variant, training, repeats, peers, records):
     records: folder of the training records.
   """
   kinds, left_out = _kinds(variant, training, peers, records)
-  runs = [{name: benchmark_child.measure(*call, python=python)
-           for name, (call, python) in kinds.items()} for _ in range(repeats)]
+  measured = _Measured(variant, training, benchmark_child.measure_in_turns(kinds, repeats))
+  for rows in (measured.of_step(), measured.of_peers(), measured.of_loss(),
+               measured.of_variations(), measured.of_arithmetic()):
+    for row in rows:
+      yield row
+  for what, reason in left_out:
+    yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
 
-  def median(value):
-    return float(np.median([value(run) for run in runs]))
 
-  def row(what, value, unit, *target):
-    made = {'what': '%s, %s' % (variant, what), 'value': median(value), 'unit': unit}
+class _Measured(typing.NamedTuple):
+  """What was measured of a backbone, and the rows that tell of it.
+
+  Attributes:
+    variant: key of BACKBONES.
+    training: Training.
+    runs: list, per turn a dict from the name of a kind to its figures.
+  """
+  variant: str
+  training: Training
+  runs: typing.Sequence[dict]
+
+  def of_step(self):
+    """Yields the rows of the training step as it is."""
+    yield self._speed('float32')
+    yield self._row('peak memory', _figure('float32', 'peak_memory_mib'), 'MiB', '<=',
+                    self.training.memory_target_mib)
+    yield self._row('peak memory, estimated', _figure('float32', 'estimated_memory_mib'), 'MiB')
+
+  def of_peers(self):
+    """Yields the rows of the TF1 lane and PyTorch, where they were measured."""
+    for name, target in (('TF1 lane', self.training.tf1_target),
+                         ('PyTorch', self.training.peer_target)):
+      if name in self.runs[0]:
+        yield self._speed(name)
+        yield self._row('%s, peak memory' % name, _figure(name, 'peak_memory_mib'), 'MiB')
+        yield self._row('speed / %s' % name, _ratio('float32', name), 'x', '>=', target)
+
+  def of_loss(self):
+    """Yields the row of the share that the loss takes of the step."""
+    yield self._row('loss and its gradient in the step',
+                    lambda run: 100 * run['loss']['loss_secs'] / run['loss']['step_secs'], '%',
+                    '<=', self.training.loss_target)
+
+  def of_variations(self):
+    """Yields the rows of the step that is rewritten or reads files, beside float32."""
+    for name, memory_target, speed_target in (
+        ('bfloat16', None, None),
+        ('xla', None, None),
+        ('recomputation',) + self.training.recompute_targets,
+        ('from files', None, self.training.input_target)):
+      if name in self.runs[0]:
+        yield self._row('%s, speed beside float32' % name, _ratio(name, 'float32', percent=True),
+                        '%', '>=', speed_target)
+        yield self._row('%s, memory beside float32' % name,
+                        _ratio(name, 'float32', 'peak_memory_mib', percent=True), '%', '<=',
+                        memory_target)
+
+  def of_arithmetic(self):
+    """Yields the rows of multiply-adds, and of their rate beside that of matrix products."""
+    yield self._row('multiply-adds of a forward pass per image',
+                    lambda run: run['float32']['multiply_adds'] / 1e9, 'G')
+    yield self._row('convolutions reach', lambda run: _gflops(run['float32']), 'GFLOP/s')
+    yield self._row('matrix products reach', _figure('matrix', 'gflops'), 'GFLOP/s')
+    yield self._row('convolutions beside matrix products',
+                    lambda run: 100 * _gflops(run['float32']) / run['matrix']['gflops'], '%')
+
+  def _speed(self, name):
+    return self._row('%s, batch %d' % (name, self.training.batch_size),
+                     _figure(name, 'images_per_sec'), 'images/s')
+
+  def _row(self, what, value, unit, *target):
+    """Returns the row of the median over the runs of `value`, a function of a run."""
+    made = {'what': '%s, %s' % (self.variant, what),
+            'value': float(np.median([value(run) for run in self.runs])), 'unit': unit}
     if target and target[1] is not None:
       made['target'] = '%s %.4g' % target
     return made
 
-  def figure(name, key):
-    return lambda run: run[name][key]
 
-  def speed(name):
-    return row('%s, batch %d' % (name, training.batch_size), figure(name, 'images_per_sec'),
-               'images/s')
+def _figure(name, key):
+  return lambda run: run[name][key]
 
-  def ratio(name, other, key='images_per_sec'):
-    return lambda run: run[name][key] / run[other][key]
 
-  def percent(name, key='images_per_sec'):
-    return lambda run: 100 * ratio(name, 'float32', key)(run)
-
-  yield speed('float32')
-  yield row('peak memory', figure('float32', 'peak_memory_mib'), 'MiB', '<=',
-            training.memory_target_mib)
-  yield row('peak memory, estimated', figure('float32', 'estimated_memory_mib'), 'MiB')
-  for name, target in (('TF1 lane', training.tf1_target), ('PyTorch', training.peer_target)):
-    if name in kinds:
-      yield speed(name)
-      yield row('%s, peak memory' % name, figure(name, 'peak_memory_mib'), 'MiB')
-      yield row('speed / %s' % name, ratio('float32', name), 'x', '>=', target)
-  yield row('loss and its gradient in the step',
-            lambda run: 100 * run['loss']['loss_secs'] / run['loss']['step_secs'], '%', '<=',
-            training.loss_target)
-  for name in ('bfloat16', 'xla', 'recomputation', 'from files'):
-    if name not in kinds:
-      continue
-    memory_target, speed_target = (
-        training.recompute_targets if name == 'recomputation' else
-        (None, training.input_target if name == 'from files' else None))
-    yield row('%s, speed beside float32' % name, percent(name), '%', '>=', speed_target)
-    yield row('%s, memory beside float32' % name, percent(name, 'peak_memory_mib'), '%', '<=',
-              memory_target)
-  yield row('multiply-adds of a forward pass per image',
-            lambda run: run['float32']['multiply_adds'] / 1e9, 'G')
-  yield row('convolutions reach', lambda run: _gflops(run['float32']), 'GFLOP/s')
-  yield row('matrix products reach', figure('matrix', 'gflops'), 'GFLOP/s')
-  yield row('convolutions beside matrix products',
-            lambda run: 100 * _gflops(run['float32']) / run['matrix']['gflops'], '%')
-  for what, reason in left_out:
-    yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
+def _ratio(name, other, key='images_per_sec', percent=False):
+  return lambda run: (100 if percent else 1) * run[name][key] / run[other][key]
 
 
 def _kinds(variant, training, peers, records):
@@ -162,7 +193,7 @@ def _kinds(variant, training, peers, records):
   if tf1_python:
     kinds['TF1 lane'] = (this()[0], tf1_python)
   else:
-    left_out.append(('TF1 lane', 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'))
+    left_out.append(('TF1 lane', benchmark_child.NO_TF1))
   if peers and training.has_peer:
     peer_python = benchmark_child.peer_python()
     if peer_python:
@@ -172,7 +203,7 @@ def _kinds(variant, training, peers, records):
           'least_steps': benchmark_steps.LEAST_STEPS,
           'least_secs': benchmark_steps.LEAST_SECS}), peer_python)
     else:
-      left_out.append(('PyTorch', 'no torch and transformers; set TORCH_PYTHON'))
+      left_out.append(('PyTorch', benchmark_child.NO_PEER))
   kinds['recomputation'] = this(training={'gradient_checkpointing': True})
   kinds['from files'] = this(records=records)
   if IS_TF1:
