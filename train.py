@@ -223,8 +223,9 @@ def train(dataset, model_options, cluster):
     if cluster:
       replica = around.enter_context(replica_of(cluster).open(clones and clones.session_config))
     checkpoint = training.train(
-        dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
-        dataset.files, model_options, options,
+        training.Data(dataset.descriptor,
+                      lambda: dataset.get_one_shot_iterator().get_next(), dataset.files),
+        model_options, options,
         lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(),
                                       FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
