@@ -1,6 +1,6 @@
 """The flags of the network, their way into the options record, and what scripts share.
 
-Scripts do `from deeplab import common`: all that they use of `command_line/` has its name here.
+Scripts do `from deeplab import common`: what they share of `command_line/` has its name here.
 """
 import copy
 import json
