@@ -23,6 +23,7 @@ from deeplab.core import (
 )
 from deeplab.datasets import registry
 from deeplab.deployment import (
+    checked_export,
     export,
     export_check,
     export_formats,
@@ -129,7 +130,7 @@ def main(unused_argv):
       'colormap': _colors(colormap, num_classes),
       'flags': common.flag_values(),
   }
-  written = export_formats.export_all(
+  written = checked_export.export_all(
       FLAGS.format, FLAGS.export_path, source,
       text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
       content=content)
