@@ -107,6 +107,24 @@ def _evaluate(graph, checkpoint, dataset, writer):
       dataset=descriptor.name,
       split=FLAGS.eval_split,
       num_examples=num_images)
+  _write(report, results, descriptor.class_names, colors, writer)
+  if FLAGS.also_save_best:
+    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
+                                        os.path.join(FLAGS.eval_logdir, _BEST_FOLDER))
+    if kept:
+      logging.info('Best so far, kept: %s', kept)
+
+
+def _write(report, results, class_names, colors, writer):
+  """Writes a report to eval_logdir and the log.
+
+  Args:
+    report: dict of `report.make_report`.
+    results: ImageResults, or None.
+    class_names: one name per class, or None.
+    colors: [num_classes, 3] table of RGB values.
+    writer: tf.summary.FileWriter of eval_logdir.
+  """
   path = report_lib.write_report(report, FLAGS.eval_logdir)
   report_lib.write_scalars(report, writer)
   report_lib.log_report(report)
@@ -115,14 +133,9 @@ def _evaluate(graph, checkpoint, dataset, writer):
   logging.info('Results: %s', path)
   if results:
     results.warn_of_single_classes()
-    image_results.write_per_image(results.rows, descriptor.class_names, FLAGS.eval_logdir)
+    image_results.write_per_image(results.rows, class_names, FLAGS.eval_logdir)
     logging.info('Page with images: %s', html_report.write_page(
         report, results, colors, chart_paths, FLAGS.eval_logdir))
-  if FLAGS.also_save_best:
-    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
-                                        os.path.join(FLAGS.eval_logdir, _BEST_FOLDER))
-    if kept:
-      logging.info('Best so far, kept: %s', kept)
 
 
 if __name__ == '__main__':
