@@ -206,6 +206,20 @@ class ModelOptions(options.ModelOptions):
     return type(self)._make, (tuple(self),)
 
 
+def model_options_of_flags(num_classes, crop_size=None):
+  """Returns the ModelOptions of the flags for one output, the class of each pixel.
+
+  Args:
+    num_classes: number of classes.
+    crop_size: [height, width] of the network's input, or None for images of any size.
+  """
+  return ModelOptions(
+      outputs_to_num_classes={OUTPUT_TYPE: num_classes},
+      crop_size=crop_size,
+      atrous_rates=FLAGS.atrous_rates,
+      output_stride=FLAGS.output_stride)
+
+
 def flag_values():
   """Returns dict of the project's own flags and values, for run records.
 

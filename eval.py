@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys, progress
+from deeplab.core import checkpoints, colormaps, files, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results
@@ -53,11 +53,7 @@ def main(unused_argv):
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)
   common.check_data(dataset)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=sizes.network_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
   prefixes = _checkpoints()
   with tf.Graph().as_default():

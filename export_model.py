@@ -18,7 +18,6 @@ from deeplab.core import (
     colormaps,
     feature_extractor,
     files,
-    keys,
     quantization,
 )
 from deeplab.datasets import registry
@@ -112,11 +111,7 @@ def main(unused_argv):
 def _source(checkpoint, num_classes, descriptor):
   """Returns the export_formats.Source of the flags."""
   predict = common.prediction_function('inference_scales')
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: num_classes},
-      crop_size=_crop_size(),
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(num_classes, _crop_size())
   quantization.check(model_options, scales=FLAGS.inference_scales,
                      add_flipped_images=FLAGS.add_flipped_images)
   options = export.ExportOptions(

@@ -8,7 +8,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
-from deeplab.core import checkpoints, keys, quantization, tf_compat
+from deeplab.core import checkpoints, quantization, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, dataset_info
 from deeplab.deployment import cluster as cluster_lib
@@ -154,11 +154,8 @@ def main(unused_argv):
     return
   crop_size = common.size_list('train_crop_size')
   dataset = training_dataset(crop_size, cluster)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=crop_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)._replace(
+      batch_norm_decay=FLAGS.batch_norm_decay)
   quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid,
                      num_workers=cluster.num_workers if cluster else 1,
                      precision=FLAGS.precision)

@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys, progress
+from deeplab.core import checkpoints, colormaps, files, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.utils import result_writer, sessions, visualizing
@@ -52,11 +52,7 @@ def main(unused_argv):
   predict = common.prediction_function()
   sizes = common.input_sizes('vis')
   dataset = common.inference_dataset('vis', sizes)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=sizes.network_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():
     graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
