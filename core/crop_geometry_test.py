@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from deeplab import input_preprocess
-from deeplab.core import augmentation, crop_geometry
+from deeplab.core import augmentation, crop_geometry, feature_extractor, keys
+from deeplab.core.padding import Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets import example, one_pass_crop
 
 _IGNORE = 255
 _GEOMETRY_ONLY = augmentation.AUGMENTATIONS['none']._replace(
@@ -40,9 +41,12 @@ def _both(image, label, crop_size, encoding='PNG', resizing=(), augment=_GEOMETR
     index = tf.placeholder(tf.int64, [])
     data = tf.constant(_encode(image, encoding))
     points = None if landmarks is None else tf.constant(example.serialize_landmarks(landmarks))
-    one_pass = input_preprocess.crop_from_encoded(
-        data, tf.constant(label), crop_size, resizing, scales, _IGNORE, 'mobilenet_v2', points,
-        augment, RandomSource(7, index), tf.constant('x'))
+    sample = {keys.IMAGE: data, keys.LABELS_CLASS: tf.constant(label),
+              keys.LANDMARKS: points, keys.IMAGE_NAME: tf.constant('x')}
+    padding = Padding(feature_extractor.mean_pixel('mobilenet_v2'), _IGNORE)
+    one_pass = one_pass_crop.crop_from_encoded(
+        sample, one_pass_crop.TrainingCrops(crop_size, resizing, scales, padding, augment),
+        RandomSource(7, index))
     steps = input_preprocess.preprocess_image_and_label(
         tf.image.decode_jpeg(data, channels=3), tf.constant(label), crop_size[0], crop_size[1],
         resizing.min_size, resizing.max_size, resizing.factor, scales[0], scales[1], scales[2],

@@ -7,12 +7,13 @@ For training the image stays encoded until it is known which part of it the crop
 import typing
 
 from deeplab import input_preprocess
-from deeplab.core import crop_geometry, keys, preprocess_utils, tf_compat
+from deeplab.core import crop_geometry, feature_extractor, keys, preprocess_utils, tf_compat
 from deeplab.core import registry as core_registry
 from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.padding import Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import bad_records, example, record_check, registry
+from deeplab.datasets import bad_records, example, one_pass_crop, record_check, registry
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
@@ -262,16 +263,21 @@ class Dataset(object):
     """Returns the training sample of a record."""
     sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.augmentation.noise_stddev else None
-    label = sample.pop(keys.LABELS_CLASS)
-    image, crop_label = input_preprocess.crop_from_encoded(
-        sample[keys.IMAGE], label, tuple(self.crop_size),
-        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
-        (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
-        self.ignore_label, self.model_variant, sample[keys.LANDMARKS], self.augmentation,
-        RandomSource(self.seed, index, bank), sample[keys.IMAGE_NAME])
+    image, label = one_pass_crop.crop_from_encoded(
+        sample, self._training_crops(), RandomSource(self.seed, index, bank))
+    del sample[keys.LABELS_CLASS]
     if self.image_dtype != tf.float32:
       image = tf.cast(tf.round(image), self.image_dtype)
-    return dict(sample, **{keys.IMAGE: image, keys.LABEL: crop_label})
+    return dict(sample, **{keys.IMAGE: image, keys.LABEL: label})
+
+  def _training_crops(self):
+    """Returns the TrainingCrops of this dataset."""
+    return one_pass_crop.TrainingCrops(
+        tuple(self.crop_size),
+        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
+        (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
+        Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
+        self.augmentation)
 
   # Plain graph code; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert
