@@ -6,9 +6,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import example, registry
-from deeplab.datasets.builder_test import assert_refused
+from deeplab.datasets import dataset_info, example, registry
 from deeplab.testing import forked_scripts, tiny_trees
+
+
+def assert_refused(result, script, message, out):
+  """Checks that a build script ended with one line and left no dataset.
+
+  Args:
+    result: forked_scripts.Result.
+    script: file name of the script.
+    message: part of the line.
+    out: path of the folder that was to be written.
+  """
+  assert result.code == 1
+  assert result.last_line.startswith('%s: error: ' % script)
+  assert message in result.last_line, result.last_line
+  assert 'Traceback' not in result.log
+  assert dataset_info.read(str(out)) is None
+  assert not list(out.parent.rglob('*.tmp'))
 
 
 def _run(root, out, *args):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets import example, registry
-from deeplab.datasets.builder_test import assert_refused
+from deeplab.datasets.build_ade20k_data_test import assert_refused
 from deeplab.testing import forked_scripts, tiny_trees
 
 

@@ -38,23 +38,6 @@ def raw(tmp_path):
   return make
 
 
-def assert_refused(result, script, message, out):
-  """Checks that a build script ended with one line and left no dataset.
-
-  Args:
-    result: forked_scripts.Result.
-    script: file name of the script.
-    message: part of the line.
-    out: path of the folder that was to be written.
-  """
-  assert result.code == 1
-  assert result.last_line.startswith('%s: error: ' % script)
-  assert message in result.last_line, result.last_line
-  assert 'Traceback' not in result.log
-  assert dataset_info.read(str(out)) is None
-  assert not list(out.parent.rglob('*.tmp'))
-
-
 def _spec(splits, **fields):
   options = {'num_classes': _NUM_CLASSES, 'ignore_label': 255, 'num_shards': 3}
   options.update(fields)
