@@ -10,7 +10,7 @@ from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
 from deeplab.core import checkpoints, quantization, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, dataset_info
+from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.utils import (
@@ -205,7 +205,7 @@ def training_dataset(crop_size, cluster):
       FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
   if cluster and cluster.task.job == cluster_lib.WORKER:
-    dataset.share = data_generator.Share(cluster.task.index, cluster.num_workers)
+    dataset.share = worker_share.Share(cluster.task.index, cluster.num_workers)
   if FLAGS.data_seed is not None:
     dataset.num_done = num_records_done(dataset.share.num_workers)
   return dataset
