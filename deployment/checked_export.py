@@ -74,7 +74,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
       if text_graph_path:
         moves.append((_stage_text_graph(source, stage), text_graph_path))
       if content is not None:
-        moves += _stage_records(written, staged, content, stage)
+        moves += _stage_records(written, staged, content)
       all_or_none.move_all(moves, stage, saved_model.FILE_NAME)
   finally:
     if stage:
@@ -154,14 +154,13 @@ def _stage_text_graph(source, stage):
   return path
 
 
-def _stage_records(written, staged, content, stage):
+def _stage_records(written, staged, content):
   """Writes `export.json` into staged SavedModels, and the one beside files.
 
   Args:
     written: list of Written.
     staged: list of their paths in the stage.
     content: dict for JSON.
-    stage: folder.
 
   Returns:
     List of (path in the stage, path) of what is to be moved apart from the models.
