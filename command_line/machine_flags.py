@@ -73,7 +73,11 @@ def cluster_of_flags():
 
 
 def replica_of(cluster):
-  """Returns the replica.Replica of a worker of a Cluster."""
+  """Returns the replica.Replica of a worker of a Cluster.
+
+  Raises:
+    ValueError: a flag is for the other way to bring the gradients of workers together.
+  """
   if FLAGS.sync and FLAGS['startup_delay_steps'].present:
     raise ValueError('--startup_delay_steps is for --nosync: with --sync all workers make every '
                      'step together.')

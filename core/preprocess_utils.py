@@ -29,13 +29,16 @@ def flip_dim(tensor_list, prob=0.5, dim=1, random_source=None):
   """Flips all tensors or none.
 
   Args:
-    tensor_list: list of tensors.
+    tensor_list: list of tensors, [height, width, channels] of any dtype for images.
     prob: probability of flipping, 0..1.
     dim: dimension to reverse; 1 is the width of an image.
     random_source: RandomSource, or None.
 
   Returns:
     List of the tensors and a bool scalar that tells whether they are flipped.
+
+  Raises:
+    ValueError: a tensor has no dimension `dim`.
   """
   is_flipped = tf.less_equal((random_source or RandomSource()).uniform(), prob)
   outputs = []

@@ -7,9 +7,12 @@ def resolve_shape(tensor, rank=None, scope=None):
   """Returns the shape of a tensor as a list: ints where static, else int32 scalars.
 
   Args:
-    tensor: the tensor.
-    rank: rank the tensor must have, or None.
+    tensor: tensor of any shape.
+    rank: rank it must have, or None.
     scope: name scope, or None.
+
+  Raises:
+    ValueError: the tensor has another rank.
   """
   with tf.name_scope(scope, 'resolve_shape', [tensor]):
     static = (tensor.shape if rank is None else tensor.shape.with_rank(rank)).as_list()
@@ -27,6 +30,7 @@ def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_sourc
     max_scale_factor: largest factor.
     step_size: distance between the factors drawn from, both ends included; 0: any factor
       in the range.
+    random_source: RandomSource, or None.
 
   Raises:
     ValueError: min_scale_factor is negative or above max_scale_factor.

@@ -128,10 +128,10 @@ class Dataset(object):
     return self.descriptor.ignore_label
 
   def resized_size(self, size):
-    """Returns the int32 (height, width) that an image is resized to.
+    """Returns the int32 [2] tensor (height, width) that an image is resized to.
 
     Args:
-      size: int32 tensor (height, width) of the record.
+      size: int32 [2] tensor, (height, width) of the record.
     """
     if not self.min_resize_value:
       return size

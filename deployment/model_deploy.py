@@ -149,7 +149,7 @@ def split_samples(samples, num_parts):
   """Returns a list of dicts: a batch divided into equal parts.
 
   Args:
-    samples: dict, name -> tensor whose first dimension is the batch.
+    samples: dict, name -> tensor [batch, ...].
     num_parts: number of parts that divides the batch.
   """
   parts = {name: tf.split(tensor, num_parts) for name, tensor in samples.items()}
