@@ -79,7 +79,8 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
     ValueError: the checkpoint is of another model, a record is bad, the loss is not finite,
       a process of the cluster is missing, or another one has the folder.
   """
-  newest, step = _newest(options)
+  newest = checkpoints.resolve_checkpoint(options.train_logdir)
+  step = checkpoints.global_step(newest) if newest else 0
   with tf.Graph().as_default(), _device(placement):
     graph, wait_secs = _build_graph(data, model_options, options, placement)
     if newest and placement.is_chief:
@@ -112,15 +113,10 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       around.enter_context(session)
       while not session.should_stop():
         session.run(graph.train_op)
-  if placement.is_chief:
-    _check_complete(options)
-  return _newest(options)[0]
-
-
-def _newest(options):
-  """Returns the newest checkpoint of `train_logdir` and its step; (None, 0) without one."""
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
-  return newest, checkpoints.global_step(newest) if newest else 0
+  if placement.is_chief:
+    _check_complete(newest, options)
+  return newest
 
 
 def _build_graph(data, model_options, options, placement):
@@ -143,9 +139,9 @@ def _readable_errors(data, model_options, options, placement):
     yield
 
 
-def _check_complete(options):
+def _check_complete(newest, options):
   """Stops if the input has ended before the last step; it repeats the records that it has."""
-  step = _newest(options)[1]
+  step = checkpoints.global_step(newest) if newest else 0
   if step < options.training_number_of_steps:
     raise ValueError(
         'Training ended at step %d of %d: no record is left that can be used. See the warnings '
