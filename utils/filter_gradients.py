@@ -8,6 +8,8 @@ the gradient of a convolution: a tenth of a training step of MobileNetV2.
 from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
 
+# Name scope of the products.
+SCOPE = 'filter_gradient'
 _TYPE = 'Conv2DBackpropFilter'
 # With more rows than this both take as long (oneDNN, 2 cores).
 _MOST_ROWS = 1 << 15
@@ -45,7 +47,7 @@ def use_matrix_products(operations):
 def _matrix_product(inputs, out_gradients, shape):
   """Returns the gradient of weights of a shape, [1, 1, inputs, outputs]."""
   _, _, num_inputs, num_outputs = shape.as_list()
-  with tf.name_scope('filter_gradient'):
+  with tf.name_scope(SCOPE):
     product = tf.matmul(tf.reshape(inputs, [-1, num_inputs]),
                         tf.reshape(out_gradients, [-1, num_outputs]), transpose_a=True)
     return tf.reshape(product, shape)

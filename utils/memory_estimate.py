@@ -16,6 +16,7 @@ import typing
 import numpy as np
 
 from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.utils import filter_gradients
 
 # All of these are fitted to the memory that steps of mobilenet_v2, resnet_v1_50_beta, xception_41
 # and xception_65 take on CPU, with TensorFlow 2.21 and with 1.15; see g3doc/training.md.
@@ -97,7 +98,7 @@ def _num_bytes(tensor):
 
 def in_order(graph, last):
   """Returns the operations that one needs, each after those it waits for."""
-  place = {operation: 0 if operation.type in _LOOKS else index
+  place = {operation: 0 if _is_at_once(operation) else index
            for index, operation in enumerate(graph.get_operations())}
   waits_for, found, waiting = {}, {last}, [last]
   while waiting:
@@ -123,6 +124,11 @@ def in_order(graph, last):
       if not num_awaited[follower]:
         heapq.heappush(ready, (place[follower], follower.name))
   return ordered
+
+
+def _is_at_once(operation):
+  """Whether an operation runs as soon as it can, though it may be created last."""
+  return operation.type in _LOOKS or '/%s' % filter_gradients.SCOPE in '/' + operation.name
 
 
 class _Buffer(object):

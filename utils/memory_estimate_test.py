@@ -91,7 +91,8 @@ def test_it_grows_with_batch_and_pixels():
 
 def test_gradient_checkpointing_takes_less_and_adam_more():
   plain = _of_training(2, 129)
-  assert _of_training(2, 129, gradient_checkpointing=True).image_bytes < 0.8 * plain.image_bytes
+  # Not if gradients of weights, which are among the last operations to be created, came last.
+  assert _of_training(2, 129, gradient_checkpointing=True).image_bytes < 0.6 * plain.image_bytes
   assert _of_training(2, 129, optimizer='adam').weight_bytes > 1.2 * plain.weight_bytes
 
 
