@@ -107,7 +107,7 @@ flag_groups.begin(HEAD, is_shown=False)
 flags.DEFINE_boolean('add_image_level_feature', True,
                      'Adds the image pooling branch to ASPP.')
 flags.DEFINE_list('image_pooling_crop_size', None,
-                  'height,width of the image pooling window, in input pixels. Default: '
+                  'Height,width of the image pooling window, 1 or more, in input pixels. Default: '
                   'the crop size.')
 flags.DEFINE_list('image_pooling_stride', '1,1',
                   'Vertical,horizontal stride of the image pooling window, 1 or more, in '
@@ -119,8 +119,8 @@ flags.DEFINE_boolean('aspp_with_separable_conv', True,
                      'Makes the 3x3 convolutions of ASPP depthwise separable: fewer weights, '
                      'faster.')
 flags.DEFINE_list('decoder_output_stride', None,
-                  'Strides, in pixels, refined by the decoder, descending, e.g. 4: finer '
-                  'borders, slower. Default: no decoder.')
+                  'Strides, in pixels, refined by the decoder: one or more of 16, 8, 4, 2, '
+                  'descending; 4 suits most. Finer borders, slower. Default: no decoder.')
 flags.DEFINE_boolean('decoder_use_separable_conv', True,
                      'Makes the convolutions of the decoder depthwise separable: fewer '
                      'weights, faster.')

@@ -34,10 +34,11 @@ flags.DEFINE_string('output_tflite_path', None, 'TFLite file to write. Required.
 flags.DEFINE_string('output_tensor_name', exported.OUTPUT_NAME + ':0',
                     'Labels, [1, height, width] of integers.')
 flags.DEFINE_string('test_image_path', None,
-                    'Picture to label with the file; the share of each class is printed.')
+                    'Picture to label with the file; the share of each class is printed. Default: '
+                    'none.')
 flags.DEFINE_list('input_size', None,
-                  'Height,width in pixels of the images of the file. Default: that of the '
-                  'placeholder.')
+                  'Height,width in pixels of the images of the file, 1 or more. Default: that of '
+                  'the placeholder.')
 common.define_image_limit_flag('files and tensors')
 
 

@@ -2,37 +2,52 @@
 import glob
 import importlib.util
 import os
+import re
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from deeplab.command_line import subcommands
 from deeplab.core.tf_compat import IS_TF1
-from deeplab.testing import documented_commands, forked_scripts, slow, tiny_run, tiny_trees
+from deeplab.testing import (
+    documentation_pages,
+    documented_commands,
+    forked_scripts,
+    slow,
+    tiny_run,
+    tiny_trees,
+)
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
-_PAGES = sorted(glob.glob(os.path.join(tiny_run.ROOT, 'g3doc', '*.md'))) + [
-    os.path.join(tiny_run.ROOT, 'README.md')]
+_PAGES = documentation_pages.PAGES
+# Shell script -> why it is not run here.
+_SHELL_NOT_RUN = {
+    'local_test.sh': 'would install; run_tests.sh runs it in short form',
+    'run_tests.sh': 'these tests',
+    'datasets/download_and_convert_voc2012.sh':
+        'download_and_convert_test.py runs it without the download',
+    'datasets/download_and_convert_ade20k.sh': 'download_and_convert_test.py runs it likewise',
+    'datasets/convert_cityscapes.sh': 'download_and_convert_test.py runs it',
+    'deployment/launch_local.sh': 'cluster_run_test.py runs it',
+}
+# Drivers print here what they would run; run_tests.sh and their own tests run them.
+_DRY_RUN = ('local_test_forma.sh', 'local_test_mobilenetv2.sh')
 # Part of a block -> why it is not run here.
 _NOT_RUN = {
-    'local_test': 'run_tests.sh runs the drivers',
-    'datasets/download_and_convert': 'download_and_convert_test.py runs it without the download',
-    'datasets/convert_cityscapes': 'download_and_convert_test.py runs it',
     'completion ': 'completion_test.py runs it in each shell',
     'pip install': 'run_tests.sh installs',
     'tensorboard': 'a server',
     'jupyter': 'a server; deeplab_demo_test.py runs the notebook',
     'pytest': 'these tests',
-    'run_tests': 'these tests',
-    'saved_model_cli': 'a tool of TensorFlow; saved_model_test.py loads the model',
     'gs://': 'a store in the cloud; shared_storage_test.py has another one',
     '/storage/': 'several machines; cluster_run_test.py has several processes',
-    'launch_local': 'cluster_run_test.py runs it',
     '--raw_dir=HumanParsing-Dataset': 'sets of others; their builders have tests of their own',
     'make_flag_listing': 'would write into the project; script_flags has a test of it',
-    '--num_clones': 'several GPUs; model_deploy_test.py has two CPU devices',
     './datasets/build_forma54k_data.py\n':
         'needs the sets of others; the last block of the page has it',
 }
@@ -51,11 +66,16 @@ _SHORT = {
 }
 _HAS_ONNX = importlib.util.find_spec('tf2onnx') is not None
 _CLASSES = '--class_names=ground,tree,house'
+_CLONES = '--num_clones='
 
 
 def run(folder, script, *words):
   """Runs a script on little; it must end well."""
   short = list(_SHORT.get(script, []))
+  clones = [word for word in words if word.startswith(_CLONES)]
+  if clones:
+    # As many images as clones, all on this machine's processors.
+    short += ['--clone_on_cpu', '--train_batch_size=' + clones[-1][len(_CLONES):]]
   if script in _SCRIPTS_WITH_NETWORK:
     short += _SMALL_NETWORK
     if any(word.startswith('--image_pooling_crop_size=') for word in words):
@@ -122,6 +142,26 @@ def _prepare_sample_people(folder):
 
 def _prepare_own_data(folder):
   shutil.rmtree(str(folder / 'data' / 'mine'))
+  for split in ('train', 'val'):
+    shutil.copytree(str(folder / 'photos' / split), str(folder / 'camvid' / split))
+    shutil.copytree(str(folder / 'masks' / split), str(folder / 'camvid' / (split + 'annot')))
+
+
+def _prepare_segments(folder):
+  """Classes and instances of a picture, as plain folders and as Cityscapes has them."""
+  cars = np.zeros((16, 16), np.uint8)
+  cars[4:12, 2:6], cars[4:12, 8:14] = 1, 2
+  city = np.where(cars, 26000 + cars.astype(np.uint16), 7).astype(np.uint16)
+  for path, pixels in (('gt/classes/a.png', np.minimum(cars, 1)), ('gt/instances/a.png', cars),
+                       ('gtFine/val/aachen/aachen_000000_000019_gtFine_instanceIds.png', city)):
+    for place in (path, path.replace('gtFine/val/', 'predictions/').replace('gt/', 'pred/')):
+      os.makedirs(os.path.dirname(str(folder / place)), exist_ok=True)
+      Image.fromarray(pixels).save(str(folder / place))
+  (folder / 'categories.json').write_text('[{"id": 1, "name": "person", "isthing": 1}]')
+
+
+def _prepare_pictures_for_serving(folder):
+  np.save(str(folder / 'images.npy'), np.zeros((1, 65, 81, 3), np.uint8))
 
 
 def _register(folder):
@@ -131,12 +171,14 @@ def _register(folder):
 
 # What only one page speaks of.
 _PREPARE = {
-    'pascal.md': _prepare_voc,
-    'cityscapes.md': _prepare_cityscapes,
-    'ade20k.md': _prepare_ade20k,
-    'training.md': _prepare_sample_people,
-    'own_data.md': _prepare_own_data,
-    'add_a_dataset.md': _register,
+    'g3doc/pascal.md': _prepare_voc,
+    'g3doc/cityscapes.md': _prepare_cityscapes,
+    'g3doc/ade20k.md': _prepare_ade20k,
+    'g3doc/training.md': _prepare_sample_people,
+    'g3doc/own_data.md': _prepare_own_data,
+    'g3doc/add_a_dataset.md': _register,
+    'g3doc/export.md': _prepare_pictures_for_serving,
+    'evaluation/README.md': _prepare_segments,
 }
 
 
@@ -158,13 +200,35 @@ def _forget(folder, place):
     shutil.rmtree(os.path.join(str(folder), place), ignore_errors=True)
 
 
+def _run_shell(folder, command):
+  """Runs a driver dry, with the settings of the page."""
+  if command.script in _SHELL_NOT_RUN:
+    return
+  assert command.script in _DRY_RUN, 'neither run nor excepted: %s' % command.script
+  done = subprocess.run(
+      ['sh', os.path.join(tiny_run.ROOT, command.script)] + command.words, cwd=str(folder),
+      env=dict(os.environ, DEEPLAB_STORAGE_DIR=str(folder / 'storage'), PYTHON=sys.executable,
+               DRY_RUN='1', **command.settings),
+      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+  assert done.returncode == 0, done.stdout
+  assert 'train.py' in done.stdout or 'eval.py' in done.stdout or '--list' in command.words
+
+
+def _run_saved_model_cli(folder, command):
+  done = subprocess.run(
+      [sys.executable, '-m', 'tensorflow.python.tools.saved_model_cli'] + command.words,
+      cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+  assert done.returncode == 0, done.stdout
+  assert np.load(str(folder / 'outdir' / 'labels.npy')).shape == (1, 65, 81)
+
+
 @pytest.mark.skipif(IS_TF1, reason='the same commands as on the default lane')
 @slow.only_if_asked
-@pytest.mark.parametrize('page', _PAGES_TO_RUN, ids=os.path.basename)
+@pytest.mark.parametrize('page', _PAGES_TO_RUN, ids=documentation_pages.name)
 def test_commands_of_a_page_run(page, prepared, tmp_path):
   folder = tmp_path / 'work'
   shutil.copytree(str(prepared), str(folder))
-  _PREPARE.get(os.path.basename(page), lambda folder: None)(folder)
+  _PREPARE.get(documentation_pages.name(page), lambda folder: None)(folder)
   modules = {name: row.module for name, row in subcommands.SUBCOMMANDS.items()}
   for found in documented_commands.commands(blocks_to_run(page), folder, modules):
     for command in found:
@@ -172,6 +236,12 @@ def test_commands_of_a_page_run(page, prepared, tmp_path):
         # Of another block; the commands of one may build the splits of one dataset.
         _forget(folder, command.value('output_dir'))
     for command in found:
+      if command.script.endswith('.sh'):
+        _run_shell(folder, command)
+        continue
+      if command.script == 'saved_model_cli':
+        _run_saved_model_cli(folder, command)
+        continue
       _forget(folder, command.value('train_logdir'))
       # "..." stands for the flags of the run that is spoken of.
       words = [word for word in command.words if word != '...']
@@ -182,5 +252,16 @@ def test_commands_of_a_page_run(page, prepared, tmp_path):
 
 def test_what_is_not_run_stands_on_some_page():
   texts = [block.text for page in _PAGES for block in _blocks(page)]
-  assert [part for part in _NOT_RUN if not any(part in text for text in texts)] == []
-  assert len(texts) > 2 * sum(any(part in text for part in _NOT_RUN) for text in texts)
+  assert [part for part in list(_NOT_RUN) + list(_SHELL_NOT_RUN)
+          if not any(part in text for text in texts)] == []
+  assert len(texts) > 3 * sum(any(part in text for part in _NOT_RUN) for text in texts)
+
+
+def test_what_is_run_elsewhere_is_in_a_test_that_is_there():
+  reasons = list(_NOT_RUN.values()) + list(_SHELL_NOT_RUN.values()) + list(_NOT_RUN_PAGES.values())
+  named = {name for reason in reasons for name in re.findall(r'\w+\.(?:py|sh)', reason)}
+  assert len(named) > 5
+  assert [name for name in sorted(named) if not glob.glob(
+      os.path.join(tiny_run.ROOT, '**', name), recursive=True)] == []
+  for script in list(_SHELL_NOT_RUN) + list(_DRY_RUN):
+    assert os.path.exists(os.path.join(tiny_run.ROOT, script)), script

@@ -67,6 +67,7 @@ LOCAL_FILES = {
     'evaluation/panoptic_images.py': 'pictures and JSON of panoptic results',
     'evaluation/panoptic_sample.py': 'pictures and JSON of panoptic results',
     'testing/damage.py': 'files of tests',
+    'testing/documentation_pages.py': 'pages of the package',
     'testing/folders.py': 'results of tests',
     'testing/forked_scripts.py': 'logs of tests',
     'testing/tiny_run.py': 'files of tests',

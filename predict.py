@@ -30,7 +30,8 @@ flags.DEFINE_string('checkpoint_dir', None,
                     'that of the run.json beside it. This or --model is required.')
 flags.DEFINE_string('model', None,
                     'Exported model: frozen graph (.pb), SavedModel folder, .tflite or .onnx file; '
-                    'or an archive (.tar.gz) with a frozen graph in it.')
+                    'or an archive (.tar.gz) with a frozen graph in it. Required without '
+                    '--checkpoint_dir.')
 flags.DEFINE_string('dataset', None,
                     'Dataset whose class names and colours are meant. Default: that of the '
                     'model, where it tells.')

@@ -44,7 +44,7 @@ flags.DEFINE_boolean('save_summaries_images', False,
                      'Adds pictures of input, label and prediction to the summaries.')
 flags.DEFINE_string('profile_logdir', None,
                     'Folder for a trace of five steps, the sixth of this start and those after '
-                    'it, for the profiler of TensorBoard.')
+                    'it, for the profiler of TensorBoard. Default: no trace.')
 
 common.begin_flag_group('optimisation')
 flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'],
@@ -64,7 +64,9 @@ flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_boun
 flags.DEFINE_float('adam_learning_rate', 0.001,
                    'Learning rate at step 0 with optimizer adam; the policy applies.',
                    lower_bound=0)
-flags.DEFINE_float('adam_epsilon', 1e-8, 'Epsilon of Adam.', lower_bound=0)
+flags.DEFINE_float('adam_epsilon', 1e-8,
+                   'Epsilon of Adam; larger: smaller steps where gradients are small.',
+                   lower_bound=0)
 flags.DEFINE_integer('train_batch_size', 8,
                      'Images per batch over all clones; 12 or more to train batch norm well.',
                      lower_bound=1)
@@ -72,11 +74,13 @@ flags.DEFINE_float('weight_decay', 0.00004,
                    'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 '
                    'for ResNet.', lower_bound=0)
 flags.DEFINE_list('train_crop_size', '513,513',
-                  'Crop height,width in pixels; larger is slower and takes more memory.')
+                  'Crop height,width in pixels, 1 or more, best k * output_stride + 1; larger is '
+                  'slower and takes more memory.')
 flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
                    'Factor, over 0, on the gradients of the layers after the backbone.')
 flags.DEFINE_boolean('upsample_logits', True,
-                     'Compares logits resized to the labels; else resized labels.')
+                     'Compares logits resized to the labels; off: labels resized to the logits, '
+                     'faster, and thin parts are lost.')
 flags.DEFINE_float('drop_path_keep_prob', 1.0,
                    'Share of paths kept at the last cell and step (NAS), 0..1.',
                    lower_bound=0, upper_bound=1)
@@ -91,8 +95,8 @@ flags.DEFINE_enum('slow_start_burnin_type', 'none', ['none', 'linear'],
 flags.DEFINE_float('clip_gradient_norm', 0.0,
                    'Largest L2 norm of all gradients together; 0: any.', lower_bound=0)
 flags.DEFINE_list('label_weights', None,
-                  'Factor on the loss of each class, one number per class, or auto: median '
-                  'frequency / frequency of the class, by the dataset_info.json, within '
+                  'Factor, 0 or more, on the loss of each class, one number per class, or auto: '
+                  'median frequency / frequency of the class, by the dataset_info.json, within '
                   '0.1 to 10. Default: 1 for all.')
 flags.DEFINE_integer('slow_start_step', 0, 'First steps with slow_start_learning_rate.',
                      lower_bound=0)
@@ -100,7 +104,7 @@ flags.DEFINE_float('slow_start_learning_rate', .0001, 'Learning rate of the slow
                    lower_bound=0)
 flags.DEFINE_integer('hard_example_mining_step', 0,
                      'Steps over which the share of mined pixels falls from all to '
-                     'top_k_percent_pixels.', lower_bound=0)
+                     'top_k_percent_pixels; 0: at once.', lower_bound=0)
 flags.DEFINE_float('top_k_percent_pixels', 1.0,
                    'Share, over 0 up to 1, of the hardest pixels that make the loss.',
                    lower_bound=0, upper_bound=1)
@@ -121,7 +125,7 @@ common.begin_flag_group('fine-tuning')
 flags.DEFINE_string('tf_initial_checkpoint', None,
                     'What the weights start from, unless train_logdir holds a checkpoint: a '
                     'folder of checkpoints, a prefix such as run/model.ckpt-1000, or a frozen '
-                    'graph (.pb).')
+                    'graph (.pb). Default: random weights.')
 flags.DEFINE_boolean('initialize_last_layer', True,
                      'Takes the last layers from tf_initial_checkpoint too.')
 flags.DEFINE_boolean('last_layers_contain_logits_only', False,

@@ -9,6 +9,8 @@ from deeplab.datasets import registry as dataset_registry
 FLAGS = flags.FLAGS
 
 _NO_AUGMENTATION = 'none'
+# Flag -> largest value.
+_LIMITS = {'leg_cut_probability': 1, 'flip_probability': 1, 'blur_probability': 1, 'hue': 0.5}
 
 
 def define_augmentation_flags():
@@ -27,7 +29,6 @@ def define_augmentation_flags():
   flags.DEFINE_float('scale_factor_step_size', 0.25,
                      'Step between the scales drawn from; 0: any scale in the range.',
                      lower_bound=0)
-  preset = augmentation.AUGMENTATIONS['forma']
   for name, unit in (
       ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '
                               'landmarks'),
@@ -38,16 +39,30 @@ def define_augmentation_flags():
       ('blur_probability', 'Probability, 0..1, of blurring'),
       ('blur_stddev', 'Standard deviation of the blur factor over 1'),
       ('noise_stddev', 'Standard deviation of the noise, as a share of the full range')):
-    flags.DEFINE_float(name, None, '%s; 0: off. With augmentation forma: %s.'
-                       % (unit, getattr(preset, name)), lower_bound=0)
+    flags.DEFINE_float(name, None, '%s; 0: off. %s' % (unit, _default_text(name)),
+                       lower_bound=None if name in _LIMITS else 0)
   flags.DEFINE_list('affine_stddev', None,
                     'Standard deviation of the entries of the affine warp [[1+a, b, tx], '
                     '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
-                    '0: off. With augmentation forma: %s.' % preset.affine_stddev)
+                    '0 or more; 0: off. %s' % _default_text('affine_stddev'))
   for name in ('saturation', 'contrast'):
-    flags.DEFINE_list(name, None, 'Least and largest factor on the %s; 0: off. With '
-                      'augmentation forma: %s,%s.' % ((name,) + getattr(preset, name)))
+    flags.DEFINE_list(name, None, 'Least and largest factor on the %s, 0 or more; 0: off. %s'
+                      % (name, _default_text(name)))
   _define_reading_flags()
+
+
+def _default_text(name):
+  """Returns a sentence on the value that a flag has in presets where its step is not off."""
+  off = getattr(augmentation.AUGMENTATIONS[_NO_AUGMENTATION], name)
+  presets = {}  # value -> names of presets
+  for preset, values in sorted(augmentation.AUGMENTATIONS.items()):
+    value = getattr(values, name)
+    if value != off or preset == 'forma':
+      text = ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+      presets.setdefault(text, []).append(preset)
+  return 'Default: %s, else off.' % '; '.join(
+      '%s with augmentation %s' % (text, ' and '.join(names))
+      for text, names in presets.items())
 
 
 def _define_reading_flags():
@@ -62,8 +77,8 @@ def _define_reading_flags():
                      'With on_bad_record=skip: share of bad records that is too much.',
                      lower_bound=0, upper_bound=1)
   flags.DEFINE_integer('data_threads', 0,
-                       'Size of a thread pool for reading and augmenting alone; 0: that of '
-                       'the process.', lower_bound=0)
+                       'Threads for reading and augmenting alone; 0: those of the whole '
+                       'process.', lower_bound=0)
 
 
 def scale_factors():
@@ -90,11 +105,10 @@ def augmentation_of(descriptor):
       values[name] = (1., 1.) if is_off else flag_reading.number_list(name, counts)
   if len(values.get('affine_stddev', ())) == 1:
     values['affine_stddev'] = values['affine_stddev'][0]
+  for name, limit in _LIMITS.items():
+    if not 0 <= values.get(name, 0) <= limit:
+      raise ValueError('--%s=%g must be in 0..%g.' % (name, values[name], limit))
   for name in ('saturation', 'contrast'):
     if name in values and values[name][0] > values[name][1]:
       raise ValueError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))
-  for name, limit in (('leg_cut_probability', 1), ('flip_probability', 1),
-                      ('blur_probability', 1), ('hue', 0.5)):
-    if values.get(name, 0) > limit:
-      raise ValueError('--%s=%g must be in 0..%g.' % (name, values[name], limit))
   return augmentation.AUGMENTATIONS[preset]._replace(**values)

@@ -38,7 +38,8 @@ def define_task_flags():
                        'each runs the same command with its own --task_index.', lower_bound=1)
   flags.DEFINE_integer('task_index', None,
                        'Which of --num_tasks this one is, from 0: it writes the shards whose '
-                       'number leaves it when divided by num_tasks, and no dataset_info.json.',
+                       'number leaves it when divided by num_tasks, and no dataset_info.json. '
+                       'Required with --num_tasks over 1, unless --merge.',
                        lower_bound=0)
   flags.DEFINE_boolean('merge', False,
                        'Writes no shards, but checks that those of all tasks are there, whole '

@@ -13,9 +13,10 @@ def define_dataset_flags(split_flag, split_default):
   """Declares the flags that name records to read."""
   flag_groups.begin(_GROUP)
   flags.DEFINE_string('dataset', 'pascal_voc_seg',
-                      'Name of a built-in dataset, or of one described by the '
-                      'dataset_info.json beside its records.')
-  flags.DEFINE_string(split_flag, split_default, 'Split of the dataset to read.')
+                      'Name of a built-in or registered dataset. Not given: what the '
+                      'dataset_info.json beside the records describes, if there is one.')
+  flags.DEFINE_string(split_flag, split_default, 'Split of the dataset to read.%s'
+                      % (' Default: all.' if split_default is None else ''))
   flags.DEFINE_string('dataset_dir', None,
                       'Folder of the TFRecord shards. Required, unless --dataset is a '
                       'registered name that knows its folder.')

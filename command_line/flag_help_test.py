@@ -12,6 +12,12 @@ _MAX_TEXT_LENGTH = 260
 _NUMBER_TYPES = ('int', 'float', 'multi int', 'multi float')
 # What a help text says of the range of a number that the flag itself does not check.
 _RANGE_TEXT = re.compile(r'\d\.\.\w|\d(,| or)? or (more|less)|over 0|8, 16 or 32|once as 0|or more')
+# What a help text says of a flag that has no value unless one is given.
+_DEFAULT_TEXT = re.compile(r'Default:|[Rr]equired')
+# Lists of other things than numbers, and lists whose items the text names.
+_NO_NUMBER_LISTS = {'columns', 'cutout_classes', 'format', 'outputs', 'ps_hosts', 'variants',
+                    'worker_hosts', 'decoder_output_stride'}
+_LIST_TYPE = 'comma separated list of strings'
 # Any number does.
 _UNLIMITED = {'data_seed', 'seed'}
 # End of a name, and what its help text must say.
@@ -32,9 +38,13 @@ def complaints(each):
     yield 'the help text is no sentence: %r' % each.text
   if len(each.text) > _MAX_TEXT_LENGTH:
     yield 'the help text has %d characters, more than %d' % (len(each.text), _MAX_TEXT_LENGTH)
-  if (each.type in _NUMBER_TYPES and each.name not in _UNLIMITED and not each.range
+  has_numbers = each.type in _NUMBER_TYPES or (
+      each.type == _LIST_TYPE and each.name not in _NO_NUMBER_LISTS)
+  if (has_numbers and each.name not in _UNLIMITED and not each.range
       and not each.text.startswith('Alias') and not _RANGE_TEXT.search(each.text)):
     yield 'the help text does not say in what range the number is'
+  if not each.has_default and not _DEFAULT_TEXT.search(each.text):
+    yield 'it has no default, and the help text does not say what holds without it'
   for end, unit in _UNITS.items():
     if each.name.endswith(end) and not re.search(unit, each.text):
       yield 'the help text does not name the unit (%s)' % unit
@@ -44,10 +54,12 @@ def complaints(each):
 
 def test_complaints_are_found():
   good = script_flags.FlagFacts('wait_secs', 'logs', True, 'Seconds to wait.', 'int', False, None,
-                                '0 or more')
+                                '0 or more', True)
   assert not list(complaints(good))
   for change in (dict(text='Seconds to wait'), dict(text='(no seconds available)'),
-                 dict(range=''), dict(text='Time to wait.'), dict(group=flag_groups.NO_GROUP),
+                 dict(range=''), dict(text='Time to wait.'), dict(has_default=False),
+                 dict(type='comma separated list of strings', range=''),
+                 dict(group=flag_groups.NO_GROUP),
                  dict(text='Seconds to wait%s.' % (' and wait' * 40))):
     assert len(list(complaints(good._replace(**change)))) == 1, change
 
@@ -83,8 +95,17 @@ def test_scripts_show_the_groups_they_use(facts):
   assert groups('datasets.build_voc2012_data') == [
       'files', 'bytes given to image_seg_to_tfexample', 'work and errors',
       'several machines']
+  assert groups('utils.benchmark') == ['measurements']
   assert not [each for each in facts['eval'] if not each.is_shown]
   assert 'model_variant' in [each.name for each in facts['datasets.doctor'] if not each.is_shown]
+
+
+def test_help_of_the_benchmark_names_all_of_them():
+  code, names, log = forked_scripts.run_code(
+      'from deeplab.utils import benchmark\nprint(*benchmark.BENCHMARKS)')
+  assert code == 0, log
+  _, text, _ = forked_scripts.run_apart('utils/benchmark.py', '--help')
+  assert set(names.split()) <= set(re.findall(r'\w+', text.split('measurements:')[0]))
 
 
 def shown_flags(text):

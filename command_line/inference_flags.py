@@ -21,7 +21,9 @@ def define_inference_flags():
   flag_groups.begin('checkpoints')
   flags.DEFINE_string('master', '', 'TensorFlow server that runs the network, such as '
                       'grpc://host:2222; empty: this process.')
-  flags.DEFINE_string('checkpoint_dir', None, 'Folder of the checkpoints. Required.')
+  flags.DEFINE_string('checkpoint_dir', None,
+                      'Folder of checkpoints, or the prefix of one, such as '
+                      'run/train/model.ckpt-1000. Required.')
   flags.DEFINE_integer('eval_interval_secs', 300,
                        'Least seconds between two looks for a new checkpoint.',
                        lower_bound=0)
@@ -46,9 +48,9 @@ def define_tile_flags():
   """Declares the flags of cutting images into tiles."""
   flag_groups.begin('sizes of the input')
   flags.DEFINE_list('tile_size', None,
-                    'Height,width in pixels of overlapping tiles, for images whose features do '
-                    'not fit into memory; a crop size is of no use then. Default: whole '
-                    'images.')
+                    'Height,width in pixels, 1 or more, of overlapping tiles, for images whose '
+                    'features do not fit into memory; a crop size is of no use then. Default: '
+                    'whole images.')
   flags.DEFINE_integer('tile_overlap', 64,
                        'Least pixels that neighbouring tiles share; more hides their borders, '
                        'takes more time.', lower_bound=0)
@@ -61,9 +63,9 @@ def define_sizes_flags(script):
                        'Images, or tiles, per step; more is faster on GPUs and takes memory.',
                        lower_bound=1)
   flags.DEFINE_list('%s_crop_size' % script, '513,513',
-                    'Height,width in pixels that images are padded to; must hold the largest. '
-                    'Empty: each image to the least size its features need, batches of equal '
-                    'sizes.')
+                    'Height,width in pixels, 1 or more, that images are padded to; must hold the '
+                    'largest. Empty: each image to the least size its features need, batches of '
+                    'equal sizes.')
 
 
 def input_sizes(script):

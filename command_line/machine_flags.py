@@ -15,7 +15,9 @@ FLAGS = flags.FLAGS
 def define_machine_flags():
   """Declares the flags; `cluster_of_flags`, `replica_of` and `clones_of` return what they say."""
   flag_groups.begin('machines and devices')
-  flags.DEFINE_integer('num_clones', 1, 'Copies of the model, one per GPU.', lower_bound=1)
+  flags.DEFINE_integer('num_clones', 1,
+                       'Copies of the model, one per GPU; each takes an equal part of the batch.',
+                       lower_bound=1)
   flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
   flags.DEFINE_string('master', '',
                       'TensorFlow server that trains, such as grpc://host:2222; empty: this '

@@ -20,7 +20,8 @@ def facts(module):
   # Scripts whose flags are also those of a script they know declare them when they are run.
   getattr(importlib.import_module(module), 'define_flags', lambda: None)()
   return [[flag.name, group.title, group.is_shown, flag_help.text_of(flag), flag.flag_type(),
-           bool(flag.boolean), flag_help.choices_of(flag), flag_help.range_of(flag)]
+           bool(flag.boolean), flag_help.choices_of(flag), flag_help.range_of(flag),
+           flag.default is not None]
           for group in flag_groups.groups(module) for flag in group.flags]
 
 for module in json.load(sys.stdin):
@@ -49,6 +50,7 @@ class FlagFacts(typing.NamedTuple):
     is_boolean: whether it is written without a value.
     choices: list of the values it takes, or None.
     range: text on the numbers it takes; '' if that is not checked.
+    has_default: whether it has a value, and be it an empty text, unless one is given.
   """
   name: str
   group: str
@@ -58,6 +60,7 @@ class FlagFacts(typing.NamedTuple):
   is_boolean: bool
   choices: typing.Optional[typing.List[str]]
   range: str
+  has_default: bool
 
 
 def scripts():

@@ -35,16 +35,19 @@ common.begin_flag_group('images and labels')
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
-                    'or colour pictures with --color_map.')
+                    'or colour pictures with --color_map. Required without --labelme_dir and '
+                    '--coco_json.')
 flags.DEFINE_string('color_map', None,
                     'CSV file of lines name,r,g,b: what the colours in --label_dir mean. Class '
-                    'ids follow the lines; lines called `ignore` do not count.')
+                    'ids follow the lines; lines called `ignore` do not count. Default: labels '
+                    'are class ids.')
 flags.DEFINE_string('labelme_dir', None,
                     'Folder of the JSON files of labelme, called like the images. Needs '
-                    '--class_names.')
+                    '--class_names. Default: not used.')
 flags.DEFINE_string('coco_json', None,
                     'JSON file of COCO instances or COCO-Stuff with the annotations of the '
-                    'images. Classes: --class_names, or background and all its categories.')
+                    'images. Classes: --class_names, or background and all its categories. '
+                    'Default: not used.')
 flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation in --labelme_dir and '
                     '--coco_json, or `ignore`. Default: class 0 if it is called background, '
@@ -53,7 +56,8 @@ flags.DEFINE_string('unlabelled', None,
 common.begin_flag_group('classes')
 flags.DEFINE_string('class_names', None,
                     'Names separated by commas, or a text or CSV file with one class per line: '
-                    'name or name,r,g,b.')
+                    'name or name,r,g,b. Default: those of --color_map or --coco_json, else '
+                    'none.')
 flags.DEFINE_integer('num_classes', None,
                      'Number of class ids, 0..num_classes-1. Default: as many as there are '
                      'class names.', lower_bound=1, upper_bound=256)
@@ -67,7 +71,7 @@ flags.DEFINE_string('split_list', None,
                     'all images of the folder.')
 flags.DEFINE_list('split_fractions', None,
                   'Divides the images into several splits after a shuffle, e.g. '
-                  'train=0.8,val=0.2; instead of --split.')
+                  'train=0.8,val=0.2, each over 0 up to 1. Default: all are --split.')
 flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of --split_fractions.')
 
 common.begin_flag_group('records to write')

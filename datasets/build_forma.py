@@ -57,10 +57,10 @@ def define_flags(names):
                       'out. Default: no landmarks.')
   flags.DEFINE_string('parts_dir', None,
                       'Folder of class-id PNGs of the nine Forma classes, called like the '
-                      'images.')
+                      'images. Default: what --parts_model draws, else none.')
   flags.DEFINE_string('parts_model', None,
                       'Frozen graph, as export_model.py writes it, that draws what --parts_dir '
-                      'would hold.')
+                      'would hold. Default: none.')
 
 
 def find_parts(names, examples):
@@ -128,7 +128,7 @@ def define_folder_flags(folder_set):
   flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
   flags.DEFINE_string('label_dir', None,
                       'Folder of class-id PNGs of the nine Forma classes, called like the '
-                      'images. Without it, --parts_model draws the labels.')
+                      'images. Default: what --parts_model draws.')
   flags.DEFINE_integer('num_train', folder_set.num_train,
                        'Number of images of split train: the first by path.', lower_bound=0)
   flags.DEFINE_integer('num_trainval', folder_set.num_trainval,

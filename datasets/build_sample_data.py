@@ -25,7 +25,7 @@ flags.DEFINE_integer('seed', 0, 'Equal seeds give equal pictures.')
 flags.DEFINE_integer('num_processes', 0, 'Number of worker processes; 0: one per processor.',
                      lower_bound=0)
 flags.DEFINE_string('contact_sheet', None,
-                    'PNG file to write with some pictures of val and their labels.')
+                    'PNG file to write with some pictures of val and their labels. Default: none.')
 common.define_task_flags()
 
 

@@ -39,7 +39,7 @@ flags.DEFINE_string('list_folder', './VOCdevkit/VOC2012/ImageSets/Segmentation',
 flags.DEFINE_string('output_dir', './tfrecord', 'Folder of the records, made if absent.')
 flags.DEFINE_string('sbd_dir', None,
                     'Folder benchmark_RELEASE/dataset of the Semantic Boundaries Dataset, with '
-                    'cls, img, train.txt and val.txt: adds the split train_aug.')
+                    'cls, img, train.txt and val.txt: adds the split train_aug. Default: not used.')
 
 
 class _Files(typing.NamedTuple):

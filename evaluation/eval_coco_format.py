@@ -51,7 +51,8 @@ flags.DEFINE_string('pred_instance_folder', None,
                     'The same for the prediction. Required for folders.')
 flags.DEFINE_string('categories_file', None,
                     "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
-                    'and the split into things and stuff.')
+                    'and the split into things and stuff. Default: numbers, no such '
+                    'split.')
 image_limit_flag.define_image_limit_flag('files')
 
 flag_groups.begin('metric')
@@ -76,8 +77,8 @@ flags.DEFINE_enum('crowd_excuses', 'any', panoptic_evaluation.CROWD_EXCUSES,
                   'category of the crowd (as the COCO challenge counts).')
 
 flag_groups.begin('results and work')
-flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON.')
-flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV.')
+flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON. Default: none.')
+flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV. Default: none.')
 flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
 flags.DEFINE_integer('num_workers', 0, 'Number of worker processes; 0: none but this one.',
                      lower_bound=0)

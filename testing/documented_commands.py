@@ -1,8 +1,9 @@
 """The commands of README and g3doc, as a shell would run them.
 
-Blocks that are indented by four spaces and begin like a command are given to bash, with `python`
-and `deeplab` replaced by functions that note their words: variables, loops, line ends and quotes
-are as in the shell, and what is to be run is known without running it.
+Blocks that are indented by four spaces and begin like a command are given to bash, with `python`,
+`deeplab`, `sh` and `saved_model_cli` replaced by functions that note their words and settings:
+variables, loops, line ends and quotes are as in the shell, and what is to be run is known without
+running it.
 """
 import os
 import re
@@ -12,13 +13,19 @@ import typing
 _BEGINS_A_COMMAND = re.compile(
     r'(?:python3?|deeplab|sh|for|source|awk|saved_model_cli|pip|\.venv[\w/.-]+'
     r'|[A-Za-z_]+=\S*.*)(?:\s|$)')
+_SAVED_MODEL_CLI = 'saved_model_cli'
+# Words, an empty one, and the variables of the command.
 _NOTE_WORDS = r"""
-note() { printf '%s\0' "$@"; printf '\n\0'; } >&3
+note() { printf '%s\0' "$@" ''; env -0; printf '\n\0'; } >&3
 python() { note python "$@"; }
 python3() { note python "$@"; }
 deeplab() { note deeplab "$@"; }
+sh() { note sh "$@"; }
+saved_model_cli() { note saved_model_cli "$@"; }
 """
 _END_OF_BLOCK = 'end of block'
+# What bash itself sets, and what it is given.
+_NO_SETTINGS = {'PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'}
 
 
 class Block(typing.NamedTuple):
@@ -36,11 +43,13 @@ class Command(typing.NamedTuple):
   """A script to run.
 
   Attributes:
-    script: path relative to the root of the project.
+    script: path relative to the root of the project; saved_model_cli is a script of TensorFlow.
     words: list, its command line.
+    settings: dict, the variables set for it.
   """
   script: str
   words: typing.List[str]
+  settings: typing.Dict[str, str] = {}
 
   def value(self, flag):
     """Returns the last value of a flag, or None."""
@@ -80,12 +89,12 @@ def commands(page_blocks, cwd, modules):
                                  for block in page_blocks)
   found, current = [], []
   for note in _run_bash(script, cwd).split('\n\0')[:-1]:
-    words = note.split('\0')[:-1]
+    words, settings = _words_and_settings(note.split('\0')[:-1])
     if words == [_END_OF_BLOCK]:
       found.append(current)
       current = []
     else:
-      current.append(_command(words, modules))
+      current.append(_command(words, modules)._replace(settings=settings))
   return found
 
 
@@ -96,7 +105,7 @@ def _run_bash(script, cwd):
     process = subprocess.Popen(
         ['bash', '-e', '-u', '-c', 'exec 3>&%d\n%s' % (writing, script)], cwd=str(cwd),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        pass_fds=[writing], universal_newlines=True)
+        pass_fds=[writing], universal_newlines=True, env={'PATH': os.environ['PATH']})
     os.close(writing)
     text = notes.read()
     output, _ = process.communicate()
@@ -104,13 +113,23 @@ def _run_bash(script, cwd):
   return text
 
 
+def _words_and_settings(note):
+  """Returns the words that `note` of bash was called with, and dict, variable -> value."""
+  # Words of a command may be empty too; variables never are.
+  end = len(note) - 1 - note[::-1].index('')
+  pairs = [line.split('=', 1) for line in note[end + 1:]]
+  return note[:end], {name: value for name, value in pairs if name not in _NO_SETTINGS}
+
+
 def _command(words, modules):
   program, words = words[0], words[1:]
+  if program == _SAVED_MODEL_CLI:
+    return Command(program, words)
   if program == 'deeplab':
     if not words or words[0] not in modules:
       return Command('command_line/subcommands.py', words)
     module, words = 'deeplab.' + modules[words[0]], words[1:]
-  elif words[0] == '-m':
+  elif program != 'sh' and words[0] == '-m':
     module, words = words[1], words[2:]
   else:
     return Command(os.path.normpath(words[0]), words[1:])

@@ -24,6 +24,8 @@ which prints
     done
     python3 ./train.py $model
     python -m deeplab.datasets.doctor
+    STEPS=3 NAME='a b' sh ./local_test.sh --list ''
+    saved_model_cli show --dir a
 
 ```
     python fenced.py
@@ -35,11 +37,14 @@ def test_words_are_those_of_a_shell(tmp_path):
   blocks = documented_commands.blocks(_PAGE)
   assert [block.line for block in blocks] == [5, 17]
   first, second = documented_commands.commands(blocks, tmp_path, {'eval': 'eval'})
-  assert first == [('datasets/build_custom_data.py', ['--image_dir=my photos', '--split=train'])]
+  words = ['--image_dir=my photos', '--split=train']
+  assert first == [('datasets/build_custom_data.py', words, {})]
   flags = ['--output_stride=16', '--depth_multiplier=0.5']
-  assert second == [('eval.py', flags + ['--eval_split=train']),
-                    ('eval.py', flags + ['--eval_split=val']),
-                    ('train.py', flags), ('datasets/doctor.py', [])]
+  assert second == [('eval.py', flags + ['--eval_split=train'], {}),
+                    ('eval.py', flags + ['--eval_split=val'], {}),
+                    ('train.py', flags, {}), ('datasets/doctor.py', [], {}),
+                    ('local_test.sh', ['--list', ''], {'STEPS': '3', 'NAME': 'a b'}),
+                    ('saved_model_cli', ['show', '--dir', 'a'], {})]
   assert first[0].value('image_dir') == 'my photos'
   assert first[0].value('label_dir') is None
 

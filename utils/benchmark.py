@@ -1,7 +1,10 @@
 """Measures speed and memory side by side; see --help.
 
     python utils/benchmark.py graph
+    python utils/benchmark.py memory --table
 
+Names are builder, distributed, eval, graph, inference, input, memory, panoptic and train; without
+one, all are measured, which takes long.
 Every measurement is a process of its own, so that peaks of memory and warm caches of one
 do not reach the next. Figures of different runs do not compare: machines are shared.
 """
@@ -27,7 +30,7 @@ from deeplab.utils import (
 FLAGS = flags.FLAGS
 
 common.begin_flag_group('measurements')
-flags.DEFINE_string('json', None, 'File to write the figures to.')
+flags.DEFINE_string('json', None, 'File to write the figures to. Default: none.')
 flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
                      lower_bound=1)
 flags.DEFINE_list('variants', None, 'Backbones to measure. Default: those with targets.')

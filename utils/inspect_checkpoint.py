@@ -22,7 +22,7 @@ from deeplab.utils import architecture_guess, weight_names
 FLAGS = flags.FLAGS
 
 common.begin_flag_group('checkpoint and report')
-flags.DEFINE_string('checkpoint_path', None, 'The checkpoint; the same as the word.')
+flags.DEFINE_string('checkpoint_path', None, 'The checkpoint. Default: that of the word.')
 flags.DEFINE_bool('all', False, 'Lists every variable, slots too, instead of scopes.')
 flags.DEFINE_bool('compare', True,
                   'Builds the model of the flags found and compares its variables with those '
