@@ -1,6 +1,6 @@
 """The flags of the network, their way into the options record, and what scripts share.
 
-Scripts do `from deeplab import common`: all that they use of `command_line/` has its name here.
+Scripts do `from deeplab import common`: what they share of `command_line/` has its name here.
 """
 import copy
 import json
@@ -204,6 +204,20 @@ class ModelOptions(options.ModelOptions):
 
   def __reduce__(self):
     return type(self)._make, (tuple(self),)
+
+
+def model_options_of_flags(num_classes, crop_size=None):
+  """Returns the ModelOptions of the flags for one output, the class of each pixel.
+
+  Args:
+    num_classes: number of classes.
+    crop_size: [height, width] of the network's input, or None for images of any size.
+  """
+  return ModelOptions(
+      outputs_to_num_classes={OUTPUT_TYPE: num_classes},
+      crop_size=crop_size,
+      atrous_rates=FLAGS.atrous_rates,
+      output_stride=FLAGS.output_stride)
 
 
 def flag_values():

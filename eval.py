@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys, progress
+from deeplab.core import checkpoints, colormaps, files, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results
@@ -53,11 +53,7 @@ def main(unused_argv):
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)
   common.check_data(dataset)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=sizes.network_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
   prefixes = _checkpoints()
   with tf.Graph().as_default():
@@ -107,6 +103,24 @@ def _evaluate(graph, checkpoint, dataset, writer):
       dataset=descriptor.name,
       split=FLAGS.eval_split,
       num_examples=num_images)
+  _write(report, results, descriptor.class_names, colors, writer)
+  if FLAGS.also_save_best:
+    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
+                                        os.path.join(FLAGS.eval_logdir, _BEST_FOLDER))
+    if kept:
+      logging.info('Best so far, kept: %s', kept)
+
+
+def _write(report, results, class_names, colors, writer):
+  """Writes a report to eval_logdir and the log.
+
+  Args:
+    report: dict of `report.make_report`.
+    results: ImageResults, or None.
+    class_names: one name per class, or None.
+    colors: [num_classes, 3] table of RGB values.
+    writer: tf.summary.FileWriter of eval_logdir.
+  """
   path = report_lib.write_report(report, FLAGS.eval_logdir)
   report_lib.write_scalars(report, writer)
   report_lib.log_report(report)
@@ -115,14 +129,9 @@ def _evaluate(graph, checkpoint, dataset, writer):
   logging.info('Results: %s', path)
   if results:
     results.warn_of_single_classes()
-    image_results.write_per_image(results.rows, descriptor.class_names, FLAGS.eval_logdir)
+    image_results.write_per_image(results.rows, class_names, FLAGS.eval_logdir)
     logging.info('Page with images: %s', html_report.write_page(
         report, results, colors, chart_paths, FLAGS.eval_logdir))
-  if FLAGS.also_save_best:
-    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
-                                        os.path.join(FLAGS.eval_logdir, _BEST_FOLDER))
-    if kept:
-      logging.info('Best so far, kept: %s', kept)
 
 
 if __name__ == '__main__':

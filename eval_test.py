@@ -209,10 +209,11 @@ def test_which_checkpoints_and_what_is_kept(run, tmp_path):
   assert 'Waited 0.1 s for a first checkpoint in %s/records' % run in messages[3]
 
 
-def test_bad_input_is_told_in_one_line(run, tmp_path):
-  broken, cut, empty, other = [tmp_path / name for name in ('broken', 'cut', 'empty', 'other')]
-  for folder in (broken, cut, empty, other):
-    folder.mkdir()
+def make_unusable(folder):
+  """Makes folders of records and checkpoints that cannot be used; returns the broken shard."""
+  broken, cut, empty, other = [folder / name for name in ('broken', 'cut', 'empty', 'other')]
+  for each in (broken, cut, empty, other):
+    each.mkdir()
   tiny_run.write_records(str(cut), SAMPLES, cut_image=1)
   with open(tiny_run.write_records(str(empty), SAMPLES), 'wb'):
     pass
@@ -222,27 +223,31 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
     f.write(b'\xff' * 8)
   tiny_run.write_checkpoint(other, SAMPLES[1].image, tiny_run.MODEL_OPTIONS._replace(
       outputs_to_num_classes={'semantic': 7}))
+  return path
 
+
+def test_bad_input_is_told_in_one_line(run, tmp_path):
+  path = make_unusable(tmp_path)
   cases = [
       (['--eval_split=test'], "'test'"),
       (['--dataset=cityscapes'], "Dataset 'cityscapes' has num_classes=19"),
       (['--dataset_dir=%s/absent' % tmp_path], 'absent'),
-      (['--checkpoint_dir=%s' % other], 'logits/semantic/weights is [1,1,256,7] in the '
-                                        'checkpoint, [1,1,256,4] here'),
+      (['--checkpoint_dir=%s/other' % tmp_path],
+       'logits/semantic/weights is [1,1,256,7] in the checkpoint, [1,1,256,4] here'),
       (['--model_variant=mobilenet_v9'], 'mobilenet_v9'),
       (['--eval_crop_size=49'], '--eval_crop_size must be two positive integers'),
       (['--eval_crop_size=33,65'], '--eval_crop_size=33,65 is smaller than images of split '
                                    "'val'"),
       (['--min_resize_value=60'], 'Record tiny/000: the image is 60x75 (height x width), more '
                                   'than the crop size 49,65 holds'),
-      (['--dataset_dir=%s' % broken], os.path.basename(path)),
-      (['--dataset_dir=%s' % empty], 'is empty (0 bytes): build or copy it again'),
-      (['--dataset_dir=%s' % cut], 'tiny/001'),
-      (['--dataset_dir=%s' % cut, '--skip_data_check', '--eval_crop_size='],
+      (['--dataset_dir=%s/broken' % tmp_path], os.path.basename(path)),
+      (['--dataset_dir=%s/empty' % tmp_path], 'is empty (0 bytes): build or copy it again'),
+      (['--dataset_dir=%s/cut' % tmp_path], 'tiny/001'),
+      (['--dataset_dir=%s/cut' % tmp_path, '--skip_data_check', '--eval_crop_size='],
        'record 1 (tiny/001): the image cannot be decoded'),
       (['--model_variant=resnet_v1_50', '--depth_multiplier=1'],
        'not in the checkpoint: resnet_v1_50/'),
-      (['--checkpoint_dir=%s/model.ckpt-9' % other],
+      (['--checkpoint_dir=%s/other/model.ckpt-9' % tmp_path],
        'model.ckpt-9: no such checkpoint; there are model.ckpt-3'),
       (['--tile_size=33,33', '--tile_overlap=8', '--image_pooling_crop_size=49,49'],
        '--tile_size=33,33 is smaller than the window of image pooling'),

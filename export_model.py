@@ -18,11 +18,11 @@ from deeplab.core import (
     colormaps,
     feature_extractor,
     files,
-    keys,
     quantization,
 )
 from deeplab.datasets import registry
 from deeplab.deployment import (
+    checked_export,
     export,
     export_check,
     export_formats,
@@ -96,14 +96,22 @@ def main(unused_argv):
   record = common.take_flags_of_run(checkpoint)
   descriptor = _dataset()
   num_classes = _num_classes(descriptor, checkpoint)
-  class_names, colormap = ((descriptor.class_names, descriptor.colormap) if descriptor
-                           else run_record.classes(record, num_classes))
+  classes = ((descriptor.class_names, descriptor.colormap) if descriptor
+             else run_record.classes(record, num_classes))
+  source = _source(checkpoint, num_classes, descriptor)
+  logging.info('Exporting %s.', checkpoint)
+  written = checked_export.export_all(
+      FLAGS.format, FLAGS.export_path, source,
+      text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
+      content=_content(source, num_classes, *classes))
+  for path, entry in written:
+    _describe(path, entry, source.options.output_names)
+
+
+def _source(checkpoint, num_classes, descriptor):
+  """Returns the export_formats.Source of the flags."""
   predict = common.prediction_function('inference_scales')
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: num_classes},
-      crop_size=_crop_size(),
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(num_classes, _crop_size())
   quantization.check(model_options, scales=FLAGS.inference_scales,
                      add_flipped_images=FLAGS.add_flipped_images)
   options = export.ExportOptions(
@@ -111,30 +119,28 @@ def main(unused_argv):
       with_probabilities=FLAGS.export_probabilities,
       batch_size=None if FLAGS.dynamic_batch else 1,
       optimize=FLAGS.optimize)
-  source = export_formats.Source(
+  return export_formats.Source(
       checkpoint, model_options, predict, options,
       pictures=export_check.pictures_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures),
       representative_images=_representative_images(model_options),
       tflite_kind=FLAGS.tflite_kind,
       score=_score(descriptor, num_classes))
-  logging.info('Exporting %s.', checkpoint)
-  content = {
-      'checkpoint': checkpoint,
-      'global_step': checkpoints.global_step(checkpoint),
-      'input': {'name': exported.INPUT_NAME, 'dtype': 'uint8', 'shape': options.input_shape},
-      'outputs': options.output_names,
-      'crop_size': model_options.crop_size,
+
+
+def _content(source, num_classes, class_names, colormap):
+  """Returns what export.json tells of all models, dict for JSON."""
+  return {
+      'checkpoint': source.checkpoint,
+      'global_step': checkpoints.global_step(source.checkpoint),
+      'input': {'name': exported.INPUT_NAME, 'dtype': 'uint8',
+                'shape': source.options.input_shape},
+      'outputs': source.options.output_names,
+      'crop_size': source.model_options.crop_size,
       'num_classes': num_classes,
       'class_names': list(class_names) if class_names else None,
       'colormap': _colors(colormap, num_classes),
       'flags': common.flag_values(),
   }
-  written = export_formats.export_all(
-      FLAGS.format, FLAGS.export_path, source,
-      text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
-      content=content)
-  for path, entry in written:
-    _describe(path, entry, options.output_names)
 
 
 def _describe(path, entry, output_names):

@@ -2,19 +2,18 @@
 
 The order of the steps, each on image and label together where it moves pixels: leg cut,
 resize to range, random scale, pad, affine warp and crop, flip, colour, blur, noise, clip.
-Outside training only resizing and padding take place.
+Outside training only resizing and padding take place. `datasets/one_pass_crop` takes all the
+steps of training that move pixels at once.
 """
 from deeplab.core import (
-    affine,
-    crop_geometry,
     feature_extractor,
     input_errors,
     leg_cut,
-    partial_decode,
     photometric,
     preprocess_utils,
 )
 from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.padding import Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
@@ -57,14 +56,15 @@ def preprocess_image_and_label(
     raise ValueError('Training needs labels: choose a split that has them.')
   augmentation = augmentation or AUGMENTATIONS['forma']
   random_source = random_source or RandomSource()
-  mean_pixel = feature_extractor.mean_pixel(model_variant)
+  padding = Padding(feature_extractor.mean_pixel(model_variant), ignore_label)
   original_image = image
   image = tf.cast(image, tf.float32)
   label = None if label is None else tf.cast(label, tf.int32)
 
   if is_training and landmarks is not None and augmentation.leg_cut_probability:
-    image, label = _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label,
-                                   augmentation, random_source, name)
+    is_cut = leg_cut.draw_is_cut(landmarks, augmentation, random_source)
+    image, label = leg_cut.cut_if(is_cut, image, label, lambda: preprocess_utils.random_crop_legs(
+        image, label, landmarks, padding.mean_pixel, ignore_label, random_source, name))
   if min_resize_value or max_resize_value:
     image, label = preprocess_utils.resize_to_range(
         image, label, min_size=min_resize_value, max_size=max_resize_value,
@@ -75,82 +75,14 @@ def preprocess_image_and_label(
         min_scale_factor, max_scale_factor, scale_factor_step_size, random_source)
     image, label = preprocess_utils.randomly_scale_image_and_label(image, label, scale)
   size = preprocess_utils.resolve_shape(image, rank=3)[:2]
-  image, label = _pad_to_crop(image, label, crop_height, crop_width, mean_pixel, ignore_label)
+  crop_size = (crop_height, crop_width)
+  image, label = _pad_to_crop(image, label, crop_size, padding)
   if is_training:
-    image, label = _crop_and_flip(image, label, crop_height, crop_width, mean_pixel,
-                                  ignore_label, augmentation, random_source)
-    image = _vary_colors(image, augmentation, random_source)
+    image, label = _crop_and_flip(image, label, crop_size, padding, augmentation, random_source)
+    image = photometric.vary_colors(image, augmentation, random_source)
   else:
-    image, label = _check_fits(image, label, size, (crop_height, crop_width), name)
+    image, label = _check_fits(image, label, size, crop_size, name)
   return original_image, image, label
-
-
-def crop_from_encoded(
-    image_data, label, crop_size, resizing, scales, ignore_label, model_variant, landmarks,
-    augmentation, random_source, name):
-  """Returns a random training crop, read from the encoded image in one pass.
-
-  From equal random numbers the crop is that of `preprocess_image_and_label`, pixels at borders
-  apart: scale, pad, warp, crop and flip are one resampling of the part that is needed.
-
-  Args:
-    image_data: string scalar, a JPEG or PNG file.
-    label: [height, width, 1] uint8 tensor of class ids, of the size of the image.
-    crop_size: (height, width) of the crop, ints.
-    resizing: crop_geometry.Resizing.
-    scales: (min_scale_factor, max_scale_factor, scale_factor_step_size).
-    ignore_label: label of padding.
-    model_variant: backbone whose mean pixel is the colour of padding.
-    landmarks: string scalar of body landmarks ('' where unknown), or None.
-    augmentation: Augmentation.
-    random_source: RandomSource.
-    name: string scalar, the record's name for messages.
-
-  Returns:
-    image: [crop height, crop width, 3] float32 in 0..255.
-    label: [crop height, crop width, 1] int32.
-  """
-  mean_pixel = feature_extractor.mean_pixel(model_variant)
-  may_cut = landmarks is not None and augmentation.leg_cut_probability
-  if may_cut:
-    is_cut = tf.logical_and(
-        tf.not_equal(landmarks, ''),
-        random_source.uniform() < augmentation.leg_cut_probability)
-    shares = leg_cut.draw_shares(random_source)
-  size = tf.shape(label)[:2]
-  geometry = crop_geometry.draw(size, crop_size, resizing, scales, augmentation, random_source)
-  part = partial_decode.decode_part(
-      image_data, geometry.window(size, crop_size), geometry.net_scale)
-  # Only where the crop shows the image; the rest is padding.
-  box = geometry.visible_box(size, crop_size)
-  shown = geometry.starting_at(box[:2])
-  box_size = tf.unstack(box[2:], num=2)
-  to_part = shown.seen_from(part.origin, part.ratio)
-  pixels = tf.cast(part.pixels, tf.float32)
-  if geometry.is_warped:
-    image = affine.projective_transform(pixels, to_part, box_size, affine.BILINEAR, mean_pixel)
-    label = affine.projective_transform(label, shown.transform, box_size, affine.NEAREST,
-                                        ignore_label)
-  else:
-    image = affine.scale_and_shift(pixels, to_part, box_size, affine.BILINEAR)
-    label = affine.scale_and_shift(label, shown.transform, box_size, affine.NEAREST)
-  if may_cut:
-    image, label = tf.cond(
-        is_cut,
-        lambda: leg_cut.cut_below(
-            image, label, *(leg_cut.cut_points(landmarks, shares, name)
-                            + [shown.transform, mean_pixel, ignore_label])),
-        lambda: (image, label))
-  tint = photometric.random_tint(augmentation.hue, augmentation.saturation, random_source)
-  # A branch forgets shapes.
-  image.set_shape([None, None, 3])
-  label.set_shape([None, None, 1])
-  # Padding takes part in the colours like the image; grey stays grey.
-  is_grey = len(set(mean_pixel)) == 1
-  padding = mean_pixel[0] if is_grey else tint(tf.constant(mean_pixel, tf.float32, [1, 1, 3]))
-  image = _pad_around(tint(image), box, crop_size, padding)
-  label = _pad_around(tf.cast(label, tf.int32), box, crop_size, ignore_label)
-  return _vary_light(image, augmentation, random_source), label
 
 
 def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,
@@ -181,32 +113,15 @@ def noise(x, mean=0.0, stddev=0.01):
   return photometric.random_noise(x, mean, stddev)
 
 
-def _maybe_cut_legs(image, label, landmarks, mean_pixel, ignore_label, augmentation,
-                    random_source, name):
-  # Drawn outside the branch: draws must not depend on what was drawn before.
-  is_cut = tf.logical_and(
-      tf.not_equal(landmarks, ''),
-      random_source.uniform() < augmentation.leg_cut_probability)
-  cut_image, cut_label = tf.cond(
-      is_cut,
-      lambda: preprocess_utils.random_crop_legs(
-          image, label, landmarks, mean_pixel, ignore_label, random_source, name),
-      lambda: (image, label))
-  cut_image.set_shape(image.shape)
-  cut_label.set_shape(label.shape)
-  return cut_image, cut_label
-
-
-def _pad_to_crop(image, label, crop_height, crop_width, mean_pixel, ignore_label):
+def _pad_to_crop(image, label, crop_size, padding):
   """Pads below and right, to at least the crop size."""
-  height, width = preprocess_utils.resolve_shape(image, rank=3)[:2]
-  target_height = _at_least(height, crop_height)
-  target_width = _at_least(width, crop_width)
+  size = preprocess_utils.resolve_shape(image, rank=3)[:2]
+  target_height, target_width = map(_at_least, size, crop_size)
   image = preprocess_utils.pad_to_bounding_box(
-      image, 0, 0, target_height, target_width, mean_pixel)
+      image, 0, 0, target_height, target_width, padding.mean_pixel)
   if label is not None:
     label = preprocess_utils.pad_to_bounding_box(
-        label, 0, 0, target_height, target_width, ignore_label)
+        label, 0, 0, target_height, target_width, padding.ignore_label)
   return image, label
 
 
@@ -214,62 +129,20 @@ def _at_least(size, minimum):
   return tf.maximum(size, minimum) if isinstance(size, tf.Tensor) else max(size, minimum)
 
 
-def _crop_and_flip(image, label, crop_height, crop_width, mean_pixel, ignore_label,
-                   augmentation, random_source):
+def _crop_and_flip(image, label, crop_size, padding, augmentation, random_source):
   is_warped = any(augmentation.affine_stddevs)
   perturbation = preprocess_utils.random_normal_clipped(
       [6], stddev=1.0, clip_stddev_factor=augmentation.affine_clip,
       random_source=random_source) * tf.constant(
           augmentation.affine_stddevs) if is_warped else None
   image, label = preprocess_utils.random_crop(
-      [image, label], crop_height, crop_width, do_affine_perturbation=is_warped,
-      fill_values=[mean_pixel, ignore_label], perturbation=perturbation,
+      [image, label], crop_size[0], crop_size[1], do_affine_perturbation=is_warped,
+      fill_values=list(padding), perturbation=perturbation,
       random_source=random_source)
   if augmentation.flip_probability:
     image, label, _ = preprocess_utils.flip_dim(
         [image, label], augmentation.flip_probability, dim=1, random_source=random_source)
   return image, label
-
-
-def _pad_around(image, box, crop_size, fill):
-  """Returns a crop that shows an image in a box, int32 [4] (y, x, height, width).
-
-  Around it is `fill`: a number, or a [1, 1, channels] tensor, which takes two passes more.
-  """
-  after = tf.constant(list(crop_size)) - box[:2] - box[2:]
-  margins = [[box[0], after[0]], [box[1], after[1]], [0, 0]]
-  if tf.is_tensor(fill):
-    padded = tf.pad(image - fill, margins) + fill
-  else:
-    padded = tf.pad(image, margins, constant_values=fill)
-  padded.set_shape(list(crop_size) + [image.shape.as_list()[2]])
-  return padded
-
-
-def _vary_colors(image, augmentation, random_source):
-  tint = photometric.random_tint(augmentation.hue, augmentation.saturation, random_source)
-  return _vary_light(tint(image), augmentation, random_source)
-
-
-def _vary_light(image, augmentation, random_source):
-  """Varies brightness and contrast, blurs, adds noise; the result stays inside of 0..255."""
-  varied = photometric.random_light(
-      image, augmentation.brightness, augmentation.contrast, random_source)
-  if augmentation.blur_probability:
-    varied = _maybe_blur(varied, augmentation, random_source)
-  if augmentation.noise_stddev:
-    varied = photometric.random_noise(varied, stddev=augmentation.noise_stddev,
-                                      random_source=random_source)
-  # The steps before stay inside of the range; only these may leave it.
-  return image if varied is image else tf.clip_by_value(varied, 0.0, photometric.FULL_RANGE)
-
-
-def _maybe_blur(image, augmentation, random_source):
-  return tf.cond(
-      random_source.uniform() < augmentation.blur_probability,
-      lambda: photometric.random_blur(image, stddev=augmentation.blur_stddev,
-                                      random_source=random_source),
-      lambda: image)
 
 
 def _check_fits(image, label, size, crop_size, name):

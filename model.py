@@ -1,7 +1,7 @@
 """Builds the DeepLab graph: backbone, ASPP, decoder, logits; one scale or a pyramid.
 
     images --core/feature_extractor--> features, end_points
-      --core/aspp--> [--core/decoder-->] --> logits --> labels
+      --core/aspp--> [--core/decoder-->] --core/logits--> logits --> labels
 
 References:
   v1: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
@@ -16,13 +16,11 @@ from deeplab.core import aspp, feature_extractor, layers, quantization, registry
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
 from deeplab.core.dense_prediction_cell import DensePredictionCell
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.logits import LOGITS_SCOPE_NAME, get_branch_logits
+from deeplab.core.tf_compat import tf
 
-LOGITS_SCOPE_NAME = 'logits'
 MERGED_LOGITS_SCOPE = 'merged_logits'
 META_ARCHITECTURE_SCOPE = 'meta_architecture'
-
-_LOGITS_STDDEV = 0.01
 
 # merge_method -> function of stacked logits [batch, height, width, classes, scales].
 _MERGE_METHODS = {
@@ -238,47 +236,6 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   return aspp.build_aspp(
       features, model_options, weight_decay=weight_decay, reuse=reuse,
       is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm), end_points
-
-
-def get_branch_logits(features, num_classes, atrous_rates=None, aspp_with_batch_norm=False,
-                      kernel_size=1, weight_decay=0.0001, reuse=None, scope_suffix=''):
-  """Returns the logits of one output.
-
-  Args:
-    features: [batch, height, width, channels] tensor.
-    num_classes: number of channels of the logits.
-    atrous_rates: one convolution per rate is summed, unless aspp_with_batch_norm.
-    aspp_with_batch_norm: whether the features already went through ASPP; the logits are
-      then one 1x1 convolution.
-    kernel_size: side of the kernel, 1 where there is a single convolution.
-    weight_decay: L2 factor of the weights.
-    reuse: whether to reuse variables.
-    scope_suffix: name of the output, the variable scope within 'logits'.
-
-  Returns:
-    [batch, height, width, num_classes] tensor.
-
-  Raises:
-    ValueError: kernel_size is not 1 where it must be.
-  """
-  if aspp_with_batch_norm or atrous_rates is None:
-    if kernel_size != 1:
-      raise ValueError('logits_kernel_size must be 1 with aspp_with_batch_norm or without '
-                       'atrous_rates, got %s.' % kernel_size)
-    atrous_rates = [1]
-  branches = []
-  with slim.arg_scope([slim.conv2d],
-                      weights_regularizer=slim.l2_regularizer(weight_decay),
-                      weights_initializer=tf.truncated_normal_initializer(
-                          stddev=_LOGITS_STDDEV),
-                      activation_fn=None, normalizer_fn=None, reuse=reuse), \
-       tf.variable_scope(LOGITS_SCOPE_NAME, LOGITS_SCOPE_NAME, [features]):
-    for index, rate in enumerate(atrous_rates):
-      branches.append(layers.conv2d(
-          features, num_classes, kernel_size=kernel_size, rate=rate,
-          scope='%s_%d' % (scope_suffix, index) if index else scope_suffix))
-    total = tf.add_n(branches)
-    return layers.quantize_sum(total) if len(branches) > 1 else total
 
 
 def _scale_input(images, model_options, scale):

@@ -17,7 +17,7 @@ import tqdm
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, files, keys, progress
+from deeplab.core import checkpoints, files, progress
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.utils import picture_batches, picture_inputs, predict_results, run_record
@@ -143,10 +143,7 @@ def _open_segmenter():
   logging.info('Labelling with %s.', checkpoint)
   return inference.Segmenter.from_checkpoint(
       checkpoint,
-      common.ModelOptions(
-          outputs_to_num_classes={keys.OUTPUT_TYPE: num_classes},
-          atrous_rates=FLAGS.atrous_rates,
-          output_stride=FLAGS.output_stride),
+      common.model_options_of_flags(num_classes),
       common.prediction_function(),
       class_names=class_names,
       colormap=colormap,

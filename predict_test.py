@@ -118,6 +118,23 @@ def photos(tmp_path_factory):
   return str(folder), samples
 
 
+def read(folder, name):
+  return np.array(Image.open(os.path.join(folder, name)))
+
+
+def check_results(folder, index, expected):
+  """Checks all files of a picture against its labels, those of the cutout being 1 and 3."""
+  np.testing.assert_array_equal(read(folder, '%d_prediction.png' % index), expected)
+  np.testing.assert_array_equal(read(folder, '%d_color.png' % index),
+                                np.array(tiny_run.COLORMAP)[expected])
+  with np.load('%s/%d_probabilities.npz' % (folder, index)) as stored:
+    assert stored['probabilities'].shape == expected.shape + (4,)
+    # Halves of float16 may tie.
+    assert (stored['probabilities'].argmax(axis=2) == expected).mean() > 0.99
+  np.testing.assert_array_equal(read(folder, '%d_cutout.png' % index)[..., 3] == 255,
+                                (expected == 1) | (expected == 3))
+
+
 def test_checkpoint_labels_pictures_as_its_run_says(tmp_path, run, photos):
   whole, tiles, scales = [str(tmp_path / name) for name in 'wts']
   messages = tiny_run.run_main(
@@ -131,23 +148,12 @@ def test_checkpoint_labels_pictures_as_its_run_says(tmp_path, run, photos):
        '--inference_scales=0.5', '--inference_scales=1'])
   assert messages == [''] * 3
 
-  def read(folder, name):
-    return np.array(Image.open(os.path.join(folder, name)))
-
   mean = feature_extractor.mean_pixel('mobilenet_v2')
   for size, indices in (((33, 49), (0, 2)), ((49, 65), (1,))):
     labels = tiny_run.predict(run[1], [photos[1][i] for i in indices], mean,
                               tiny_run.MODEL_OPTIONS._replace(crop_size=size))
     for index, expected in zip(indices, labels):
-      np.testing.assert_array_equal(read(whole, '%d_prediction.png' % index), expected)
-      np.testing.assert_array_equal(read(whole, '%d_color.png' % index),
-                                    np.array(tiny_run.COLORMAP)[expected])
-      with np.load('%s/%d_probabilities.npz' % (whole, index)) as stored:
-        assert stored['probabilities'].shape == expected.shape + (4,)
-        # Halves of float16 may tie.
-        assert (stored['probabilities'].argmax(axis=2) == expected).mean() > 0.99
-      np.testing.assert_array_equal(read(whole, '%d_cutout.png' % index)[..., 3] == 255,
-                                    (expected == 1) | (expected == 3))
+      check_results(whole, index, expected)
   with open(os.path.join(whole, 'areas.json'), encoding='utf-8') as f:
     areas = json.load(f)['pictures']
   assert sorted(areas) == ['0', '1', '2']
@@ -206,12 +212,17 @@ def test_results_of_another_picture_of_the_same_name_are_not_left_as_they_are(tm
     assert (np.array(Image.open(str(results / (name + '_prediction.png')))) == label).all()
 
 
-def test_unusable_command_lines_are_told(tmp_path, model_path, run):
+@pytest.fixture
+def picture(tmp_path):
+  """The path of a picture in a folder with what is no picture or model."""
   (tmp_path / 'empty').mkdir()
-  picture = tmp_path / 'a.png'
+  (tmp_path / 'text.pb').write_text('no model')
   for name in ('a.png', 'a_color.png'):
     Image.fromarray(np.zeros([4, 4, 3], np.uint8)).save(str(tmp_path / name))
-  (tmp_path / 'text.pb').write_text('no model')
+  return tmp_path / 'a.png'
+
+
+def test_unusable_command_lines_are_told(tmp_path, picture, model_path, run):
   inputs = ['--input=%s' % picture, '--output_dir=%s' % (tmp_path / 'out')]
   exported_model, trained = ['--model=' + model_path], ['--checkpoint_dir=' + run[0]]
   cases = [

@@ -3,65 +3,27 @@
     python train.py --train_logdir=RUN/train --dataset_dir=RECORDS --dataset=NAME
 """
 import contextlib
-import functools
-import os
 
 from absl import flags, logging
 
-from deeplab import common, model
-from deeplab.core import checkpoints, keys, quantization, tf_compat
+from deeplab import common
+from deeplab.command_line import evaluation_in_training, machine_flags
+from deeplab.core import checkpoints, quantization, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, dataset_info
+from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import model_deploy, parameter_server
-from deeplab.deployment import replica as replica_lib
-from deeplab.evaluation import report as report_lib
+from deeplab.deployment import parameter_server
 from deeplab.utils import (
-    best_checkpoint,
     class_weights,
-    eval_batches,
-    evaluating,
     graph_rewrites,
     optimizers,
     run_lock,
     run_record,
-    sessions,
     train_options,
     training,
 )
 
 FLAGS = flags.FLAGS
-
-common.begin_flag_group('machines and devices')
-flags.DEFINE_integer('num_clones', 1,
-                     'Copies of the model, one per GPU; each takes an equal part of the batch.',
-                     lower_bound=1)
-flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
-flags.DEFINE_string('master', '',
-                    'TensorFlow server that trains, such as grpc://host:2222; empty: this '
-                    'process.')
-
-common.begin_flag_group('several processes, see g3doc/distributed.md')
-flags.DEFINE_list('worker_hosts', [], 'host:port of each worker; the first is the chief.')
-flags.DEFINE_list('ps_hosts', [], 'host:port of each parameter server.')
-flags.DEFINE_enum('job_name', 'worker', cluster_lib.JOBS,
-                  'What this process is; an evaluator evaluates every checkpoint of '
-                  'train_logdir.')
-flags.DEFINE_integer('task', 0, 'Index of this process in its job.', lower_bound=0)
-flags.DEFINE_integer('num_replicas', 1,
-                     'Number of workers; if given, it must be that of the hosts.', lower_bound=1)
-flags.DEFINE_integer('num_ps_tasks', 0,
-                     'Number of parameter servers; if given, it must be that of the hosts.',
-                     lower_bound=0)
-flags.DEFINE_boolean('sync', True,
-                     'A step is the mean gradient of all workers; off: each worker moves the '
-                     'weights on its own.')
-flags.DEFINE_integer('startup_delay_steps', 15,
-                     'With --nosync: global steps between the starts of two workers.',
-                     lower_bound=0)
-flags.DEFINE_float('cluster_timeout_secs', 300.0,
-                   'Seconds that another process may be away before this one gives up.',
-                   lower_bound=1)
 
 common.begin_flag_group('logs')
 flags.DEFINE_string('train_logdir', None,
@@ -176,29 +138,28 @@ flags.DEFINE_float('batch_norm_decay', None,
                    "thousand steps. Default: each network's own, made for long runs.",
                    lower_bound=0, upper_bound=1)
 
+machine_flags.define_machine_flags()
 common.define_augmentation_flags()
 common.define_model_flags()
 common.define_dataset_flags('train_split', 'train')
 common.define_data_check_flag()
 
-_EVAL_FOLDER, _BEST_FOLDER = 'eval', 'best'
 
 def main(unused_argv):
   """Trains as the flags say, or does another task of a cluster."""
   if FLAGS.train_batch_size % FLAGS.num_clones:
     raise ValueError('--train_batch_size=%d must be divisible by --num_clones=%d.'
                      % (FLAGS.train_batch_size, FLAGS.num_clones))
-  cluster = cluster_of_flags()
+  cluster = machine_flags.cluster_of_flags()
+  if cluster and cluster.task.job == cluster_lib.WORKER:
+    check_worker()
   if cluster and cluster.task.job == cluster_lib.PS:
     parameter_server.serve(cluster, FLAGS.cluster_timeout_secs)
     return
   crop_size = common.size_list('train_crop_size')
   dataset = training_dataset(crop_size, cluster)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=crop_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)._replace(batch_norm_decay=FLAGS.batch_norm_decay)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)._replace(
+      batch_norm_decay=FLAGS.batch_norm_decay)
   quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid,
                      num_workers=cluster.num_workers if cluster else 1,
                      precision=FLAGS.precision)
@@ -206,7 +167,8 @@ def main(unused_argv):
     model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
         FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
   if cluster and cluster.task.job == cluster_lib.EVALUATOR:
-    evaluate_all(evaluation(model_options))
+    evaluation_in_training.evaluate_all(
+        evaluation(model_options), FLAGS.train_logdir, FLAGS.training_number_of_steps)
   else:
     common.check_data(dataset)
     train(dataset, model_options, cluster)
@@ -220,17 +182,19 @@ def train(dataset, model_options, cluster):
                FLAGS.train_split, dataset.num_of_classes)
   options = options_of_run(dataset)
   graph_rewrites.check(options, FLAGS.clone_on_cpu)
-  clones = deployment(cluster)
+  clones = machine_flags.clones_of(cluster)
   has_gpu_alone = tf_compat.num_gpus() and not clones
   with contextlib.ExitStack() as around:
     lock = replica = None
     if cluster is None or cluster.is_chief:
       lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
     if cluster:
-      replica = around.enter_context(replica_of(cluster).open(clones and clones.session_config))
+      replica = around.enter_context(
+          machine_flags.replica_of(cluster).open(clones and clones.session_config))
     checkpoint = training.train(
-        dataset.descriptor, lambda: dataset.get_one_shot_iterator().get_next(),
-        dataset.files, model_options, options,
+        training.Data(dataset.descriptor,
+                      lambda: dataset.get_one_shot_iterator().get_next(), dataset.files),
+        model_options, options,
         lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(),
                                       FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
@@ -245,7 +209,7 @@ def training_dataset(crop_size, cluster):
       FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
   if cluster and cluster.task.job == cluster_lib.WORKER:
-    dataset.share = data_generator.Share(cluster.task.index, cluster.num_workers)
+    dataset.share = worker_share.Share(cluster.task.index, cluster.num_workers)
   if FLAGS.data_seed is not None:
     dataset.num_done = num_records_done(dataset.share.num_workers)
   return dataset
@@ -262,88 +226,17 @@ def num_records_done(num_workers):
   return num_batches * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
 
 
-def cluster_of_flags():
-  """Returns the cluster.Cluster of the flags or of TF_CONFIG; None for training alone.
-
-  Raises:
-    ValueError: the hosts are not those of a cluster, or flags contradict each other.
-  """
-  hosts_given = FLAGS.worker_hosts or FLAGS.ps_hosts or FLAGS.job_name != 'worker'
-  of_flags = cluster_lib.from_hosts(FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name,
-                                    FLAGS.task)
-  of_environment = cluster_lib.from_environment(os.environ)
-  if of_environment and hosts_given and of_flags != of_environment:
-    raise ValueError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
-                     '--job_name and --task name different clusters: leave one of them out.')
-  cluster = of_environment or of_flags
-  is_worker = cluster and cluster.task.job == cluster_lib.WORKER
-  cluster_lib.check_master(FLAGS.master)
-  for name, count in (('num_replicas', cluster.num_workers if cluster else 1),
-                      ('num_ps_tasks', cluster.num_ps if cluster else 0)):
-    if FLAGS[name].present and FLAGS[name].value != count and (cluster is None or is_worker):
-      raise ValueError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
-                       '--ps_hosts, or TF_CONFIG.' % (name, FLAGS[name].value, count))
-  if cluster is None:
-    common.refuse_flags({'task': (0, 'there are no --worker_hosts')})
-  if is_worker:
-    common.refuse_flags({
-        'master': ('', 'workers of a cluster have servers of their own'),
-        'gradient_accumulation_steps': (1, 'workers add up their gradients already')})
-    if graph_rewrites.PRECISIONS[FLAGS.precision].scales_loss:
-      raise ValueError('--precision=%s is for a single worker: each would scale its loss by '
-                       'itself. Use --precision=float32.' % FLAGS.precision)
-  return cluster
-
-
-def replica_of(cluster):
-  """Returns the replica.Replica of a worker of a Cluster."""
-  if FLAGS.sync and FLAGS['startup_delay_steps'].present:
-    raise ValueError('--startup_delay_steps is for --nosync: with --sync all workers make every '
-                     'step together.')
-  return replica_lib.Replica(cluster, FLAGS.sync, FLAGS.cluster_timeout_secs,
-                             FLAGS.startup_delay_steps)
-
-
-def deployment(cluster):
-  """Returns the model_deploy.SplitBatch of the flags; None for one model.
-
-  Args:
-    cluster: Cluster of a worker, or None.
-
-  Raises:
-    ValueError: there are fewer GPUs than clones.
-  """
-  if FLAGS.num_clones == 1 and not FLAGS.clone_on_cpu:
-    return None
-  if not FLAGS.clone_on_cpu and tf_compat.num_gpus() < FLAGS.num_clones:
-    raise ValueError('--num_clones=%d, but TensorFlow finds %d GPUs here. Use fewer clones, or '
-                     '--clone_on_cpu to try it out.' % (FLAGS.num_clones, tf_compat.num_gpus()))
-  of_cluster = {} if cluster is None else {
-      'replica_id': cluster.task.index, 'num_replicas': cluster.num_workers,
-      'num_ps_tasks': cluster.num_ps}
-  return model_deploy.SplitBatch(
-      model_deploy.DeploymentConfig(FLAGS.num_clones, FLAGS.clone_on_cpu, **of_cluster))
-
-
-def evaluate_all(evaluate):
-  """Evaluates the checkpoints of train_logdir as they appear, up to that of the last step.
-
-  Args:
-    evaluate: function of a checkpoint.
-  """
-  def up_to_the_last():
-    for checkpoint in checkpoints.wait_for_checkpoints(FLAGS.train_logdir, 0, max_number=0):
-      # Read first: the checkpoint may be gone when it has been evaluated.
-      is_last = checkpoints.global_step(checkpoint) >= FLAGS.training_number_of_steps
-      yield checkpoint
-      if is_last:
-        return
-
-  sessions.for_each_checkpoint(up_to_the_last(), evaluate)
+def check_worker():
+  """Stops on flags that a worker of a cluster cannot serve."""
+  common.refuse_flags({
+      'gradient_accumulation_steps': (1, 'workers add up their gradients already')})
+  if graph_rewrites.PRECISIONS[FLAGS.precision].scales_loss:
+    raise ValueError('--precision=%s is for a single worker: each would scale its loss by '
+                     'itself. Use --precision=float32.' % FLAGS.precision)
 
 
 def evaluation(model_options):
-  """Returns the function that evaluates a checkpoint and keeps the best.
+  """Returns the function of --eval_during_training, see `evaluation_in_training.evaluation`.
 
   Args:
     model_options: ModelOptions of the training.
@@ -351,36 +244,9 @@ def evaluation(model_options):
   Raises:
     ValueError: the split is not there.
   """
-  dataset = common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None)
-  with tf.Graph().as_default() as graph:
-    batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
-        FLAGS.output_stride, least_size=model_options.image_pooling_crop_size))
-    eval_graph = evaluating.build_eval_graph(
-        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
-        model_options._replace(crop_size=None), functools.partial(
-            model.predict_labels, image_pyramid=FLAGS.image_pyramid))
-  folder = os.path.join(FLAGS.train_logdir, _EVAL_FOLDER)
-
-  def evaluate(checkpoint):
-    # First: the training may delete the checkpoint meanwhile.
-    global_step = checkpoints.global_step(checkpoint)
-    with graph.as_default():
-      counts, num_images = evaluating.count_pixels(
-          eval_graph, checkpoint, dataset.descriptor, FLAGS.eval_split, dataset.files)
-    report = report_lib.make_report(
-        counts, dataset.descriptor.class_names, tag=report_lib.miou_tag([1.0], False),
-        checkpoint=checkpoint, global_step=global_step, dataset=dataset.descriptor.name,
-        split=FLAGS.eval_split, num_examples=num_images)
-    tf.gfile.MakeDirs(folder)
-    report_lib.write_report(report, folder)
-    with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
-      report_lib.write_scalars(report, writer)
-    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
-                                        os.path.join(FLAGS.train_logdir, _BEST_FOLDER))
-    logging.info('Mean IoU on %s: %.4f%s.', FLAGS.eval_split, report['miou'] or 0.0,
-                 ', the best so far: %s' % kept if kept else '')
-
-  return evaluate
+  return evaluation_in_training.evaluation(
+      common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), FLAGS.eval_split,
+      model_options, FLAGS.image_pyramid, FLAGS.train_logdir)
 
 
 def options_of_run(dataset):

@@ -9,7 +9,7 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, keys, progress
+from deeplab.core import checkpoints, colormaps, files, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.utils import result_writer, sessions, visualizing
@@ -52,11 +52,7 @@ def main(unused_argv):
   predict = common.prediction_function()
   sizes = common.input_sizes('vis')
   dataset = common.inference_dataset('vis', sizes)
-  model_options = common.ModelOptions(
-      outputs_to_num_classes={keys.OUTPUT_TYPE: dataset.num_of_classes},
-      crop_size=sizes.network_size,
-      atrous_rates=FLAGS.atrous_rates,
-      output_stride=FLAGS.output_stride)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():
     graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
@@ -74,15 +70,12 @@ def _visualize(graph, checkpoint, dataset):
                FLAGS.vis_split)
   start = time.time()
   with result_writer.ResultWriter(
-      FLAGS.vis_logdir, _colors(dataset.descriptor),
+      FLAGS.vis_logdir, _classes(dataset.descriptor),
       outputs=result_writer.Outputs(
           raw=FLAGS.also_save_raw_predictions,
           overlay=FLAGS.save_overlay,
           confidence=FLAGS.save_confidence,
           voc_split=FLAGS.vis_split if FLAGS.save_voc_results else None),
-      train_id_to_eval_id=dataset.descriptor.train_id_to_eval_id,
-      class_names=dataset.descriptor.class_names,
-      ignore_label=dataset.descriptor.ignore_label,
       settings=_settings(checkpoint, dataset)) as writer:
     num_finished = writer.finished[0] + len(writer.finished[1])
     if num_finished:
@@ -103,12 +96,14 @@ def _settings(checkpoint, dataset):
       'files': [[path, tf.gfile.Stat(path).length] for path in dataset.files]}, default=str))
 
 
-def _colors(descriptor):
-  """Returns the colours of the class ids, [num_classes or more, 3] uint8."""
+def _classes(descriptor):
+  """Returns the result_writer.Classes of a DatasetDescriptor, in the colours of the flags."""
   colormap = FLAGS.colormap_type
   if not FLAGS['colormap_type'].present and descriptor.colormap is not None:
     colormap = descriptor.colormap
-  return colormaps.colormap(colormap, num_entries=descriptor.num_classes)
+  return result_writer.Classes(
+      colormaps.colormap(colormap, num_entries=descriptor.num_classes),
+      descriptor.class_names, descriptor.ignore_label, descriptor.train_id_to_eval_id)
 
 
 if __name__ == '__main__':

@@ -82,6 +82,9 @@ def collect(modules):
 
   Args:
     modules: names of modules of scripts, below the package.
+
+  Raises:
+    ValueError: a module cannot be imported.
   """
   output = subprocess.run(
       [sys.executable, '-c', _COLLECT], cwd=_ROOT,

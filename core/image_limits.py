@@ -58,7 +58,8 @@ def check_size(height, width, name):
   """Stops if an image has more pixels than allowed.
 
   Args:
-    height: in pixels; so is `width`.
+    height: in pixels.
+    width: in pixels.
     name: what the message calls the image.
 
   Raises:

@@ -42,6 +42,38 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
   return cut_image, cut_label
 
 
+def draw_is_cut(landmarks, augmentation, random_source):
+  """Returns a random bool scalar, whether the legs of a record are cut off.
+
+  Args:
+    landmarks: string scalar, '' where unknown: nothing is cut there.
+    augmentation: Augmentation.
+    random_source: RandomSource.
+  """
+  return tf.logical_and(
+      tf.not_equal(landmarks, ''),
+      random_source.uniform() < augmentation.leg_cut_probability)
+
+
+def cut_if(is_cut, image, label, cut):
+  """Returns what a cut makes of image and label where they are to be cut, else these.
+
+  Args:
+    is_cut: bool scalar. It is drawn outside: draws must not depend on what was drawn before.
+    image: [height, width, 3] float32 tensor.
+    label: [height, width, 1] integer tensor.
+    cut: function () -> (image, label) of the same shapes and dtypes.
+
+  Returns:
+    (image, label), static shapes unchanged.
+  """
+  cut_image, cut_label = tf.cond(is_cut, cut, lambda: (image, label))
+  # A branch forgets shapes.
+  cut_image.set_shape(image.shape)
+  cut_label.set_shape(label.shape)
+  return cut_image, cut_label
+
+
 def draw_shares(random_source=None):
   """Returns two random shares of the hip in the cutting points, right and left."""
   random_source = random_source or RandomSource()
@@ -61,34 +93,32 @@ def cut_points(landmarks, shares, name=None):
       shares, ((_RIGHT_HIP, _RIGHT_KNEE), (_LEFT_HIP, _LEFT_KNEE)))]
 
 
-def cut_below(image, label, p1, p2, transform, mean_pixel, ignore_label):
+def cut_below(image, label, points, transform, padding):
   """Replaces what is below a line in a crop by padding.
 
   Args:
     image: [height, width, 3] float32 tensor, the crop.
     label: [height, width, 1] integer tensor.
-    p1: [2] float32 tensor, (x, y) of a point of the line in the source of the crop.
-    p2: likewise.
+    points: two [2] float32 tensors, (x, y) of points of the line in the source of the crop.
     transform: [8] float32 tensor, crop pixel to source pixel; see `crop_geometry`.
-    mean_pixel: colour of the padding, three numbers.
-    ignore_label: label of the padding.
+    padding: Padding.
 
   Returns:
     (image, label), shapes and dtypes unchanged.
   """
   height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
-  slope = _slope(p1, p2)
+  slope = _slope(*points)
   t = tf.unstack(transform, num=8)
   # How far a pixel of the crop is above the line, in pixels of the crop.
   per_x, per_y = slope * t[0] - t[3], slope * t[1] - t[4]
   distance = (per_x * tf.range(width)[tf.newaxis, :] + per_y * tf.range(height)[:, tf.newaxis]
-              + slope * (t[2] - p1[0]) - (t[5] - p1[1]))
+              + slope * (t[2] - points[0][0]) - (t[5] - points[0][1]))
   length = tf.maximum(tf.sqrt(per_x * per_x + per_y * per_y), _MIN_RUN_PX)
   mask = tf.clip_by_value(distance / length + 0.5, 0.0, 1.0)[..., tf.newaxis]
-  fill = tf.reshape(tf.cast(mean_pixel, tf.float32), [1, 1, -1])
+  fill = tf.reshape(tf.cast(padding.mean_pixel, tf.float32), [1, 1, -1])
   is_kept = mask >= 0.5
   return fill + mask * (image - fill), tf.where(
-      is_kept, label, tf.fill(tf.shape(label), tf.cast(ignore_label, label.dtype)))
+      is_kept, label, tf.fill(tf.shape(label), tf.cast(padding.ignore_label, label.dtype)))
 
 
 def _slope(p1, p2):

@@ -5,6 +5,37 @@ from deeplab.core.tf_compat import tf
 FULL_RANGE = 255.0
 
 
+def vary_colors(image, augmentation, random_source):
+  """Varies colours and light, blurs, adds noise; the result stays inside of 0..255.
+
+  Args:
+    image: [height, width, 3] float32 tensor in 0..255.
+    augmentation: Augmentation.
+    random_source: RandomSource.
+  """
+  tint = random_tint(augmentation.hue, augmentation.saturation, random_source)
+  return vary_light(tint(image), augmentation, random_source)
+
+
+def vary_light(image, augmentation, random_source):
+  """Varies brightness and contrast, blurs, adds noise: `vary_colors` without the tint."""
+  varied = random_light(
+      image, augmentation.brightness, augmentation.contrast, random_source)
+  if augmentation.blur_probability:
+    varied = _maybe_blur(varied, augmentation, random_source)
+  if augmentation.noise_stddev:
+    varied = random_noise(varied, stddev=augmentation.noise_stddev, random_source=random_source)
+  # The steps before stay inside of the range; only these may leave it.
+  return image if varied is image else tf.clip_by_value(varied, 0.0, FULL_RANGE)
+
+
+def _maybe_blur(image, augmentation, random_source):
+  return tf.cond(
+      random_source.uniform() < augmentation.blur_probability,
+      lambda: random_blur(image, stddev=augmentation.blur_stddev, random_source=random_source),
+      lambda: image)
+
+
 def random_color(image, hue, saturation, brightness, contrast, random_source=None):
   """Shifts hue, saturation, brightness and contrast, in this order.
 

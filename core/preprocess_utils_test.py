@@ -1,4 +1,4 @@
-"""Tests of the geometry of the input pipeline: sizes, windows, fill, image with label."""
+"""Tests of the geometry of the input pipeline: windows, fill, image with label."""
 import numpy as np
 import pytest
 
@@ -9,13 +9,13 @@ from deeplab.core.tf_compat import tf
 _CUBE = np.arange(2 * 3 * 2, dtype=np.float32).reshape(2, 3, 2)
 
 
-def _ramp(height, width, channels=1, dtype=np.float32):
+def ramp(height, width, channels=1, dtype=np.float32):
   """An image each pixel of which tells its place: row * 100 + column."""
   values = np.arange(height)[:, np.newaxis] * 100 + np.arange(width)
   return np.repeat(values[..., np.newaxis], channels, axis=2).astype(dtype)
 
 
-def _run(make, *arrays, dynamic=False, num=1):
+def run(make, *arrays, dynamic=False, num=1):
   """Runs make(tensors) num times; `dynamic` hides height and width."""
   with tf.Graph().as_default(), tf.Session() as session:
     tensors = [
@@ -29,8 +29,8 @@ def _run(make, *arrays, dynamic=False, num=1):
 @pytest.mark.parametrize('dim', [0, 1, 2])
 def test_flip_takes_all_tensors_or_none(dim):
   flipped, same = [
-      _run(lambda a, b, prob=prob: preprocess_utils.flip_dim([a, b], prob, dim),
-           _CUBE, _CUBE + 50) for prob in (1, 0)]
+      run(lambda a, b, prob=prob: preprocess_utils.flip_dim([a, b], prob, dim),
+          _CUBE, _CUBE + 50) for prob in (1, 0)]
   np.testing.assert_array_equal(flipped[0], np.flip(_CUBE, dim))
   np.testing.assert_array_equal(flipped[1], np.flip(_CUBE, dim) + 50)
   np.testing.assert_array_equal(same[0], _CUBE)
@@ -39,7 +39,7 @@ def test_flip_takes_all_tensors_or_none(dim):
 
 
 def test_flip_is_random_and_says_so():
-  results = _run(lambda a, b: preprocess_utils.flip_dim([a, b]), _CUBE, _CUBE, num=40)
+  results = run(lambda a, b: preprocess_utils.flip_dim([a, b]), _CUBE, _CUBE, num=40)
   for image, label, is_flipped in results:
     expected = _CUBE[:, ::-1] if is_flipped else _CUBE
     np.testing.assert_array_equal(image, expected)
@@ -57,8 +57,8 @@ def test_flip_refuses_a_dimension_that_is_not_there(dim):
 @pytest.mark.parametrize('dtype', [np.uint8, np.int32, np.int64, np.float32, np.float64])
 def test_padding_is_exact_for_every_dtype(dtype, dynamic):
   image = _CUBE.astype(dtype)
-  padded = _run(lambda t: preprocess_utils.pad_to_bounding_box(t, 2, 1, 5, 6, 255), image,
-                dynamic=dynamic)
+  padded = run(lambda t: preprocess_utils.pad_to_bounding_box(t, 2, 1, 5, 6, 255), image,
+               dynamic=dynamic)
   expected = np.full((5, 6, 2), 255, dtype)
   expected[2:4, 1:4] = image
   assert padded.dtype == dtype
@@ -77,7 +77,7 @@ def test_padding_takes_arrays_batches_and_a_colour():
 
 def test_padding_to_the_same_size_changes_nothing():
   np.testing.assert_array_equal(
-      _run(lambda t: preprocess_utils.pad_to_bounding_box(t, 0, 0, 2, 3, 255), _CUBE), _CUBE)
+      run(lambda t: preprocess_utils.pad_to_bounding_box(t, 0, 0, 2, 3, 255), _CUBE), _CUBE)
 
 
 @pytest.mark.parametrize('offsets, target, message', [
@@ -104,35 +104,35 @@ def test_padding_refuses_an_image_without_channels():
 @pytest.mark.parametrize('dynamic', [False, True])
 def test_crop_windows_of_image_and_label_agree(dynamic):
   corners = set()
-  results = _run(lambda a, b: preprocess_utils.random_crop([a, b], 4, 6), _ramp(7, 9, 3),
-                 _ramp(7, 9, 1, np.int32), dynamic=dynamic, num=150)
+  results = run(lambda a, b: preprocess_utils.random_crop([a, b], 4, 6), ramp(7, 9, 3),
+                ramp(7, 9, 1, np.int32), dynamic=dynamic, num=150)
   for image, label in results:
     assert image.shape == (4, 6, 3) and image.dtype == np.float32
     assert label.shape == (4, 6, 1) and label.dtype == np.int32
     np.testing.assert_array_equal(image, np.repeat(label, 3, axis=2))
-    np.testing.assert_array_equal(label, label[0, 0] + _ramp(4, 6))
+    np.testing.assert_array_equal(label, label[0, 0] + ramp(4, 6))
     corners.add(divmod(int(label[0, 0, 0]), 100))
   # Every offset 0..H-crop, 0..W-crop is drawn.
   assert corners == {(row, column) for row in range(4) for column in range(4)}
 
 
 def test_crop_of_the_whole_image_is_the_image():
-  image, = _run(lambda a: preprocess_utils.random_crop([a], 7, 9), _ramp(7, 9))
-  np.testing.assert_array_equal(image, _ramp(7, 9))
+  image, = run(lambda a: preprocess_utils.random_crop([a], 7, 9), ramp(7, 9))
+  np.testing.assert_array_equal(image, ramp(7, 9))
 
 
 @pytest.mark.parametrize('other', [(7, 10), (6, 9)])
 def test_crop_refuses_images_of_different_sizes(other):
   with pytest.raises(tf.errors.InvalidArgumentError, match='images of equal size'):
-    _run(lambda a, b: preprocess_utils.random_crop([a, b], 2, 2), _ramp(7, 9), _ramp(*other),
-         dynamic=True)
+    run(lambda a, b: preprocess_utils.random_crop([a, b], 2, 2), ramp(7, 9), ramp(*other),
+        dynamic=True)
 
 
 def test_crop_refuses_a_window_larger_than_the_image():
   with pytest.raises(ValueError, match='A crop of 8x2 does not fit an image of 7x9'):
     preprocess_utils.random_crop([tf.zeros([7, 9, 3])], 8, 2)
   with pytest.raises(tf.errors.InvalidArgumentError, match='A crop does not fit'):
-    _run(lambda a: preprocess_utils.random_crop([a], 8, 2), _ramp(7, 9), dynamic=True)
+    run(lambda a: preprocess_utils.random_crop([a], 8, 2), ramp(7, 9), dynamic=True)
   with pytest.raises(ValueError, match='at least one image'):
     preprocess_utils.random_crop([], 8, 2)
 
@@ -152,22 +152,22 @@ def test_clipped_draws_have_the_statistics_asked_for():
 
 
 def _warp(image_list, perturbation, dynamic=False, **kwargs):
-  return _run(lambda *tensors: preprocess_utils.centered_affine_perturbation(
+  return run(lambda *tensors: preprocess_utils.centered_affine_perturbation(
       list(tensors), 3, 2, 8, 6, perturbation=tf.constant(perturbation, tf.float32),
       **kwargs), *image_list, dynamic=dynamic)
 
 
 @pytest.mark.parametrize('dynamic', [False, True])
 def test_no_perturbation_is_a_plain_crop(dynamic):
-  image, label = _warp([_ramp(20, 15, 3), _ramp(20, 15, 1, np.int32)], [0] * 6, dynamic)
-  np.testing.assert_allclose(image, _ramp(20, 15, 3)[3:11, 2:8], atol=1e-2)
-  np.testing.assert_array_equal(label, _ramp(20, 15)[3:11, 2:8])
+  image, label = _warp([ramp(20, 15, 3), ramp(20, 15, 1, np.int32)], [0] * 6, dynamic)
+  np.testing.assert_allclose(image, ramp(20, 15, 3)[3:11, 2:8], atol=1e-2)
+  np.testing.assert_array_equal(label, ramp(20, 15)[3:11, 2:8])
   assert label.dtype == np.int32
 
 
 def test_perturbation_reads_at_the_matrix_about_the_centre():
   a, b, tx, c, d, ty = perturbation = [0.1, -0.05, 0.15, 0.04, -0.1, 0.05]
-  image, label = _warp([_ramp(20, 15), _ramp(20, 15, 1, np.int32)], perturbation)
+  image, label = _warp([ramp(20, 15), ramp(20, 15, 1, np.int32)], perturbation)
   y, x = np.mgrid[:8, :6].astype(np.float64)
   x, y = x - 3, y - 4
   read_x = (1 + a) * x + b * y + tx + 2 + 3
@@ -179,7 +179,7 @@ def test_perturbation_reads_at_the_matrix_about_the_centre():
 
 def test_outside_of_the_image_is_the_fill():
   # Eight pixels to the left and above: nothing of the image is left.
-  arrays = [_ramp(9, 9, 3), np.ones((9, 9, 1), np.int32)]
+  arrays = [ramp(9, 9, 3), np.ones((9, 9, 1), np.int32)]
   shift = [0, 0, -30, 0, 0, -30]
   image, label = _warp(arrays, shift, fill_values=[[123.0, 116.0, 103.0], 11])
   np.testing.assert_allclose(image, np.broadcast_to([123, 116, 103], (8, 6, 3)), atol=1e-4)
@@ -190,129 +190,10 @@ def test_outside_of_the_image_is_the_fill():
 
 
 def test_random_perturbation_stays_near_the_window():
-  image = _ramp(64, 64)
-  results = _run(lambda a: preprocess_utils.random_crop(
+  image = ramp(64, 64)
+  results = run(lambda a: preprocess_utils.random_crop(
       [a], 64, 64, do_affine_perturbation=True), image, num=20)
   centres = np.array([r[0][32, 32, 0] for r in results])
   # The centre of the window moves by at most 0.15 pixels each way.
   np.testing.assert_allclose(centres, image[32, 32, 0], atol=0.15 * 101 + 1e-2)
   assert len(set(centres.tolist())) > 10
-
-
-@pytest.mark.parametrize('low, high, step, expected', [
-    (0.5, 2.0, 0.4, [0.5, 1.0, 1.5, 2.0]),
-    (0.5, 2.0, 0.25, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]),
-    (1.0, 2.0, 3.0, [1.0])])
-def test_scales_are_evenly_spaced_with_both_ends(low, high, step, expected):
-  with tf.Graph().as_default(), tf.Session() as session:
-    scale = preprocess_utils.get_random_scale(low, high, step)
-    drawn = {round(float(session.run(scale)), 5) for _ in range(120)}
-  assert drawn == set(expected)
-
-
-def test_scales_without_step_fill_the_range():
-  with tf.Graph().as_default(), tf.Session() as session:
-    scale = preprocess_utils.get_random_scale(0.5, 2.0, 0)
-    drawn = np.array([session.run(scale) for _ in range(200)])
-  assert drawn.min() >= 0.5 and drawn.max() < 2
-  np.testing.assert_allclose(np.histogram(drawn, 3, (0.5, 2))[0], [67] * 3, atol=35)
-
-
-def test_equal_limits_need_no_draw():
-  assert preprocess_utils.get_random_scale(1, 1, 0.25) == 1.0
-
-
-@pytest.mark.parametrize('low, high', [(-0.1, 1), (1.5, 1)])
-def test_bad_scale_limits_are_named(low, high):
-  with pytest.raises(ValueError, match='min_scale_factor=%s and max_scale_factor=%s' % (
-      low, high)):
-    preprocess_utils.get_random_scale(low, high, 0)
-
-
-def test_scaling_by_one_builds_nothing():
-  image, label = tf.zeros([2, 3, 3]), tf.zeros([2, 3, 1], tf.int32)
-  assert preprocess_utils.randomly_scale_image_and_label(image, label) == (image, label)
-
-
-@pytest.mark.parametrize('dynamic', [False, True])
-def test_scaling_keeps_corners_and_label_values(dynamic):
-  label = np.random.RandomState(0).randint(0, 9, (7, 9, 1)).astype(np.int32)
-  image, scaled = _run(
-      lambda a, b: preprocess_utils.randomly_scale_image_and_label(a, b, tf.constant(1.7)),
-      _ramp(7, 9, 3), label, dynamic=dynamic)
-  assert image.shape == (11, 15, 3) and image.dtype == np.float32
-  assert scaled.shape == (11, 15, 1) and scaled.dtype == np.int32
-  y, x = np.meshgrid(np.linspace(0, 6, 11), np.linspace(0, 8, 15), indexing='ij')
-  np.testing.assert_allclose(image[..., 0], 100 * y + x, atol=1e-2)
-  assert set(scaled.ravel()) <= set(label.ravel())
-  np.testing.assert_array_equal(scaled[::10, ::14], label[::6, ::8])
-
-
-def test_scaling_without_label_and_to_nothing_gives_a_pixel():
-  image, label = preprocess_utils.randomly_scale_image_and_label(
-      tf.constant(_ramp(7, 9)), scale=0.01)
-  assert label is None
-  with tf.Session(graph=image.graph) as session:
-    assert session.run(image).shape == (1, 1, 1)
-
-
-def test_shapes_are_static_where_known():
-  with tf.Graph().as_default(), tf.Session() as session:
-    assert preprocess_utils.resolve_shape(tf.zeros([2, 3]), 2) == [2, 3]
-    tensor = tf.placeholder(tf.float32, [None, 5])
-    height, width = preprocess_utils.resolve_shape(tensor)
-    assert width == 5
-    assert session.run(height, {tensor: np.zeros((4, 5))}) == 4
-    with pytest.raises(ValueError, match='rank'):
-      preprocess_utils.resolve_shape(tensor, rank=3)
-
-
-@pytest.mark.parametrize('dynamic', [False, True])
-@pytest.mark.parametrize('size, limits, expected', [
-    ((30, 40), (20, None, None), (20, 27)),
-    ((30, 40), (60, 70, None), (53, 70)),
-    ((30, 40), (20, 30, 16), (17, 17)),
-    ((30, 40), (60, 70, 16), (49, 65)),
-    ((30, 40), (257, 257, 16), (193, 241)),
-    ((60, 40), (50, 100, None), (75, 50)),
-    ((15, 30), (50, 100, None), (50, 100)),
-    ((15, 50), (50, 100, None), (30, 100)),
-    ((60, 40), (50, 98, 8), (81, 57)),
-    ((15, 30), (50, 98, 8), (49, 97)),
-    ((15, 50), (50, 98, 8), (33, 97))])
-def test_resizing_to_a_range(size, limits, expected, dynamic):
-  image, label = _run(
-      lambda a, b: preprocess_utils.resize_to_range(a, b, *limits),
-      _ramp(*size, channels=3), _ramp(size[0], size[1], 1, np.int32), dynamic=dynamic)
-  assert image.shape == expected + (3,) and image.dtype == np.float32
-  assert label.shape == expected + (1,) and label.dtype == np.int32
-  # Corner pixels keep their place.
-  corners = [0, 0, -1, -1], [0, -1, 0, -1]
-  np.testing.assert_allclose(image[corners], _ramp(*size, channels=3)[corners], atol=1e-2)
-  np.testing.assert_array_equal(label[corners], _ramp(*size)[corners])
-
-
-def test_resized_size_is_that_of_the_resized_image():
-  with tf.Graph().as_default(), tf.Session() as session:
-    assert session.run(preprocess_utils.resized_size(
-        tf.constant([30, 40]), 60, 70, 16)).tolist() == [49, 65]
-
-
-def test_resizing_takes_labels_whose_channel_is_first():
-  image, label = _run(
-      lambda a: preprocess_utils.resize_to_range(
-          a, tf.ones([1, 30, 40], tf.int32), 20, label_layout_is_chw=True), _ramp(30, 40))
-  assert image.shape == (20, 27, 1)
-  assert label.shape == (1, 20, 27) and (label == 1).all()
-
-
-def test_resizing_without_label_or_limits():
-  image = tf.constant(_ramp(30, 40))
-  assert preprocess_utils.resize_to_range(image) == [image, None]
-  resized, label = preprocess_utils.resize_to_range(image, min_size=20)
-  assert label is None and resized.shape.as_list()[2] == 1
-
-
-def test_largest_size_alone_is_an_error():
-  with pytest.raises(ValueError, match='max_resize_value=70 needs min_resize_value'):
-    preprocess_utils.resize_to_range(tf.zeros([3, 4, 3]), max_size=70)

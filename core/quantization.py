@@ -117,7 +117,7 @@ def fake_quantize_weights(weights, quantizer):
   integer kernels then need no zero point for weights.
 
   Args:
-    weights: float32 tensor, batch norm folded in.
+    weights: float32 tensor, a kernel of any shape, batch norm folded in.
     quantizer: Quantizer.
 
   Returns:
@@ -137,7 +137,7 @@ def fake_quantize(tensor, quantizer, scope=ACTIVATION_SCOPE):
   global step as in `tf.train.ExponentialMovingAverage`: early ranges are forgotten soon.
 
   Args:
-    tensor: float32 tensor.
+    tensor: float32 tensor of any shape.
     quantizer: Quantizer.
     scope: variable scope of the range.
 

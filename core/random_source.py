@@ -52,7 +52,7 @@ class RandomSource(object):
 
     Args:
       stddev: standard deviation.
-      shape: int32 tensor or list.
+      shape: int32 [rank] tensor or list of ints.
     """
     count = tf.reduce_prod(shape)
     if self._normal_bank is None:

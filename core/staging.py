@@ -18,8 +18,12 @@ def to_device(samples, device):
   What has no place on a GPU, such as strings, stays on the CPU but comes with its batch.
 
   Args:
-    samples: dict, name -> tensor.
+    samples: dict, name -> tensor [batch, ...] of any dtype.
     device: such as '/device:GPU:0'.
+
+  Returns:
+    Dict of the same names, shapes and dtypes. Adds operations to a collection of the graph:
+    `StagingHook` runs them, ahead of the first step too.
   """
   on_device = sorted(name for name, tensor in samples.items() if tensor.dtype != tf.string)
   on_host = sorted(set(samples) - set(on_device))

@@ -10,6 +10,23 @@ from deeplab.datasets import dataset_info, example, registry
 from deeplab.testing import forked_scripts, tiny_trees
 
 
+def assert_refused(result, script, message, out):
+  """Checks that a build script ended with one line and left no dataset.
+
+  Args:
+    result: forked_scripts.Result.
+    script: file name of the script.
+    message: part of the line.
+    out: path of the folder that was to be written.
+  """
+  assert result.code == 1
+  assert result.last_line.startswith('%s: error: ' % script)
+  assert message in result.last_line, result.last_line
+  assert 'Traceback' not in result.log
+  assert dataset_info.read(str(out)) is None
+  assert not list(out.parent.rglob('*.tmp'))
+
+
 def _run(root, out, *args):
   """Runs the builder; returns the Result."""
   return forked_scripts.run(
@@ -111,9 +128,4 @@ def test_bad_input_is_one_line_and_no_dataset(tmp_path, harm, message):
   tiny_trees.make_ade20k(tmp_path / 'ade')
   harm(tmp_path / 'ade')
   result = _run(tmp_path / 'ade', tmp_path / 'out')
-  assert result.code == 1
-  assert result.last_line.startswith('build_ade20k_data.py: error: ')
-  assert message in result.last_line, result.last_line
-  assert 'Traceback' not in result.log
-  assert dataset_info.read(str(tmp_path / 'out')) is None
-  assert not list(tmp_path.rglob('*.tmp'))
+  assert_refused(result, 'build_ade20k_data.py', message, tmp_path / 'out')

@@ -4,15 +4,21 @@
 
 For training the image stays encoded until it is known which part of it the crop shows.
 """
-import typing
-
 from deeplab import input_preprocess
-from deeplab.core import crop_geometry, keys, preprocess_utils, tf_compat
+from deeplab.core import crop_geometry, feature_extractor, keys, preprocess_utils, tf_compat
 from deeplab.core import registry as core_registry
 from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.padding import Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import bad_records, example, record_check, registry
+from deeplab.datasets import (
+    bad_records,
+    example,
+    one_pass_crop,
+    record_check,
+    registry,
+    worker_share,
+)
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
@@ -20,33 +26,12 @@ _MAX_INDEX = 2 ** 62
 # Values of the noise bank beyond those of one crop.
 _BANK_SURPLUS = 2 ** 20
 _BANK_SEED = 20
-# Shards per worker from which on one more or less makes no difference.
-_MANY_SHARDS = 8
 _EVAL_KEYS = (keys.IMAGE, keys.LABEL, keys.HEIGHT, keys.WIDTH, keys.IMAGE_NAME)
 
 
 def get_cityscapes_dataset_name():
   """Returns the name of the Cityscapes dataset."""
   return 'cityscapes'
-
-
-class Share(typing.NamedTuple):
-  """The part of a split that one of several workers reads; together they read all of it.
-
-  Attributes:
-    index: number of the worker.
-    num_workers: number of workers.
-  """
-  index: int = 0
-  num_workers: int = 1
-
-
-def divides_well(num_shards, num_workers):
-  """Whether workers that read whole shards all read about as much.
-
-  Else each reads all shards, which is cheap beside decoding, and takes every nth record.
-  """
-  return num_shards % num_workers == 0 or num_shards >= _MANY_SHARDS * num_workers
 
 
 class Dataset(object):
@@ -57,7 +42,7 @@ class Dataset(object):
     num_of_classes: number of classes.
     ignore_label: label value that takes no part.
     files: the shards of the split.
-    share: Share of this process.
+    share: worker_share.Share of this process.
     num_done: records at the beginning of its stream that are left out, to continue it.
   """
 
@@ -123,7 +108,7 @@ class Dataset(object):
     self.should_repeat = should_repeat
     self.augmentation = augmentation or AUGMENTATIONS['forma']
     self.seed = seed
-    self.share = Share()
+    self.share = worker_share.Share()
     self.num_done = 0
     self.num_threads = num_threads
     self.num_records = num_records
@@ -143,10 +128,10 @@ class Dataset(object):
     return self.descriptor.ignore_label
 
   def resized_size(self, size):
-    """Returns the int32 (height, width) that an image is resized to.
+    """Returns the int32 [2] tensor (height, width) that an image is resized to.
 
     Args:
-      size: int32 tensor (height, width) of the record.
+      size: int32 [2] tensor, (height, width) of the record.
     """
     if not self.min_resize_value:
       return size
@@ -164,7 +149,7 @@ class Dataset(object):
     split 'test'), height and width int64 [B] as recorded, image_name and landmarks strings
     [B]; outside training also original_image, padded to the crop size.
     """
-    records = self._shuffled_records() if self.should_shuffle else self._shared(
+    records = self._shuffled_records() if self.should_shuffle else self.share.of(
         tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset))
     if self.num_records is not None:
       records = records.take(self.num_records)
@@ -227,25 +212,18 @@ class Dataset(object):
 
   def _shuffled_records(self):
     """Returns the Dataset of the records of this worker's share, once, in random order."""
-    num_workers = self.share.num_workers
     files = tf.data.Dataset.from_tensor_slices(self.files)
-    has_shards = divides_well(len(self.files), num_workers)
+    has_shards = self.share.divides_well(len(self.files))
     if has_shards:
-      files = self._shared(files)
-    if has_shards or num_workers == 1:
+      files = self.share.of(files)
+    if has_shards or self.share.num_workers == 1:
       files = files.shuffle(len(self.files), seed=self.seed)
     records = files.interleave(
         tf.data.TFRecordDataset, cycle_length=min(self.num_readers, len(self.files)),
         block_length=1)
     if not has_shards:
-      records = self._shared(records)
+      records = self.share.of(records)
     return records.shuffle(_SHUFFLE_BUFFER, seed=self.seed)
-
-  def _shared(self, elements):
-    """Returns this worker's share of a Dataset that is the same for all workers."""
-    if self.share.num_workers == 1:
-      return elements
-    return elements.shard(self.share.num_workers, self.share.index)
 
   def _noise_banks(self):
     """Returns a Dataset that repeats one tensor of normal draws, made once."""
@@ -262,16 +240,21 @@ class Dataset(object):
     """Returns the training sample of a record."""
     sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.augmentation.noise_stddev else None
-    label = sample.pop(keys.LABELS_CLASS)
-    image, crop_label = input_preprocess.crop_from_encoded(
-        sample[keys.IMAGE], label, tuple(self.crop_size),
-        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
-        (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
-        self.ignore_label, self.model_variant, sample[keys.LANDMARKS], self.augmentation,
-        RandomSource(self.seed, index, bank), sample[keys.IMAGE_NAME])
+    image, label = one_pass_crop.crop_from_encoded(
+        sample, self._training_crops(), RandomSource(self.seed, index, bank))
+    del sample[keys.LABELS_CLASS]
     if self.image_dtype != tf.float32:
       image = tf.cast(tf.round(image), self.image_dtype)
-    return dict(sample, **{keys.IMAGE: image, keys.LABEL: crop_label})
+    return dict(sample, **{keys.IMAGE: image, keys.LABEL: label})
+
+  def _training_crops(self):
+    """Returns the TrainingCrops of this dataset."""
+    return one_pass_crop.TrainingCrops(
+        tuple(self.crop_size),
+        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
+        (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
+        Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
+        self.augmentation)
 
   # Plain graph code; AutoGraph would wrap its errors in a trace.
   @tf.autograph.experimental.do_not_convert

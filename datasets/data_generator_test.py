@@ -7,7 +7,7 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, example, record_check, shards
+from deeplab.datasets import data_generator, example, record_check, shards, worker_share
 from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
@@ -85,8 +85,8 @@ def test_workers_share_an_epoch_without_overlap(tmp_path, num_shards, num_worker
   for index in range(num_workers):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
                            should_repeat=False, batch_size=1, seed=5)
-    dataset.share = data_generator.Share(index, num_workers)
-    assert data_generator.divides_well(num_shards, num_workers) != reads_all
+    dataset.share = worker_share.Share(index, num_workers)
+    assert dataset.share.divides_well(num_shards) != reads_all
     own = [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
     assert own == [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
     assert abs(len(own) - len(samples) / num_workers) <= (1 if reads_all else 5)
@@ -101,7 +101,7 @@ def test_workers_draw_different_random_numbers(tmp_path, samples):
   for index in range(2):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
                            should_repeat=True, batch_size=4, seed=5)
-    dataset.share = data_generator.Share(index, 2)
+    dataset.share = worker_share.Share(index, 2)
     images += list(read(dataset, 1)[0][keys.IMAGE])
   for index, image in enumerate(images):
     assert not any(np.array_equal(image, other) for other in images[index + 1:])

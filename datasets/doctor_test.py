@@ -1,8 +1,7 @@
-"""Tests of the data doctor and of the quick look, on records with one defect each."""
+"""Tests of the data doctor, on records with one defect each."""
 import io
 import json
 import os
-import time
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import (
-    data_check,
     data_findings,
     dataset_info,
     doctor_checks,
@@ -20,7 +18,7 @@ from deeplab.datasets import (
     registry,
     shards,
 )
-from deeplab.testing import slow, tiny_run
+from deeplab.testing import tiny_run
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)
@@ -300,66 +298,3 @@ def test_program_prints_writes_and_exits(tmp_path):
   assert code == 1
   assert 'doctor.py: error: No dataset name was given' in log
   assert os.path.isfile(path)
-
-
-# --- the quick look ---
-
-
-def look(folder, split='val'):
-  descriptor = registry.resolve(None, str(folder))
-  data_check.check(registry.split_files(str(folder), split), split, descriptor, str(folder))
-
-
-@pytest.mark.parametrize('name', sorted(DEFECTS))
-def test_quick_look_stops_on_errors_alone(tmp_path, name):
-  record, says = DEFECTS[name]
-  write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
-  if data_findings.FINDINGS[name].severity == data_findings.WARNING:
-    look(tmp_path)
-    return
-  with pytest.raises(ValueError) as raised:
-    look(tmp_path)
-  assert str(raised.value).startswith('Record tiny/000: ')
-  assert says in str(raised.value)
-  assert '--skip_data_check' in str(raised.value)
-
-
-def test_quick_look_compares_sizes_with_the_info_file(tmp_path):
-  write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
-  with pytest.raises(ValueError, match="'val' holds 2 records, dataset_info.json says 3"):
-    look(tmp_path)
-
-
-def test_quick_look_takes_well_under_a_second(tmp_path):
-  write_split(tmp_path, [record_of(s) for s in SAMPLES])
-  path = str(tmp_path / shards.shard_name('val', 0, 1))
-  with open(path, 'rb') as stream:
-    data = stream.read()
-  os.remove(path)
-  for i in range(100):
-    with open(str(tmp_path / shards.shard_name('val', i, 100)), 'wb') as stream:
-      stream.write(data)
-  info = dataset_info.read(str(tmp_path))
-  split = info.splits['val']._replace(num_examples=300, num_shards=100)
-  dataset_info.write(info._replace(splits={'val': split}), str(tmp_path))
-  start = time.process_time()
-  look(tmp_path)
-  assert time.process_time() - start < 1.0
-
-
-@slow.only_if_asked_on_tf1
-def test_training_and_evaluation_look_first_unless_told_not_to(tmp_path):
-  write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
-  folder = '--dataset_dir=%s' % tmp_path
-  train = [folder, '--train_logdir=%s' % (tmp_path / 'run'), '--train_split=val',
-           '--train_crop_size=33,33', '--train_batch_size=1', '--training_number_of_steps=1',
-           ] + list(tiny_run.MODEL_FLAGS)
-  stopped, passed = tiny_run.run_main('train', train, train + ['--skip_data_check'])
-  assert stopped.startswith("Split 'val' holds 2 records")
-  assert passed == ''
-  evaluate = [folder, '--checkpoint_dir=%s' % (tmp_path / 'run'), '--eval_crop_size=49,65',
-              '--eval_logdir=%s' % (tmp_path / 'eval'), '--max_number_of_evaluations=1',
-              ] + list(tiny_run.MODEL_FLAGS)
-  stopped, passed = tiny_run.run_main('eval', evaluate, evaluate + ['--skip_data_check'])
-  assert stopped.startswith("Split 'val' holds 2 records")
-  assert passed == ''

@@ -152,7 +152,7 @@ def recorded_size(record):
 
 
 def parse_landmarks(data):
-  """Returns the float32 array of serialised landmarks.
+  """Returns the float32 array of serialised landmarks, usually [people, points, 2 or more].
 
   Raises:
     ValueError: the bytes are not a float32 tensor.

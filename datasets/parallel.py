@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import typing
 
 from absl import logging
 
@@ -18,6 +19,17 @@ _START_METHOD = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else
 _POLL_SECS = 0.2
 # State of a worker process: counter of finished items and the sign to stop.
 _shared = {}
+
+
+class _Shared(typing.NamedTuple):
+  """What processes share.
+
+  Attributes:
+    finished: number of items that are finished.
+    stop: event that another worker has failed.
+  """
+  finished: typing.Any
+  stop: typing.Any
 
 
 class _Stopped(Exception):
@@ -47,34 +59,34 @@ def run(function, work, sizes, num_processes=None, description='', may_fork=True
     shared = _shared_state(context) if num_processes > 1 else None
     if shared is None:
       return [function(piece, bar.update) for piece in work]
-    return _run_in_processes(function, work, num_processes, bar, context, *shared)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        num_processes, mp_context=context, initializer=_start_worker,
+        initargs=(shared, os.getpid(), image_limits.max_pixels()))
+    return _run_in_pool(pool, function, work, shared, bar)
 
 
 def _shared_state(context):
-  """Returns a counter and an event that processes share; None where the machine has no such."""
+  """Returns the _Shared of the processes; None where the machine has no such."""
   try:
-    return context.Value('q', 0), context.Event()
+    return _Shared(context.Value('q', 0), context.Event())
   except OSError as error:
     logging.warning('Working in one process: this machine has no shared memory (/dev/shm: %s).',
                     error.strerror)
     return None
 
 
-def _run_in_processes(function, work, num_processes, bar, context, finished, stop):
-  pool = concurrent.futures.ProcessPoolExecutor(
-      num_processes, mp_context=context, initializer=_start_worker,
-      initargs=(finished, stop, os.getpid(), image_limits.max_pixels()))
+def _run_in_pool(pool, function, work, shared, bar):
   futures = []
   with pool:
     try:
       futures = [pool.submit(_run_piece, function, piece) for piece in work]
-      _wait(futures, finished, bar)
+      _wait(futures, shared.finished, bar)
       return [future.result() for future in futures]
     except concurrent.futures.process.BrokenProcessPool as error:
       raise ValueError('A worker process died, probably for lack of memory. Run again with '
                        'fewer processes; what is finished is kept.') from error
     except BaseException:
-      stop.set()
+      shared.stop.set()
       for future in futures:
         future.cancel()
       raise
@@ -92,8 +104,8 @@ def _wait(futures, finished, bar):
   bar.update(finished.value - bar.n)
 
 
-def _start_worker(finished, stop, parent, max_image_pixels):
-  _shared.update(finished=finished, stop=stop)
+def _start_worker(shared, parent, max_image_pixels):
+  _shared.update(shared._asdict())
   image_limits.set_max_pixels(max_image_pixels)
   # Ctrl-C reaches the whole process group; the parent alone decides what happens.
   signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -120,7 +120,11 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
 
 
 def equal_share(labels, expected):
-  """Returns the share, 0..1, of equal pixels of two lists of [height, width] arrays."""
+  """Returns the share, 0..1, of equal pixels of two lists of [height, width] arrays.
+
+  Raises:
+    ValueError: an array has another shape than that beside it.
+  """
   for found, wanted in zip(labels, expected):
     if found.shape != wanted.shape:
       raise ValueError('The labels of an exported model are %s in place of %s.'

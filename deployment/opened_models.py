@@ -130,7 +130,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
     checkpoint: checkpoint prefix.
     model_options: ModelOptions; the crop size does not matter.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    resized_size: function from the int32 tensor (height, width) of an image to the size it is
+    resized_size: function from int32 [2], the (height, width) of an image, to the size it is
       resized to for the network, or None. Labels come at the size of the image.
 
   Returns:

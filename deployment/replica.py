@@ -2,7 +2,7 @@
 
     replica = Replica(cluster, is_synchronous=True, timeout_secs=300)
     with replica.open():
-      training.train(..., replica=replica)
+      training.train(..., placement=training.Placement(replica=replica))
 """
 import contextlib
 

@@ -9,9 +9,7 @@ import pytest
 from PIL import Image
 
 from deeplab.evaluation import (
-    cityscapes_panoptic,
     coco_panoptic,
-    folder_pairs,
     panoptic_evaluation,
     panoptic_images,
     panoptic_quality,
@@ -287,87 +285,3 @@ def test_predictions_of_other_images_are_left_out(files):
 def test_arguments_out_of_range_are_told(files, options, message):
   with pytest.raises(ValueError, match=message):
     files.evaluate(**options)
-
-
-@pytest.mark.parametrize('ids, mode, message', [
-    ([[7, 34]], np.uint8, 'id 34 means label id 34, which is not in 0..33'),
-    ([[7, 65000]], np.uint16, 'id 65000 means label id 65'),
-])
-def test_unknown_ids_of_cityscapes_are_told(tmp_path, ids, mode, message):
-  path = str(tmp_path / 'a.png')
-  Image.fromarray(np.array(ids, mode)).save(path)
-  with pytest.raises(ValueError, match=r'a\.png: ' + message):
-    cityscapes_panoptic.CityscapesSource(path, True).read(panoptic_images.Limits(19, 255, 9))
-
-
-def test_cityscapes_frames_that_stand_twice_or_not_at_all_are_told(tmp_path):
-  folder = tmp_path / 'gt'
-  folder.mkdir()
-  with pytest.raises(ValueError, match='There are no files .*instanceIds.png in .*gt'):
-    cityscapes_panoptic.list_pairs(str(folder), str(folder))
-  for name in ('ulm_000000_000001.png', 'ulm_000000_000001_x_instanceIds.png'):
-    Image.new('L', (2, 2)).save(str(folder / name))
-  with pytest.raises(ValueError, match='Two files are of the same frame'):
-    cityscapes_panoptic.list_pairs(str(folder), str(folder))
-
-
-class TestFolders:
-  LIMITS = panoptic_images.Limits(3, 0, 4)
-
-  def write(self, folder, classes, instances, dtype=np.uint8):
-    paths = []
-    for name, array in (('classes', classes), ('instances', instances)):
-      os.makedirs(str(folder / name), exist_ok=True)
-      paths.append(str(folder / name / 'a.png'))
-      Image.fromarray(np.array(array, dtype)).save(paths[-1])
-    return paths
-
-  def read(self, paths):
-    found = folder_pairs.FolderSource(*paths).read(self.LIMITS)
-    return np.divmod(found.segments_of(found.id_image.ravel()), 4)
-
-  def test_large_instance_ids_are_numbered_anew_and_void_is_kept(self, tmp_path):
-    categories, instances = self.read(self.write(
-        tmp_path, [[0, 0, 1, 1, 2]], [[0, 9, 40000, 65535, 0]], np.uint16))
-    assert categories.tolist() == [0, 0, 1, 1, 2]
-    assert instances.tolist() == [0, 1, 0, 1, 0]
-
-  @pytest.mark.parametrize('classes, instances, message', [
-      ([[1, 3]], [[0, 0]], r'classes/a\.png: category 3 is not in 0\.\.2'),
-      ([[1] * 5], [[5, 6, 7, 8, 9]], r'classes/a\.png: category 1 has more segments than'),
-      ([[1, 1]], [[0], [0]], r'classes/a\.png is 1x2 .*instances/a\.png is 2x1'),
-  ])
-  def test_bad_pair_is_told(self, tmp_path, classes, instances, message):
-    with pytest.raises(ValueError, match=message):
-      self.read(self.write(tmp_path, classes, instances))
-
-  def test_wrong_depth_is_told(self, tmp_path):
-    paths = self.write(tmp_path, [[1, 1]], [[0, 0]])
-    Image.fromarray(np.array([[True, False]])).save(paths[1])
-    with pytest.raises(ValueError, match=r'instances/a\.png is a PNG of 1-bit grayscale, exp'):
-      self.read(paths)
-    Image.new('RGB', (2, 1)).save(paths[0])
-    with pytest.raises(ValueError, match=r'classes/a\.png is a PNG of 8-bit RGB, expected'):
-      self.read(paths)
-
-  def test_palette_indices_are_ids(self, tmp_path):
-    paths = self.write(tmp_path, [[1, 2]], [[0, 0]])
-    image = Image.fromarray(np.array([[1, 2]], np.uint8))
-    image = image.convert('P')
-    image.putpalette([0, 0, 0, 9, 9, 9, 200, 0, 0])
-    image.putdata([1, 2])
-    image.save(paths[0])
-    assert Image.open(paths[0]).mode == 'P'
-    assert self.read(paths)[0].tolist() == [1, 2]
-
-  def test_missing_folder_or_instances_are_told(self, tmp_path):
-    paths = self.write(tmp_path, [[1]], [[0]])
-    folders = [os.path.dirname(path) for path in paths]
-    with pytest.raises(ValueError, match=r'There is no folder .*absent'):
-      folder_pairs.list_pairs(folders, (folders[0], str(tmp_path / 'absent')))
-    os.remove(paths[1])
-    with pytest.raises(ValueError, match=r'classes/a\.png has no instances'):
-      folder_pairs.list_pairs(folders, folders)
-    os.remove(paths[0])
-    with pytest.raises(ValueError, match=r'There are no PNG files in .*classes'):
-      folder_pairs.list_pairs(folders, folders)

@@ -6,6 +6,10 @@ import resource
 import subprocess
 import sys
 
+# Why rows are left out where `tf1_python` and `peer_python` find none.
+NO_TF1 = 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'
+NO_PEER = 'no torch and transformers; set TORCH_PYTHON'
+
 _RUNNER = """
 import importlib, importlib.util, json, sys
 module, function, arguments, cores, child = json.loads(sys.argv[1])
@@ -51,6 +55,20 @@ def measure(module, function, arguments=None, cores=None, python=None):
     raise RuntimeError('%s.%s(%s) failed: %s' % (
         module, function, arguments, process.stderr.decode('utf-8', 'replace')[-2000:]))
   return json.loads(lines[1])
+
+
+def measure_in_turns(kinds, repeats):
+  """Returns the figures of several kinds, each measured once per turn.
+
+  Args:
+    kinds: dict, name -> (arguments of `measure`, interpreter or None).
+    repeats: number of turns.
+
+  Returns:
+    List, per turn a dict from names to figures.
+  """
+  return [{name: measure(*arguments, python=python)
+           for name, (arguments, python) in kinds.items()} for _ in range(repeats)]
 
 
 def tf1_python():

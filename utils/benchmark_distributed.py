@@ -20,7 +20,7 @@ from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server, synchronous
 from deeplab.deployment import replica as replica_lib
 from deeplab.testing import tiny_cluster
-from deeplab.utils import benchmark_train, train_graph, train_options
+from deeplab.utils import benchmark_steps, train_graph, train_options
 
 _MODULE = 'deeplab.utils.benchmark_distributed'
 _VARIANT = 'mobilenet_v2'
@@ -190,13 +190,13 @@ def run_task(mechanism, worker_hosts, ps_hosts, job, index, variant, is_exchange
 
 
 def _step(replica, variant):
-  samples = benchmark_train.constant_samples(_BATCH_SIZE, _CROP)
+  samples = benchmark_steps.constant_samples(_BATCH_SIZE, _CROP)
   return _graph(replica, variant, samples).train_op
 
 
 def _exchange(replica, variant):
   """Returns the operation that reads the weights and moves them by made-up gradients."""
-  samples = benchmark_train.constant_samples(_BATCH_SIZE, _CROP)
+  samples = benchmark_steps.constant_samples(_BATCH_SIZE, _CROP)
   _graph(None, variant, samples)
   global_step = tf.train.get_global_step()
   optimizer = tf.train.GradientDescentOptimizer(1e-6)

@@ -134,7 +134,7 @@ def time_vis(folder):
   with tf.Graph().as_default(), tempfile.TemporaryDirectory() as results:
     graph = visualizing.build_vis_graph(dataset, sizes, options, model.predict_labels)
     start = time.time()
-    with result_writer.ResultWriter(results, 'pascal') as writer:
+    with result_writer.ResultWriter(results, result_writer.Classes('pascal')) as writer:
       num_images = visualizing.write_pictures(
           graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
           writer)

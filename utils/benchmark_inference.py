@@ -152,8 +152,7 @@ def rows_of(variant, inference, repeats, peers, folder):
     folder: folder to write the models to.
   """
   kinds, sizes, left_out = _kinds(variant, inference, peers, folder)
-  runs = [{name: benchmark_child.measure(*call, python=python)
-           for name, (call, python) in kinds.items()} for _ in range(repeats)]
+  runs = benchmark_child.measure_in_turns(kinds, repeats)
   for name in kinds:
     row = _row_of_kind([run[name] for run in runs], sizes.get(name))
     yield dict(row, what='%s, %s' % (variant, name), backbone=variant, format=name)
@@ -229,7 +228,7 @@ def _kinds(variant, inference, peers, folder):
   if tf1_python:
     lanes += [(_ON_TF1 % name, name, tf1_python) for name in (_OPTIMISED, _PLAIN)]
   else:
-    left_out.append(('TF1 lane', 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'))
+    left_out.append(('TF1 lane', benchmark_child.NO_TF1))
   for name, format_name, python in lanes:
     path = os.path.join(folder, 'model_%d%s' % (len(kinds), FORMATS[format_name].suffix))
     # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
@@ -245,7 +244,7 @@ def _kinds(variant, inference, peers, folder):
           'crop': _CROP, 'num_classes': _NUM_CLASSES, 'least_steps': _LEAST_RUNS,
           'least_secs': _LEAST_SECS}), peer_python)
     else:
-      left_out.append((_PYTORCH, 'no torch and transformers; set TORCH_PYTHON'))
+      left_out.append((_PYTORCH, benchmark_child.NO_PEER))
   return kinds, sizes, left_out
 
 

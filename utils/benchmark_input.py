@@ -8,7 +8,9 @@ import time
 import numpy as np
 from PIL import Image
 
+from deeplab.core import feature_extractor
 from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.padding import Padding
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, dataset_info, example, shards
 from deeplab.utils import benchmark_child, step_by_step_input
@@ -123,7 +125,7 @@ def plain_rate(folder):
   with tf.Graph().as_default():
     return {'images_per_sec': _rate(step_by_step_input.make_batches(
         shards.split_files(folder, 'train'), _BATCH, _CROP, _SCALES, AUGMENTATIONS['forma'],
-        _IGNORE_LABEL, _VARIANT), _BATCH)}
+        Padding(feature_extractor.mean_pixel(_VARIANT), _IGNORE_LABEL)), _BATCH)}
 
 
 def secs_to_first_batch(folder):

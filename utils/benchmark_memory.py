@@ -1,7 +1,7 @@
 """Peak memory of training steps: what backbone, batch, crop, stride and recomputation cost."""
 import typing
 
-from deeplab.utils import benchmark_child, benchmark_train
+from deeplab.utils import benchmark_child, benchmark_steps
 
 _ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
 _ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
@@ -69,7 +69,7 @@ def measure_all(repeats, variants=None):
 
 def peak_of_steps(variant, batch_size, crop, model, recomputes):
   """Runs steps on a constant batch; returns their 'estimated_memory_mib'; see `Configuration`."""
-  return benchmark_train.step_speed(variant, batch_size, crop, model,
+  return benchmark_steps.step_speed(variant, batch_size, crop, model,
                                     {'gradient_checkpointing': recomputes}, num_steps=3)
 
 

@@ -6,34 +6,17 @@ the ratios counts.
 import os
 import shutil
 import tempfile
-import time
 import typing
 
 import numpy as np
 
-from deeplab.core import keys, options, registry
-from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.datasets import data_generator
-from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import (
-    benchmark_child,
-    benchmark_input,
-    graph_rewrites,
-    losses,
-    memory_estimate,
-    train_graph,
-    train_options,
-)
+from deeplab.core import registry
+from deeplab.core.tf_compat import IS_TF1
+from deeplab.utils import benchmark_child, benchmark_input, benchmark_steps
 
-_MODULE = 'deeplab.utils.benchmark_train'
+_MODULE = 'deeplab.utils.benchmark_steps'
 _PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
 _CROP = 513
-_NUM_CLASSES = 21
-_IGNORE_LABEL = 255
-_DATASET = 'pascal_voc_seg'
-_WARM_UP_STEPS = 2
-_LEAST_STEPS, _LEAST_SECS = 4, 6.0
 # Of about the size of those of PASCAL VOC.
 _PICTURE_SIZE, _NUM_PICTURES = (360, 480), 64
 _MATRIX_SIZE = 2048
@@ -87,13 +70,13 @@ def measure_all(repeats, variants=None, peers=False):
   Raises:
     ValueError: there is no such variant here.
   """
-  trainings = [registry.lookup(TRAININGS, variant, what='backbone of this benchmark')
-               for variant in variants or sorted(TRAININGS)]
+  trainings = {variant: registry.lookup(TRAININGS, variant, what='backbone of this benchmark')
+               for variant in variants or sorted(TRAININGS)}
   folder = tempfile.mkdtemp()
   try:
     records = os.path.join(folder, 'records')
     benchmark_input.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
-    for variant, training in zip(variants or sorted(TRAININGS), trainings):
+    for variant, training in trainings.items():
       for row in rows_of(variant, training, repeats, peers, records):
         yield row
   finally:
@@ -111,60 +94,91 @@ def rows_of(variant, training, repeats, peers, records):
     records: folder of the training records.
   """
   kinds, left_out = _kinds(variant, training, peers, records)
-  runs = [{name: benchmark_child.measure(*call, python=python)
-           for name, (call, python) in kinds.items()} for _ in range(repeats)]
+  measured = _Measured(variant, training, benchmark_child.measure_in_turns(kinds, repeats))
+  for rows in (measured.of_step(), measured.of_peers(), measured.of_loss(),
+               measured.of_variations(), measured.of_arithmetic()):
+    for row in rows:
+      yield row
+  for what, reason in left_out:
+    yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
 
-  def median(value):
-    return float(np.median([value(run) for run in runs]))
 
-  def row(what, value, unit, *target):
-    made = {'what': '%s, %s' % (variant, what), 'value': median(value), 'unit': unit}
+class _Measured(typing.NamedTuple):
+  """What was measured of a backbone, and the rows that tell of it.
+
+  Attributes:
+    variant: key of BACKBONES.
+    training: Training.
+    runs: list, per turn a dict from the name of a kind to its figures.
+  """
+  variant: str
+  training: Training
+  runs: typing.Sequence[dict]
+
+  def of_step(self):
+    """Yields the rows of the training step as it is."""
+    yield self._speed('float32')
+    yield self._row('peak memory', _figure('float32', 'peak_memory_mib'), 'MiB', '<=',
+                    self.training.memory_target_mib)
+    yield self._row('peak memory, estimated', _figure('float32', 'estimated_memory_mib'), 'MiB')
+
+  def of_peers(self):
+    """Yields the rows of the TF1 lane and PyTorch, where they were measured."""
+    for name, target in (('TF1 lane', self.training.tf1_target),
+                         ('PyTorch', self.training.peer_target)):
+      if name in self.runs[0]:
+        yield self._speed(name)
+        yield self._row('%s, peak memory' % name, _figure(name, 'peak_memory_mib'), 'MiB')
+        yield self._row('speed / %s' % name, _ratio('float32', name), 'x', '>=', target)
+
+  def of_loss(self):
+    """Yields the row of the share that the loss takes of the step."""
+    yield self._row('loss and its gradient in the step',
+                    lambda run: 100 * run['loss']['loss_secs'] / run['loss']['step_secs'], '%',
+                    '<=', self.training.loss_target)
+
+  def of_variations(self):
+    """Yields the rows of the step that is rewritten or reads files, beside float32."""
+    for name, memory_target, speed_target in (
+        ('bfloat16', None, None),
+        ('xla', None, None),
+        ('recomputation',) + self.training.recompute_targets,
+        ('from files', None, self.training.input_target)):
+      if name in self.runs[0]:
+        yield self._row('%s, speed beside float32' % name, _ratio(name, 'float32', percent=True),
+                        '%', '>=', speed_target)
+        yield self._row('%s, memory beside float32' % name,
+                        _ratio(name, 'float32', 'peak_memory_mib', percent=True), '%', '<=',
+                        memory_target)
+
+  def of_arithmetic(self):
+    """Yields the rows of multiply-adds, and of their rate beside that of matrix products."""
+    yield self._row('multiply-adds of a forward pass per image',
+                    lambda run: run['float32']['multiply_adds'] / 1e9, 'G')
+    yield self._row('convolutions reach', lambda run: _gflops(run['float32']), 'GFLOP/s')
+    yield self._row('matrix products reach', _figure('matrix', 'gflops'), 'GFLOP/s')
+    yield self._row('convolutions beside matrix products',
+                    lambda run: 100 * _gflops(run['float32']) / run['matrix']['gflops'], '%')
+
+  def _speed(self, name):
+    return self._row('%s, batch %d' % (name, self.training.batch_size),
+                     _figure(name, 'images_per_sec'), 'images/s')
+
+  def _row(self, what, value, unit, *target):
+    """Returns the row of the median over the runs of `value`, a function of a run."""
+    made = {'what': '%s, %s' % (self.variant, what),
+            'value': float(np.median([value(run) for run in self.runs])), 'unit': unit}
     if target and target[1] is not None:
       made['target'] = '%s %.4g' % target
     return made
 
-  def figure(name, key):
-    return lambda run: run[name][key]
 
-  def speed(name):
-    return row('%s, batch %d' % (name, training.batch_size), figure(name, 'images_per_sec'),
-               'images/s')
+def _figure(name, key):
+  return lambda run: run[name][key]
 
-  def ratio(name, other, key='images_per_sec'):
-    return lambda run: run[name][key] / run[other][key]
 
-  def percent(name, key='images_per_sec'):
-    return lambda run: 100 * ratio(name, 'float32', key)(run)
-
-  yield speed('float32')
-  yield row('peak memory', figure('float32', 'peak_memory_mib'), 'MiB', '<=',
-            training.memory_target_mib)
-  yield row('peak memory, estimated', figure('float32', 'estimated_memory_mib'), 'MiB')
-  for name, target in (('TF1 lane', training.tf1_target), ('PyTorch', training.peer_target)):
-    if name in kinds:
-      yield speed(name)
-      yield row('%s, peak memory' % name, figure(name, 'peak_memory_mib'), 'MiB')
-      yield row('speed / %s' % name, ratio('float32', name), 'x', '>=', target)
-  yield row('loss and its gradient in the step',
-            lambda run: 100 * run['loss']['loss_secs'] / run['loss']['step_secs'], '%', '<=',
-            training.loss_target)
-  for name in ('bfloat16', 'xla', 'recomputation', 'from files'):
-    if name not in kinds:
-      continue
-    memory_target, speed_target = (
-        training.recompute_targets if name == 'recomputation' else
-        (None, training.input_target if name == 'from files' else None))
-    yield row('%s, speed beside float32' % name, percent(name), '%', '>=', speed_target)
-    yield row('%s, memory beside float32' % name, percent(name, 'peak_memory_mib'), '%', '<=',
-              memory_target)
-  yield row('multiply-adds of a forward pass per image',
-            lambda run: run['float32']['multiply_adds'] / 1e9, 'G')
-  yield row('convolutions reach', lambda run: _gflops(run['float32']), 'GFLOP/s')
-  yield row('matrix products reach', figure('matrix', 'gflops'), 'GFLOP/s')
-  yield row('convolutions beside matrix products',
-            lambda run: 100 * _gflops(run['float32']) / run['matrix']['gflops'], '%')
-  for what, reason in left_out:
-    yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
+def _ratio(name, other, key='images_per_sec', percent=False):
+  return lambda run: (100 if percent else 1) * run[name][key] / run[other][key]
 
 
 def _kinds(variant, training, peers, records):
@@ -179,15 +193,17 @@ def _kinds(variant, training, peers, records):
   if tf1_python:
     kinds['TF1 lane'] = (this()[0], tf1_python)
   else:
-    left_out.append(('TF1 lane', 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'))
+    left_out.append(('TF1 lane', benchmark_child.NO_TF1))
   if peers and training.has_peer:
     peer_python = benchmark_child.peer_python()
     if peer_python:
       kinds['PyTorch'] = ((_PEER, 'train', {
-          'batch_size': training.batch_size, 'crop': _CROP, 'num_classes': _NUM_CLASSES,
-          'least_steps': _LEAST_STEPS, 'least_secs': _LEAST_SECS}), peer_python)
+          'batch_size': training.batch_size, 'crop': _CROP,
+          'num_classes': benchmark_steps.NUM_CLASSES,
+          'least_steps': benchmark_steps.LEAST_STEPS,
+          'least_secs': benchmark_steps.LEAST_SECS}), peer_python)
     else:
-      left_out.append(('PyTorch', 'no torch and transformers; set TORCH_PYTHON'))
+      left_out.append(('PyTorch', benchmark_child.NO_PEER))
   kinds['recomputation'] = this(training={'gradient_checkpointing': True})
   kinds['from files'] = this(records=records)
   if IS_TF1:
@@ -201,131 +217,3 @@ def _kinds(variant, training, peers, records):
 def _gflops(figures):
   # A multiply-add counts as two.
   return (2 * _PASSES_OF_A_STEP * figures['multiply_adds'] * figures['images_per_sec']) / 1e9
-
-
-def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
-               num_steps=None):
-  """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
-
-  And 'estimated_memory_mib', what the peak of memory is by `memory_estimate`.
-
-  Args:
-    variant: key of BACKBONES.
-    batch_size: images of a step.
-    crop: side of the square images in pixels.
-    model: dict of fields of ModelOptions, or None.
-    training: dict of fields of TrainOptions, or None.
-    records: folder of records to read with augmentation, or None for a constant batch.
-    num_steps: number of steps that count, or None for as many as a good figure of speed needs.
-  """
-  run_options = train_options.TrainOptions(train_logdir='', **training or {})
-  graph_rewrites.check(run_options)
-  least = {'least_steps': num_steps, 'least_secs': 0.0} if num_steps else {}
-  with tf.Graph().as_default() as graph:
-    samples = (_read_samples(records, variant, batch_size, crop) if records else
-               constant_samples(batch_size, crop))
-    train_op = _train_op(samples, variant, crop, model, run_options)
-    count = multiply_adds(graph) / batch_size
-    estimated = memory_estimate.resident_bytes(graph)
-    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
-      session.run(tf.global_variables_initializer())
-      secs, = median_secs([lambda: session.run(train_op)], **least)
-  return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count,
-          'estimated_memory_mib': estimated / 2. ** 20}
-
-
-def loss_secs(variant, batch_size, crop, model=None):
-  """Returns 'loss_secs', those of the loss and its gradient alone, and 'step_secs', in turns.
-
-  Args:
-    variant: key of BACKBONES.
-    batch_size: images of a step.
-    crop: side of the square images in pixels.
-    model: dict of fields of ModelOptions, or None.
-  """
-  run_options = train_options.TrainOptions(train_logdir='')
-  with tf.Graph().as_default() as graph:
-    samples = constant_samples(batch_size, crop)
-    train_op = _train_op(samples, variant, crop, model, run_options)
-    shape = graph.get_tensor_by_name(keys.OUTPUT_TYPE + ':0').shape
-    # Not constant: TensorFlow would compute the loss before the first step.
-    logits = tf.get_variable('logits_alone', shape)
-    losses.add_softmax_cross_entropy_loss_for_each_scale(
-        {'alone': logits}, samples[keys.LABEL], _NUM_CLASSES, _IGNORE_LABEL)
-    loss = tf.losses.get_losses()[-1]
-    gradient, = tf.gradients(loss, [logits])
-    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
-      session.run(tf.global_variables_initializer())
-      loss_alone, step = median_secs([lambda: session.run([loss, gradient.op]),
-                                      lambda: session.run(train_op)])
-  return {'loss_secs': loss_alone, 'step_secs': step}
-
-
-def matrix_speed(size):
-  """Returns 'gflops', the rate of float32 products of square matrices of a size."""
-  with tf.Graph().as_default():
-    matrix = tf.get_variable('matrix', [size, size])
-    product = tf.matmul(matrix, matrix)
-    with tf.Session() as session:
-      session.run(tf.global_variables_initializer())
-      secs, = median_secs([lambda: session.run(product.op)], least_secs=2.0)
-  return {'gflops': 2 * size ** 3 / secs / 1e9}
-
-
-def multiply_adds(graph):
-  """Returns the number of multiply-adds of the forward convolutions of a graph.
-
-  Args:
-    graph: tf.Graph whose convolutions have static shapes.
-  """
-  count = 0
-  for operation in graph.get_operations():
-    if operation.type in ('Conv2D', 'DepthwiseConv2dNative'):
-      height, width, num_inputs, num_outputs = operation.inputs[1].shape.as_list()
-      positions = int(np.prod(operation.outputs[0].shape.as_list()[:3]))
-      count += positions * height * width * num_inputs * num_outputs
-  return count
-
-
-def median_secs(functions, least_steps=_LEAST_STEPS, least_secs=_LEAST_SECS):
-  """Returns the median seconds of calls of each function, called in turns after a warm-up."""
-  for _ in range(_WARM_UP_STEPS):
-    for function in functions:
-      function()
-  secs = []
-  while len(secs) < least_steps or np.sum(secs) < least_secs:
-    secs.append([])
-    for function in functions:
-      begin = time.time()
-      function()
-      secs[-1].append(time.time() - begin)
-  return [float(value) for value in np.median(secs, axis=0)]
-
-
-def _train_op(samples, variant, crop, model, run_options):
-  model_options = options.ModelOptions(
-      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
-      **dict({'output_stride': 16}, **model or {}))
-  return train_graph.build_train_graph(
-      samples, dataset_registry.DATASETS[_DATASET], model_options, run_options).train_op
-
-
-def constant_samples(batch_size, crop):
-  """Returns a dict of constants, a batch of square images and labels of a crop's side."""
-  random = np.random.RandomState(0)
-  images = random.randint(0, 256, (batch_size, crop, crop, 3))
-  # Regions as those of objects, and pixels that do not count between them.
-  coarse = random.randint(0, _NUM_CLASSES, (batch_size, crop // 16 + 1, crop // 16 + 1, 1))
-  labels = np.kron(coarse, np.ones((1, 16, 16, 1), int))[:, :crop, :crop]
-  labels[:, ::16] = _IGNORE_LABEL
-  return {keys.IMAGE: tf.constant(images.astype(np.uint8)),
-          keys.LABEL: tf.constant(labels.astype(np.int32))}
-
-
-def _read_samples(records, variant, batch_size, crop):
-  dataset = data_generator.Dataset(
-      None, 'train', records, batch_size, (crop, crop), min_scale_factor=0.5,
-      max_scale_factor=2.0, scale_factor_step_size=0.25, model_variant=variant, num_readers=2,
-      is_training=True, should_shuffle=True, should_repeat=True,
-      augmentation=AUGMENTATIONS['forma'], image_dtype=tf.uint8)
-  return tf.data.make_one_shot_iterator(dataset.get_dataset()).get_next()

@@ -195,7 +195,7 @@ def compact(ids, descriptor):
   """Returns class ids as uint8 where that holds them and the ignore label, else as int32.
 
   Args:
-    ids: integer tensor.
+    ids: integer tensor of class ids, any shape, [B, height, width] of a batch.
     descriptor: DatasetDescriptor.
   """
   fits = 0 <= descriptor.ignore_label < _BYTE and descriptor.num_classes <= _BYTE

@@ -98,5 +98,5 @@ def test_gradient_checkpointing_takes_less_and_adam_more():
 
 def test_estimated_is_what_is_measured():
   step = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 257}
-  figures = benchmark_child.measure('deeplab.utils.benchmark_train', 'step_speed', step)
+  figures = benchmark_child.measure('deeplab.utils.benchmark_steps', 'step_speed', step)
   assert np.isclose(figures['estimated_memory_mib'], figures['peak_memory_mib'], rtol=0.25)

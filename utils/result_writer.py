@@ -50,6 +50,21 @@ class Outputs(typing.NamedTuple):
   voc_split: typing.Optional[str] = None
 
 
+class Classes(typing.NamedTuple):
+  """What is known of the classes of results.
+
+  Attributes:
+    colors: [n, 3] table of RGB values, or the name of a colour map.
+    names: one name per class for legends, or None.
+    ignore_label: label that is no class.
+    eval_ids: the value of raw files per class id, or None for the id itself.
+  """
+  colors: typing.Any
+  names: typing.Optional[typing.Sequence[str]] = None
+  ignore_label: typing.Optional[int] = None
+  eval_ids: typing.Optional[typing.Sequence[int]] = None
+
+
 class ResultWriter(object):
   """A folder of results; use it in a `with` block, which ends when all files are written.
 
@@ -68,17 +83,13 @@ class ResultWriter(object):
       the first on, and list of the indices of others.
   """
 
-  def __init__(self, folder, colors, outputs=Outputs(), train_id_to_eval_id=None,  # noqa: B008
-               class_names=None, ignore_label=None, settings=None):
+  def __init__(self, folder, classes, outputs=Outputs(), settings=None):  # noqa: B008
     """Creates the folders.
 
     Args:
       folder: folder of the results.
-      colors: [n, 3] table of RGB values, or the name of a colour map.
+      classes: Classes.
       outputs: Outputs.
-      train_id_to_eval_id: the value of raw files per class id, or None for the id itself.
-      class_names: one name per class for legends, or None.
-      ignore_label: label that is no class.
       settings: dict that JSON can hold, of all that the results depend on; with equal ones
         an interrupted run is resumed. None: never.
 
@@ -92,10 +103,7 @@ class ResultWriter(object):
         os.path.join(folder, CONFIDENCE_FOLDER) if outputs.confidence else None)
     self._voc_folder = (
         os.path.join(folder, VOC_FOLDER % outputs.voc_split) if outputs.voc_split else None)
-    self._colors = colors
-    self._class_names = class_names
-    self._ignore_label = ignore_label
-    self._train_id_to_eval_id = train_id_to_eval_id
+    self._classes = classes
     self._folder = folder
     with files.telling_of_disk(folder):
       for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
@@ -168,15 +176,15 @@ class ResultWriter(object):
     with files.atomic_open(image_path) as f:
       Image.fromarray(image).save(f, **save_annotation.PNG_OPTIONS)
     save_annotation.save_annotation(labels, self._picture_folder, PREDICTION_FORMAT % index,
-                                    colormap_type=self._colors)
+                                    colormap_type=self._classes.colors)
     if self._raw_folder:
       raw = labels
-      if self._train_id_to_eval_id is not None:
-        raw = to_eval_ids(labels, self._train_id_to_eval_id)
+      if self._classes.eval_ids is not None:
+        raw = to_eval_ids(labels, self._classes.eval_ids)
       _save(Image.fromarray(raw.astype(np.uint8)), self._raw_folder, safe_name(name))
     if self._overlay_folder:
-      _save(overlay.side_by_side(image, labels, self._colors, self._class_names, truth,
-                                 self._ignore_label),
+      _save(overlay.side_by_side(image, labels, self._classes.colors, self._classes.names,
+                                 truth, self._classes.ignore_label),
             self._overlay_folder, '%06d_overlay' % index)
     if self._confidence_folder:
       _save(Image.fromarray(confidence), self._confidence_folder, safe_name(name))

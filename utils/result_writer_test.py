@@ -9,6 +9,7 @@ from PIL import Image
 from deeplab.utils import result_writer
 
 COLORS = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
+CLASSES = result_writer.Classes(COLORS)
 LABELS = np.array([[0, 1, 2], [2, 1, 0]])
 IMAGE = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -18,7 +19,7 @@ def read(*path):
 
 
 def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
-  with result_writer.ResultWriter(str(tmp_path), COLORS) as writer:
+  with result_writer.ResultWriter(str(tmp_path), CLASSES) as writer:
     for index in range(40):  # more than may wait
       writer.write(index, IMAGE, LABELS, b'name')
   names = os.listdir(writer.picture_folder)
@@ -30,8 +31,8 @@ def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
 
 
 def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path):
-  with result_writer.ResultWriter(str(tmp_path), COLORS, result_writer.Outputs(raw=True),
-                                  train_id_to_eval_id=[7, 8, 33]) as writer:
+  with result_writer.ResultWriter(str(tmp_path), CLASSES._replace(eval_ids=[7, 8, 33]),
+                                  result_writer.Outputs(raw=True)) as writer:
     writer.write(0, IMAGE, LABELS, 'h\u00e9llo'.encode('utf-8'))
     writer.write(1, IMAGE, LABELS, b'seq/001')
   folder = tmp_path / 'raw_segmentation_results'
@@ -41,7 +42,7 @@ def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path
 
 def test_overlay_confidence_and_voc_results(tmp_path):
   outputs = result_writer.Outputs(overlay=True, confidence=True, voc_split='test')
-  with result_writer.ResultWriter(str(tmp_path), COLORS, outputs) as writer:
+  with result_writer.ResultWriter(str(tmp_path), CLASSES, outputs) as writer:
     writer.write(0, IMAGE, LABELS, b'2007_1', confidence=np.full((2, 3), 99, np.uint8))
   assert read(tmp_path, 'confidence', '2007_1.png').tolist() == [[99] * 3] * 2
   assert read(tmp_path, 'overlays', '000000_overlay.png').shape[1] > 2 * 3
@@ -54,7 +55,7 @@ def test_overlay_confidence_and_voc_results(tmp_path):
 
 def test_interrupted_run_with_equal_settings_is_resumed(tmp_path):
   def writer(settings):
-    return result_writer.ResultWriter(str(tmp_path), COLORS, settings=settings)
+    return result_writer.ResultWriter(str(tmp_path), CLASSES, settings=settings)
 
   with pytest.raises(KeyboardInterrupt):
     with writer({'checkpoint': 'a'}) as interrupted:
@@ -72,7 +73,7 @@ def test_interrupted_run_with_equal_settings_is_resumed(tmp_path):
 def test_folder_that_cannot_be_made_is_told(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(ValueError, match='segmentation_results cannot be written: Not a directory'):
-    result_writer.ResultWriter(str(tmp_path / 'file'), COLORS)
+    result_writer.ResultWriter(str(tmp_path / 'file'), CLASSES)
 
 
 @pytest.mark.parametrize('name', [
@@ -100,7 +101,7 @@ def test_different_names_have_different_files():
 
 def test_a_name_may_be_file_and_folder(tmp_path):
   names = [b'a', b'a.png/b', b'a.PNG/b', b'a.png', b'n' * 196 + b'.png/b', b'n' * 196]
-  with result_writer.ResultWriter(str(tmp_path), COLORS,
+  with result_writer.ResultWriter(str(tmp_path), CLASSES,
                                   result_writer.Outputs(raw=True)) as writer:
     for index, name in enumerate(names):
       writer.write(index, IMAGE, LABELS, name)
@@ -110,7 +111,7 @@ def test_a_name_may_be_file_and_folder(tmp_path):
 
 
 def test_equal_names_are_told_once(tmp_path, caplog):
-  with result_writer.ResultWriter(str(tmp_path), COLORS,
+  with result_writer.ResultWriter(str(tmp_path), CLASSES,
                                   result_writer.Outputs(raw=True)) as writer:
     for index, name in enumerate([b'a', b'b', b'b', b'a']):
       writer.write(index, IMAGE, LABELS, name)
@@ -129,5 +130,5 @@ def test_long_names_are_cut_and_stay_different():
 
 def test_error_of_a_thread_reaches_the_caller(tmp_path):
   with pytest.raises(ValueError, match='Label ids range from 0 to 9'):
-    with result_writer.ResultWriter(str(tmp_path), COLORS) as writer:
+    with result_writer.ResultWriter(str(tmp_path), CLASSES) as writer:
       writer.write(0, IMAGE, LABELS + 7 * (LABELS == 2), b'name')

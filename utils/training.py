@@ -19,6 +19,20 @@ from deeplab.utils import (
 )
 
 
+class Data(typing.NamedTuple):
+  """What a training reads.
+
+  Attributes:
+    dataset: DatasetDescriptor.
+    samples_fn: function that adds the input pipeline to the default graph and returns the
+      samples of a batch.
+    files: the shards that are read, to name a bad record in.
+  """
+  dataset: typing.Any
+  samples_fn: typing.Callable
+  files: typing.Sequence[str]
+
+
 class Placement(typing.NamedTuple):
   """On which devices and machines a training is, and in whose folder.
 
@@ -46,15 +60,11 @@ class Placement(typing.NamedTuple):
 _HERE = Placement()
 
 
-def train(dataset, samples_fn, files, model_options, options, on_start=None, on_saved=None,
-          placement=_HERE):
+def train(data, model_options, options, on_start=None, on_saved=None, placement=_HERE):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
   Args:
-    dataset: DatasetDescriptor.
-    samples_fn: function that adds the input pipeline to the default graph and returns the
-      samples of a batch.
-    files: the shards that are read, to name a bad record in.
+    data: Data.
     model_options: ModelOptions.
     options: TrainOptions.
     on_start: function of the first step, called by the chief once the run is sure to begin, or
@@ -72,11 +82,7 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
   with tf.Graph().as_default(), _device(placement):
-    samples, wait_secs = train_hooks.timed_inputs(samples_fn)
-    if placement.input_device:
-      samples = staging.to_device(samples, placement.input_device)
-    graph = train_graph.build_train_graph(samples, dataset, model_options, options,
-                                          placement.clones, placement.replica)
+    graph, wait_secs = _build_graph(data, model_options, options, placement)
     if newest and placement.is_chief:
       checkpoints.check_restorable(newest, tf.global_variables())
       logging.info('Continuing at %s.', newest)
@@ -94,13 +100,10 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
     with contextlib.ExitStack() as around:
       stop = around.enter_context(
           stop_on_signal.StopOnSignal(options.train_logdir, placement.is_chief))
-      hooks, listeners = [stop] + _hooks(graph, options, wait_secs, placement, around), []
-      if on_saved and placement.is_chief:
-        listeners.append(_SavedListener(options.train_logdir, on_saved, step, stop))
-      for readable in (
-          memory_errors.readable_memory_errors(dataset, model_options, options, placement.clones),
-          readable_input_errors(files, dataset), train_errors.readable_loss_errors(options)):
-        around.enter_context(readable)
+      hooks = [stop] + _hooks(graph, options, wait_secs, placement, around)
+      listeners = [_SavedListener(options.train_logdir, on_saved, step, stop)
+                   ] if on_saved and placement.is_chief else []
+      around.enter_context(_readable_errors(data, model_options, options, placement))
       opener = train_session.TrainSession(options, placement, start)
       if placement.replica:
         hooks.append(around.enter_context(
@@ -114,6 +117,26 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
   if placement.is_chief:
     _check_complete(newest, options)
   return newest
+
+
+def _build_graph(data, model_options, options, placement):
+  """Adds input and training; returns the TrainGraph and the seconds waited, see `timed_inputs`."""
+  samples, wait_secs = train_hooks.timed_inputs(data.samples_fn)
+  if placement.input_device:
+    samples = staging.to_device(samples, placement.input_device)
+  return train_graph.build_train_graph(
+      samples, data.dataset, model_options, options, placement.clones,
+      placement.replica), wait_secs
+
+
+@contextlib.contextmanager
+def _readable_errors(data, model_options, options, placement):
+  """Says what to do where memory is short, a record is bad or the loss is not finite."""
+  with memory_errors.readable_memory_errors(
+      data.dataset, model_options, options, placement.clones), \
+       readable_input_errors(data.files, data.dataset), \
+       train_errors.readable_loss_errors(options):
+    yield
 
 
 def _check_complete(newest, options):

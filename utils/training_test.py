@@ -112,7 +112,7 @@ def test_momentum_steps_follow_the_multiplied_gradients():
 
 def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTIONS, **kwargs):
   return training.train(
-      DATASET, samples_fn, [], model_options,
+      training.Data(DATASET, samples_fn, []), model_options,
       make_options(train_logdir=str(folder), training_number_of_steps=num_steps, **kwargs))
 
 
@@ -127,7 +127,7 @@ def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
 
   lock.check = check
   with pytest.raises(ValueError, match='train.lock was taken over by process 7 on far'):
-    training.train(DATASET, make_samples, [], MODEL_OPTIONS,
+    training.train(training.Data(DATASET, make_samples, []), MODEL_OPTIONS,
                    make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
                    placement=training.Placement(lock=lock))
   assert len(checks) == 2
@@ -201,7 +201,7 @@ def start_from(folder, source, num_classes=NUM_CLASSES, **kwargs):
       train_logdir=str(folder), training_number_of_steps=1, base_learning_rate=0.0,
       tf_initial_checkpoint=source, fine_tune_batch_norm=False, weight_decay=0.0, **kwargs)
   return tf.train.NewCheckpointReader(training.train(
-      DATASET._replace(num_classes=num_classes), make_samples, [],
+      training.Data(DATASET._replace(num_classes=num_classes), make_samples, []),
       MODEL_OPTIONS._replace(outputs_to_num_classes={'semantic': num_classes}), options_of_run))
 
 

@@ -39,6 +39,7 @@ class Canvas(object):
 
   @property
   def size(self):
+    """(height, width) in pixels."""
     return self.labels.shape
 
   def paint(self, mask, color, label, opacity=1.0):

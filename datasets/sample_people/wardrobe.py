@@ -20,6 +20,12 @@ _SHOES = ('sneakers', 'low', 'boots', 'high boots', 'bare')
 _SHOE_ODDS = (0.38, 0.24, 0.18, 0.10, 0.10)
 HAIRSTYLES = ('short', 'side', 'bob', 'long', 'bun', 'tail', 'curly', 'bald')
 _HAIR_ODDS = (0.20, 0.14, 0.14, 0.20, 0.10, 0.08, 0.11, 0.03)
+# Slack of tops, units.
+_EASE = {'tank': 0.02, 'blouse': 0.05, 'shirt': 0.05, 'dress': 0.03}
+_DEFAULT_EASE = 0.09
+# Slack of trousers at knee and ankle: slim, straight, wide, flared, tapered.
+_LEG_CUTS = ((0.03, 0.03), (0.06, 0.10), (0.10, 0.20), (0.03, 0.18), (0.08, 0.03))
+_LIGHT_SOLE, _DARK_SOLE = (0.93, 0.92, 0.9), (0.22, 0.18, 0.16)
 _LEATHER_COLORS = np.array([
     (0.45, 0.27, 0.16), (0.14, 0.12, 0.12), (0.66, 0.45, 0.28), (0.60, 0.14, 0.16),
     (0.88, 0.86, 0.82), (0.20, 0.24, 0.38), (0.30, 0.33, 0.30), (0.85, 0.62, 0.20)])
@@ -97,8 +103,7 @@ def sample_outfit(random):
   sleeve = SLEEVE_LENGTHS[random.choice(4, p=_SLEEVE_ODDS[top])]
   contrast = textures.sample_fabric(random, plain=True)
   return Outfit(
-      skin=_row(random, textures.SKIN_COLORS) * random.uniform(0.92, 1.0)
-      + random.uniform(-0.015, 0.015, 3),
+      skin=_skin(random),
       hair=textures.jitter(random, _row(random, textures.HAIR_COLORS), 0.02),
       hairstyle=_pick(random, HAIRSTYLES, _HAIR_ODDS),
       hair_length=random.uniform(),
@@ -110,8 +115,7 @@ def sample_outfit(random):
       bottom_fabric=_bottom_fabric(random, bottom),
       neckline=_pick(random, ('round', 'v', 'collar'), (0.5, 0.25, 0.25)),
       hem=_hem(random, top, bottom),
-      ease={'tank': 0.02, 'blouse': 0.05, 'shirt': 0.05, 'dress': 0.03}.get(top, 0.09)
-      + random.uniform(0, 0.05),
+      ease=_EASE.get(top, _DEFAULT_EASE) + random.uniform(0, 0.05),
       sleeve=sleeve + (random.uniform(-0.05, 0.06) if 0 < sleeve < 0.9 else 0),
       bottom=bottom,
       bottom_length=_bottom_length(random, bottom),
@@ -119,8 +123,7 @@ def sample_outfit(random):
       flare=random.uniform(0.0, 0.5),
       shoe=_pick(random, _SHOES, _SHOE_ODDS),
       shoe_color=textures.jitter(random, _row(random, _LEATHER_COLORS)),
-      sole_color=np.array([0.93, 0.92, 0.9]) if random.uniform() < 0.5
-      else np.array([0.22, 0.18, 0.16]),
+      sole_color=np.array(_LIGHT_SOLE if random.uniform() < 0.5 else _DARK_SOLE),
       sock_color=textures.jitter(random, _row(random, textures.GARMENT_COLORS))
       if random.uniform() < 0.25 else None,
       hat=_pick(random, ('beanie', 'cap', 'brim', None), (0.12, 0.12, 0.12, 0.64)),
@@ -134,8 +137,10 @@ def sample_outfit(random):
       phase=random.uniform(size=6))
 
 
-# Slack of trousers at knee and ankle: slim, straight, wide, flared, tapered.
-_LEG_CUTS = ((0.03, 0.03), (0.06, 0.10), (0.10, 0.20), (0.03, 0.18), (0.08, 0.03))
+def _skin(random):
+  """Returns [3] RGB of a skin, a little lighter or darker and of another hue than in the table."""
+  return (_row(random, textures.SKIN_COLORS) * random.uniform(0.92, 1.0)
+          + random.uniform(-0.015, 0.015, 3))
 
 
 def _bottom_fabric(random, bottom):

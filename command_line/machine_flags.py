@@ -1,0 +1,108 @@
+"""Flags of the devices and processes that train together, and what they ask for."""
+import os
+
+from absl import flags
+
+from deeplab.command_line import flag_groups, flag_reading
+from deeplab.core import tf_compat
+from deeplab.deployment import cluster as cluster_lib
+from deeplab.deployment import model_deploy
+from deeplab.deployment import replica as replica_lib
+
+FLAGS = flags.FLAGS
+
+
+def define_machine_flags():
+  """Declares the flags; `cluster_of_flags`, `replica_of` and `clones_of` return what they say."""
+  flag_groups.begin('machines and devices')
+  flags.DEFINE_integer('num_clones', 1,
+                       'Copies of the model, one per GPU; each takes an equal part of the batch.',
+                       lower_bound=1)
+  flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
+  flags.DEFINE_string('master', '',
+                      'TensorFlow server that trains, such as grpc://host:2222; empty: this '
+                      'process.')
+
+  flag_groups.begin('several processes, see g3doc/distributed.md')
+  flags.DEFINE_list('worker_hosts', [], 'host:port of each worker; the first is the chief.')
+  flags.DEFINE_list('ps_hosts', [], 'host:port of each parameter server.')
+  flags.DEFINE_enum('job_name', 'worker', cluster_lib.JOBS,
+                    'What this process is; an evaluator evaluates every checkpoint of '
+                    'train_logdir.')
+  flags.DEFINE_integer('task', 0, 'Index of this process in its job.', lower_bound=0)
+  flags.DEFINE_integer('num_replicas', 1,
+                       'Number of workers; if given, it must be that of the hosts.', lower_bound=1)
+  flags.DEFINE_integer('num_ps_tasks', 0,
+                       'Number of parameter servers; if given, it must be that of the hosts.',
+                       lower_bound=0)
+  flags.DEFINE_boolean('sync', True,
+                       'A step is the mean gradient of all workers; off: each worker moves the '
+                       'weights on its own.')
+  flags.DEFINE_integer('startup_delay_steps', 15,
+                       'With --nosync: global steps between the starts of two workers.',
+                       lower_bound=0)
+  flags.DEFINE_float('cluster_timeout_secs', 300.0,
+                     'Seconds that another process may be away before this one gives up.',
+                     lower_bound=1)
+
+
+def cluster_of_flags():
+  """Returns the cluster.Cluster of the flags or of TF_CONFIG; None for training alone.
+
+  Raises:
+    ValueError: the hosts are not those of a cluster, or flags contradict each other.
+  """
+  hosts_given = FLAGS.worker_hosts or FLAGS.ps_hosts or FLAGS.job_name != 'worker'
+  of_flags = cluster_lib.from_hosts(FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name,
+                                    FLAGS.task)
+  of_environment = cluster_lib.from_environment(os.environ)
+  if of_environment and hosts_given and of_flags != of_environment:
+    raise ValueError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
+                     '--job_name and --task name different clusters: leave one of them out.')
+  cluster = of_environment or of_flags
+  is_worker = cluster and cluster.task.job == cluster_lib.WORKER
+  cluster_lib.check_master(FLAGS.master)
+  for name, count in (('num_replicas', cluster.num_workers if cluster else 1),
+                      ('num_ps_tasks', cluster.num_ps if cluster else 0)):
+    if FLAGS[name].present and FLAGS[name].value != count and (cluster is None or is_worker):
+      raise ValueError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
+                       '--ps_hosts, or TF_CONFIG.' % (name, FLAGS[name].value, count))
+  if cluster is None:
+    flag_reading.refuse_flags({'task': (0, 'there are no --worker_hosts')})
+  if is_worker:
+    flag_reading.refuse_flags({'master': ('', 'workers of a cluster have servers of their own')})
+  return cluster
+
+
+def replica_of(cluster):
+  """Returns the replica.Replica of a worker of a Cluster.
+
+  Raises:
+    ValueError: a flag is for the other way to bring the gradients of workers together.
+  """
+  if FLAGS.sync and FLAGS['startup_delay_steps'].present:
+    raise ValueError('--startup_delay_steps is for --nosync: with --sync all workers make every '
+                     'step together.')
+  return replica_lib.Replica(cluster, FLAGS.sync, FLAGS.cluster_timeout_secs,
+                             FLAGS.startup_delay_steps)
+
+
+def clones_of(cluster):
+  """Returns the model_deploy.SplitBatch of the flags; None for one model.
+
+  Args:
+    cluster: Cluster of a worker, or None.
+
+  Raises:
+    ValueError: there are fewer GPUs than clones.
+  """
+  if FLAGS.num_clones == 1 and not FLAGS.clone_on_cpu:
+    return None
+  if not FLAGS.clone_on_cpu and tf_compat.num_gpus() < FLAGS.num_clones:
+    raise ValueError('--num_clones=%d, but TensorFlow finds %d GPUs here. Use fewer clones, or '
+                     '--clone_on_cpu to try it out.' % (FLAGS.num_clones, tf_compat.num_gpus()))
+  of_cluster = {} if cluster is None else {
+      'replica_id': cluster.task.index, 'num_replicas': cluster.num_workers,
+      'num_ps_tasks': cluster.num_ps}
+  return model_deploy.SplitBatch(
+      model_deploy.DeploymentConfig(FLAGS.num_clones, FLAGS.clone_on_cpu, **of_cluster))

@@ -1,0 +1,141 @@
+"""Sizes of images and labels: what they are, and resizing by a factor or to a range."""
+from deeplab.core.random_source import RandomSource
+from deeplab.core.tf_compat import tf
+
+
+def resolve_shape(tensor, rank=None, scope=None):
+  """Returns the shape of a tensor as a list: ints where static, else int32 scalars.
+
+  Args:
+    tensor: tensor of any shape.
+    rank: rank it must have, or None.
+    scope: name scope, or None.
+
+  Raises:
+    ValueError: the tensor has another rank.
+  """
+  with tf.name_scope(scope, 'resolve_shape', [tensor]):
+    static = (tensor.shape if rank is None else tensor.shape.with_rank(rank)).as_list()
+    if None not in static:
+      return static
+    dynamic = tf.shape(tensor)
+    return [dynamic[i] if d is None else d for i, d in enumerate(static)]
+
+
+def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_source=None):
+  """Returns a random scale factor, a float or a float32 scalar tensor.
+
+  Args:
+    min_scale_factor: least factor.
+    max_scale_factor: largest factor.
+    step_size: distance between the factors drawn from, both ends included; 0: any factor
+      in the range.
+    random_source: RandomSource, or None.
+
+  Raises:
+    ValueError: min_scale_factor is negative or above max_scale_factor.
+  """
+  if min_scale_factor < 0 or min_scale_factor > max_scale_factor:
+    raise ValueError('min_scale_factor=%s and max_scale_factor=%s: need 0 <= min <= max.'
+                     % (min_scale_factor, max_scale_factor))
+  if min_scale_factor == max_scale_factor:
+    return float(min_scale_factor)
+  random_source = random_source or RandomSource()
+  if step_size == 0:
+    return random_source.uniform(min_scale_factor, max_scale_factor)
+  num_steps = int((max_scale_factor - min_scale_factor) / step_size + 1)
+  return tf.linspace(float(min_scale_factor), float(max_scale_factor),
+                     num_steps)[random_source.integer(num_steps)]
+
+
+def randomly_scale_image_and_label(image, label=None, scale=1.0):
+  """Scales an image (bilinear) and its label (nearest) by the same factor.
+
+  Args:
+    image: [height, width, channels] tensor.
+    label: [height, width, 1] tensor, or None.
+    scale: float or float32 scalar tensor.
+
+  Returns:
+    image: float32 of size int(size * scale), at least 1; unchanged where scale is the
+      number 1.
+    label: of the same size, dtype unchanged; or None.
+  """
+  if isinstance(scale, (int, float)) and scale == 1.0:
+    return image, label
+  size = tf.cast(tf.cast(tf.shape(image)[:2], tf.float32) * scale, tf.int32)
+  size = tf.maximum(size, 1)
+  image = _resize(image, size, tf.image.ResizeMethod.BILINEAR)
+  if label is not None:
+    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR)
+  return image, label
+
+
+def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None,
+                    align_corners=True, label_layout_is_chw=False, scope=None,
+                    method=tf.image.ResizeMethod.BILINEAR):
+  """Resizes so that the short side is min_size and the long side at most max_size.
+
+  Args:
+    image: [height, width, channels] tensor.
+    label: [height, width, 1] tensor, or [1, height, width]; or None.
+    min_size: short side in pixels, or None for no resizing.
+    max_size: limit of the long side in pixels, or None.
+    factor: sides become multiples of this plus one, or None.
+    align_corners: whether the corner pixels keep their place.
+    label_layout_is_chw: whether the label's channel comes first.
+    scope: name scope, or None.
+    method: tf.image.ResizeMethod of the image; labels take the nearest pixel.
+
+  Returns:
+    [image, label]; the label is None if none was given.
+
+  Raises:
+    ValueError: max_size without min_size.
+  """
+  with tf.name_scope(scope, 'resize_to_range', [image]):
+    if not min_size:
+      if max_size:
+        raise ValueError('max_resize_value=%s needs min_resize_value too.' % max_size)
+      return [image, label]
+    size = resized_size(resolve_shape(image, rank=3)[:2], min_size, max_size, factor)
+    image = _resize(image, size, method, align_corners)
+    if label is None:
+      return [image, None]
+    if label_layout_is_chw:
+      label = tf.transpose(label, [1, 2, 0])
+    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR, align_corners)
+    return [image, tf.transpose(label, [2, 0, 1]) if label_layout_is_chw else label]
+
+
+def resized_size(size, min_size, max_size=None, factor=None):
+  """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives.
+
+  Args:
+    size: (height, width) before, ints or int32 scalars or one int32 tensor.
+    min_size: see `resize_to_range`, also for the others.
+    max_size: likewise.
+    factor: likewise.
+  """
+  size = tf.cast(tf.stack(size) if isinstance(size, (list, tuple)) else size, tf.float32)
+  result = tf.ceil(size * (float(min_size) / tf.reduce_min(size)))
+  if max_size:
+    max_size = float(max_size)
+    if factor:
+      # The largest multiple plus one that stays below the limit.
+      max_size += (factor - (max_size - 1) % factor) % factor - factor
+    shrunk = tf.ceil(size * (max_size / tf.reduce_max(size)))
+    result = tf.cond(tf.reduce_max(result) > max_size, lambda: shrunk, lambda: result)
+  result = tf.cast(result, tf.int32)
+  if factor:
+    result += (factor - (result - 1) % factor) % factor
+  return result
+
+
+def _resize(image, size, method, align_corners=True):
+  channels = image.shape.as_list()[2]
+  resized = tf.image.resize_images(tf.expand_dims(image, 0), size, method=method,
+                                   align_corners=align_corners)
+  resized = tf.squeeze(resized, 0)
+  resized.set_shape([None, None, channels])
+  return resized

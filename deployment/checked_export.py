@@ -1,0 +1,187 @@
+"""From a checkpoint to files of several formats, each checked before it gets its name.
+
+All files are written into a folder of their own beside where they belong (or on this machine, if
+they belong elsewhere), run by another process on pictures, compared with the checkpoint, and only
+then moved, with what describes them: after an error there is none of them.
+"""
+import os
+import tempfile
+import typing
+
+import numpy as np
+
+from deeplab.core import feature_extractor, files
+from deeplab.deployment import (
+    all_or_none,
+    export,
+    export_check,
+    export_formats,
+    export_limits,
+    exported,
+    opened_models,
+    saved_model,
+)
+
+_STAGE_PREFIX = '.export-'
+
+
+class Written(typing.NamedTuple):
+  """A model that was written and checked.
+
+  Attributes:
+    path: file or folder.
+    entry: dict of what `export.json` tells of it.
+  """
+  path: str
+  entry: dict
+
+
+def export_all(formats, export_path, source, text_graph_path=None, content=None):
+  """Writes and checks a checkpoint in several formats, all of them or none.
+
+  Args:
+    formats: list of keys of `export_formats.FORMATS`.
+    export_path: file or folder to write; with several formats the name they have in common,
+      see `export_formats.paths`.
+    source: export_formats.Source.
+    text_graph_path: file for the graph with variables as text, or None.
+    content: dict for `export.json`, see `exported.write_record`; None: none is written.
+
+  Returns:
+    List of Written.
+
+  Raises:
+    ValueError: a format cannot be written, or labels too many pixels differently.
+  """
+  targets = export_formats.paths(formats, export_path)
+  for name in formats:
+    export_formats.FORMATS[name].check(source)
+  folder = os.path.dirname(files.absolute(export_path))
+  made = _make_folder(folder, export_path)
+  stage = None
+  try:
+    with exported.writing(export_path):
+      stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX,
+                               dir=None if files.is_remote(folder) else folder)
+    staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
+    for name, path in zip(formats, staged):
+      export_formats.FORMATS[name].write(source, path)
+    comparisons = _compare(formats, staged, source)
+    written = [Written(target, _entry(name, comparison, source))
+               for name, target, comparison in zip(formats, targets, comparisons)]
+    with exported.writing(export_path):
+      moves = list(zip(staged, targets))
+      if text_graph_path:
+        moves.append((_stage_text_graph(source, stage), text_graph_path))
+      if content is not None:
+        moves += _stage_records(written, staged, content)
+      all_or_none.move_all(moves, stage, saved_model.FILE_NAME)
+  finally:
+    if stage:
+      files.remove_tree(stage)
+    _remove_empty(made)
+  return written
+
+
+def _compare(formats, staged, source):
+  """Returns the export_limits.Comparison per format; stops where a model differs too much."""
+  pictures = list(source.pictures) or export_check.drawn_pictures(source.model_options.crop_size)
+  mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
+  found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
+  known, comparisons = {}, []
+  for name, labels in zip(formats, found):
+    has_crop_size = export_formats.FORMATS[name].has_crop_size
+    if has_crop_size not in known:
+      known[has_crop_size] = _checkpoint_labels(source, pictures, has_crop_size)
+    wanted = known[has_crop_size]
+    scores = [source.score(each) for each in (labels, wanted)
+              ] if source.score and source.pictures else []
+    comparison = export_limits.Comparison(
+        export_check.equal_share(labels, wanted), len(source.pictures), *scores)
+    export_limits.check(name, comparison, export_formats.FORMATS[name].limits(source))
+    comparisons.append(comparison)
+  return comparisons
+
+
+def _checkpoint_labels(source, pictures, has_crop_size):
+  """Returns the labels by the checkpoint, of pictures fitted to the crop size if asked."""
+  mean = np.rint(feature_extractor.mean_pixel(source.model_options.model_variant))
+  fitted = [opened_models.fit(picture, source.model_options.crop_size, mean.astype(np.uint8))
+            if has_crop_size else (picture, picture.shape[:2]) for picture in pictures]
+  labels = export_check.checkpoint_labels(
+      source.checkpoint, source.model_options, source.predict, source.options,
+      [picture for picture, _ in fitted])
+  return [opened_models.unfit(each, size, picture.shape[:2])
+          for each, (_, size), picture in zip(labels, fitted, pictures)]
+
+
+def _entry(name, comparison, source):
+  row = export_formats.FORMATS[name]
+  options = row.options(source)
+  crop_size = source.model_options.crop_size
+  entry = {'format': name,
+           'input_size': list(crop_size) if row.has_crop_size else None,
+           'batch_size': options.batch_size,
+           'equal_pixels': round(comparison.equal_pixels, 6),
+           'pictures': comparison.num_pictures or 'drawn'}
+  if comparison.miou is not None:
+    entry.update(miou=round(comparison.miou, 6),
+                 checkpoint_miou=round(comparison.checkpoint_miou, 6))
+  return dict(entry, kind=source.tflite_kind) if name == export_formats.TFLITE else entry
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+def _make_folder(folder, export_path):
+  """Creates a folder; returns those of this machine that it made, deepest first."""
+  missing, parent = [], folder
+  while not files.is_remote(folder) and not files.exists(parent):
+    missing.append(parent)
+    parent = os.path.dirname(parent)
+  with exported.writing(export_path):
+    if missing or files.is_remote(folder):
+      files.make_dirs(folder)
+  return missing
+
+
+def _stage_text_graph(source, stage):
+  """Writes the graph with variables as text; returns its path in the stage."""
+  _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
+                               source.options._replace(optimize=False))
+  path = os.path.join(stage, export.TEXT_GRAPH_FILE_NAME)
+  files.write_text(path, str(graph_def))
+  return path
+
+
+def _stage_records(written, staged, content):
+  """Writes `export.json` into staged SavedModels, and the one beside files.
+
+  Args:
+    written: list of Written.
+    staged: list of their paths in the stage.
+    content: dict for JSON.
+
+  Returns:
+    List of (path in the stage, path) of what is to be moved apart from the models.
+  """
+  entries = {}
+  for (target, entry), path in zip(written, staged):
+    name = os.path.basename(target)
+    if files.is_dir(path):
+      path, name = [os.path.join(each, saved_model.FILE_NAME) for each in (path, name)]
+      exported.write_record(path, content, entry)
+    entries[name] = dict(entry, sha256=exported.sha256(path))
+  if all(files.is_dir(path) for path in staged):
+    return []
+  record, target = (exported.record_path(path) for path in (staged[0], written[0].path))
+  files.write_text(record, exported.record_text(target, content, entries))
+  return [(record, target)]
+
+
+def _remove_empty(folders):
+  for folder in folders:
+    try:
+      os.rmdir(folder)
+    except OSError:
+      return

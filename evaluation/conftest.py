@@ -1,0 +1,22 @@
+"""The panoptic sample that tests of the evaluation share."""
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope='module')
+def shared_sample(tmp_path_factory):
+  """Folder of the sample in the COCO format, three images; not to be changed."""
+  from deeplab.evaluation import panoptic_sample  # As in the conftest of the root.
+  folder = str(tmp_path_factory.mktemp('panoptic'))
+  panoptic_sample.write_sample(
+      folder, panoptic_sample.SampleSize(num_images=3, height=48, width=64))
+  return folder
+
+
+@pytest.fixture
+def sample(shared_sample, tmp_path):
+  """A copy of the sample that a test may spoil."""
+  folder = str(tmp_path / 'sample')
+  shutil.copytree(shared_sample, folder)
+  return folder

@@ -1,0 +1,106 @@
+"""What single options change of the whole model: its layers, its sizes, what it refuses."""
+import json
+import os
+
+import pytest
+
+from deeplab import model
+from deeplab.core.options import ModelOptions
+from deeplab.core.tf_compat import tf
+from deeplab.model_test import CASES, graph_variables, merged_logits, recorded_variables
+
+CELL = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'core',
+                    'dense_prediction_cell_branch5_top1_cityscapes.json')
+
+
+def read_cell():
+  with open(CELL) as stream:
+    return json.load(stream)
+
+
+@pytest.mark.parametrize('name, variant, changes', [
+    ('xception_71_dpc', 'xception_71',
+     {'atrous_rates': None, 'dense_prediction_cell_config': read_cell()}),
+    ('xception_65_dec_4_4', 'xception_65', {'decoder_output_stride': [4, 4]}),
+    ('mobilenet_v2_dec4', 'mobilenet_v2', {'decoder_output_stride': [4]}),
+    ('mobilenet_v2_dm05', 'mobilenet_v2', {'depth_multiplier': 0.5}),
+])
+def test_variables_of_further_heads(name, variant, changes):
+  with tf.Graph().as_default():
+    merged_logits(tf.zeros([1, 33, 33, 3]), CASES[variant].options(
+        variant, crop_size=[33, 33], **changes))
+    assert graph_variables() == recorded_variables(name)
+
+
+def layers(**changes):
+  """Returns the layers of a MobileNet with ASPP rates and decoder: name -> weight shape."""
+  options = CASES['mobilenet_v2'].options('mobilenet_v2', crop_size=[33, 33])._replace(
+      atrous_rates=[6, 12, 18], decoder_output_stride=[4])._replace(**changes)
+  with tf.Graph().as_default():
+    merged_logits(tf.zeros([1, 33, 33, 3]), options)
+    return {v.op.name.rsplit('/', 1)[0]: v.shape.as_list() for v in tf.global_variables()
+            if v.op.name.endswith('weights')}
+
+
+_SEPARABLE_ASPP = {'aspp%d_%s' % (i, part) for i in (1, 2, 3)
+                   for part in ('depthwise', 'pointwise')}
+_SEPARABLE_DECODER = {'decoder/decoder_conv%d_%s' % (i, part) for i in (0, 1)
+                      for part in ('depthwise', 'pointwise')}
+_ASPP = _SEPARABLE_ASPP | {'image_pooling', 'aspp0', 'concat_projection'}
+_DECODER = _SEPARABLE_DECODER | {'decoder/feature_projection0'}
+
+
+@pytest.mark.parametrize('changes, added, removed', [
+    ({'aspp_with_separable_conv': False}, {'aspp1', 'aspp2', 'aspp3'}, _SEPARABLE_ASPP),
+    ({'decoder_use_separable_conv': False},
+     {'decoder/decoder_conv0/decoder_conv0_1', 'decoder/decoder_conv0/decoder_conv0_2'},
+     _SEPARABLE_DECODER),
+    ({'add_image_level_feature': False}, set(), {'image_pooling'}),
+    ({'aspp_with_batch_norm': False}, {'logits/semantic_1', 'logits/semantic_2'}, _ASPP),
+    ({'aspp_with_batch_norm': False, 'decoder_output_stride': None, 'logits_kernel_size': 3},
+     {'logits/semantic_1', 'logits/semantic_2'}, _ASPP | _DECODER),
+    ({'aspp_with_batch_norm': False, 'atrous_rates': None, 'decoder_output_stride': None},
+     set(), _ASPP | _DECODER),
+    ({'outputs_to_num_classes': {'semantic': 21, 'direction': 2}}, {'logits/direction'},
+     set()),
+    ({'use_bounded_activation': True}, set(), set()),
+    ({'divisible_by': 1}, set(), set()),
+])
+def test_an_option_adds_and_removes_just_these_layers(changes, added, removed):
+  base, changed = layers(), layers(**changes)
+  assert set(changed) - set(base) == added
+  assert set(base) - set(changed) == removed
+  if 'logits_kernel_size' in changes:
+    assert changed['logits/semantic'] == changed['logits/semantic_2'] == [3, 3, 320, 21]
+
+
+@pytest.mark.parametrize('variant, strides', [
+    ('mobilenet_v2', [16, 4]), ('mobilenet_v2', [8, 4, 2]),
+    ('xception_41', [16, 4]), ('xception_41', [8, 4, 2]),
+    ('resnet_v1_50', [16, 4]), ('resnet_v1_50', [8, 4, 2]),
+    ('nas_pnasnet', [16, 8, 4, 2]), ('nas_hnasnet', [8, 4, 2])])
+def test_decoders_of_several_strides(variant, strides):
+  with tf.Graph().as_default():
+    logits = merged_logits(tf.zeros([1, 33, 48, 3]), CASES[variant].options(
+        variant, crop_size=[33, 48], decoder_output_stride=strides))
+    assert logits.shape.as_list() == [1, 32 // strides[-1] + 1, 48 // strides[-1], 21]
+
+
+@pytest.mark.parametrize('variant, changes, pyramid, message', [
+    ('resnet_v1_55', {}, None, "Unknown model_variant 'resnet_v1_55'. Did you mean"),
+    ('resnet_v1_50', {'output_stride': 64}, None, 'output_stride=64 cannot be reached'),
+    ('xception_41', {'multi_grid': [1, 2, 4, 8]}, None, 'multi_grid must be 3 positive'),
+    ('mobilenet_v2', {'output_stride': 8, 'decoder_output_stride': [16, 4]}, None,
+     'decoder_output_stride=16,4: .* cannot be larger than output_stride=8'),
+    ('mobilenet_v2', {}, [1.0, 0.0], r'image_pyramid scales must be positive, got \[1.0, 0'),
+    ('mobilenet_v2', {}, [-1.0], 'image_pyramid scales must be positive'),
+    ('mobilenet_v2', {'dense_prediction_cell_config': [{'op': 'conv'}]}, None,
+     'Dense prediction cell, entry 0: no "input"'),
+    ('mobilenet_v2', {'dense_prediction_cell_config': read_cell(),
+                      'aspp_with_batch_norm': False}, None, 'needs aspp_with_batch_norm'),
+])
+def test_options_that_do_not_fit_are_refused(variant, changes, pyramid, message):
+  options = ModelOptions({'semantic': 3}, model_variant=variant, output_stride=16,
+                         crop_size=[33, 33])._replace(**changes)
+  with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
+    model.multi_scale_logits(tf.zeros([1, 33, 33, 3]), options, pyramid)

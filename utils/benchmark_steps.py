@@ -1,0 +1,149 @@
+"""Training steps and parts of them, timed in this process.
+
+The functions of speed are run by `benchmark_child.measure`, each in a process of its own: their
+arguments and results are what JSON can hold.
+"""
+import time
+
+import numpy as np
+
+from deeplab.core import keys, options
+from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import data_generator
+from deeplab.datasets import registry as dataset_registry
+from deeplab.utils import graph_rewrites, losses, memory_estimate, train_graph, train_options
+
+NUM_CLASSES = 21
+LEAST_STEPS, LEAST_SECS = 4, 6.0
+_IGNORE_LABEL = 255
+_DATASET = 'pascal_voc_seg'
+_WARM_UP_STEPS = 2
+
+
+def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
+               num_steps=None):
+  """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
+
+  And 'estimated_memory_mib', what the peak of memory is by `memory_estimate`.
+
+  Args:
+    variant: key of BACKBONES.
+    batch_size: images of a step.
+    crop: side of the square images in pixels.
+    model: dict of fields of ModelOptions, or None.
+    training: dict of fields of TrainOptions, or None.
+    records: folder of records to read with augmentation, or None for a constant batch.
+    num_steps: number of steps that count, or None for as many as a good figure of speed needs.
+  """
+  run_options = train_options.TrainOptions(train_logdir='', **training or {})
+  graph_rewrites.check(run_options)
+  least = {'least_steps': num_steps, 'least_secs': 0.0} if num_steps else {}
+  with tf.Graph().as_default() as graph:
+    samples = (_read_samples(records, variant, batch_size, crop) if records else
+               constant_samples(batch_size, crop))
+    train_op = _train_op(samples, variant, crop, model, run_options)
+    count = multiply_adds(graph) / batch_size
+    estimated = memory_estimate.resident_bytes(graph)
+    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
+      session.run(tf.global_variables_initializer())
+      secs, = median_secs([lambda: session.run(train_op)], **least)
+  return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count,
+          'estimated_memory_mib': estimated / 2. ** 20}
+
+
+def loss_secs(variant, batch_size, crop, model=None):
+  """Returns 'loss_secs', those of the loss and its gradient alone, and 'step_secs', in turns.
+
+  Args:
+    variant: key of BACKBONES.
+    batch_size: images of a step.
+    crop: side of the square images in pixels.
+    model: dict of fields of ModelOptions, or None.
+  """
+  run_options = train_options.TrainOptions(train_logdir='')
+  with tf.Graph().as_default() as graph:
+    samples = constant_samples(batch_size, crop)
+    train_op = _train_op(samples, variant, crop, model, run_options)
+    shape = graph.get_tensor_by_name(keys.OUTPUT_TYPE + ':0').shape
+    # Not constant: TensorFlow would compute the loss before the first step.
+    logits = tf.get_variable('logits_alone', shape)
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {'alone': logits}, samples[keys.LABEL], NUM_CLASSES, _IGNORE_LABEL)
+    loss = tf.losses.get_losses()[-1]
+    gradient, = tf.gradients(loss, [logits])
+    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
+      session.run(tf.global_variables_initializer())
+      loss_alone, step = median_secs([lambda: session.run([loss, gradient.op]),
+                                      lambda: session.run(train_op)])
+  return {'loss_secs': loss_alone, 'step_secs': step}
+
+
+def matrix_speed(size):
+  """Returns 'gflops', the rate of float32 products of square matrices of a size."""
+  with tf.Graph().as_default():
+    matrix = tf.get_variable('matrix', [size, size])
+    product = tf.matmul(matrix, matrix)
+    with tf.Session() as session:
+      session.run(tf.global_variables_initializer())
+      secs, = median_secs([lambda: session.run(product.op)], least_secs=2.0)
+  return {'gflops': 2 * size ** 3 / secs / 1e9}
+
+
+def multiply_adds(graph):
+  """Returns the number of multiply-adds of the forward convolutions of a graph.
+
+  Args:
+    graph: tf.Graph whose convolutions have static shapes.
+  """
+  count = 0
+  for operation in graph.get_operations():
+    if operation.type in ('Conv2D', 'DepthwiseConv2dNative'):
+      height, width, num_inputs, num_outputs = operation.inputs[1].shape.as_list()
+      positions = int(np.prod(operation.outputs[0].shape.as_list()[:3]))
+      count += positions * height * width * num_inputs * num_outputs
+  return count
+
+
+def median_secs(functions, least_steps=LEAST_STEPS, least_secs=LEAST_SECS):
+  """Returns the median seconds of calls of each function, called in turns after a warm-up."""
+  for _ in range(_WARM_UP_STEPS):
+    for function in functions:
+      function()
+  secs = []
+  while len(secs) < least_steps or np.sum(secs) < least_secs:
+    secs.append([])
+    for function in functions:
+      begin = time.time()
+      function()
+      secs[-1].append(time.time() - begin)
+  return [float(value) for value in np.median(secs, axis=0)]
+
+
+def _train_op(samples, variant, crop, model, run_options):
+  model_options = options.ModelOptions(
+      {keys.OUTPUT_TYPE: NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
+      **dict({'output_stride': 16}, **model or {}))
+  return train_graph.build_train_graph(
+      samples, dataset_registry.DATASETS[_DATASET], model_options, run_options).train_op
+
+
+def constant_samples(batch_size, crop):
+  """Returns a dict of constants, a batch of square images and labels of a crop's side."""
+  random = np.random.RandomState(0)
+  images = random.randint(0, 256, (batch_size, crop, crop, 3))
+  # Regions as those of objects, and pixels that do not count between them.
+  coarse = random.randint(0, NUM_CLASSES, (batch_size, crop // 16 + 1, crop // 16 + 1, 1))
+  labels = np.kron(coarse, np.ones((1, 16, 16, 1), int))[:, :crop, :crop]
+  labels[:, ::16] = _IGNORE_LABEL
+  return {keys.IMAGE: tf.constant(images.astype(np.uint8)),
+          keys.LABEL: tf.constant(labels.astype(np.int32))}
+
+
+def _read_samples(records, variant, batch_size, crop):
+  dataset = data_generator.Dataset(
+      None, 'train', records, batch_size, (crop, crop), min_scale_factor=0.5,
+      max_scale_factor=2.0, scale_factor_step_size=0.25, model_variant=variant, num_readers=2,
+      is_training=True, should_shuffle=True, should_repeat=True,
+      augmentation=AUGMENTATIONS['forma'], image_dtype=tf.uint8)
+  return tf.data.make_one_shot_iterator(dataset.get_dataset()).get_next()
