@@ -182,9 +182,9 @@ class Dataset(object):
     """Returns the tf.data.Dataset of single samples for evaluation, in order.
 
     A sample has image [h, w, 3] in 0..255, label [h, w, 1] (not for split 'test'), height and
-    width int64 as recorded, image_name string, and index int64, its number in the split. The
-    image is as it was decoded, uint8, or resized, float32; padded to the crop size as float32
-    and int32 if asked.
+    width int64 of the decoded image, whatever the record states, image_name string, and index
+    int64, its number in the split. The image is as it was decoded, uint8, or resized, float32;
+    padded to the crop size as float32 and int32 if asked.
 
     Args:
       finished: what to leave out, before it is decoded: (number of samples from the first on,
@@ -201,10 +201,12 @@ class Dataset(object):
 
     @tf.autograph.experimental.do_not_convert
     def make_sample(serialized, index):
-      sample = (self._make_sample(serialized, index) if is_padded
-                else self._make_whole_image(serialized))
+      parsed = self._parsed(serialized)
+      height, width = tf.unstack(tf.shape(parsed[keys.IMAGE], out_type=tf.int64)[:2])
+      sample = (self._preprocess_image(parsed) if is_padded
+                else self._make_whole_image(parsed))
       return dict({key: sample[key] for key in _EVAL_KEYS if key in sample},
-                  **{keys.INDEX: index})
+                  **{keys.HEIGHT: height, keys.WIDTH: width, keys.INDEX: index})
 
     return records.map(
         make_sample, tf_compat.parallel_calls() if is_parallel else None).with_options(
@@ -262,9 +264,8 @@ class Dataset(object):
     """Returns the whole image of a record as a sample."""
     return self._preprocess_image(self._parsed(serialized), RandomSource(self.seed, index))
 
-  def _make_whole_image(self, serialized):
-    """Returns the image of a record and its label, resized if asked, as a sample."""
-    sample = self._parsed(serialized)
+  def _make_whole_image(self, sample):
+    """Returns the parsed sample with its image and label, resized if asked."""
     image, label = sample[keys.IMAGE], sample.pop(keys.LABELS_CLASS, None)
     if self.min_resize_value or self.max_resize_value:
       image, label = preprocess_utils.resize_to_range(

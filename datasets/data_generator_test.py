@@ -178,6 +178,24 @@ def rewrite(path, change):
       writer.write(record.SerializeToString())
 
 
+@pytest.mark.parametrize('is_padded', [False, True])
+def test_evaluation_goes_by_the_size_that_an_image_has(tmp_path, samples, is_padded):
+  """A record that states another one, sides exchanged or absurd, does not cut its image off."""
+  path = tiny_run.write_records(str(tmp_path), samples)
+
+  def change(unused_index, record):
+    record.features.feature['image/height'].int64_list.value[:] = [1 << 40]
+    record.features.feature['image/width'].int64_list.value[:] = [3]
+
+  rewrite(path, change)
+  with tf.Graph().as_default(), tf.Session() as session:
+    sample = tf.data.make_one_shot_iterator(
+        make_dataset(tmp_path).get_samples(is_padded=is_padded)).get_next()
+    found = [session.run(sample) for _ in samples]
+  assert [(each[keys.HEIGHT], each[keys.WIDTH]) for each in found] == [
+      sample.label.shape for sample in samples]
+
+
 def test_undecodable_image_is_named_with_its_shard(tmp_path, samples):
   path = tiny_run.write_records(str(tmp_path), samples)
 

@@ -57,7 +57,7 @@ def make_batches(dataset, sizes, finished=None):
   """Returns the tf.data.Dataset of batches of a split, for evaluation.
 
   A batch has image float32 [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] if there are any,
-  height and width int64 [B] as recorded, image_name [B], index int64 [B], region int32 [B, 8].
+  height and width int64 [B] of the image, image_name [B], index int64 [B], region int32 [B, 8].
 
   Args:
     dataset: data_generator.Dataset; its crop size must be that of `sizes`, if that has one.

@@ -115,7 +115,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
         session.run(graph.train_op)
   newest = checkpoints.resolve_checkpoint(options.train_logdir)
   if placement.is_chief:
-    _check_complete(newest, options)
+    _check_complete(newest, options, data.files)
   return newest
 
 
@@ -139,14 +139,14 @@ def _readable_errors(data, model_options, options, placement):
     yield
 
 
-def _check_complete(newest, options):
+def _check_complete(newest, options, files):
   """Stops if the input has ended before the last step; it repeats the records that it has."""
   step = checkpoints.global_step(newest) if newest else 0
   if step < options.training_number_of_steps:
     raise ValueError(
-        'Training ended at step %d of %d: no record is left that can be used. See the warnings '
-        'above, or run python -m deeplab.datasets.doctor.'
-        % (step, options.training_number_of_steps))
+        'Training ended at step %d of %d: no record is left that can be used in the %d shards that '
+        'begin with %s. See the warnings above, or run python -m deeplab.datasets.doctor.'
+        % (step, options.training_number_of_steps, len(files), files[0]))
 
 
 def _device(placement):
