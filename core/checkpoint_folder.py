@@ -16,6 +16,11 @@ STEP_SUFFIX = re.compile(r'-(\d+)$')
 
 _STATE_FILE = 'checkpoint'
 _INDEX_SUFFIX = '.index'
+# What TensorFlow calls files of checkpoints and graphs that it is writing, and what those of a run
+# are called meanwhile.
+_UNFINISHED = re.compile(
+    r'(.+\.(index|data-\d+-of-\d+)\.tempstate\d+|(.+\.meta|checkpoint|graph\.pbtxt)\.tmp[0-9a-f]{32}'
+    r'|\.(run\.json|losses\.csv)\.\d+-[0-9a-f]{8}\.tmp)$')
 _DATA_SUFFIX = re.compile(r'\.data-\d+-of-(\d+)$')
 
 
@@ -73,6 +78,14 @@ def prefixes(folder):
     return int(match.group(1)) if match else -1
 
   return sorted(found, key=lambda prefix: (step(prefix), prefix))
+
+
+def remove_unfinished(folder):
+  """Removes what a killed training was writing; nobody else may train in the folder."""
+  for path in files.with_prefix(os.path.join(folder, '')):
+    if _UNFINISHED.match(os.path.basename(path)):
+      logging.info('Removing %s, which was never finished.', path)
+      files.remove_if_present(path)
 
 
 def exists(prefix):

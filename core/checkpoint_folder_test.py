@@ -94,3 +94,19 @@ def test_where_checkpoints_are_gone_nothing_begins_anew(tmp_path):
   (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "/gone/model.ckpt-9"\n')
   with pytest.raises(ValueError, match='/checkpoint names .*/model.ckpt-9, which is not there'):
     checkpoint_folder.newest_to_continue(str(tmp_path))
+
+
+def test_what_a_killed_training_was_writing_is_removed(tmp_path):
+  write_checkpoint(tmp_path, 5)
+  whole = {path.name for path in tmp_path.iterdir()} | {
+      'losses.csv', 'notes.tmp', '.hidden', 'train.lock', '.train.lock.7-0123abcd.tmp',
+      'model.ckpt-9.index.old'}
+  for name in whole - {path.name for path in tmp_path.iterdir()}:
+    (tmp_path / name).write_bytes(b'')
+  for name in ('model.ckpt-6.data-00000-of-00001.tempstate15936218417286155346',
+               'model.ckpt-6.index.tempstate123', 'model.ckpt-6.meta.tmp' + 'a1' * 16,
+               'checkpoint.tmp' + 'a1' * 16, 'graph.pbtxt.tmp' + 'a1' * 16,
+               '.losses.csv.77-0123abcd.tmp', '.run.json.77-0123abcd.tmp'):
+    (tmp_path / name).write_bytes(b'half')
+  checkpoint_folder.remove_unfinished(str(tmp_path))
+  assert {path.name for path in tmp_path.iterdir()} == whole

@@ -91,6 +91,8 @@ def train(dataset, samples_fn, files, model_options, options, on_start=None, on_
       start = _plan_start(graph, options)
     if placement.is_chief:
       tf.gfile.MakeDirs(options.train_logdir)
+      if placement.lock:
+        checkpoint_folder.remove_unfinished(options.train_logdir)
       if on_start:
         on_start(step)
     with contextlib.ExitStack() as around:
