@@ -33,6 +33,7 @@ def run(main, required_flags=(), allows_words=False):
   def parse(argv):
     _define_help_flags(main, required_flags)
     try:
+      _check_encoding(argv)
       rest = FLAGS(argv)
       dataset_flags.find_dataset_dir()
       image_limit_flag.obey_image_limit_flag()
@@ -68,6 +69,17 @@ def run(main, required_flags=(), allows_words=False):
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
+
+
+def _check_encoding(argv):
+  """Stops at words that TensorFlow would understand otherwise than Python."""
+  encoding = sys.getfilesystemencoding()
+  for word in argv[1:]:
+    if encoding.lower() not in ('utf-8', 'utf8') and any(ord(letter) > 127 for letter in word):
+      raise flags.ValidationError(
+          '%s has letters beyond ASCII, but paths are in %s here, and TensorFlow takes them for '
+          'UTF-8. Run it with the environment variable PYTHONUTF8=1, or in a UTF-8 locale.'
+          % (word.encode('unicode_escape').decode(), encoding))
 
 
 class _HelpFlag(flags.BooleanFlag):

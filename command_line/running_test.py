@@ -1,4 +1,8 @@
 """Tests of how scripts run and end."""
+import os
+import subprocess
+import sys
+
 import pytest
 
 from deeplab.testing import forked_scripts
@@ -76,6 +80,18 @@ def test_scripts_end_with_one_line_and_a_code(run, arguments, code, message):
   found, _, log = run(*arguments)
   lines = [line for line in log.splitlines(True) if line.startswith('script.py')]
   assert (found, ''.join(lines)) == (code, message), log
+
+
+@pytest.mark.parametrize('utf8, code', [('0', 2), ('1', 0)])
+def test_words_beyond_ascii_need_utf8(tmp_path, utf8, code):
+  script = tmp_path / 'script.py'
+  script.write_text(SCRIPT)
+  env = dict(os.environ, LC_ALL='C', PYTHONUTF8=utf8, PYTHONCOERCECLOCALE='0')
+  ended = [subprocess.run([sys.executable, str(script), '--word=' + word], env=env,
+                          stderr=subprocess.PIPE) for word in ('plain', 'été')]
+  assert [end.returncode for end in ended] == [0, code]
+  assert (b'script.py: error: --word=' in ended[1].stderr
+          and b'PYTHONUTF8=1' in ended[1].stderr) == bool(code)
 
 
 @pytest.mark.parametrize('word', ['--help', '-?', '--helpshort'])
