@@ -1,4 +1,5 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
+import codecs
 import sys
 import traceback
 
@@ -112,9 +113,21 @@ def _define_help_flags(main, required_flags):
 
 
 def _set_up_logging():
+  if sys.stdout.errors in ('strict', 'surrogateescape'):
+    # Names that the terminal lacks letters for are no reason to end.
+    codecs.register_error('escape', _escape)
+    sys.stdout.reconfigure(errors='escape')
   if not FLAGS['verbosity'].present:
     logging.set_verbosity(logging.INFO)
   handler = logging.get_absl_handler()
   handler.setFormatter(logging.logging.Formatter(
       '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
   tf.get_logger().setLevel('WARN')
+
+
+def _escape(error):
+  """Returns what is written for letters that an encoding lacks: bytes of names, else escapes."""
+  letters = error.object[error.start:error.end]
+  return b''.join(
+      bytes([ord(letter) - 0xdc00]) if '\udc80' <= letter <= '\udcff'
+      else letter.encode('ascii', 'backslashreplace') for letter in letters), error.end
