@@ -274,3 +274,27 @@ def test_several_processes_on_one_run(folder, tmp_path, measured):
     assert tiny_cluster.wait_for_end(training) == [143]
   measured('second training refused; %d exports and 2 evaluations at once succeeded'
            % num_exports)
+
+
+@pytest.mark.fault('two of vis.py, predict.py or export_model.py write to one place at once',
+                   'both succeed; every file is whole and there once')
+@pytest.mark.parametrize('script', ['vis.py', 'predict.py', 'export_model.py'])
+def test_two_that_write_to_one_folder(folder, tmp_path, script, measured):
+  out = tmp_path / 'out'
+  if script == 'export_model.py':
+    flags = ('--checkpoint_path=%s/start' % folder, '--export_path=%s/graph.pb' % out,
+             '--crop_size=33', '--crop_size=33')
+  else:
+    flags = command_of(script, folder, out) + (
+        ('--max_number_of_iterations=1',) if script == 'vis.py' else ())
+  both = [forked_scripts.start(script, tmp_path / ('log%d' % index), *flags)
+          for index in range(2)]
+  assert tiny_cluster.wait_for_end(*both) == [0, 0], [one.log for one in both]
+  check_files(out)
+  names = set(folders.contents(out))
+  assert not [name for name in names if name.endswith('.tmp')]
+  result = forked_scripts.run(script, *[str(flag).replace(str(out), str(tmp_path / 'alone'))
+                                        for flag in flags])
+  assert result.code == 0, result.log
+  assert names == set(folders.contents(tmp_path / 'alone'))
+  measured('%s: %d files, all whole' % (script, len(names)))
