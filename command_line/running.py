@@ -1,4 +1,5 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
+import codecs
 import sys
 import traceback
 
@@ -33,6 +34,7 @@ def run(main, required_flags=(), allows_words=False):
   def parse(argv):
     _define_help_flags(main, required_flags)
     try:
+      _check_encoding(argv)
       rest = FLAGS(argv)
       dataset_flags.find_dataset_dir()
       image_limit_flag.obey_image_limit_flag()
@@ -70,6 +72,17 @@ def run(main, required_flags=(), allows_words=False):
   app.run(guarded, flags_parser=parse)
 
 
+def _check_encoding(argv):
+  """Stops at words that TensorFlow would understand otherwise than Python."""
+  encoding = sys.getfilesystemencoding()
+  for word in argv[1:]:
+    if encoding.lower() not in ('utf-8', 'utf8') and any(ord(letter) > 127 for letter in word):
+      raise flags.ValidationError(
+          '%s has letters beyond ASCII, but paths are in %s here, and TensorFlow takes them for '
+          'UTF-8. Run it with the environment variable PYTHONUTF8=1, or in a UTF-8 locale.'
+          % (word.encode('unicode_escape').decode(), encoding))
+
+
 class _HelpFlag(flags.BooleanFlag):
   """A flag that ends the program with a text on stdout."""
 
@@ -100,9 +113,21 @@ def _define_help_flags(main, required_flags):
 
 
 def _set_up_logging():
+  if sys.stdout.errors in ('strict', 'surrogateescape'):
+    # Names that the terminal lacks letters for are no reason to end.
+    codecs.register_error('escape', _escape)
+    sys.stdout.reconfigure(errors='escape')
   if not FLAGS['verbosity'].present:
     logging.set_verbosity(logging.INFO)
   handler = logging.get_absl_handler()
   handler.setFormatter(logging.logging.Formatter(
       '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
   tf.get_logger().setLevel('WARN')
+
+
+def _escape(error):
+  """Returns what is written for letters that an encoding lacks: bytes of names, else escapes."""
+  letters = error.object[error.start:error.end]
+  return b''.join(
+      bytes([ord(letter) - 0xdc00]) if '\udc80' <= letter <= '\udcff'
+      else letter.encode('ascii', 'backslashreplace') for letter in letters), error.end

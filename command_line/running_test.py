@@ -1,9 +1,13 @@
 """Tests of how scripts run and end."""
+import os
+import subprocess
+import sys
+
 import pytest
 
 from deeplab.testing import forked_scripts
 
-SCRIPT = '''"""Says a word; see --help.
+SCRIPT = r'''"""Says a word; see --help.
 
     python script.py --word=hello
 """
@@ -24,8 +28,9 @@ flags.DEFINE_string('word', None, 'A word.')
 flags.DEFINE_enum('tone', 'low', ['low', 'high'], 'How it sounds.')
 flags.DEFINE_integer('times', 3, 'How often it is said.', lower_bound=1)
 def main(argv):
+  print('d\xe9j\xe0 \udcff')
   if flags.FLAGS.word == 'bad':
-    raise ValueError('The word\\n is bad.')
+    raise ValueError('The word\n is bad.')
   if flags.FLAGS.word == 'stop':
     raise KeyboardInterrupt()
   if flags.FLAGS.word in ('SIGTERM', 'SIGINT'):
@@ -76,6 +81,26 @@ def test_scripts_end_with_one_line_and_a_code(run, arguments, code, message):
   found, _, log = run(*arguments)
   lines = [line for line in log.splitlines(True) if line.startswith('script.py')]
   assert (found, ''.join(lines)) == (code, message), log
+
+
+def test_what_a_terminal_has_no_letters_for_is_shown_escaped(tmp_path):
+  script = tmp_path / 'script.py'
+  script.write_text(SCRIPT)
+  ended = subprocess.run([sys.executable, str(script), '--word=good'], stdout=subprocess.PIPE,
+                         env=dict(os.environ, PYTHONIOENCODING='ascii'))
+  assert (ended.returncode, ended.stdout) == (0, b'd\\xe9j\\xe0 \xff\n')
+
+
+@pytest.mark.parametrize('utf8, code', [('0', 2), ('1', 0)])
+def test_words_beyond_ascii_need_utf8(tmp_path, utf8, code):
+  script = tmp_path / 'script.py'
+  script.write_text(SCRIPT)
+  env = dict(os.environ, LC_ALL='C', PYTHONUTF8=utf8, PYTHONCOERCECLOCALE='0')
+  ended = [subprocess.run([sys.executable, str(script), '--word=' + word], env=env,
+                          stderr=subprocess.PIPE) for word in ('plain', 'été')]
+  assert [end.returncode for end in ended] == [0, code]
+  assert (b'script.py: error: --word=' in ended[1].stderr
+          and b'PYTHONUTF8=1' in ended[1].stderr) == bool(code)
 
 
 @pytest.mark.parametrize('word', ['--help', '-?', '--helpshort'])

@@ -6,14 +6,13 @@ import time
 
 from absl import logging
 
-from deeplab.core import error_text, files, keys, quantization
+from deeplab.core import checkpoint_folder, error_text, files, keys, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
 _FILE_SUFFIX = re.compile(r'\.(index|meta|data-\d+-of-\d+)$')
 # Of the names of checkpoints: a folder of that name that is not there yet is not meant.
 _PREFIX = '.ckpt'
-_STEP_SUFFIX = re.compile(r'-(\d+)$')
 
 _POLL_SECS = 2.0
 # Between two lines that say what is being waited for.
@@ -37,15 +36,15 @@ def resolve_checkpoint(path):
   """Returns the checkpoint prefix that `path` stands for, or None where there is none.
 
   Args:
-    path: folder (its newest checkpoint is meant), prefix such as 'run/model.ckpt-100', or
+    path: folder (its newest whole checkpoint is meant), prefix such as 'run/model.ckpt-100', or
       one of the files of a checkpoint, e.g. the .index.
   """
   if not path:
     return None
   if files.is_dir(path):
-    return _newest_in(path)
+    return checkpoint_folder.newest(path)
   prefix = _FILE_SUFFIX.sub('', path)
-  return prefix if _exists(prefix) else None
+  return prefix if checkpoint_folder.exists(prefix) else None
 
 
 def require_checkpoint(path, flag):
@@ -56,15 +55,23 @@ def require_checkpoint(path, flag):
     flag: name of the flag that holds it, for the message.
 
   Raises:
-    ValueError: there is no checkpoint; lists those beside it, if any.
+    ValueError: there is no checkpoint, or it lacks bytes; lists those beside it, if any.
   """
   checkpoint = resolve_checkpoint(path)
   if checkpoint:
+    problem = checkpoint_folder.problem_of(checkpoint)
+    if problem:
+      raise ValueError('--%s=%s: the checkpoint %s is damaged: %s. Copy it again.'
+                       % (flag, path, checkpoint, problem))
     return checkpoint
   if files.is_dir(path):
+    left = checkpoint_folder.prefixes(path)
+    if left:
+      raise ValueError('--%s=%s: no checkpoint in the folder is whole: %s: %s.' % (
+          flag, path, left[-1], checkpoint_folder.problem_of(left[-1])))
     raise ValueError('--%s=%s: the folder holds no checkpoint (*.index).' % (flag, path))
   folder = os.path.dirname(path) or '.'
-  near = [os.path.basename(prefix) for prefix in _prefixes_in(folder)][-_MAX_NAMED:]
+  near = [os.path.basename(prefix) for prefix in checkpoint_folder.prefixes(folder)][-_MAX_NAMED:]
   raise ValueError('--%s=%s: no such checkpoint; %s' % (
       flag, path,
       'there are %s in %s.' % (', '.join(near), folder) if near
@@ -72,11 +79,18 @@ def require_checkpoint(path, flag):
 
 
 def global_step(checkpoint):
-  """Returns the training step of a checkpoint prefix; 0 where it is not known."""
+  """Returns the training step of a checkpoint prefix; 0 where it is not known.
+
+  Raises:
+    ValueError: the files cannot be read.
+  """
   reader = open_reader(checkpoint)
   if reader.has_tensor(_GLOBAL_STEP):
-    return int(reader.get_tensor(_GLOBAL_STEP))
-  match = _STEP_SUFFIX.search(checkpoint)
+    try:
+      return int(reader.get_tensor(_GLOBAL_STEP))
+    except (tf.errors.OpError, RuntimeError, IndexError) as error:
+      raise _unreadable(checkpoint, error) from error
+  match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
 
 
@@ -181,36 +195,6 @@ def _wait_for_other(folder, previous, timeout):
     time.sleep(_POLL_SECS if timeout is None else min(_POLL_SECS, timeout))
 
 
-def _newest_in(folder):
-  """Returns the newest complete checkpoint of a folder, or None."""
-  state = tf.train.get_checkpoint_state(folder)
-  if state and _exists(state.model_checkpoint_path):
-    return state.model_checkpoint_path
-  # The state file is absent, or names files as they were called before a move.
-  prefixes = _prefixes_in(folder)
-  return prefixes[-1] if prefixes else None
-
-
-def _exists(prefix):
-  # TensorFlow 1.15 raises where the folder does not exist. A folder, such as one that another
-  # process makes at this moment, also exists; it is looked at last, after it was counted.
-  return (files.is_dir(os.path.dirname(prefix) or '.')
-          and tf.train.checkpoint_exists(prefix)
-          and not files.is_dir(prefix))
-
-
-def _prefixes_in(folder):
-  """Returns the checkpoint prefixes of a folder, lowest step first."""
-  prefixes = [path[:-len('.index')] for path in files.with_prefix(os.path.join(folder, ''))
-              if path.endswith('.index')]
-
-  def step(prefix):
-    match = _STEP_SUFFIX.search(prefix)
-    return int(match.group(1)) if match else -1
-
-  return sorted(prefixes, key=lambda prefix: (step(prefix), prefix))
-
-
 def open_reader(checkpoint):
   """Returns the CheckpointReader of a checkpoint prefix.
 
@@ -220,8 +204,11 @@ def open_reader(checkpoint):
   try:
     return tf.train.NewCheckpointReader(checkpoint)
   except (tf.errors.OpError, RuntimeError, ValueError) as error:
-    raise ValueError('Checkpoint %s cannot be read: %s'
-                     % (checkpoint, error_text.reason_of(error))) from error
+    raise _unreadable(checkpoint, error) from error
+
+
+def _unreadable(checkpoint, error):
+  return ValueError('Checkpoint %s cannot be read: %s' % (checkpoint, error_text.reason_of(error)))
 
 
 def restore(saver, session, checkpoint):

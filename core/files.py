@@ -12,10 +12,15 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
 
 # Names that never match the pattern of a data shard: a leading dot and this suffix.
 TEMPORARY_SUFFIX = '.tmp'
+
+_TEMPORARY_NAME = re.compile(r'\..+\.(\d+)-[0-9a-f]{8}\.tmp$')
+# Other machines' processes, whose numbers mean nothing here, change what they write more often.
+_ABANDONED_SECS = 3600
 
 _SCHEME = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://')
 
@@ -261,6 +266,16 @@ def remove_if_present(path):
     _remote().remove(path) if is_remote(path) else os.remove(path)
 
 
+def remove_abandoned(folder):
+  """Removes unfinished files, not of those below, that killed processes left in a folder."""
+  for path in [] if is_remote(folder) else with_prefix(os.path.join(folder, '.')):
+    match = _TEMPORARY_NAME.match(os.path.basename(path))
+    if match and not os.path.isdir('/proc/%s' % match.group(1)):
+      with contextlib.suppress(OSError):
+        if time.time() - change_time(path) > _ABANDONED_SECS:
+          remove_if_present(path)
+
+
 def remove_tree(folder):
   """Removes a folder and all in it; an absent one is fine."""
   with contextlib.suppress(FileNotFoundError):
@@ -272,6 +287,8 @@ def remove_tree(folder):
 
 def check_folder(folder, flag):
   """Creates a folder for results and, on this machine, tries to write into it.
+
+  What killed processes left unfinished there is removed.
 
   Args:
     folder: the folder.
@@ -285,6 +302,7 @@ def check_folder(folder, flag):
     if not is_remote(folder):
       with tempfile.TemporaryFile(dir=folder):
         pass
+      remove_abandoned(folder)
   except OSError as error:
     raise ValueError('--%s=%s cannot be used for results: %s.'
                      % (flag, folder, error.strerror or error)) from error

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -210,3 +211,16 @@ def test_folder_that_cannot_be_used_is_told(tmp_path):
   with pytest.raises(ValueError, match='--output_dir=.*/file/out cannot be used for results: '
                                        'Not a directory'):
     files.check_folder(str(tmp_path / 'file' / 'out'), 'output_dir')
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+  gone, alive = 2 ** 22 + 1, os.getpid()  # More than the kernel's limit, so of no process.
+  names = {'.a.png.%d-0123abcd.tmp' % gone: 7200, '.b.png.%d-0123abcd.tmp' % gone: 60,
+           '.c.png.%d-0123abcd.tmp' % alive: 7200, '.d.tmp': 7200, 'e.tmp': 7200, '.f': 7200}
+  for name, age_secs in names.items():
+    (tmp_path / name).write_bytes(b'half')
+    then = time.time() - age_secs
+    os.utime(str(tmp_path / name), (then, then))
+  files.check_folder(str(tmp_path), 'output_dir')
+  assert set(names) - {path.name for path in tmp_path.iterdir()} == {
+      '.a.png.%d-0123abcd.tmp' % gone}

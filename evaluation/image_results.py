@@ -108,7 +108,8 @@ class ImageResults(object):
                                            self._ignore_label)
     self.boundary_counts = (counts if self.boundary_counts is None
                             else self.boundary_counts.plus(counts))
-    row = Row(name.decode('utf-8', 'replace') if isinstance(name, bytes) else name,
+    name = name.decode('utf-8', 'replace') if isinstance(name, bytes) else name
+    row = Row(_without_nul(name),
               np.stack([np.diagonal(counts.all), counts.all.sum(1), counts.all.sum(0)]))
     self.rows.append(row)
     if not np.isnan(row.miou):
@@ -179,7 +180,7 @@ def write_per_image(rows, class_names, folder):
   num_classes = rows[0].counts.shape[1]
   names = segmentation_metrics.names_of(class_names, num_classes)
   header = ['name', 'miou', 'pixel_accuracy']
-  header += ['%s_%d %s' % (kind, i, names[i])
+  header += ['%s_%d %s' % (kind, i, _without_nul(names[i]))
              for i in range(num_classes) for kind in _COUNT_COLUMNS]
   path = os.path.join(folder, FILE_NAME)
   text = io.StringIO()
@@ -204,7 +205,7 @@ def read_per_image(folder):
   path = os.path.join(folder, FILE_NAME) if files.is_dir(folder) else folder
   try:
     lines = list(csv.reader(io.StringIO(files.read_text(path), newline='')))
-  except (OSError, UnicodeDecodeError) as error:
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise ValueError('%s cannot be read (%s); give the --eval_logdir of an evaluation.'
                      % (path, getattr(error, 'strerror', None) or error)) from error
   header = lines[0] if lines else []
@@ -224,6 +225,11 @@ def read_per_image(folder):
   if not rows:
     raise ValueError('%s has no images.' % path)
   return rows, names
+
+
+def _without_nul(name):
+  # A NUL is no text, and no reader of CSV of Python before 3.11 takes it.
+  return name.replace('\0', '\ufffd')
 
 
 def _text(value):

@@ -2,6 +2,7 @@
 import glob
 import io
 import json
+import os
 import random
 import signal
 import time
@@ -103,6 +104,42 @@ def test_a_killed_training_continues_at_what_was_saved(folder, tmp_path, measure
   assert newest_step(run) == saved + 3
   measured('%d kills: each start continued; at most %d steps of %d between two kills were lost, '
            'those since the last save of one second' % (num_kills, behind, worst))
+
+
+def unfinished(run):
+  """Returns the names of the files of checkpoints in a folder that were being written."""
+  return [name for name in os.listdir(str(run)) if '.tempstate' in name] if run.exists() else []
+
+
+@pytest.mark.fault('train.py killed with -9 while it writes a checkpoint',
+                   'the next start continues at the one before, whole, and removes what was '
+                   'never finished')
+def test_a_training_killed_within_a_save_continues_at_the_one_before(folder, tmp_path, measured):
+  run, num_kills, num_hits = tmp_path / 'run', slow.times(3, 10), 0
+  for index in range(num_kills):
+    known = newest_step(run)
+    with tiny_cluster.running('train.py', tmp_path / ('log%d' % index), '--save_interval_secs=1',
+                              *train_flags(folder, run)) as process:
+      tiny_cluster.wait_for_step(process, max(known, 0) + 3)
+      left = unfinished(run)  # Of this process: it is over its start, which removes others'.
+      until = time.monotonic() + tiny_cluster.DEADLINE_SECS
+      while not left and time.monotonic() < until:
+        left = unfinished(run)
+      os.kill(process.pid, signal.SIGKILL)
+      tiny_cluster.wait_for_end(process)
+    assert left, process.log
+    num_hits += bool(unfinished(run))
+    saved = newest_step(run)
+    assert saved >= known
+    assert all(np.isfinite(value).all() for value in values_of(
+        checkpoints.resolve_checkpoint(str(run))).values())
+  assert num_hits, 'no kill hit a save'
+  log = forked_scripts.run_checked('train.py', *train_flags(folder, run, saved + 2))
+  assert 'Continuing at %s' % (run / ('model.ckpt-%d' % saved)) in log
+  assert not unfinished(run)
+  assert not [name for name in os.listdir(str(run)) if name.startswith('.')]
+  measured('%d of %d kills left a half checkpoint; all continued at the one before'
+           % (num_hits, num_kills))
 
 
 @pytest.mark.fault('train.py killed with -9 after a save, continued; a seed and one thread',
@@ -237,3 +274,27 @@ def test_several_processes_on_one_run(folder, tmp_path, measured):
     assert tiny_cluster.wait_for_end(training) == [143]
   measured('second training refused; %d exports and 2 evaluations at once succeeded'
            % num_exports)
+
+
+@pytest.mark.fault('two of vis.py, predict.py or export_model.py write to one place at once',
+                   'both succeed; every file is whole and there once')
+@pytest.mark.parametrize('script', ['vis.py', 'predict.py', 'export_model.py'])
+def test_two_that_write_to_one_folder(folder, tmp_path, script, measured):
+  out = tmp_path / 'out'
+  if script == 'export_model.py':
+    flags = ('--checkpoint_path=%s/start' % folder, '--export_path=%s/graph.pb' % out,
+             '--crop_size=33', '--crop_size=33')
+  else:
+    flags = command_of(script, folder, out) + (
+        ('--max_number_of_iterations=1',) if script == 'vis.py' else ())
+  both = [forked_scripts.start(script, tmp_path / ('log%d' % index), *flags)
+          for index in range(2)]
+  assert tiny_cluster.wait_for_end(*both) == [0, 0], [one.log for one in both]
+  check_files(out)
+  names = set(folders.contents(out))
+  assert not [name for name in names if name.endswith('.tmp')]
+  result = forked_scripts.run(script, *[str(flag).replace(str(out), str(tmp_path / 'alone'))
+                                        for flag in flags])
+  assert result.code == 0, result.log
+  assert names == set(folders.contents(tmp_path / 'alone'))
+  measured('%s: %d files, all whole' % (script, len(names)))

@@ -1,4 +1,5 @@
 """Machines that lack what others have: room to write, a home, shared memory, UTF-8."""
+import json
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from deeplab.datasets import dataset_info
 from deeplab.testing import forked_scripts, slow, tiny_run
 
 pytestmark = slow.only_if_asked
@@ -75,11 +77,14 @@ def test_no_shared_memory(folder, tmp_path, measured):
   measured('built in one process')
 
 
+_NO_UTF8 = {'HOME': '/nonexistent', 'LC_ALL': 'C', 'LANG': 'C', 'PYTHONUTF8': '0',
+            'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
+
+
 @pytest.mark.fault('no home, a locale without UTF-8, names with accents',
                    'builder and predict work as ever')
 def test_no_home_and_no_utf8(folder, tmp_path, measured):
-  env = {'HOME': '/nonexistent', 'LC_ALL': 'C', 'LANG': 'C', 'PYTHONUTF8': '0',
-         'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
+  env = _NO_UTF8
   for place, image in (('pictures', tiny_run.make_samples()[0].image[:30, :30]),
                        ('labels', np.zeros((30, 30), np.uint8))):
     (tmp_path / place).mkdir()
@@ -96,3 +101,58 @@ def test_no_home_and_no_utf8(folder, tmp_path, measured):
                               HOME='/nonexistent')
   assert result.code == 0, result.log
   measured('both worked, and a training without a home')
+
+
+# A locale without UTF-8 that Python does not mend; one that it mends, with a terminal that lacks
+# letters.
+_LOCALES = {'ASCII': (_NO_UTF8, 'a'),
+            'POSIX': ({'HOME': '/nonexistent', 'LC_ALL': 'POSIX', 'PYTHONIOENCODING': 'latin-1'},
+                      'été 日本')}
+
+
+@pytest.mark.fault('no home, a locale without UTF-8; classes, records and, where Python mends the '
+                   'locale, folders with letters beyond ASCII',
+                   'train, eval, vis, export, predict and the doctor work as ever; else paths '
+                   'beyond ASCII are refused in one line')
+@pytest.mark.parametrize('locale', sorted(_LOCALES))
+def test_letters_beyond_ascii(folder, tmp_path, locale, measured):
+  env, name = _LOCALES[locale]
+  place = tmp_path / name
+  place.mkdir()
+  samples = [sample._replace(name='été%d' % index, label=np.minimum(sample.label, 3))
+             for index, sample in enumerate(tiny_run.make_samples([(33, 33)] * 2))]
+  for split in ('train', 'val'):
+    (place / split).mkdir()
+    tiny_run.write_records(str(place / split), samples, split=split)
+    path = place / split / dataset_info.FILE_NAME
+    info = json.loads(path.read_text(encoding='utf-8'))
+    info['class_names'] = ['ciel été', '日本', 'c', 'd']
+    path.write_text(json.dumps(info, ensure_ascii=False), encoding='utf-8')
+  val = ('--checkpoint_dir=%s/run' % place, '--dataset_dir=%s/val' % place)
+  commands = [
+      ('train.py', train_flags(place, place / 'run')),
+      ('eval.py', val + ('--eval_logdir=%s/eval' % place, '--eval_once',
+                         '--eval_crop_size=33,33')),
+      ('vis.py', val + ('--vis_logdir=%s/vis' % place, '--max_number_of_iterations=1',
+                        '--vis_crop_size=33,33', '--also_save_raw_predictions')),
+      ('export_model.py', ('--checkpoint_path=%s/run' % place, '--export_path=%s/m.pb' % place,
+                           '--crop_size=33', '--crop_size=33')),
+      ('predict.py', ('--model=%s/m.pb' % place, '--input=%s/pictures' % folder,
+                      '--output_dir=%s/out' % place)),
+      ('datasets/doctor.py', ('--dataset_dir=%s/val' % place,))]
+  for script, flags in commands:
+    result = run_with(env, script, flags)
+    assert result.returncode == 0, result.stdout.decode('utf-8', 'replace')
+  raw = os.listdir(os.fsencode(str(place / 'vis' / 'raw_segmentation_results')))
+  assert sorted(raw) == [('été%d.png' % index).encode('utf-8') for index in range(2)]
+  if locale == 'ASCII':
+    result = run_with(env, 'predict.py', ('--model=%s/é.pb' % place,))
+    assert result.returncode == 2 and b'PYTHONUTF8=1' in result.stdout
+  measured('%s: all six worked' % locale)
+
+
+def run_with(env, script, flags):
+  """Returns the CompletedProcess of a script in a new process, whose locale is of its start."""
+  return subprocess.run([sys.executable, os.path.join(tiny_run.ROOT, script)] + list(flags),
+                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                        env=dict(os.environ, **env))

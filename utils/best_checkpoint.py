@@ -5,11 +5,15 @@
 """
 import json
 import os
+import re
 
 from deeplab.core import files
 from deeplab.utils import run_record
 
 RECORD_FILE_NAME = 'best.json'
+
+_OF_A_CHECKPOINT = re.compile(
+    r'\.(index|meta|data-\d+-of-\d+)(\.\d+-[0-9a-f]{8}%s)?$' % re.escape(files.TEMPORARY_SUFFIX))
 
 
 def keep_if_best(checkpoint, miou, folder):
@@ -47,10 +51,15 @@ def keep_if_best(checkpoint, miou, folder):
     files.copy(run_path, os.path.join(folder, run_record.FILE_NAME))
   files.write_text(os.path.join(folder, RECORD_FILE_NAME), json.dumps(
       {'miou': miou, 'checkpoint': os.path.basename(checkpoint)}, indent=2) + '\n')
-  if before is not None and before['checkpoint'] != os.path.basename(checkpoint):
-    for path in files.with_prefix(os.path.join(folder, before['checkpoint']) + '.'):
-      files.remove_if_present(path)
+  _remove_others(prefix, folder)
   return prefix
+
+
+def _remove_others(prefix, folder):
+  """Removes earlier checkpoints, also those that a killed process kept or began to keep."""
+  for path in files.with_prefix(os.path.join(folder, '')):
+    if _OF_A_CHECKPOINT.search(os.path.basename(path)) and not path.startswith(prefix + '.'):
+      files.remove_if_present(path)
 
 
 def read_best(folder):

@@ -27,6 +27,20 @@ def test_higher_miou_replaces_the_checkpoint_kept(tmp_path):
   assert (folder / 'model.ckpt-10.index').read_bytes() == b'10 .index'
 
 
+def test_what_killed_processes_left_goes_with_the_next_best(tmp_path):
+  folder = tmp_path / 'best'
+  folder.mkdir()
+  best_checkpoint.keep_if_best(make_checkpoint(tmp_path, 1), 0.5, str(folder))
+  # Killed after the copy and before the record; and within the copy.
+  make_checkpoint(folder, 2)
+  (folder / '.model.ckpt-3.data-00000-of-00001.77-0123abcd.tmp').write_bytes(b'half')
+  (folder / 'notes.txt').write_bytes(b'mine')
+  best_checkpoint.keep_if_best(make_checkpoint(tmp_path, 4), 0.6, str(folder))
+  assert sorted(path.name for path in folder.iterdir()) == [
+      'best.json', 'model.ckpt-4.data-00000-of-00001', 'model.ckpt-4.index', 'model.ckpt-4.meta',
+      'notes.txt']
+
+
 def test_deleted_checkpoint_and_broken_record_are_told(tmp_path):
   with pytest.raises(ValueError, match='model.ckpt-9 was deleted before'):
     best_checkpoint.keep_if_best(str(tmp_path / 'model.ckpt-9'), 0.5, str(tmp_path / 'best'))

@@ -48,7 +48,7 @@ class LossTable(object):
         columns.append(name)
     # Kept where the file cannot be appended to.
     self._text = io.StringIO() if files.is_remote(self._path) else None
-    self._written_at = time.time()
+    self._written_at = time.monotonic()
     self._columns = columns
     kept = self._lines([row for row in rows if float(row[STEP]) <= start_step], with_header=True)
     if self._text is not None:
@@ -66,14 +66,14 @@ class LossTable(object):
       files.append_text(self._path, line)
       return
     self._text.write(line)
-    if time.time() - self._written_at >= _REMOTE_INTERVAL_SECS:
+    if time.monotonic() - self._written_at >= _REMOTE_INTERVAL_SECS:
       self.flush()
 
   def flush(self):
     """Writes the rows that are not on disk yet."""
     if self._text is not None:
       files.write_text(self._path, self._text.getvalue())
-      self._written_at = time.time()
+      self._written_at = time.monotonic()
 
   def _lines(self, rows, with_header=False):
     text = io.StringIO()

@@ -80,7 +80,7 @@ class PredictionWriter(object):
     self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
     self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
     self._notes_lock = threading.Lock()
-    self._notes_due = time.time() + _NOTES_INTERVAL_SECS
+    self._notes_due = time.monotonic() + _NOTES_INTERVAL_SECS
     self._earlier = self._read_dict(AREAS_FILE_NAME, 'pictures')
     # Name -> source; None while the files are replaced by those of another source.
     self._sources = self._read_dict(SOURCES_FILE_NAME, 'sources')
@@ -183,7 +183,7 @@ class PredictionWriter(object):
         self._areas['pictures'][picture.name] = entry
       if AREAS not in outputs or picture.name in self._sources:
         self._sources[picture.name] = picture.source
-      is_due = time.time() >= self._notes_due
+      is_due = time.monotonic() >= self._notes_due
       if is_due:
         self._notes_due = float('inf')
     if is_due:
@@ -214,13 +214,13 @@ class PredictionWriter(object):
 
   def _write_notes(self):
     """Writes areas.json if it is wanted, and sources.json if it has entries."""
-    start = time.time()
+    start = time.monotonic()
     with self._notes_lock:
       if self._sources:
         self._write_json(SOURCES_FILE_NAME, {'sources': self._sources})
       if AREAS in self._options.outputs:
         self._write_json(AREAS_FILE_NAME, self._areas)
-      now = time.time()
+      now = time.monotonic()
       self._notes_due = now + max(_NOTES_INTERVAL_SECS, (now - start) / _NOTES_SHARE)
 
   def _write_json(self, file_name, content):

@@ -224,6 +224,9 @@ class ResultWriter(object):
 
 def _save(picture, folder, name):
   """Writes a PIL image as `<folder>/<name>.png`; the name may have new sub-folders."""
+  if not files.is_remote(folder):
+    # In UTF-8, whatever the locale.
+    name = os.fsdecode(name.encode('utf-8'))
   path = os.path.join(folder, name + _SUFFIX)
   files.make_dirs(os.path.dirname(path))
   with files.atomic_open(path) as f:

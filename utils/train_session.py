@@ -1,6 +1,7 @@
 """The session of a training: what it starts from, what it saves, and in which process."""
 import os
 
+from deeplab.core import chief_session
 from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites, steady_timer
 
@@ -20,7 +21,8 @@ class TrainSession(object):
     """
     self._options = options
     self._placement = placement
-    self._saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max)
+    # Relative paths hold in a copy of the folder too.
+    self._saver = tf.train.Saver(max_to_keep=options.keep_checkpoint_max, save_relative_paths=True)
     self._scaffold = tf.train.Scaffold(
         saver=self._saver, ready_op=_ready_op(placement.replica),
         init_fn=None if start is None else lambda unused_scaffold, session: start.load(session))
@@ -52,7 +54,7 @@ class TrainSession(object):
       hooks += [saver, summaries]
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
-    return tf.train.MonitoredSession(tf.train.ChiefSessionCreator(
+    return tf.train.MonitoredSession(chief_session.ChiefSessionCreator(
         self._scaffold, self._placement.master, config, options.train_logdir), hooks=hooks)
 
 

@@ -5,7 +5,7 @@ import typing
 from absl import logging
 
 from deeplab import model
-from deeplab.core import checkpoints, initial_weights, staging
+from deeplab.core import checkpoint_folder, checkpoints, initial_weights, staging
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
@@ -76,10 +76,12 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
     Path of the newest checkpoint.
 
   Raises:
-    ValueError: the checkpoint is of another model, a record is bad, the loss is not finite,
-      a process of the cluster is missing, or another one has the folder.
+    ValueError: the checkpoint is damaged or of another model, a record is bad, the loss is not
+      finite, a process of the cluster is missing, or another one has the folder.
   """
-  newest = checkpoints.resolve_checkpoint(options.train_logdir)
+  # The chief alone may change the folder; others may look while it does.
+  newest = (checkpoint_folder.newest_to_continue if placement.is_chief
+            else checkpoints.resolve_checkpoint)(options.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
   with tf.Graph().as_default(), _device(placement):
     graph, wait_secs = _build_graph(data, model_options, options, placement)
@@ -95,6 +97,8 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       start = _plan_start(graph, options)
     if placement.is_chief:
       tf.gfile.MakeDirs(options.train_logdir)
+      if placement.lock:
+        checkpoint_folder.remove_unfinished(options.train_logdir)
       if on_start:
         on_start(step)
     with contextlib.ExitStack() as around:
@@ -108,9 +112,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       if placement.replica:
         hooks.append(around.enter_context(
             placement.replica.watch(lambda: stop.is_requested, opener.save)))
-      with checkpoints.readable_damage(newest):
-        session = opener.open(hooks, listeners)
-      around.enter_context(session)
+      session = around.enter_context(opener.open(hooks, listeners))
       while not session.should_stop():
         session.run(graph.train_op)
   newest = checkpoints.resolve_checkpoint(options.train_logdir)

@@ -1,0 +1,155 @@
+"""The checkpoints in a folder, whatever a crash, a copy or a move has left of them.
+
+TensorFlow's file `checkpoint` names them by paths that hold where the training ran. What counts
+here is what lies in the folder: of a copy of a run, the copies.
+"""
+import functools
+import os
+import re
+
+from absl import logging
+
+from deeplab.core import error_text, files
+from deeplab.core.tf_compat import tf
+
+STEP_SUFFIX = re.compile(r'-(\d+)$')
+
+_STATE_FILE = 'checkpoint'
+_INDEX_SUFFIX = '.index'
+# What TensorFlow calls files of checkpoints and graphs that it is writing, and what those of a run
+# are called meanwhile.
+_UNFINISHED = re.compile(
+    r'(.+\.(index|data-\d+-of-\d+)\.tempstate\d+|(.+\.meta|checkpoint|graph\.pbtxt)\.tmp[0-9a-f]{32}'
+    r'|\.(run\.json|losses\.csv)\.\d+-[0-9a-f]{8}\.tmp)$')
+_DATA_SUFFIX = re.compile(r'\.data-\d+-of-(\d+)$')
+
+
+def newest(folder):
+  """Returns the prefix of the newest whole checkpoint of a folder, or None.
+
+  That is the one that the file `checkpoint` names, else that of the highest step. Those that
+  lack bytes are left out, with a warning.
+  """
+  named, _ = _read_state(folder)
+  others = [prefix for prefix in reversed(prefixes(folder)) if prefix != named]
+  for prefix in ([named] if named and exists(named) else []) + others:
+    problem = problem_of(prefix)
+    if problem is None:
+      return prefix
+    _warn_of_incomplete(prefix, problem)
+  return None
+
+
+def newest_to_continue(folder):
+  """Returns `newest`, or None where a training may begin anew.
+
+  Raises:
+    ValueError: there are checkpoints, or were, but none that is whole.
+  """
+  found = newest(folder)
+  if found:
+    return found
+  left = prefixes(folder)
+  if left:
+    raise ValueError('No checkpoint in %s is whole: %s: %s. Copy them again, or remove them to '
+                     'begin anew.' % (folder, left[-1], problem_of(left[-1])))
+  named, _ = _read_state(folder)
+  if named:
+    raise ValueError('%s names %s, which is not there. Copy the checkpoints too, or remove that '
+                     'file to begin anew.' % (os.path.join(folder, _STATE_FILE), named))
+  return None
+
+
+def recorded(folder):
+  """Returns the prefixes that the training in a folder made and has not deleted, oldest first.
+
+  Checkpoints that others put there are not among them.
+  """
+  return [prefix for prefix in _read_state(folder)[1] if exists(prefix)]
+
+
+def prefixes(folder):
+  """Returns the checkpoint prefixes of a folder, lowest step first."""
+  found = [path[:-len(_INDEX_SUFFIX)] for path in files.with_prefix(os.path.join(folder, ''))
+           if path.endswith(_INDEX_SUFFIX)]
+
+  def step(prefix):
+    match = STEP_SUFFIX.search(prefix)
+    return int(match.group(1)) if match else -1
+
+  return sorted(found, key=lambda prefix: (step(prefix), prefix))
+
+
+def remove_unfinished(folder):
+  """Removes what a killed training was writing; nobody else may train in the folder."""
+  for path in files.with_prefix(os.path.join(folder, '')):
+    if _UNFINISHED.match(os.path.basename(path)):
+      logging.info('Removing %s, which was never finished.', path)
+      files.remove_if_present(path)
+
+
+def exists(prefix):
+  """Whether there is a checkpoint of a prefix, whole or not."""
+  # TensorFlow 1.15 raises where the folder does not exist. A folder, such as one that another
+  # process makes at this moment, also exists; it is looked at last, after it was counted.
+  return (files.is_dir(os.path.dirname(prefix) or '.')
+          and tf.train.checkpoint_exists(prefix)
+          and not files.is_dir(prefix))
+
+
+def problem_of(prefix):
+  """Returns a sentence on what an existing checkpoint lacks, or None where it is whole.
+
+  Values are not read: other damage than missing bytes shows when they are.
+  """
+  try:
+    reader = tf.train.NewCheckpointReader(prefix)
+    if not files.exists(prefix + _INDEX_SUFFIX):
+      return None  # A single file, as TensorFlow wrote before 0.12.
+    parts = [path for path in files.with_prefix(prefix + '.') if _DATA_SUFFIX.search(path)]
+    num_parts = max([int(_DATA_SUFFIX.search(path).group(1)) for path in parts] or [1])
+    if len(parts) != num_parts:
+      return 'only %d of its %d data files (*.data-...) are there' % (len(parts), num_parts)
+    num_bytes, num_needed = sum(map(files.size, parts)), _num_bytes(reader)
+    if num_bytes < num_needed:
+      return 'its data have %d of %d bytes' % (num_bytes, num_needed)
+    return None
+  except (tf.errors.OpError, RuntimeError, ValueError, OSError) as error:
+    return 'it cannot be read: %s' % error_text.reason_of(error)
+
+
+def _num_bytes(reader):
+  """Returns the bytes that all values of a checkpoint take at least."""
+  types = reader.get_variable_to_dtype_map()
+  total = 0
+  for name, shape in reader.get_variable_to_shape_map().items():
+    dtype = tf.as_dtype(types[name])
+    if dtype != tf.string:
+      total += functools.reduce(int.__mul__, map(int, shape), 1) * dtype.size
+  return total
+
+
+def _read_state(folder):
+  """Returns (prefix of the newest, list of all) by the file `checkpoint`; (None, []) without."""
+  try:
+    state = tf.train.get_checkpoint_state(folder)
+  except (ValueError, tf.errors.OpError):
+    # Not even text, or empty.
+    state = None
+  if not state:
+    return None, []
+  return (_in_folder(state.model_checkpoint_path, folder),
+          [_in_folder(path, folder) for path in state.all_model_checkpoint_paths])
+
+
+def _in_folder(path, folder):
+  """Returns what a path of the file `checkpoint` stands for in its folder."""
+  if path.startswith(os.path.join(folder, '')):
+    return path
+  return os.path.join(folder, os.path.basename(path))
+
+
+@functools.lru_cache(maxsize=None)
+def _warn_of_incomplete(prefix, problem):
+  """Logs a warning, once per prefix."""
+  logging.warning('Checkpoint %s is left out: %s.', prefix, problem)

@@ -1,0 +1,112 @@
+"""Tests of which checkpoint of a folder counts, after crashes, copies and moves."""
+import shutil
+
+import pytest
+
+from deeplab.core import checkpoint_folder, checkpoints
+from deeplab.core.checkpoints_test import write_checkpoint
+
+
+def test_a_copied_folder_stands_for_its_own_checkpoints(tmp_path):
+  folder, copy = tmp_path / 'run', tmp_path / 'copy'
+  folder.mkdir()
+  write_checkpoint(folder, 5)
+  shutil.copytree(str(folder), str(copy))
+  # As TensorFlow writes it by itself: absolute.
+  assert str(folder) in (copy / 'checkpoint').read_text()
+  write_checkpoint(folder, 6)
+  assert checkpoints.resolve_checkpoint(str(copy)) == str(copy / 'model.ckpt-5')
+  assert checkpoint_folder.recorded(str(copy)) == [str(copy / 'model.ckpt-5')]
+  for path in copy.glob('model.ckpt-5.*'):
+    path.unlink()
+  assert checkpoints.resolve_checkpoint(str(copy)) is None
+
+
+def test_the_file_of_tensorflow_may_name_an_earlier_checkpoint(tmp_path):
+  for step in (5, 6):
+    write_checkpoint(tmp_path, step)
+  (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model.ckpt-5"\n')
+  assert checkpoints.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'model_checkpoint_path: "mod', b'\xff\xfe\x00', b'\0' * 40,
+    b'model_checkpoint_path: "model.ckpt-99"\n'])
+def test_a_damaged_file_of_tensorflow_is_passed_over(tmp_path, content):
+  for step in (5, 12):
+    write_checkpoint(tmp_path, step)
+  (tmp_path / 'checkpoint').write_bytes(content)
+  assert checkpoints.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
+  assert checkpoint_folder.newest_to_continue(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
+
+
+_DATA = 'model.ckpt-12.data-00000-of-00001'
+# What a crash of the machine, a full quota or a copy cut short leaves -> what is said of it.
+_INCOMPLETE = {
+    'no data': (_DATA, None, 'only 0 of its 1 data files'),
+    'empty data': (_DATA, b'', 'its data have 0 of '),
+    'half of the data': (_DATA, 300, 'its data have 300 of '),
+    'empty index': ('model.ckpt-12.index', b'', 'it cannot be read: '),
+    'half of the index': ('model.ckpt-12.index', 90, 'it cannot be read: '),
+}
+
+
+def write_incomplete(folder, kind):
+  name, content, told = _INCOMPLETE[kind]
+  write_checkpoint(folder, 12)
+  path = folder / name
+  data = path.read_bytes()
+  path.unlink()
+  if content is not None:
+    path.write_bytes(data[:content] if isinstance(content, int) else content)
+  return told
+
+
+@pytest.mark.parametrize('kind', sorted(_INCOMPLETE))
+def test_of_a_folder_the_newest_whole_checkpoint_counts(tmp_path, caplog, kind):
+  write_checkpoint(tmp_path, 4)
+  write_checkpoint(tmp_path, 5)
+  told = write_incomplete(tmp_path, kind)
+  for _ in range(2):
+    assert checkpoint_folder.newest_to_continue(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
+  warnings = [record.getMessage() for record in caplog.records if 'left out' in record.msg]
+  assert len(warnings) == 1
+  assert 'Checkpoint %s/model.ckpt-12 is left out: %s' % (tmp_path, told) in warnings[0]
+
+
+@pytest.mark.parametrize('kind', sorted(_INCOMPLETE))
+def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path, kind):
+  told = write_incomplete(tmp_path, kind)
+  assert checkpoints.resolve_checkpoint(str(tmp_path)) is None
+  with pytest.raises(ValueError, match='No checkpoint in .* is whole: .*model.ckpt-12: ' + told):
+    checkpoint_folder.newest_to_continue(str(tmp_path))
+  with pytest.raises(ValueError, match='--x=.*no checkpoint in the folder is whole: .*' + told):
+    checkpoints.require_checkpoint(str(tmp_path), 'x')
+  with pytest.raises(ValueError, match='--x=.*model.ckpt-12 is damaged: ' + told):
+    checkpoints.require_checkpoint(str(tmp_path / 'model.ckpt-12'), 'x')
+  with pytest.raises(ValueError, match='model.ckpt-12 (is damaged|cannot be read)'):
+    checkpoints.global_step(str(tmp_path / 'model.ckpt-12'))
+
+
+def test_where_checkpoints_are_gone_nothing_begins_anew(tmp_path):
+  assert checkpoint_folder.newest_to_continue(str(tmp_path / 'absent')) is None
+  assert checkpoint_folder.newest_to_continue(str(tmp_path)) is None
+  (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "/gone/model.ckpt-9"\n')
+  with pytest.raises(ValueError, match='/checkpoint names .*/model.ckpt-9, which is not there'):
+    checkpoint_folder.newest_to_continue(str(tmp_path))
+
+
+def test_what_a_killed_training_was_writing_is_removed(tmp_path):
+  write_checkpoint(tmp_path, 5)
+  whole = {path.name for path in tmp_path.iterdir()} | {
+      'losses.csv', 'notes.tmp', '.hidden', 'train.lock', '.train.lock.7-0123abcd.tmp',
+      'model.ckpt-9.index.old'}
+  for name in whole - {path.name for path in tmp_path.iterdir()}:
+    (tmp_path / name).write_bytes(b'')
+  for name in ('model.ckpt-6.data-00000-of-00001.tempstate15936218417286155346',
+               'model.ckpt-6.index.tempstate123', 'model.ckpt-6.meta.tmp' + 'a1' * 16,
+               'checkpoint.tmp' + 'a1' * 16, 'graph.pbtxt.tmp' + 'a1' * 16,
+               '.losses.csv.77-0123abcd.tmp', '.run.json.77-0123abcd.tmp'):
+    (tmp_path / name).write_bytes(b'half')
+  checkpoint_folder.remove_unfinished(str(tmp_path))
+  assert {path.name for path in tmp_path.iterdir()} == whole
