@@ -13,6 +13,8 @@ from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
 
 STEP_SUFFIX = re.compile(r'-(\d+)$')
+# What TensorFlow's reader of checkpoints raises for damaged files.
+READER_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 
 _STATE_FILE = 'checkpoint'
 _INDEX_SUFFIX = '.index'
@@ -114,8 +116,15 @@ def problem_of(prefix):
     if num_bytes < num_needed:
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
     return None
-  except (tf.errors.OpError, RuntimeError, ValueError, OSError) as error:
+  except READER_ERRORS + (OSError,) as error:
     return 'it cannot be read: %s' % error_text.reason_of(error)
+
+
+def named_elsewhere(folder):
+  """Returns the checkpoint outside of the folder that its file `checkpoint` names, or None."""
+  state = _state_file(folder)
+  path = state.model_checkpoint_path if state else ''
+  return path if path and _in_folder(path, folder) != path and exists(path) else None
 
 
 def _num_bytes(reader):
@@ -131,15 +140,19 @@ def _num_bytes(reader):
 
 def _read_state(folder):
   """Returns (prefix of the newest, list of all) by the file `checkpoint`; (None, []) without."""
-  try:
-    state = tf.train.get_checkpoint_state(folder)
-  except (ValueError, tf.errors.OpError):
-    # Not even text, or empty.
-    state = None
+  state = _state_file(folder)
   if not state:
     return None, []
   return (_in_folder(state.model_checkpoint_path, folder),
           [_in_folder(path, folder) for path in state.all_model_checkpoint_paths])
+
+
+def _state_file(folder):
+  """Returns the CheckpointState in the file `checkpoint`, or None."""
+  try:
+    return tf.train.get_checkpoint_state(folder)
+  except (ValueError, tf.errors.OpError):
+    return None  # Not even text, or empty.
 
 
 def _in_folder(path, folder):

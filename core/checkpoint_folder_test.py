@@ -22,6 +22,17 @@ def test_a_copied_folder_stands_for_its_own_checkpoints(tmp_path):
   assert checkpoints.resolve_checkpoint(str(copy)) is None
 
 
+def test_a_folder_that_only_points_elsewhere_says_where(tmp_path):
+  folder, pointer = tmp_path / 'run', tmp_path / 'pointer'
+  folder.mkdir()
+  pointer.mkdir()
+  write_checkpoint(folder, 5)
+  shutil.copy(str(folder / 'checkpoint'), str(pointer))
+  with pytest.raises(ValueError, match='names another one: --checkpoint_dir=%s'
+                                       % (folder / 'model.ckpt-5')):
+    checkpoints.require_checkpoint(str(pointer), 'checkpoint_dir')
+
+
 def test_the_file_of_tensorflow_may_name_an_earlier_checkpoint(tmp_path):
   for step in (5, 6):
     write_checkpoint(tmp_path, step)

@@ -69,7 +69,10 @@ def require_checkpoint(path, flag):
     if left:
       raise ValueError('--%s=%s: no checkpoint in the folder is whole: %s: %s.' % (
           flag, path, left[-1], checkpoint_folder.problem_of(left[-1])))
-    raise ValueError('--%s=%s: the folder holds no checkpoint (*.index).' % (flag, path))
+    elsewhere = checkpoint_folder.named_elsewhere(path)
+    raise ValueError('--%s=%s: the folder holds no checkpoint (*.index).%s' % (
+        flag, path, ' Its file `checkpoint` names another one: --%s=%s.' % (flag, elsewhere)
+        if elsewhere else ''))
   folder = os.path.dirname(path) or '.'
   near = [os.path.basename(prefix) for prefix in checkpoint_folder.prefixes(folder)][-_MAX_NAMED:]
   raise ValueError('--%s=%s: no such checkpoint; %s' % (
@@ -88,7 +91,7 @@ def global_step(checkpoint):
   if reader.has_tensor(_GLOBAL_STEP):
     try:
       return int(reader.get_tensor(_GLOBAL_STEP))
-    except (tf.errors.OpError, RuntimeError, IndexError) as error:
+    except checkpoint_folder.READER_ERRORS as error:
       raise _unreadable(checkpoint, error) from error
   match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
@@ -203,7 +206,7 @@ def open_reader(checkpoint):
   """
   try:
     return tf.train.NewCheckpointReader(checkpoint)
-  except (tf.errors.OpError, RuntimeError, ValueError) as error:
+  except checkpoint_folder.READER_ERRORS as error:
     raise _unreadable(checkpoint, error) from error
 
 
