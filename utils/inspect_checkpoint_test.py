@@ -154,6 +154,14 @@ def _short_data(prefix, folder):
   return prefix
 
 
+def _wrong_data(prefix, folder):
+  path = prefix + '.data-00000-of-00001'
+  size = os.path.getsize(path)
+  with open(path, 'wb') as f:
+    f.write(b'\0' * size)
+  return prefix
+
+
 def _text_named_index(prefix, folder):
   with open(os.path.join(folder, 'text.index'), 'w') as f:
     f.write('no table\n' * 50)
@@ -181,9 +189,10 @@ def _cut(path, size):
 @pytest.mark.parametrize('make, message', [
     (_without_index, 'no such checkpoint; there are model.ckpt-7 in'),
     (_empty_folder, 'the folder holds no checkpoint'),
-    (_short_index, 'model.ckpt-7 cannot be read: '),
-    (_short_data, 'its index can be read, its data cannot: '),
-    (_text_named_index, 'text cannot be read: '),
+    (_short_index, 'model.ckpt-7 is damaged: it cannot be read: '),
+    (_short_data, 'model.ckpt-7 is damaged: its data have 0 of '),
+    (_wrong_data, 'its index can be read, its data cannot: '),
+    (_text_named_index, 'text is damaged: it cannot be read: '),
     (_text_named_pb, 'cannot be read as a frozen graph: '),
     (_folded_graph, 'folded.pb is a graph rewritten for speed'),
 ])
