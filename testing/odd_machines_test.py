@@ -1,6 +1,7 @@
 """Machines that lack what others have: room to write, a home, shared memory, UTF-8."""
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -101,6 +102,45 @@ def test_no_home_and_no_utf8(folder, tmp_path, measured):
                               HOME='/nonexistent')
   assert result.code == 0, result.log
   measured('both worked, and a training without a home')
+
+
+# Runs a script while the clock is set, each half second, by some days.
+_CLOCK_SET = """
+import runpy, sys, time
+time_of_day = time.time
+step = 86400 * int(sys.argv.pop(1))
+time.time = lambda: time_of_day() + step * (int(2 * time.monotonic()) % 1000)
+script = sys.argv.pop(1)
+runpy.run_path(script, run_name='__main__')
+"""
+
+
+@pytest.mark.fault('the clock is set back or forward by days, twice a second, while train.py and '
+                   'eval.py run',
+                   'checkpoints are saved as often as ever; speeds and waits are right')
+@pytest.mark.parametrize('days', [-2, 2])
+def test_clock_that_is_set(folder, tmp_path, days, measured):
+  run, steps = tmp_path / 'run', 200
+  flags = [flag for flag in train_flags(folder, run) if 'number_of_steps' not in flag] + [
+      '--training_number_of_steps=%d' % steps, '--save_interval_secs=1', '--log_steps=50',
+      '--keep_checkpoint_max=0']
+  code, _, log = forked_scripts.run_code(
+      _CLOCK_SET, days, os.path.join(tiny_run.ROOT, 'train.py'), *flags)
+  assert code == 0, log
+  lines = re.findall(r'step \d+/%d .* ([-\d.]+) images/s .* (.*) left' % steps, log)
+  assert len(lines) == steps // 50, log
+  assert all(0 < float(speed) < 10000 for speed, _ in lines), lines
+  assert not any('d' in left or 'h' in left for _, left in lines), lines
+  num_saved = len(list(run.glob('model.ckpt-*.index')))
+  # One at the start, one at the end, and between them one each second, not each half.
+  secs = sum(50 / float(speed) for speed, _ in lines)
+  assert 2 + secs / 3 <= num_saved <= 3 + 1.4 * secs, (num_saved, secs)
+  code, _, log = forked_scripts.run_code(
+      _CLOCK_SET, days, os.path.join(tiny_run.ROOT, 'eval.py'),
+      '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder, '--eval_logdir=%s' % (tmp_path / 'eval'),
+      '--eval_crop_size=97,97', '--eval_interval_secs=1', '--eval_timeout_secs=3')
+  assert code == 1 and 'Waited 3 s for a checkpoint newer than' in log, log
+  measured('%+d days: %d checkpoints in %.0f s' % (days, num_saved, secs))
 
 
 # A locale without UTF-8 that Python does not mend; one that it mends, with a terminal that lacks
