@@ -137,8 +137,9 @@ def test_clock_that_is_set(folder, tmp_path, days, measured):
   assert 2 + secs / 3 <= num_saved <= 3 + 1.4 * secs, (num_saved, secs)
   code, _, log = forked_scripts.run_code(
       _CLOCK_SET, days, os.path.join(tiny_run.ROOT, 'eval.py'),
-      '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder, '--eval_logdir=%s' % (tmp_path / 'eval'),
-      '--eval_crop_size=97,97', '--eval_interval_secs=1', '--eval_timeout_secs=3')
+      '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder,
+      '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=97,97',
+      '--eval_interval_secs=1', '--eval_timeout_secs=3')
   assert code == 1 and 'Waited 3 s for a checkpoint newer than' in log, log
   measured('%+d days: %d checkpoints in %.0f s' % (days, num_saved, secs))
 
