@@ -218,6 +218,8 @@ def test_unusable_files_are_one_line_and_no_dataset(tmp_path, harm, message):
     (['--image_dir=i', '--labelme_dir=l', '--output_dir=o'], '--labelme_dir needs --class_names'),
     (['--image_dir=i', '--labelme_dir=l', '--output_dir=o', '--class_names=a,b',
       '--unlabelled=c'], '--unlabelled=c is not one of the classes a, b'),
+    (['--image_dir=i', '--label_dir=l', '--output_dir=o', '--unlabelled=c'],
+     '--unlabelled is for --labelme_dir and --coco_json.'),
     (['--image_dir=i', '--coco_json=c', '--output_dir=o', '--color_map=x'],
      'pass both'),
     (['--image_dir=i', '--coco_json=absent.json', '--output_dir=o'], 'absent.json'),
@@ -235,10 +237,14 @@ def test_unusable_command_lines_are_one_line(args, message):
     (['--num_classes=3', '--split_fractions=train'], 'must be like train=0.8,val=0.2'),
     (['--num_classes=3', '--split_fractions=a=0.1,b=0.9'], "Split 'a' is empty"),
     (['--num_classes=3', '--split_fractions=a=0.5,b=0.5', '--split=val'], 'excludes --split'),
+    (['--class_names=a,b', '--color_map={}/map.csv'],
+     'map.csv (void, road) differ; leave out --class_names.'),
 ])
 def test_contradictions_are_one_line_and_nothing_is_written(tmp_path, args, message):
   pairs = _make_pairs(tmp_path / 'raw', 4)
-  code, line = _run('--output_dir=%s' % (tmp_path / 'o'), *(pairs + args))
+  (tmp_path / 'map.csv').write_text('void,0,0,0\nroad,128,64,0\n')
+  code, line = _run('--output_dir=%s' % (tmp_path / 'o'), *(
+      pairs + [arg.format(tmp_path) for arg in args]))
   assert code == 1 and message in line, line
   assert not (tmp_path / 'o').exists()
 

@@ -191,6 +191,13 @@ def test_tryon10k_is_all_of_train(tmp_path):
     (('--label_dir={labels}', '--parts_dir={labels}'), 'leave out --parts_dir'),
     (('--label_dir={labels}',), "Split 'trainval' of 'tryon1k' is empty"),
     (('--label_dir={images}x',), 'does not exist'),
+    (('--label_dir={labels}', '--landmarks_dir=absent'),
+     "Folder of landmarks 'absent' does not exist."),
+    (('--parts_model=frozen.pb', '--parts_dir={labels}'),
+     '--parts_dir and --parts_model exclude each other.'),
+    (('--parts_model=absent.pb',), '--parts_model=absent.pb cannot be read: No such file'),
+    (('--parts_model=frozen.pb', '--storage_dir=file://{images}'),
+     '--parts_model draws into --storage_dir, which is beyond this machine'),
 ])
 def test_unusable_folders_are_one_line(tmp_path, flags, message):
   forma_layouts.write_folders(str(tmp_path / 'raw'), _samples(3))

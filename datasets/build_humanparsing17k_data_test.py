@@ -82,6 +82,10 @@ def _break_list(raw):
   (raw / 'atr_label.txt').write_text('background zero\n')
 
 
+def _repeat_id(raw):
+  (raw / 'atr_label.txt').write_text('background 0\nhat 0\n')
+
+
 def _drop_list(raw):
   (raw / 'atr_label.txt').unlink()
 
@@ -95,6 +99,7 @@ def _label_out_of_range(raw):
     (_drop_label, "has no label for 1 of 10 images"),
     (_drop_class, 'does not have the classes expected: missing bag, belt'),
     (_break_list, "expected a class name and its id, got 'background zero'"),
+    (_repeat_id, "atr_label.txt: 'hat 0' repeats a name or an id."),
     (_drop_list, 'cannot be read'),
     (_label_out_of_range, 'label values 40 (48 pixels)'),
 ])

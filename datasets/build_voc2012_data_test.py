@@ -150,6 +150,11 @@ def _cut_image(voc):
   path.write_bytes(path.read_bytes()[:200])
 
 
+def _sbd_without_val_list(voc):
+  tiny_trees.make_sbd(voc / 'sbd')
+  (voc / 'ImageSets' / 'Segmentation' / 'val.txt').unlink()
+
+
 @pytest.mark.parametrize('harm, args, message', [
     (_no_lists, (), 'Folder of split lists '),
     (_no_images, (), 'Folder of images '),
@@ -161,9 +166,12 @@ def _cut_image(voc):
     (_colors, (), 'été 1.png is a colour picture'),
     (_cut_image, (), '2007_000033.jpg cannot be decoded'),
     (lambda voc: None, ('--sbd_dir=absent',), "Folder of images of --sbd_dir 'absent/img'"),
+    (_sbd_without_val_list, ('--sbd_dir={}/sbd',),
+     'has no val.txt, which --sbd_dir needs to make the split train_aug.'),
 ])
 def test_bad_input_is_one_line_and_no_dataset(tmp_path, harm, args, message):
   tiny_trees.make_voc(tmp_path / 'voc')
   harm(tmp_path / 'voc')
-  result = _run(tmp_path / 'voc', tmp_path / 'out', *args)
+  result = _run(tmp_path / 'voc', tmp_path / 'out', *[
+      arg.format(tmp_path / 'voc') for arg in args])
   assert_refused(result, 'build_voc2012_data.py', message, tmp_path / 'out')

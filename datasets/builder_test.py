@@ -300,10 +300,44 @@ def test_a_full_disk_is_one_error_and_nothing_half(tmp_path, raw, monkeypatch):
   assert os.listdir(str(tmp_path / 'out')) == []
 
 
+def test_a_name_that_is_taken_by_a_folder_is_one_error(tmp_path, raw):
+  (tmp_path / 'out' / 'train-00000-of-00001.tfrecord').mkdir(parents=True)
+  with pytest.raises(ValueError, match='00000-of-00001.tfrecord cannot be written: Is a directory'):
+    builder.build_dataset(_spec({'train': raw(1)}), str(tmp_path / 'out'), 1)
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path, raw):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(ValueError, match='Folder .*file/out cannot be made: Not a directory'):
+    builder.build_dataset(_spec({'train': raw(1)}), str(tmp_path / 'file' / 'out'), 1)
+
+
+def test_a_split_of_which_nothing_is_left_is_an_error(tmp_path, raw):
+  examples, out = raw(2), tmp_path / 'out'
+  for item in examples:
+    os.remove(item.image_path)
+  with pytest.raises(ValueError, match="All 2 examples of split 'train' were skipped; .*"
+                                       "skipped_train.txt lists why, first: Record 'record 0'"):
+    builder.build_dataset(_spec({'train': examples}), str(out), 1, on_error='skip')
+  assert dataset_info.read(str(out)) is None
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'on_error': 'ignore'}, "on_error must be one of stop, skip, got 'ignore'"),
+    ({'task': builder.BuildTask(0, 0)}, '--num_tasks=0 must be at least 1'),
+])
+def test_unusable_ways_to_build_are_refused_before_anything_is_written(tmp_path, options, message):
+  spec = _spec({'train': [builder.Example('a', 'a', 'a')]})
+  with pytest.raises(ValueError, match=message):
+    builder.build_dataset(spec, str(tmp_path / 'out'), 1, **options)
+  assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize('fields, message', [
     ({'num_classes': 0}, 'num_classes must be in 1..256, got 0'),
     ({'ignore_label': 256}, 'ignore_label must be in 0..255, got 256'),
     ({'num_shards': 0}, 'num_shards must be at least 1, got 0'),
+    ({'shard_size': 0}, 'shard_size must be at least 1, got 0'),
     ({'class_names': ['a']}, 'class_names must hold 3 names for num_classes=3, got 1'),
     ({'label_map': {0: 0, 1: 7}}, r'label_map maps to \[7\]; expected 0..2 or the ignore label'),
     ({'splits': {}}, 'has no splits'),

@@ -37,10 +37,11 @@ def test_files_hold_names_and_colours(tmp_path, text, expected):
     ('sky,1,2,300\n', "class 'sky' has the colour 1,2,300"),
     ('sky,1,2,x\n', 'expected three integers in 0..255'),
     ('sky\nsky\n', "classes 0 and 1 are both called 'sky'"),
+    ('stra\xdfe\n', "cannot be read: 'utf-8' codec can't decode byte 0xdf"),
 ])
 def test_unusable_files_are_named(tmp_path, text, message):
   path = tmp_path / 'classes.csv'
-  path.write_text(text)
+  path.write_text(text, encoding='latin-1')
   with pytest.raises(ValueError) as error:
     read_class_names(str(path))
   assert message in str(error.value)

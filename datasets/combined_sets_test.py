@@ -96,6 +96,39 @@ def test_shards_are_copied_where_they_cannot_be_linked(tmp_path, monkeypatch):
   assert _records(tmp_path, 'forma54k', 'train') == wanted
 
 
+def test_parts_of_other_classes_cannot_be_combined(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+  folder = forma_storage.tfrecord_dir(str(tmp_path), 'humanparsing17k')
+  dataset_info.write(dataset_info.read(folder)._replace(ignore_label=200), folder)
+  code, line = _run('build_forma54k_data', tmp_path)
+  assert code == 1 and ("Parts 'imaterialist37k' and 'humanparsing17k' cannot be combined: "
+                        'ignore_label is 255 and 200.') in line, line
+  assert not os.path.exists(forma_storage.dataset_dir(str(tmp_path), 'forma54k'))
+
+
+def test_shards_of_an_earlier_combination_go(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+  folder = tmp_path / 'datasets' / 'forma54k' / 'tfrecord'
+  folder.mkdir(parents=True)
+  (folder / 'train-00002-of-00003.tfrecord').write_bytes(b'of three parts')
+  combined_sets.combine(str(tmp_path), 'forma54k')
+  assert sorted(path.name for path in folder.glob('train-*')) == [
+      'train-00000-of-00002.tfrecord', 'train-00001-of-00002.tfrecord']
+
+
+def test_a_shard_that_cannot_be_placed_is_named(tmp_path):
+  _build_part(tmp_path, 'imaterialist37k', 1)
+  _build_part(tmp_path, 'humanparsing17k', 2)
+  folder = tmp_path / 'datasets' / 'forma54k' / 'tfrecord'
+  (folder / 'train-00001-of-00002.tfrecord').mkdir(parents=True)
+  with pytest.raises(ValueError, match='train-00001-of-00002.tfrecord cannot be written: '
+                                       'Is a directory'):
+    combined_sets.combine(str(tmp_path), 'forma54k')
+  assert dataset_info.read(str(folder)) is None
+
+
 def test_a_part_with_records_missing_is_an_error(tmp_path):
   _build_part(tmp_path, 'imaterialist37k', 1)
   _build_part(tmp_path, 'humanparsing17k', 2)

@@ -72,6 +72,12 @@ def test_unusable_rows_are_named(tmp_path, row, message):
   assert message in str(caught.value) and 'train.csv' in str(caught.value)
 
 
+def test_a_row_that_ends_before_the_name_of_its_image_is_named(tmp_path):
+  header = 'ClassId,Height,Width,EncodedPixels,ImageId\n'
+  with pytest.raises(ValueError, match=r"train.csv: the row at byte 59 is cut off: b'6,2,3'"):
+    _index(tmp_path, '6,2,3,1 1,b.jpg\n6,2,3', header)
+
+
 def test_tables_without_rows_are_errors(tmp_path):
   with pytest.raises(ValueError, match='has no rows'):
     _index(tmp_path, '\n')

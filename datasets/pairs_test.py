@@ -83,6 +83,16 @@ def test_16_bit_grey_keeps_its_upper_byte(tmp_path):
   np.testing.assert_array_equal(_pixels(found.data)[:, :, 0], values >> 8)
 
 
+@pytest.mark.parametrize('values, message', [
+    (np.array([[-1, 5]], np.int32), 'a.tif: grey values -1..5 exceed 16 bits; save it as 8-bit'),
+    (np.array([[7, 65536]], np.int32), 'grey values 7..65536 exceed 16 bits'),
+    (np.array([[0.5, 1]], np.float32), 'a.tif holds floating point values; save it as 8-bit RGB'),
+])
+def test_grey_values_of_unknown_range_are_refused(tmp_path, values, message):
+  with pytest.raises(ValueError, match=message):
+    pairs.read_image(_save(tmp_path / 'a.tif', values))
+
+
 def test_exif_rotation_is_applied(tmp_path):
   image = Image.new('RGB', (40, 24), (250, 0, 0))
   image.paste((0, 0, 250), (0, 0, 8, 24))
@@ -233,6 +243,16 @@ def test_lossy_labels_are_refused(tmp_path):
   path = _save(tmp_path / 'a.jpg', _IDS)
   with pytest.raises(ValueError, match='is a JPEG file: label maps must be lossless'):
     _label(path)
+
+
+@pytest.mark.parametrize('values, message', [
+    (np.array([[-1, 2]], np.int32), 'a.tif: values -1..2 are no class ids'),
+    (np.array([[0, 1]], np.float32), 'a.tif: a label map must hold one class id per pixel, got '
+                                     'image mode F'),
+])
+def test_numbers_that_are_no_class_ids_are_refused(tmp_path, values, message):
+  with pytest.raises(ValueError, match=message):
+    _label(_save(tmp_path / 'a.tif', values))
 
 
 def test_truncated_labels_are_named(tmp_path):

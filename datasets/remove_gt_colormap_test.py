@@ -55,6 +55,17 @@ def test_unusable_files_can_be_skipped(tmp_path):
   assert len(os.listdir(str(tmp_path / 'out'))) == 4
 
 
+def test_skipping_every_file_is_one_line_and_no_folder(tmp_path):
+  (tmp_path / 'in').mkdir()
+  for name in ('a.png', 'b.png'):
+    (tmp_path / 'in' / name).write_bytes(b'')
+  result = _run(tmp_path / 'in', tmp_path / 'out', '--on_error=skip', '--num_processes=1')
+  assert result.code == 1
+  assert 'None of 2 label maps could be used, first: ' in result.last_line
+  assert 'a.png is empty' in result.last_line and 'Traceback' not in result.log
+  assert os.listdir(str(tmp_path)) == ['in']
+
+
 def _unknown_color(path):
   Image.fromarray(np.full((2, 3, 3), 77, np.uint8)).save(path)
 
