@@ -51,6 +51,24 @@ def test_quick_look_takes_well_under_a_second(tmp_path):
   assert time.process_time() - start < 1.0
 
 
+def test_without_time_for_pixels_the_heads_tell_of_palettes(tmp_path, monkeypatch):
+  monkeypatch.setattr(data_check, '_PIXELS_SECS', -1)
+  record, _ = DEFECTS['label_encoding']
+  write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
+  with pytest.raises(ValueError, match='Record tiny/000: the label is a palette picture.'):
+    look(tmp_path)
+  # Whose values are in the pixels.
+  record, _ = DEFECTS['label_range']
+  write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
+  look(tmp_path)
+
+
+def test_records_are_not_counted_where_that_takes_long(tmp_path, monkeypatch):
+  monkeypatch.setattr(data_check, '_COUNT_SECS', -1)
+  write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
+  look(tmp_path)
+
+
 @slow.only_if_asked_on_tf1
 def test_training_and_evaluation_look_first_unless_told_not_to(tmp_path):
   write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])

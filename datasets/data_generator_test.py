@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from deeplab.core import keys
+from deeplab.core import input_errors, keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, example, record_check, shards, worker_share
@@ -266,3 +266,38 @@ def test_random_voc_records_are_refused_by_their_labels():
   dataset = make_dataset(SHARED_VOC, dataset_name='pascal_voc_seg', crop_size=(513, 513))
   with pytest.raises(ValueError, match='neither classes 0..20 nor the ignore label 255'):
     read(dataset)
+
+
+@pytest.mark.parametrize('changes, says', [
+    ({'label': np.zeros((5, 6), np.uint8)}, 'the image is 33x41, its label 5x6 (height x width).'),
+    ({'label': np.full((33, 41), 9, np.uint8)}, 'the label has the values 9 outside the 4 classes.'),
+])
+def test_an_error_without_a_name_is_laid_to_the_first_bad_record(tmp_path, samples, changes, says):
+  path = tiny_run.write_records(str(tmp_path), [samples[0], samples[0]._replace(**changes)])
+  dataset = make_dataset(tmp_path)
+  found = record_check.describe_input_error(
+      tf.errors.DataLossError(None, None, 'what TensorFlow says'), dataset.files,
+      dataset.descriptor)
+  assert str(found) == 'Shard %s, record 1 (%s): %s Build this shard again.' % (
+      path, samples[0].name, says)
+
+
+def test_an_error_that_no_record_explains_stays_as_it_is(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples)
+  dataset = make_dataset(tmp_path)
+  with pytest.raises(tf.errors.NotFoundError, match='a file of another kind'):
+    with record_check.readable_input_errors(dataset.files, dataset.descriptor):
+      raise tf.errors.NotFoundError(None, None, 'a file of another kind')
+
+
+def test_a_record_behind_a_damaged_one_is_named_without_its_place(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples)
+  dataset = make_dataset(tmp_path)
+  error = tf.errors.InvalidArgumentError(
+      None, None, input_errors.marked('Record %s: it is odd.' % samples[1].name))
+  described = record_check.describe_input_error(error, dataset.files, dataset.descriptor)
+  assert str(described).endswith(': it is odd. It is record 1 of shard %s.' % path)
+  with open(path, 'r+b') as stream:
+    stream.truncate(50)
+  described = record_check.describe_input_error(error, dataset.files, dataset.descriptor)
+  assert str(described) == 'Record %s: it is odd.' % samples[1].name

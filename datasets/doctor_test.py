@@ -146,6 +146,31 @@ def test_labels_that_are_read_as_brightness_are_told(tmp_path, label, says):
   assert says in sentence
 
 
+@pytest.mark.parametrize('image, says', [
+    (b'', 'the image cannot be decoded (it is empty)'),
+    (tiny_run.encode(FIRST.image, 'BMP'), '(it is a BMP file instead of '),
+])
+def test_images_that_the_input_pipeline_does_not_read_are_told(tmp_path, image, says):
+  write_split(tmp_path, [record_of(FIRST, image=image)] + [record_of(s) for s in SAMPLES[1:]])
+  sentence, = named(tmp_path, 'bad_image')
+  assert says in sentence
+
+
+@pytest.mark.parametrize('data, says', [
+    (b'\xff' * 9, 'the landmarks are not a serialised tensor ('),
+    (tf.make_tensor_proto(np.zeros((1, 33, 4))).SerializeToString(),
+     "the landmarks are a tensor of float64 instead of float32."),
+])
+def test_landmarks_of_another_make_are_told(tmp_path, data, says):
+  record = tf.train.Example.FromString(record_of(FIRST, landmarks=POINTS))
+  record.features.feature['image/landmarks'].bytes_list.value[0] = data
+  write_split(tmp_path, [record.SerializeToString()] + [
+      record_of(s, landmarks=POINTS) for s in SAMPLES[1:]])
+  sentence, = named(tmp_path, 'bad_landmarks')
+  assert says in sentence
+  assert not examine(tmp_path).findings.counts['missing_landmarks']
+
+
 def test_grey_rgb_label_counts_as_ids(tmp_path):
   write_split(tmp_path, [record_of(FIRST, label=png(np.stack([FIRST.label] * 3, axis=-1)))]
               + [record_of(s) for s in SAMPLES[1:]])
@@ -167,6 +192,8 @@ def test_cut_off_shard_is_named(tmp_path):
   assert 'holds 2 records' in named(tmp_path, 'split_size')[0]
   with pytest.raises(ValueError, match='record 2 is cut off'):
     record_frames.count_records(path)
+  with pytest.raises(ValueError, match='Shard .*gone cannot be read: No such file'):
+    record_frames.count_records(path + '.gone')
 
 
 def test_lost_records_shards_and_splits_are_told(tmp_path):
@@ -179,6 +206,25 @@ def test_lost_records_shards_and_splits_are_told(tmp_path):
     pass
   assert "'extra'" in named(tmp_path, 'unknown_split')[0]
   assert "'extra'" in named(tmp_path, 'empty_split')[0]
+
+
+def test_one_split_can_be_read_alone(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES], others=['train'])
+  assert named(tmp_path, 'missing_split')
+  examination = doctor_checks.examine(str(tmp_path), registry.resolve(None, str(tmp_path)),
+                                      only_split='val', num_processes=1)
+  assert list(examination.splits) == ['val']
+  assert not examination.findings.counts
+
+
+@pytest.mark.parametrize('folder, message', [
+    ('absent', "absent' does not exist or is not a folder."),
+    ('', 'holds no records .files like .*Build the dataset first'),
+])
+def test_folders_without_records_are_refused(tmp_path, folder, message):
+  with pytest.raises(ValueError, match=message):
+    doctor_checks.examine(str(tmp_path / folder), registry.resolve('pascal_voc_seg'),
+                          num_processes=1)
 
 
 def test_built_in_table_is_compared_without_harm(tmp_path):
@@ -261,6 +307,23 @@ def test_class_without_pixels_has_no_weight():
   assert doctor_report.class_weights([30, 0, 10, 20], [60, 0, 20, 60]) == [
       pytest.approx(1.0), None, pytest.approx(1.0), pytest.approx(1.5)]
   assert doctor_report.class_weights([0, 0], [0, 0]) == [None, None]
+
+
+def test_pictures_without_labels_are_reported_without_classes(tmp_path):
+  write_split(tmp_path, [record_of(s, label=b'') for s in SAMPLES], 'test')
+  content = doctor_report.content_of(examine(tmp_path))
+  assert content['class_weights'] is None
+  assert '  class  ' not in doctor_report.as_text(content)
+  assert 'Share of pixels per class' not in doctor_report.html_page(content)
+  json.dumps(content)
+
+
+def test_only_the_first_of_many_examples_are_printed(tmp_path):
+  write_split(tmp_path, [record_of(FIRST._replace(name='n%d' % i), label=b'')
+                         for i in range(data_findings.MAX_NAMED + 2)])
+  lines = doctor_report.as_text(doctor_report.content_of(examine(tmp_path))).splitlines()
+  last = lines.index('  - Record n%d: there is no label map.' % (data_findings.MAX_NAMED - 1))
+  assert lines[last + 1] == '  - and 2 more'
 
 
 def test_page_escapes_names_and_needs_no_other_file(tmp_path):
