@@ -18,3 +18,8 @@ def test_other_presets_leave_pixels_alone(name, flip):
   assert preset.saturation == preset.contrast == (1.0, 1.0)
   assert not any([preset.leg_cut_probability, preset.affine_stddev, preset.hue,
                   preset.brightness, preset.blur_probability, preset.noise_stddev])
+
+
+def test_a_warp_has_one_deviation_for_all_entries_or_one_for_each():
+  assert Augmentation(affine_stddev=0.05).affine_stddevs == (0.05,) * 6
+  assert Augmentation(affine_stddev=[1, 2, 3, 4, 5, 6]).affine_stddevs == (1, 2, 3, 4, 5, 6)

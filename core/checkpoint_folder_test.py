@@ -5,6 +5,7 @@ import pytest
 
 from deeplab.core import checkpoint_folder, checkpoints
 from deeplab.core.checkpoints_test import write_checkpoint
+from deeplab.core.tf_compat import tf
 
 
 def test_a_copied_folder_stands_for_its_own_checkpoints(tmp_path):
@@ -121,3 +122,12 @@ def test_what_a_killed_training_was_writing_is_removed(tmp_path):
     (tmp_path / name).write_bytes(b'half')
   checkpoint_folder.remove_unfinished(str(tmp_path))
   assert {path.name for path in tmp_path.iterdir()} == whole
+
+
+def test_a_checkpoint_in_one_file_as_tensorflow_once_wrote_it_is_whole(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.get_variable('a', [2])
+    session.run(tf.global_variables_initializer())
+    prefix = tf.train.Saver(write_version=tf.train.SaverDef.V1).save(
+        session, str(tmp_path / 'old.ckpt'))
+  assert checkpoint_folder.problem_of(prefix) is None

@@ -81,6 +81,25 @@ def test_unreadable_checkpoint_is_named(tmp_path):
     checkpoints.global_step(prefix)
 
 
+def test_the_number_of_classes_is_that_of_the_logits(tmp_path):
+  assert checkpoints.num_classes(write_checkpoint(tmp_path, 1)) == 21
+  prefix = write_checkpoint(tmp_path, 2, {'MobilenetV2/Conv/weights': [3, 3, 3, 8]})
+  with pytest.raises(ValueError, match='model.ckpt-2 is no checkpoint of this package: it has no '
+                                       'variable logits/semantic/biases.'):
+    checkpoints.num_classes(prefix)
+
+
+def test_values_that_are_not_those_written_are_told(tmp_path):
+  prefix = write_checkpoint(tmp_path, 1)
+  with open(prefix + '.data-00000-of-00001', 'r+b') as f:
+    f.write(b'\1')
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, shape in NAMES_TO_SHAPES.items():
+      tf.get_variable(name, shape)
+    with pytest.raises(ValueError, match='Checkpoint .*model.ckpt-1 is damaged .*Copy it again'):
+      checkpoints.restore(tf.train.Saver(), session, prefix)
+
+
 def test_same_model_is_restorable_whatever_else_is_stored(tmp_path):
   stored = dict(NAMES_TO_SHAPES, **{'logits/semantic/biases/Momentum': [21],
                                     'MobilenetV2/Logits/weights': [8, 4]})

@@ -74,6 +74,13 @@ def test_more_pixels_than_allowed_fail_by_their_header():
     check(damage.png_that_claims(1 << 16, 1 << 16))
 
 
+def test_the_limit_of_pillow_itself_is_told_alike(monkeypatch):
+  monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', image_limits.DEFAULT_MAX_PIXELS)
+  with pytest.raises(ValueError, match='a.png has more pixels than the 89478485 that '
+                                       '--max_image_pixels allows'):
+    image_limits.open_image(io.BytesIO(damage.png_that_claims(60000, 60001)), 'a.png')
+
+
 @pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
 @pytest.mark.parametrize('spare', [-1, 0])
 def test_the_limit_can_be_set(encoding, spare):

@@ -10,9 +10,9 @@ from deeplab.core.tf_compat import tf
 _LAST = ['logits', 'aspp']
 
 
-def _build(num_classes=3, backbone='Net'):
+def _build(num_classes=3, backbone='Net', width=2):
   """Adds variables to the default graph; returns those of the model."""
-  names = [(backbone + '/conv/weights', [2, 2]), (backbone + '/conv/biases', [2]),
+  names = [(backbone + '/conv/weights', [2, 2]), (backbone + '/conv/biases', [width]),
            ('aspp0/weights', [2]), ('logits/semantic/weights', [2, num_classes])]
   tf.train.get_or_create_global_step()
   return [tf.get_variable(name, shape, initializer=tf.random_normal_initializer(seed=1))
@@ -87,6 +87,12 @@ def test_another_number_of_classes_names_the_variable_and_the_flags(tmp_path):
   message = str(caught.value)
   assert 'logits/semantic/weights is [2, 3] there, [2, 5] here' in message
   assert '--initialize_last_layer=false --last_layers_contain_logits_only' in message
+
+
+def test_another_width_of_the_backbone_names_the_variable_and_the_flags(tmp_path):
+  with pytest.raises(ValueError, match=r'Net/conv/biases is \[2\] there, \[4\] here. Check '
+                                       '--model_variant, --depth_multiplier and the flags of'):
+    _start(_save(tmp_path), width=4)
 
 
 def test_a_network_without_common_variables_is_refused(tmp_path):

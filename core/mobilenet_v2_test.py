@@ -8,7 +8,7 @@ import pytest
 from deeplab import model
 from deeplab.core import golden_weights, mobilenet_v2
 from deeplab.core.options import ModelOptions
-from deeplab.core.tf_compat import tf
+from deeplab.core.tf_compat import slim, tf
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
 OPTIONS = ModelOptions({'semantic': 21}, crop_size=[97, 129], output_stride=16)
@@ -93,3 +93,24 @@ def test_only_weights_outside_depthwise_convolutions_are_regularised():
     assert len(tf.losses.get_regularization_losses()) == len(weights)
     assert not [name for name in regularised if 'depthwise' in name]
     assert not tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+
+
+def build_until(final_endpoint):
+  with slim.arg_scope(mobilenet_v2.mobilenet_v2_arg_scope()):
+    return mobilenet_v2.mobilenet_v2_base(tf.zeros([1, 33, 33, 3]), final_endpoint=final_endpoint)
+
+
+def test_the_network_ends_at_the_layer_that_is_asked_for():
+  with tf.Graph().as_default():
+    features, end_points = build_until('layer_4')
+    assert features is end_points['layer_4']
+    assert features.shape.as_list() == [1, 9, 9, 24]
+    assert 'layer_5' not in end_points
+    assert not [v for v in tf.global_variables() if 'expanded_conv_3/' in v.op.name]
+
+
+def test_an_unknown_last_layer_is_refused():
+  with tf.Graph().as_default():
+    with pytest.raises(ValueError, match="Unknown final_endpoint 'layer_99' of MobileNetV2; the "
+                                         "last one is 'layer_18'"):
+      build_until('layer_99')

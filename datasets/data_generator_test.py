@@ -270,7 +270,8 @@ def test_random_voc_records_are_refused_by_their_labels():
 
 @pytest.mark.parametrize('changes, says', [
     ({'label': np.zeros((5, 6), np.uint8)}, 'the image is 33x41, its label 5x6 (height x width).'),
-    ({'label': np.full((33, 41), 9, np.uint8)}, 'the label has the values 9 outside the 4 classes.'),
+    ({'label': np.full((33, 41), 9, np.uint8)},
+     'the label has the values 9 outside the 4 classes.'),
 ])
 def test_an_error_without_a_name_is_laid_to_the_first_bad_record(tmp_path, samples, changes, says):
   path = tiny_run.write_records(str(tmp_path), [samples[0], samples[0]._replace(**changes)])

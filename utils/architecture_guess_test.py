@@ -96,6 +96,16 @@ def test_options_are_found(name):
   assert (found.cell_json is not None) == (name == 'published cell')
 
 
+def test_stored_ranges_tell_of_quantisation():
+  shapes = built(_BASE._replace(quantize_delay_step=40))
+  found = architecture_guess.guess(shapes)
+  # Which step it was leaves no trace.
+  assert found.options.quantize_delay_step == 0
+  assert 'Trained with fake quantisation: its ranges are stored.' in found.seen
+  assert [note for note in found.unseen if note.startswith('quantize_delay_step: any value')]
+  assert '--quantize_delay_step=0' in architecture_guess.to_flags(found)
+
+
 def test_cell_of_ones_own_has_its_kernels_and_inputs():
   shapes = built(_BASE._replace(atrous_rates=None, dense_prediction_cell_config=_CELL))
   found = architecture_guess.guess(shapes)

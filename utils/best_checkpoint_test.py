@@ -1,6 +1,7 @@
 """Tests of keeping the best checkpoint."""
 import pytest
 
+from deeplab.core import files
 from deeplab.utils import best_checkpoint
 
 
@@ -39,6 +40,21 @@ def test_what_killed_processes_left_goes_with_the_next_best(tmp_path):
   assert sorted(path.name for path in folder.iterdir()) == [
       'best.json', 'model.ckpt-4.data-00000-of-00001', 'model.ckpt-4.index', 'model.ckpt-4.meta',
       'notes.txt']
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_copied_is_told(tmp_path, monkeypatch):
+  prefix = make_checkpoint(tmp_path, 1)
+  copy = files.copy
+
+  def delete_first(source, target):
+    for path in tmp_path.glob('model.ckpt-1.*'):
+      path.unlink()
+    return copy(source, target)
+
+  monkeypatch.setattr(files, 'copy', delete_first)
+  with pytest.raises(ValueError, match='model.ckpt-1 was deleted before'):
+    best_checkpoint.keep_if_best(prefix, 0.5, str(tmp_path / 'best'))
+  assert not (tmp_path / 'best' / 'best.json').exists()
 
 
 def test_deleted_checkpoint_and_broken_record_are_told(tmp_path):

@@ -127,3 +127,8 @@ def test_runs_that_cannot_be_compared_are_refused():
   for runs, message in cases:
     with pytest.raises(ValueError, match=message):
       compare_runs.paired_counts(runs, 'AB')
+
+
+def test_two_runs_must_be_named():
+  with pytest.raises(ValueError, match='Name two runs, such as RUN_A/eval RUN_B/eval; got 1.'):
+    compare_runs.main(['compare_runs.py', 'a'])

@@ -42,9 +42,16 @@ def test_the_largest_batch_and_crop_that_fit_are_told():
     (2.1, {'num_clones': 2, 'crop_size': (257, 129)},
      'Try --train_batch_size=2 --gradient_checkpointing.'),
     (1.0, {}, 'Try a smaller --model_variant or --depth_multiplier.'),
+    # Of one image a smaller crop, and only with checkpointing.
+    (1.6, {'batch_size': 1}, 'Try --train_crop_size=161,65 --gradient_checkpointing.'),
 ])
 def test_clones_strides_and_limits_are_kept(limit, changes, wanted):
   assert wanted in advise(int(limit * GB), **changes)
+
+
+def test_what_is_on_already_is_not_advised():
+  assert 'Try --train_batch_size=1 --train_crop_size=257,113.' in advise(
+      int(1.5 * GB), checkpointing=None)
 
 
 def test_what_did_not_fit_did_not_whatever_is_estimated():
@@ -80,6 +87,37 @@ def fail(device, deployment=None, **kwargs):
     with tiny_training(deployment, **kwargs):
       raise tf.errors.ResourceExhaustedError(None, None, MESSAGE % device)
   return str(caught.value)
+
+
+@pytest.mark.parametrize('device, told, limit', [
+    # One of two clones is in the memory of a GPU; both are in that of the processor.
+    ('GPU', 'by estimate a step takes 5 GB, and there is 4 GB', 4),
+    ('CPU', 'by estimate a step takes 9 GB, and there is 8 GB', 8),
+])
+def test_the_device_of_an_error_tells_which_memory_is_meant(monkeypatch, device, told, limit):
+  monkeypatch.setattr(memory_errors.tf_compat, 'num_gpus', lambda: 2)
+  monkeypatch.setattr(memory_errors.tf_compat, 'gpu_memory_bytes', lambda: 4 * GB)
+  set_limit(monkeypatch, 8 * GB)
+  monkeypatch.setattr(memory_errors._Training, 'memory',
+                      lambda self, num_here: PLAIN.scaled(num_here / 2.))
+  monkeypatch.setattr(memory_errors._Training, 'memory_with_checkpointing',
+                      lambda self, num_here: CHECKPOINTING.scaled(num_here / 2.))
+  model_options = MODEL_OPTIONS._replace(crop_size=(65, 65))
+  with pytest.raises(ValueError) as caught:
+    with memory_errors.readable_memory_errors(
+        DATASET, model_options, make_options(train_batch_size=2),
+        types.SimpleNamespace(num_clones=2)):
+      raise tf.errors.ResourceExhaustedError(None, None, MESSAGE % device)
+  assert str(caught.value).startswith(
+      'Out of memory with 2 images of 65x65 pixels per step (a tensor [8,513,513,64] did not fit '
+      'on /job:localhost/replica:0/task:0/device:%s:0): %s' % (device, told))
+
+
+def test_a_full_disk_is_not_taken_for_full_memory(monkeypatch):
+  monkeypatch.setattr(memory_errors.tf_compat, 'num_gpus', lambda: 1)
+  with pytest.raises(tf.errors.ResourceExhaustedError):
+    with memory_errors.readable_memory_errors(DATASET, MODEL_OPTIONS, make_options()):
+      raise tf.errors.ResourceExhaustedError(None, None, 'model.ckpt; No space left on device')
 
 
 def set_limit(monkeypatch, num_bytes):

@@ -77,6 +77,12 @@ def test_patterns_of_nothing_are_told(tmp_path, name, message):
     picture_inputs.list_pictures([str(tmp_path / name)])
 
 
+def test_lists_in_another_encoding_are_told(tmp_path):
+  (tmp_path / 'list.txt').write_bytes('Stra\xdfe.jpg\n'.encode('latin-1'))
+  with pytest.raises(ValueError, match="--input=.*list.txt: the list cannot be read: 'utf-8'"):
+    picture_inputs.list_pictures([str(tmp_path / 'list.txt')])
+
+
 def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
   def refuse(unused_path):
     raise PermissionError(13, 'Permission denied')
@@ -104,6 +110,14 @@ def test_of_16_bit_grey_the_upper_byte_counts(tmp_path):
   values = np.array([[0, 255, 256, 51400, 65535]], np.uint16)
   image = picture_inputs.read_picture(save(tmp_path / 'a.png', values))
   assert image.tolist() == [[[v, v, v] for v in (0, 0, 1, 200, 255)]]
+
+
+@pytest.mark.parametrize('value', [-1, 65536])
+def test_grey_values_beyond_16_bits_are_told(tmp_path, value):
+  path = save(tmp_path / 'a.tif', np.array([[0, value]], np.int32))
+  with pytest.raises(ValueError, match=r'a.tif: not a readable picture \(grey values .*%d.* exceed '
+                                       '16 bits' % value):
+    picture_inputs.read_picture(path)
 
 
 @pytest.mark.parametrize('orientation, expected', [

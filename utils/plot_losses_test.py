@@ -87,6 +87,7 @@ def test_labels_tell_experiments_apart(plot_losses):
   assert plot_losses.labels_of(['/x/a/train', '/x/b/train']) == ['a', 'b']
   assert plot_losses.labels_of(['/x/a/1', '/x/b/1', '/x/b/2']) == ['a/1', 'b/1', 'b/2']
   assert plot_losses.labels_of(['/x/a']) == ['a']
+  assert plot_losses.labels_of(['/x/a', '/x/a']) == ['/x/a', '/x/a']
 
 
 def test_vector_formats_follow_the_name(tmp_path, plot_losses):

@@ -9,7 +9,7 @@ import pytest
 
 from deeplab import common
 from deeplab.core import options
-from deeplab.datasets import dataset_info
+from deeplab.datasets import dataset_info, registry
 from deeplab.testing import tiny_run
 from deeplab.utils import run_record
 
@@ -85,6 +85,17 @@ def test_flags_that_were_not_given_come_from_the_run(tmp_path):
   assert sorted(values) == ['aspp_with_batch_norm', 'atrous_rates', 'multi_grid',
                             'output_stride']
   assert run_record.resolve({'output_stride': 8}, None) == {}
+
+
+@pytest.mark.parametrize('dataset, num_classes, is_known', [
+    ('cityscapes', 19, True), ('cityscapes', 4, False), ('my own', 4, False), (None, 4, False)])
+def test_a_run_without_info_file_has_the_classes_of_its_dataset(tmp_path, dataset, num_classes,
+                                                                is_known):
+  write(tmp_path, dict(FLAGS, dataset=dataset))
+  names, colors = run_record.classes(run_record.read(str(tmp_path)), num_classes)
+  row = registry.DATASETS['cityscapes']
+  assert (names, colors) == ((row.class_names, row.colormap) if is_known else (None, None))
+  assert run_record.classes(None, num_classes) == (None, None)
 
 
 @pytest.mark.parametrize('given, wanted', [
