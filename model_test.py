@@ -263,3 +263,18 @@ def test_multi_scale_prediction_is_the_mean_softmax_of_scales_and_flips():
   np.testing.assert_allclose(predictions['semantic' + model.PROBABILITIES_SUFFIX], mean,
                              atol=1e-5)
   assert np.mean(predictions['semantic'] != mean.argmax(axis=3)) < 1e-3
+
+
+def test_a_scale_has_its_crop_and_pooling_window_scaled():
+  options = CASES['mobilenet_v2'].options('mobilenet_v2')._replace(
+      crop_size=(65, 129), image_pooling_crop_size=(33, 65))
+  with tf.Graph().as_default():
+    images, scaled = model._scale_input(tf.zeros([1, 65, 129, 3]), options, 0.5)
+    assert images.shape.as_list() == [1, 33, 65, 3]
+  assert list(scaled.crop_size) == [33, 65]
+  assert list(scaled.image_pooling_crop_size) == [17, 33]
+
+
+def test_the_layers_after_the_backbone_may_be_the_logits_alone():
+  assert model.get_extra_layer_scopes(last_layers_contain_logits_only=True) == ['logits']
+  assert 'logits' in model.get_extra_layer_scopes()

@@ -2,6 +2,7 @@
 import io
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
+from deeplab.datasets import registry
 from deeplab.deployment import exported
 from deeplab.testing import tiny_run
 
@@ -96,6 +98,30 @@ def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_pa
   assert '2 of 4 pictures labelled' in log
   assert sorted(os.listdir(str(tmp_path / 'out'))) == [
       'a_prediction.png', 'c_prediction.png', 'sources.json']
+
+
+def test_names_and_colours_are_those_of_the_dataset_that_is_named(tmp_path, model_path):
+  shutil.copy(model_path, str(tmp_path / 'graph.pb'))  # Without its record.
+  picture = tmp_path / 'a.png'
+  Image.fromarray(np.full([4, 10, 3], 210, np.uint8)).save(str(picture))
+  code, printed, log = tiny_run.run_script(
+      'predict.py', '--model=%s' % (tmp_path / 'graph.pb'), '--input=%s' % picture,
+      '--output_dir=%s' % (tmp_path / 'out'), '--dataset=pascal_voc_seg', '--batch_size=4')
+  assert code == 0, log
+  assert printed == '%s: bicycle 100.0%%\n' % picture
+  assert 'graph.pb takes one picture at a time: --batch_size=4 makes nothing faster.' in log
+  assert read(str(tmp_path / 'out'), 'a_color.png')[0, 0].tolist() == [0, 128, 0]
+
+  (tmp_path / 'run').mkdir()
+  tiny_run.write_run(tmp_path / 'run', tiny_run.make_samples()[0].image,
+                     tiny_run.MODEL_OPTIONS._replace(outputs_to_num_classes={'semantic': 19}))
+  assert tiny_run.run_main('predict', [
+      '--checkpoint_dir=%s' % (tmp_path / 'run'), '--input=%s' % picture, '--outputs=areas',
+      '--output_dir=%s' % (tmp_path / 'street'), '--dataset=cityscapes']) == ['']
+  with open(str(tmp_path / 'street' / 'areas.json'), encoding='utf-8') as f:
+    found = json.load(f)['pictures']['a']['classes']
+  names = registry.DATASETS['cityscapes'].class_names
+  assert found and all(each['name'] == names[each['id']] for each in found)
 
 
 @pytest.fixture(scope='module')
@@ -239,6 +265,7 @@ def test_unusable_command_lines_are_told(tmp_path, picture, model_path, run):
       (exported_model + inputs + ['--eval_scales=0.5'], '--eval_scales has no effect on'),
       (exported_model + inputs + ['--tile_size=9,9'], '--tile_size has no effect on'),
       (exported_model + inputs + ['--outputs=colour'], '--outputs=colour: no such output'),
+      (exported_model + inputs + ['--outputs='], '--outputs is empty: nothing would be written.'),
       (exported_model + inputs + ['--save_probabilities'], 'graph.pb has none. Export it with'),
       (exported_model + inputs + ['--cutout_classes=sky,cat'],
        "--cutout_classes: No class 'cat'. The classes: 0 sky, 1 road, 2 car."),
@@ -248,6 +275,8 @@ def test_unusable_command_lines_are_told(tmp_path, picture, model_path, run):
        '--depth_multiplier=0.5, but the checkpoint was trained with --depth_multiplier=0.25'),
       (trained + inputs + ['--dataset=cityscapes'],
        '--dataset=cityscapes has 19 classes, the model has 4'),
+      (trained + inputs + ['--tile_size=33,33', '--tile_overlap=8', '--min_resize_value=20'],
+       '--tile_size cannot be combined with --min_resize_value'),
       (trained + inputs + ['--tile_size=33,33', '--tile_overlap=33'],
        'overlap of tiles must be from 0 to less'),
       (exported_model + ['--input=%s' % picture, '--input=%s' % (tmp_path / 'a_color.png'),

@@ -1,5 +1,6 @@
 """Tests of the trainer from the command line."""
 import glob
+import json
 import os
 import re
 import subprocess
@@ -29,8 +30,9 @@ def make_records(tmp_path_factory):
 def test_program_trains_logs_and_summarises(records, tmp_path):
   code, _, log = tiny_run.run_script(
       'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % (tmp_path / 'run'),
-      '--save_summaries_images', '--save_summaries_secs=1', *FLAGS)
+      '--save_summaries_images', '--save_summaries_secs=1', '--label_weights=1,2,0.5,1', *FLAGS)
   assert code == 0, log
+  assert 'Weights of the classes in the loss: 1, 2, 0.5, 1.' in log
   assert 'step 1/2  loss ' in log
   assert 'images/s' in log
   assert run_record.read(str(tmp_path / 'run'))['flags']['train_batch_size'] == 2
@@ -63,6 +65,8 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
        '--train_batch_size=3 must be divisible by --num_clones=2'),
       ((here, '--num_clones=2'), '--num_clones=2, but TensorFlow finds 0 GPUs'),
       ((here, '--precision=float16'), '--precision=float16 is for training on a GPU'),
+      ((here, '--precision=float16', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
+       '--precision=float16 is for a single worker'),
       ((here, '--eval_during_training', '--eval_split=test'), "split 'test' ("),
       ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
       ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
@@ -85,6 +89,18 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
   for (flags, wanted), message in zip(cases, messages):
     assert wanted in message, (flags, message)
   assert not logdir.exists()
+
+
+def test_two_descriptions_of_a_cluster_must_be_of_the_same(tmp_path):
+  cluster = {'cluster': {'chief': ['a:1'], 'worker': ['b:1'], 'ps': ['c:1']},
+             'task': {'type': 'chief', 'index': 0}}
+  result = forked_scripts.run(
+      'train.py', '--dataset_dir=%s' % tmp_path, '--train_logdir=%s' % (tmp_path / 'run'),
+      '--worker_hosts=a:1,x:1', '--ps_hosts=c:1', *FLAGS, TF_CONFIG=json.dumps(cluster))
+  assert result.code == 1
+  assert ('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, --job_name and --task '
+          'name different clusters: leave one of them out.') in result.last_line
+  assert not (tmp_path / 'run').exists()
 
 
 def test_bad_records_are_named(tmp_path):

@@ -25,7 +25,8 @@ print(json.dumps(found))
 def read_values():
   """Dict, flags -> (scale factors, dict of an Augmentation)."""
   lines = ['', '--augmentation=none', '--augmentation=none --max_scale_factor=0.75',
-           '--augmentation=forma', '--augmentation=forma --saturation=0 --contrast=0 --hue=0']
+           '--augmentation=forma', '--augmentation=forma --saturation=0 --contrast=0 --hue=0',
+           '--affine_stddev=0.02', '--affine_stddev=0.1,0.2,0.3,0.4,0.5,0.6']
   code, output, log = forked_scripts.run_code(
       _READER, json.dumps([line.split() for line in lines]))
   assert code == 0, log
@@ -45,3 +46,9 @@ def test_zero_turns_a_step_off(values):
   for name in ('saturation', 'contrast', 'hue'):
     assert found[name] == off[name] != forma[name]
   assert found['noise_stddev'] == forma['noise_stddev'] > 0
+
+
+def test_a_warp_takes_one_deviation_or_six(values):
+  assert values['--affine_stddev=0.02'][1]['affine_stddev'] == 0.02
+  assert values['--affine_stddev=0.1,0.2,0.3,0.4,0.5,0.6'][1]['affine_stddev'] == [
+      0.1, 0.2, 0.3, 0.4, 0.5, 0.6]

@@ -11,6 +11,7 @@ SCRIPT = r'''"""Says a word; see --help.
 
     python script.py --word=hello
 """
+import errno
 import os
 import signal
 import time
@@ -31,6 +32,9 @@ def main(argv):
   print('d\xe9j\xe0 \udcff')
   if flags.FLAGS.word == 'bad':
     raise ValueError('The word\n is bad.')
+  if flags.FLAGS.word in ('full', 'odd'):
+    number = errno.ENOSPC if flags.FLAGS.word == 'full' else errno.EDOM
+    raise OSError(number, 'What the system says', 'model.ckpt')
   if flags.FLAGS.word == 'stop':
     raise KeyboardInterrupt()
   if flags.FLAGS.word in ('SIGTERM', 'SIGINT'):
@@ -67,6 +71,8 @@ def fixture_run(tmp_path):
 @pytest.mark.parametrize('arguments, code, message', [
     (['--word=good'], 0, ''),
     (['--word=bad'], 1, 'script.py: error: The word is bad.\n'),
+    (['--word=full'], 1, 'script.py: error: model.ckpt: No space left on device. Make room, and '
+                         'run the same command again.\n'),
     (['--word=stop'], 130, 'script.py: error: interrupted.\n'),
     # While Python cleans up, where it drops exceptions.
     (['--word=SIGTERM'], 143, 'script.py: error: terminated.\n'),
@@ -81,6 +87,17 @@ def test_scripts_end_with_one_line_and_a_code(run, arguments, code, message):
   found, _, log = run(*arguments)
   lines = [line for line in log.splitlines(True) if line.startswith('script.py')]
   assert (found, ''.join(lines)) == (code, message), log
+
+
+@pytest.mark.parametrize('arguments, code, told', [
+    (['--word=bad', '--verbosity=1'], 1, 'script.py: error: The word is bad.'),
+    # No error of a user: what it says is for who mends the program.
+    (['--word=odd'], 1, 'What the system says'),
+])
+def test_tracebacks_are_for_those_who_ask_and_for_bugs(run, arguments, code, told):
+  found, _, log = run(*arguments)
+  assert found == code
+  assert 'Traceback' in log and told in log.splitlines()[-1]
 
 
 def test_what_a_terminal_has_no_letters_for_is_shown_escaped(tmp_path):

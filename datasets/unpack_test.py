@@ -113,3 +113,7 @@ def test_the_program_says_what_is_wrong_in_one_line(tmp_path):
     line = process.communicate()[1].decode('utf-8').strip()
     assert process.returncode == 1
     assert line.startswith('unpack.py: error: ') and message in line and '\n' not in line
+  process = subprocess.Popen([sys.executable, unpack.__file__, str(tmp_path / 'a.tar')],
+                             stderr=subprocess.PIPE)
+  assert process.communicate()[1] == b'usage: unpack.py ARCHIVE FOLDER\n'
+  assert process.returncode == 2

@@ -6,6 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
+from deeplab.core import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import exported, inference
@@ -91,6 +92,24 @@ def test_files_that_are_no_exported_graph_are_named(tmp_path):
     inference.Segmenter(str(tmp_path / 'text.pb'))
   with pytest.raises(ValueError, match='other.pb cannot be used as an exported model'):
     inference.Segmenter(write_graph(tmp_path / 'other.pb', output_name='Labels'))
+
+
+def test_a_model_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+  path = write_graph(tmp_path / 'graph.pb')
+
+  def refuse(unused_path):
+    raise PermissionError(13, 'Permission denied')
+
+  monkeypatch.setattr(files, 'read_bytes', refuse)
+  with pytest.raises(ValueError, match='Cannot read the model .*graph.pb: Permission denied'):
+    inference.Segmenter(path)
+
+
+def test_a_record_that_is_no_json_is_named(tmp_path):
+  path = write_graph(tmp_path / 'graph.pb')
+  (tmp_path / 'export.json').write_text('{"class_names": [')
+  with pytest.raises(ValueError, match='export.json is not JSON: '):
+    inference.Segmenter(path)
 
 
 def test_probabilities_come_with_the_labels(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from deeplab.evaluation import cityscapes_panoptic, eval_coco_format, panoptic_images
 from deeplab.evaluation.eval_coco_format_test import NUM_CATEGORIES, evaluate
 from deeplab.evaluation.folder_pairs_test import coco_arrays
+from deeplab.testing import forked_scripts
 
 
 def to_cityscapes(segmentation, is_truth):
@@ -57,6 +58,18 @@ def test_cityscapes_things_are_people_and_vehicles(tmp_path):
   assert [c.name for c in categories.values() if c.is_thing] == [
       'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle']
   assert len(categories) == cityscapes_panoptic.NUM_CATEGORIES
+
+
+def test_the_program_reads_cityscapes_folders(tmp_path):
+  Image.fromarray(np.array([[7, 26001]], np.uint16)).save(
+      str(tmp_path / 'bonn_000000_000001_gtFine_instanceIds.png'))
+  result = forked_scripts.run(
+      './evaluation/eval_coco_format.py', '--layout=cityscapes', '--gt_folder=%s' % tmp_path,
+      '--pred_folder=%s' % tmp_path, '--results_json=%s/r.json' % tmp_path)
+  assert result.code == 0, result.log
+  means = json.loads((tmp_path / 'r.json').read_text())['means']
+  assert [(means[key]['pq'], means[key]['n']) for key in ('All', 'Things', 'Stuff')] == [
+      (1, 2), (1, 1), (1, 1)]
 
 
 def test_converted_cityscapes_json_is_the_coco_format_with_road_as_category_0(tmp_path):

@@ -146,6 +146,9 @@ def test_program_prints_the_table_and_writes_the_files(shared_sample, tmp_path):
     (['--gt_folder=a', '--pred_folder=b', '--layout=cityscapes', '--num_categories=34'], 1,
      '--num_categories is 19 with --layout=cityscapes, got 34'),
     (['--gt_folder=a', '--pred_folder=b', '--layout=cityscapes'], 1, 'There is no folder a.'),
+    (['--gt_folder=a', '--pred_folder=b', '--layout=folders', '--gt_instance_folder=c',
+      '--pred_instance_folder=d', '--crowd_excuses=same_category'], 1,
+     '--crowd_excuses=same_category: the category of a crowd is not known with --layout=folders'),
     (['--metric=iou'], 2, 'metric'),
 ])
 def test_flags_that_do_not_fit_are_told_in_a_line(flags, code, message):
@@ -166,6 +169,14 @@ def test_program_tells_bad_files_in_a_line_with_exit_code_1(sample):
   result = run(*coco_flags(sample) + ['--on_missing=zero', '--num_workers=2'])
   assert result.code == 1
   assert '000002.png is a PNG of 8-bit grayscale, expected' in result.last_line
+
+
+def test_pictures_that_are_absent_are_told_with_what_they_are(sample):
+  shutil.rmtree(os.path.join(sample, 'prediction'))
+  result = run(*coco_flags(sample))
+  assert result.code == 1
+  assert 'There is no folder %s/prediction, expected the ' % sample in result.last_line
+  assert 'prediction.json' in result.last_line
 
 
 def test_results_folder_that_is_absent_is_told_before_the_work(shared_sample, tmp_path):

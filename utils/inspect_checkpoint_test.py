@@ -135,6 +135,30 @@ def test_other_networks_are_listed_and_refused(tmp_path):
       prefix) in result.last_line
 
 
+def test_a_network_that_the_flags_do_not_build_is_compared(checkpoint, tmp_path):
+  reader = tf.train.NewCheckpointReader(checkpoint[0])
+  values = {v.op.name: reader.get_tensor(v.op.name) for v in checkpoint[1]}
+  absent = 'MobilenetV2/expanded_conv_3/project/BatchNorm/beta'
+  del values[absent]
+  shapes = {'logits/semantic/weights': [1, 1, 256, 5], 'logits/semantic/biases': [5]}
+  extra = ['logits/more_%02d/scale' % i for i in range(12)]
+  shapes.update(dict.fromkeys(extra, [2]))
+  values.update({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+  names, prefix = sorted(values), str(tmp_path / 'model.ckpt-0')
+  with tf.Graph().as_default(), tf.Session() as session:
+    session.run(tf.raw_ops.SaveV2(
+        prefix=prefix, tensor_names=names, shape_and_slices=[''] * len(names),
+        tensors=[tf.constant(values[name]) for name in names]))
+  result = forked_scripts.run(_SCRIPT, prefix)
+  assert result.code == 0, result.log
+  assert '5 classes (semantic).' in result.log
+  assert ('A model built with these flags differs: %d variables are the same.'
+          % (len(checkpoint[1]) - 1)) in result.log
+  assert 'Not here: %s\n' % absent in result.log
+  shown = [line for line in result.log.splitlines() if line.startswith('Stored, but not of')]
+  assert len(shown) == 1 and 'logits/more_00/scale' in shown[0] and ' more' in shown[0]
+
+
 def _without_index(prefix, folder):
   return os.path.join(folder, 'model.ckpt-8')
 
