@@ -49,11 +49,6 @@ class Replica(object):
     self.batches_per_step = self.num_replicas if is_synchronous else 1
     self._server = None
 
-  @property
-  def is_synchronous(self):
-    """Whether a step is the mean gradient of all workers."""
-    return self._updates is not None
-
   @contextlib.contextmanager
   def open(self, config=None):
     """Starts the server of this process; tells the parameter servers when all is done.
