@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
 from deeplab.evaluation import segmentation_metrics
-from deeplab.testing import folders, tiny_run
+from deeplab.testing import folders, forked_scripts, tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -57,6 +57,23 @@ def test_exported_graph_labels_like_the_checkpoint(run):
   assert entry['pictures'] == 2
   assert 'mean IoU %.2f %% (checkpoint ' % (100 * entry['miou']) in text
   assert record['flags']['depth_multiplier'] == 0.25
+
+
+_REPRESENTATIVE = '''
+import sys
+from deeplab import export_model
+export_model.FLAGS(sys.argv)
+for image in export_model._fitted_pictures((33, 49), [1, 2, 3]):
+  print(image.shape, image.dtype, image[32, 48].tolist() == [1, 2, 3])
+'''
+
+
+def test_pictures_that_tell_of_ranges_are_those_of_the_records_at_the_size_of_the_file(run):
+  code, printed, log = forked_scripts.run_code(_REPRESENTATIVE, '--dataset_dir=%s/records' % run)
+  assert code == 0, log
+  # Of 33x41, which is padded; of 49x65, shrunk, and of 40x33.
+  assert [sample.image.shape[:2] for sample in SAMPLES] == [(33, 41), (49, 65), (40, 33)]
+  assert printed.splitlines() == ['(33, 49, 3) uint8 True'] * 3
 
 
 def test_nothing_changes_where_one_of_the_files_cannot_be_written(run, tmp_path):

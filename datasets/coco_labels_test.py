@@ -1,5 +1,6 @@
 """Tests of label maps from COCO annotations."""
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +109,11 @@ def test_other_files_are_named(tmp_path, annotations, fields, message):
 def test_classes_that_are_no_categories_are_an_error(tmp_path):
   with pytest.raises(ValueError, match='none of the classes dog is a category; there are cup'):
     coco_labels.CocoFile(_write(tmp_path, []), ['dog'])
+
+
+def test_without_pycocotools_it_is_told_what_to_install(tmp_path, monkeypatch):
+  file = coco_labels.CocoFile(_write(tmp_path, [_annotation(3, _ALL)]))
+  monkeypatch.setitem(sys.modules, 'pycocotools', None)
+  with pytest.raises(ValueError, match=r'instances.json needs pycocotools to be read: pip install '
+                                       r'"deeplab\[coco\]"'):
+    file.label('a b', 255).read(*_SIZE)

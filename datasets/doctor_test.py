@@ -180,6 +180,10 @@ def test_grey_rgb_label_counts_as_ids(tmp_path):
 def test_colour_masks_turned_to_grey_are_recognised(tmp_path):
   write_split(tmp_path, [record_of(s, label=png(grey_colors(s.label))) for s in SAMPLES])
   assert '38, 75, 113' in named(tmp_path, 'label_colors')[0]
+  # Those of VOC also where the dataset has no colours.
+  info = dataset_info.read(str(tmp_path))
+  dataset_info.write(info._replace(colormap=None), str(tmp_path))
+  assert '38, 75, 113' in named(tmp_path, 'label_colors')[0]
   write_split(tmp_path, [record_of(s, label=png(s.label % 4 * 11)) for s in SAMPLES])
   assert not examine(tmp_path).findings.counts['label_colors']
 

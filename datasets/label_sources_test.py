@@ -1,4 +1,6 @@
 """Tests of label maps that are not simply PNGs of class ids."""
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -74,3 +76,10 @@ def test_other_matlab_files_are_named(tmp_path):
   for name, message in (('a', 'GTcls'), ('b', 'b.mat is not'), ('absent', 'cannot be read')):
     with pytest.raises(ValueError, match=message):
       label_sources.MatFile(str(tmp_path / (name + '.mat'))).read(2, 2)
+
+
+def test_without_scipy_it_is_told_what_to_install(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'scipy', None)
+  with pytest.raises(ValueError, match=r'a.mat needs SciPy to be read: pip install '
+                                       r'"deeplab\[sbd\]"'):
+    label_sources.MatFile('a.mat').read(2, 2)

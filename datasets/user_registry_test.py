@@ -4,6 +4,7 @@ import json
 import pytest
 
 from deeplab.datasets import dataset_info, registry, user_registry
+from deeplab.testing import forked_scripts
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +81,13 @@ def test_counts_alone_are_not_enough_beside_the_records(tmp_path):
     json.dump(content, f)
   with pytest.raises(ValueError, match='splits.train'):
     dataset_info.read(folder)
+
+
+def test_scripts_name_an_unusable_entry_in_one_line(settings):
+  (settings / 'streets.json').write_text('{')
+  result = forked_scripts.run('datasets/doctor.py', '--dataset=streets',
+                              XDG_CONFIG_HOME=str(settings.parent.parent))
+  assert result.code == 1
+  assert result.last_line.startswith('doctor.py: error: ')
+  assert 'streets.json cannot be read as JSON' in result.last_line
+  assert 'Traceback' not in result.log

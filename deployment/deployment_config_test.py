@@ -37,7 +37,9 @@ def test_clones_on_the_cpu_share_its_device_unless_they_are_to_have_their_own():
 
 
 def test_parameter_servers_take_variables_in_turn():
-  config = deployment_config.DeploymentConfig(num_clones=1, num_replicas=2, num_ps_tasks=2)
+  config = deployment_config.DeploymentConfig(num_clones=1, replica_id=1, num_replicas=2,
+                                              num_ps_tasks=2)
+  assert (config.replica_id, config.num_replicas, config.num_ps_tasks) == (1, 2, 2)
   assert config.clone_device(0) == '/job:worker/device:GPU:0'
   assert (config.ps_device, config.worker_device) == ('/job:ps', '/job:worker')
   with tf.Graph().as_default():

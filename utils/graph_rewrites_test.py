@@ -108,6 +108,14 @@ def test_free_memory_is_within_that_of_the_machine():
   assert 1 << 20 < free <= os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
+def test_free_memory_is_unknown_where_the_system_does_not_tell_it(monkeypatch):
+  def refuse(path, *unused_args):
+    raise FileNotFoundError(2, 'No such file or directory', path)
+
+  monkeypatch.setattr('builtins.open', refuse)
+  assert graph_rewrites.free_memory_bytes() is None
+
+
 def test_the_limit_of_tensors_is_that_of_the_pool(monkeypatch):
   monkeypatch.setenv('TF_CPU_ALLOCATOR_USE_BFC', 'true')
   monkeypatch.setenv('TF_CPU_BFC_MEM_LIMIT_IN_MB', '300')

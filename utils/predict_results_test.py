@@ -1,6 +1,7 @@
 """Tests of writing what a model sees in own pictures."""
 import json
 import os
+import time
 
 import numpy as np
 import pytest
@@ -165,6 +166,18 @@ def test_what_was_done_before_an_error_is_told(tmp_path):
       raise RuntimeError('interrupted')
   areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
   assert list(areas['pictures']) == ['a']
+
+
+def test_long_runs_tell_now_and_then_what_is_done(tmp_path, monkeypatch):
+  monkeypatch.setattr(predict_results, '_NOTES_INTERVAL_SECS', -1)
+  with predict_results.PredictionWriter(str(tmp_path), COLORS, NAMES, predict_results.Options(),
+                                        'run') as writer:
+    writer.write(PICTURE, LABELS, None)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / 'areas.json').exists() and time.monotonic() < deadline:
+      time.sleep(0.01)
+    areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+    assert list(areas['pictures']) == ['a']
 
 
 def test_failing_to_write_is_told(tmp_path):
