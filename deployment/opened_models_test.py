@@ -92,6 +92,13 @@ def test_fitting_keeps_the_shape_of_larger_pictures():
   assert (tall[:, 1:] == 0).all()
 
 
+def test_pictures_of_the_size_of_the_file_stay_as_they_are():
+  picture = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
+  fitted, size = opened_models.fit(picture, [5, 7], np.zeros(3, np.uint8))
+  assert size == (5, 7)
+  np.testing.assert_array_equal(fitted, picture)
+
+
 def test_smaller_pictures_are_padded_as_they_are():
   image = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
   fitted, size = opened_models.fit(image, (16, 12), np.array([1, 2, 3], np.uint8))
