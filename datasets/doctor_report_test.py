@@ -1,0 +1,61 @@
+"""Tests of the doctor's reports: numbers, weights of classes, text and page."""
+import json
+
+import numpy as np
+import pytest
+
+from deeplab.datasets import data_findings, doctor_report
+from deeplab.datasets.doctor_test import FIRST, SAMPLES, examine, record_of, write_split
+
+
+def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
+  write_split(tmp_path, [record_of(s) for s in SAMPLES])
+  content = doctor_report.content_of(examine(tmp_path))
+  split = content['splits']['val']
+  labels = np.concatenate([s.label.ravel() for s in SAMPLES])
+  counts = np.bincount(labels, minlength=256)
+  assert split['class_pixel_counts'] == counts[:4].tolist()
+  assert split['num_ignored_pixels'] == counts[255]
+  assert split['image_sizes'] == {'min': [33, 33], 'median': [40, 41], 'max': [49, 65]}
+  assert split['eval_crop_size'] == [49, 65]
+  assert doctor_report.eval_crop([50, 64]) == [65, 65]
+  np.testing.assert_allclose(split['class_pixel_share'], counts[:4] / counts[:4].sum(),
+                             rtol=1e-3)
+  frequency = []
+  for c in range(4):
+    holding = [s.label for s in SAMPLES if (s.label == c).any()]
+    frequency.append(sum((label == c).sum() for label in holding)
+                     / float(sum((label != 255).sum() for label in holding)))
+  np.testing.assert_allclose(content['class_weights']['weights'],
+                             np.median(frequency) / frequency, rtol=1e-3)
+
+
+def test_class_without_pixels_has_no_weight():
+  assert doctor_report.class_weights([30, 0, 10, 20], [60, 0, 20, 60]) == [
+      pytest.approx(1.0), None, pytest.approx(1.0), pytest.approx(1.5)]
+  assert doctor_report.class_weights([0, 0], [0, 0]) == [None, None]
+
+
+def test_pictures_without_labels_are_reported_without_classes(tmp_path):
+  write_split(tmp_path, [record_of(s, label=b'') for s in SAMPLES], 'test')
+  content = doctor_report.content_of(examine(tmp_path))
+  assert content['class_weights'] is None
+  assert '  class  ' not in doctor_report.as_text(content)
+  assert 'Share of pixels per class' not in doctor_report.html_page(content)
+  json.dumps(content)
+
+
+def test_only_the_first_of_many_examples_are_printed(tmp_path):
+  write_split(tmp_path, [record_of(FIRST._replace(name='n%d' % i), label=b'')
+                         for i in range(data_findings.MAX_NAMED + 2)])
+  lines = doctor_report.as_text(doctor_report.content_of(examine(tmp_path))).splitlines()
+  last = lines.index('  - Record n%d: there is no label map.' % (data_findings.MAX_NAMED - 1))
+  assert lines[last + 1] == '  - and 2 more'
+
+
+def test_page_escapes_names_and_needs_no_other_file(tmp_path):
+  bad = FIRST._replace(name='<script>&')
+  write_split(tmp_path, [record_of(bad, label=b'')] + [record_of(s) for s in SAMPLES[1:]])
+  page = doctor_report.html_page(doctor_report.content_of(examine(tmp_path)))
+  assert 'Record &lt;script&gt;&amp;: there is no label map.' in page
+  assert '<script' not in page and 'http' not in page
