@@ -13,6 +13,8 @@ from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
 
 STEP_SUFFIX = re.compile(r'-(\d+)$')
+# Pattern of what the files of a checkpoint have after its prefix.
+FILE_SUFFIX = r'\.(index|meta|data-\d+-of-\d+)'
 # What TensorFlow's reader of checkpoints raises for damaged files.
 READER_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 
@@ -22,7 +24,7 @@ _INDEX_SUFFIX = '.index'
 # are called meanwhile.
 _UNFINISHED = re.compile(
     r'(.+\.(index|data-\d+-of-\d+)\.tempstate\d+|(.+\.meta|checkpoint|graph\.pbtxt)\.tmp[0-9a-f]{32}'
-    r'|\.(run\.json|losses\.csv)\.\d+-[0-9a-f]{8}\.tmp)$')
+    r'|\.(run\.json|losses\.csv)%s)$' % files.TEMPORARY_END)
 _DATA_SUFFIX = re.compile(r'\.data-\d+-of-(\d+)$')
 
 

@@ -10,7 +10,7 @@ from deeplab.core import checkpoint_folder, error_text, files, keys, quantizatio
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
-_FILE_SUFFIX = re.compile(r'\.(index|meta|data-\d+-of-\d+)$')
+_FILE_SUFFIX = re.compile(checkpoint_folder.FILE_SUFFIX + '$')
 # Of the names of checkpoints: a folder of that name that is not there yet is not meant.
 _PREFIX = '.ckpt'
 

@@ -17,8 +17,10 @@ import uuid
 
 # Names that never match the pattern of a data shard: a leading dot and this suffix.
 TEMPORARY_SUFFIX = '.tmp'
+# Pattern of what `temporary_beside` puts after a name; its group is the process.
+TEMPORARY_END = r'\.(\d+)-[0-9a-f]{8}' + re.escape(TEMPORARY_SUFFIX)
 
-_TEMPORARY_NAME = re.compile(r'\..+\.(\d+)-[0-9a-f]{8}\.tmp$')
+_TEMPORARY_NAME = re.compile(r'\..+%s$' % TEMPORARY_END)
 # Other machines' processes, whose numbers mean nothing here, change what they write more often.
 _ABANDONED_SECS = 3600
 

@@ -7,13 +7,13 @@ import json
 import os
 import re
 
-from deeplab.core import files
+from deeplab.core import checkpoint_folder, files
 from deeplab.utils import run_record
 
 RECORD_FILE_NAME = 'best.json'
 
 _OF_A_CHECKPOINT = re.compile(
-    r'\.(index|meta|data-\d+-of-\d+)(\.\d+-[0-9a-f]{8}%s)?$' % re.escape(files.TEMPORARY_SUFFIX))
+    '%s(%s)?$' % (checkpoint_folder.FILE_SUFFIX, files.TEMPORARY_END))
 
 
 def keep_if_best(checkpoint, miou, folder):

@@ -14,8 +14,7 @@ import textwrap
 from absl import flags
 
 from deeplab import common
-from deeplab.core import error_text, initial_weights
-from deeplab.core.tf_compat import tf
+from deeplab.core import checkpoint_folder, error_text, initial_weights
 from deeplab.datasets import registry
 from deeplab.utils import architecture_guess, weight_names
 
@@ -82,8 +81,7 @@ def _global_step(weights):
     return None
   try:
     return int(weights.read(weight_names.GLOBAL_STEP))
-  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-    # TensorFlow 2 reports files that are too short as IndexError.
+  except checkpoint_folder.READER_ERRORS as error:
     raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
                      % (weights.where, error_text.reason_of(error))) from error
 
