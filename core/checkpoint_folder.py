@@ -28,16 +28,16 @@ _UNFINISHED = re.compile(
 _DATA_SUFFIX = re.compile(r'\.data-\d+-of-(\d+)$')
 
 
-def newest(folder):
+def newest(folder, is_read=False):
   """Returns the prefix of the newest whole checkpoint of a folder, or None.
 
   That is the one that the file `checkpoint` names, else that of the highest step. Those that
-  lack bytes are left out, with a warning.
+  lack bytes, or with `is_read` have wrong ones, are left out with a warning.
   """
   named, _ = _read_state(folder)
   others = [prefix for prefix in reversed(prefixes(folder)) if prefix != named]
   for prefix in ([named] if named and exists(named) else []) + others:
-    problem = problem_of(prefix)
+    problem = problem_of(prefix, is_read)
     if problem is None:
       return prefix
     _warn_of_incomplete(prefix, problem)
@@ -45,18 +45,18 @@ def newest(folder):
 
 
 def newest_to_continue(folder):
-  """Returns `newest`, or None where a training may begin anew.
+  """Returns the `newest` whose values can be read, or None where a training may begin anew.
 
   Raises:
     ValueError: there are checkpoints, or were, but none that is whole.
   """
-  found = newest(folder)
+  found = newest(folder, is_read=True)
   if found:
     return found
   left = prefixes(folder)
   if left:
     raise ValueError('No checkpoint in %s is whole: %s: %s. Copy them again, or remove them to '
-                     'begin anew.' % (folder, left[-1], problem_of(left[-1])))
+                     'begin anew.' % (folder, left[-1], problem_of(left[-1], is_read=True)))
   named, _ = _read_state(folder)
   if named:
     raise ValueError('%s names %s, which is not there. Copy the checkpoints too, or remove that '
@@ -101,10 +101,13 @@ def exists(prefix):
           and not files.is_dir(prefix))
 
 
-def problem_of(prefix):
+def problem_of(prefix, is_read=False):
   """Returns a sentence on what an existing checkpoint lacks, or None where it is whole.
 
-  Values are not read: other damage than missing bytes shows when they are.
+  Args:
+    prefix: checkpoint prefix.
+    is_read: reads every value, each of which TensorFlow keeps with a checksum. Else only missing
+      bytes are found.
   """
   try:
     reader = tf.train.NewCheckpointReader(prefix)
@@ -117,6 +120,9 @@ def problem_of(prefix):
     num_bytes, num_needed = sum(map(files.size, parts)), _num_bytes(reader)
     if num_bytes < num_needed:
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
+    if is_read:
+      for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
     return None
   except READER_ERRORS + (OSError,) as error:
     return 'it cannot be read: %s' % error_text.reason_of(error)

@@ -114,6 +114,21 @@ def test_files_cut_short_by_a_crash(records, trained, tmp_path, kind, measured):
   measured('%s: continued at step %d of 3' % (kind, step))
 
 
+@pytest.mark.fault('a byte of the newest checkpoint is wrong',
+                   'the training continues at the one before, with a warning')
+def test_a_checkpoint_with_a_wrong_byte_is_left_out(records, trained, tmp_path, measured):
+  run = tmp_path / 'run'
+  shutil.copytree(str(trained), str(run))
+  data = bytearray((run / _DATA).read_bytes())
+  data[len(data) // 2] ^= 1
+  (run / _DATA).write_bytes(data)
+  log = forked_scripts.run_checked('train.py', *train_flags(records, run, _STEPS + 2))
+  assert 'Continuing at %s/model.ckpt-2.' % run in log
+  assert 'model.ckpt-3 is left out: it cannot be read: ' in log
+  assert 'step 3/5' in log and newest_step(run) == _STEPS + 2
+  measured('continued at step 2 of 3')
+
+
 @pytest.mark.fault('the only checkpoint lacks bytes',
                    'one line that says so, exit code 1; the training does not begin anew')
 def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(records, trained, tmp_path,
