@@ -8,7 +8,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
-from deeplab.core import checkpoints, quantization, tf_compat
+from deeplab.core import checkpoint_folder, checkpoints, quantization, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
@@ -220,7 +220,7 @@ def num_records_done(num_workers):
 
   With --nosync it is the mean over the workers: a step is that of any of them.
   """
-  newest = checkpoints.resolve_checkpoint(FLAGS.train_logdir)
+  newest = checkpoint_folder.newest_to_continue(FLAGS.train_logdir)
   step = checkpoints.global_step(newest) if newest else 0
   num_batches = step if FLAGS.sync else step // num_workers
   return num_batches * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps

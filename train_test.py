@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from deeplab.core import checkpoints
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.testing import forked_scripts, slow, tiny_run
+from deeplab.testing import damage, forked_scripts, slow, tiny_run
 from deeplab.utils import best_checkpoint, loss_table, run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -211,7 +212,11 @@ print(train.training_dataset([33, 33], train.machine_flags.cluster_of_flags()).n
 ])
 def test_a_seeded_stream_continues_behind_the_batches_of_the_worker(records, tmp_path, flags,
                                                                     num_done):
-  tiny_run.write_checkpoint(tmp_path, tiny_run.make_samples()[0].image, step=30)
+  image = tiny_run.make_samples()[0].image
+  tiny_run.write_checkpoint(tmp_path, image, step=30)
+  # One with a wrong byte does not count.
+  later = tiny_run.write_checkpoint(tmp_path, image, step=40)
+  damage.flip_middle_bit(pathlib.Path(later + '.data-00000-of-00001'))
   code, output, log = forked_scripts.run_code(
       _RECORDS_DONE, '--dataset_dir=%s' % records, '--train_logdir=%s' % tmp_path,
       '--data_seed=1', *(FLAGS + flags))

@@ -6,6 +6,7 @@ import pytest
 from deeplab.core import checkpoint_folder, checkpoints
 from deeplab.core.checkpoints_test import write_checkpoint
 from deeplab.core.tf_compat import tf
+from deeplab.testing import damage
 
 
 def test_a_copied_folder_stands_for_its_own_checkpoints(tmp_path):
@@ -103,7 +104,7 @@ def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path, kind):
 def test_a_training_passes_over_a_checkpoint_with_wrong_bytes(tmp_path, caplog):
   for step in (5, 12):
     write_checkpoint(tmp_path, step)
-  flip_a_byte(tmp_path / _DATA)
+  damage.flip_middle_bit(tmp_path / _DATA)
   # Others meet the damage when they load it: values are many bytes to read at each look.
   assert checkpoint_folder.newest(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
   assert checkpoint_folder.newest_to_continue(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
@@ -111,12 +112,6 @@ def test_a_training_passes_over_a_checkpoint_with_wrong_bytes(tmp_path, caplog):
   (tmp_path / 'model.ckpt-5.index').unlink()
   with pytest.raises(ValueError, match='No checkpoint in .* is whole: .*-12: it cannot be read'):
     checkpoint_folder.newest_to_continue(str(tmp_path))
-
-
-def flip_a_byte(path):
-  data = bytearray(path.read_bytes())
-  data[len(data) // 2] ^= 1
-  path.write_bytes(data)
 
 
 def test_where_checkpoints_are_gone_nothing_begins_anew(tmp_path):

@@ -9,6 +9,13 @@ from deeplab.core.tf_compat import IS_TF1, tf
 _HUGE = b'\xff\xff\xff\xff\x7f'
 
 
+def flip_middle_bit(path):
+  """Changes a bit in the middle of a file; path: pathlib.Path."""
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+
+
 def _flip_bits(data, draws):
   changed = bytearray(data)
   for _ in range(draws.choice((1, 1, 2, 16, 256))):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core import checkpoints
-from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
+from deeplab.testing import damage, folders, forked_scripts, slow, tiny_cluster, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
@@ -119,9 +119,7 @@ def test_files_cut_short_by_a_crash(records, trained, tmp_path, kind, measured):
 def test_a_checkpoint_with_a_wrong_byte_is_left_out(records, trained, tmp_path, measured):
   run = tmp_path / 'run'
   shutil.copytree(str(trained), str(run))
-  data = bytearray((run / _DATA).read_bytes())
-  data[len(data) // 2] ^= 1
-  (run / _DATA).write_bytes(data)
+  damage.flip_middle_bit(run / _DATA)
   log = forked_scripts.run_checked('train.py', *train_flags(records, run, _STEPS + 2))
   assert 'Continuing at %s/model.ckpt-2.' % run in log
   assert 'model.ckpt-3 is left out: it cannot be read: ' in log
