@@ -11,6 +11,7 @@ import typing
 
 from deeplab.core import registry, tf_compat
 from deeplab.core.tf_compat import tf
+from deeplab.utils import free_memory
 
 _ON = 1  # RewriterConfig.ON
 _ON_LEVEL_1 = 1  # OptimizerOptions.ON_1
@@ -19,7 +20,6 @@ _XLA_ON_CPU = '--tf_xla_cpu_global_jit'
 # TensorFlow's pool of memory for tensors on the processor, as it has one on GPUs.
 _CPU_POOL = 'TF_CPU_ALLOCATOR_USE_BFC'
 _CPU_POOL_LIMIT = 'TF_CPU_BFC_MEM_LIMIT_IN_MB'
-_CGROUP_LIMITS = ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes')
 
 
 class Precision(typing.NamedTuple):
@@ -123,7 +123,7 @@ def pool_cpu_memory():
   system. Environment variables that are set already are left as they are.
   """
   os.environ.setdefault(_CPU_POOL, 'true')
-  free = free_memory_bytes()
+  free = free_memory.free_bytes()
   if free:
     os.environ.setdefault(_CPU_POOL_LIMIT, str(max(1, free >> 20)))
 
@@ -131,27 +131,11 @@ def pool_cpu_memory():
 def cpu_memory_limit_bytes():
   """Returns the bytes that tensors on the processor may take in all, or None where not known."""
   if os.environ.get(_CPU_POOL, '').lower() not in ('true', '1'):
-    return free_memory_bytes()
+    return free_memory.free_bytes()
   try:
     return int(os.environ[_CPU_POOL_LIMIT]) << 20
   except (KeyError, ValueError):
     return None
-
-
-def free_memory_bytes():
-  """Returns the bytes of memory that this process may take yet, or None where not known."""
-  try:
-    with open('/proc/meminfo') as stream:
-      free, = [int(line.split()[1]) << 10 for line in stream if line.startswith('MemAvailable:')]
-  except (OSError, ValueError):
-    return None
-  for path in _CGROUP_LIMITS:
-    try:
-      with open(path) as stream:
-        free = min(free, int(stream.read()))
-    except (OSError, ValueError):
-      pass  # Another version of control groups, or no limit.
-  return free
 
 
 def _rewriter_fields():

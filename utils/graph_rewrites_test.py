@@ -1,6 +1,4 @@
 """Tests of precision, XLA, recomputation and accumulation: what they keep, and when they refuse."""
-import os
-
 import numpy as np
 import pytest
 
@@ -101,21 +99,6 @@ def test_settings_of_the_session():
   assert not config.HasField('gpu_options')
 
 
-def test_free_memory_is_within_that_of_the_machine():
-  free = graph_rewrites.free_memory_bytes()
-  if free is None:
-    pytest.skip('not told by this system')
-  assert 1 << 20 < free <= os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-
-
-def test_free_memory_is_unknown_where_the_system_does_not_tell_it(monkeypatch):
-  def refuse(path, *unused_args):
-    raise FileNotFoundError(2, 'No such file or directory', path)
-
-  monkeypatch.setattr('builtins.open', refuse)
-  assert graph_rewrites.free_memory_bytes() is None
-
-
 def test_the_limit_of_tensors_is_that_of_the_pool(monkeypatch):
   monkeypatch.setenv('TF_CPU_ALLOCATOR_USE_BFC', 'true')
   monkeypatch.setenv('TF_CPU_BFC_MEM_LIMIT_IN_MB', '300')
@@ -124,5 +107,5 @@ def test_the_limit_of_tensors_is_that_of_the_pool(monkeypatch):
   monkeypatch.delenv('TF_CPU_BFC_MEM_LIMIT_IN_MB')
   assert graph_rewrites.cpu_memory_limit_bytes() is None
   monkeypatch.setenv('TF_CPU_ALLOCATOR_USE_BFC', 'false')
-  monkeypatch.setattr(graph_rewrites, 'free_memory_bytes', lambda: 7)
+  monkeypatch.setattr(graph_rewrites.free_memory, 'free_bytes', lambda: 7)
   assert graph_rewrites.cpu_memory_limit_bytes() == 7

@@ -1,7 +1,7 @@
 """What a person sees while training: a line, a bar, a table and points of curves.
 
-    step 120/3000  loss 1.2345 (semantic_merged_logits 1.1, L2 0.1345)  learning rate 0.05
-      12.3 images/s  waiting for input 3%  1h02m left
+    step 120/3000  loss 1.2345 (semantic_merged_logits 1.1, regularization 0.1345)
+      learning rate 0.05  12.3 images/s  waiting for input 3%  1h02m left
 """
 import contextlib
 import time
@@ -23,8 +23,9 @@ class ProgressHook(tf.train.SessionRunHook):
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
   Losses, their parts and the gradient norm are means over the steps since the last line.
-  The first runs, in which TensorFlow starts up, do not count for the speed. A step takes
-  `gradient_accumulation_steps` runs of the graph.
+  The first runs, in which TensorFlow starts up, do not count for the speed. A step may take
+  several runs of the graph, which accumulate gradients; a run may see several steps go by, those
+  of other workers.
 
   Close the hook (`contextlib.closing`) after the session, also after a failed one.
   """
@@ -66,7 +67,7 @@ class ProgressHook(tf.train.SessionRunHook):
     self._open_things.enter_context(progress.log_lines_above_bars())
     self._bar = self._open_things.enter_context(progress.bar(
         'training', total=total, unit='step', initial=start, only_on_terminals=True))
-    self._last_step = start
+    self._last_step = self._reported_step = start
     self._secs_per_step, self._has_speed = 0.0, False
     self._window = _Window(time.perf_counter(), _NUM_START_UP_RUNS)
 
@@ -75,13 +76,14 @@ class ProgressHook(tf.train.SessionRunHook):
 
   def after_run(self, run_context, run_values):
     values = dict(run_values.results)
-    is_new_step = int(values['step']) != self._last_step
-    self._last_step = int(values.pop('step'))
+    previous_step, self._last_step = self._last_step, int(values.pop('step'))
     self._rate = float(values.pop('rate'))
     self._window.add(values, time.perf_counter())
     self._bar.update(self._last_step - self._bar.n)
-    if is_new_step and (self._last_step % self._options.log_steps == 0
-                        or self._last_step == self._options.training_number_of_steps):
+    # With several workers that do not wait for each other, steps are passed over.
+    log_steps, num_steps = self._options.log_steps, self._options.training_number_of_steps
+    if (self._last_step // log_steps > previous_step // log_steps
+        or previous_step < num_steps <= self._last_step):
       self._report()
 
   def end(self, session):
@@ -100,7 +102,8 @@ class ProgressHook(tf.train.SessionRunHook):
     means, now = self._window.means(), time.perf_counter()
     secs_per_run, wait_share = self._window.speed(now)
     images_per_sec = self._options.train_batch_size / max(secs_per_run, 1e-9)
-    secs_per_step = secs_per_run * self._options.gradient_accumulation_steps
+    secs_per_step = secs_per_run * self._window.num_runs / max(
+        1, self._last_step - self._reported_step)
     if not self._has_speed:
       self._secs_per_step = secs_per_step
     self._secs_per_step += _NEWEST_WEIGHT * (secs_per_step - self._secs_per_step)
@@ -113,13 +116,14 @@ class ProgressHook(tf.train.SessionRunHook):
     if self._table:
       self._table.append(row)
       self._add_summary(images_per_sec, wait_share)
+    self._reported_step = self._last_step
     self._window = _Window(
         now, max(0, self._window.num_skipped - self._window.num_runs))
 
   def _line(self, row):
     parts = ', '.join('%s %.4g' % (name, row[name]) for name in self._parts)
     wait_share = row['input_wait_share']
-    steps_left = self._options.training_number_of_steps - self._last_step
+    steps_left = max(0, self._options.training_number_of_steps - self._last_step)
     return '  '.join(
         ['step %d/%d' % (self._last_step, self._options.training_number_of_steps),
          'loss %.4f' % row['total_loss'] + (' (%s)' % parts if parts else ''),

@@ -80,6 +80,27 @@ def test_a_line_every_log_steps_and_at_the_end_tells_means(tmp_path, lines):
   assert found[-1][-1] == '0s'
 
 
+def test_steps_of_other_workers_are_counted_and_none_is_waited_for(lines, monkeypatch):
+  """With two steps of others between its own, one sees each third number, each second."""
+  clock = [100.0]
+  monkeypatch.setattr(train_hooks.time, 'perf_counter', lambda: clock[0])
+  with tf.Graph().as_default():
+    step_done = tf.assign_add(tf.train.get_or_create_global_step(), 3)
+    graph = types.SimpleNamespace(train_op=tf.cast(step_done, tf.float32),
+                                  learning_rate=tf.constant(0.5), steps_done=step_done)
+    with tf.train.MonitoredSession(
+        hooks=[train_hooks.ProgressHook(graph, make_options('', 50, 10))]) as session:
+      for _ in range(17):
+        clock[0] += 1
+        session.run(step_done)
+  assert lines == [
+      'step 12/50  loss 7.5000  learning rate 0.5  4.0 images/s  13s left',
+      'step 21/50  loss 18.0000  learning rate 0.5  4.0 images/s  10s left',
+      'step 30/50  loss 27.0000  learning rate 0.5  4.0 images/s  7s left',
+      'step 42/50  loss 37.5000  learning rate 0.5  4.0 images/s  3s left',
+      'step 51/50  loss 48.0000  learning rate 0.5  4.0 images/s  0s left']
+
+
 def test_parts_wait_and_gradient_norm_are_optional(tmp_path, lines):
   with tf.Graph().as_default():
     step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
