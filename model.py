@@ -137,12 +137,10 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     scale (at least 1.0) at the decoder's, else the backbone's, output stride.
 
   Raises:
-    ValueError: a scale is not positive, or an option does not fit the model.
+    ValueError: a scale is not positive or there twice, or an option does not fit the model.
   """
   quantization.check(model_options, scales=image_pyramid)
-  image_pyramid = [float(scale) for scale in image_pyramid or [1.0]]
-  if min(image_pyramid) <= 0:
-    raise ValueError('image_pyramid scales must be positive, got %s.' % image_pyramid)
+  names_to_scales = _named_scales(image_pyramid or [1.0])
   merge = registry.lookup(_MERGE_METHODS, model_options.merge_method, what='merge_method')
   crop_size = model_options.crop_size or utils.image_size(images)
   strides = list(model_options.decoder_output_stride or ()) + [model_options.output_stride]
@@ -150,13 +148,13 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     raise ValueError('decoder_output_stride=%s: the decoder refines, its strides cannot be '
                      'larger than output_stride=%d.'
                      % (','.join(map(str, strides[:-1])), model_options.output_stride))
-  logits_stride = float(min(strides))
-  logits_size = [utils.scale_dimension(d, max(1.0, max(image_pyramid)) / logits_stride)
+  largest_scale = max(1.0, *names_to_scales.values())
+  logits_size = [utils.scale_dimension(d, largest_scale / float(min(strides)))
                  for d in crop_size]
 
   outputs_to_scales_to_logits = {
       output: {} for output in model_options.outputs_to_num_classes}
-  for index, scale in enumerate(image_pyramid):
+  for index, (name, scale) in enumerate(names_to_scales.items()):
     scaled_images, scaled_options = _scale_input(images, model_options, scale)
     with layers.quantize(quantization.make_quantizer(model_options, is_training)):
       outputs_to_logits = _get_logits(
@@ -165,17 +163,29 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
           fine_tune_batch_norm=fine_tune_batch_norm,
           nas_training_hyper_parameters=nas_training_hyper_parameters)
     for output, logits in sorted(outputs_to_logits.items()):
-      outputs_to_scales_to_logits[output]['logits_%.2f' % scale] = utils.resize_bilinear(
+      outputs_to_scales_to_logits[output][name] = utils.resize_bilinear(
           logits, logits_size, logits.dtype)
 
   for scales_to_logits in outputs_to_scales_to_logits.values():
     per_scale = [tensor for _, tensor in sorted(scales_to_logits.items())]
-    if len(image_pyramid) == 1:
+    if len(per_scale) == 1:
       scales_to_logits.clear()
       scales_to_logits[MERGED_LOGITS_SCOPE] = per_scale[0]
     else:
       scales_to_logits[MERGED_LOGITS_SCOPE] = merge(tf.stack(per_scale, axis=4))
   return outputs_to_scales_to_logits
+
+
+def _named_scales(image_pyramid):
+  """Returns dict, name of the logits of a scale -> the scale, in the order given."""
+  scales = [float(scale) for scale in image_pyramid]
+  if min(scales) <= 0:
+    raise ValueError('image_pyramid scales must be positive, got %s.' % scales)
+  named = {'logits_%.2f' % scale: scale for scale in scales}
+  if len(named) < len(scales):
+    raise ValueError('image_pyramid scales must differ in their first two decimals, got %s.'
+                     % scales)
+  return named
 
 
 def extract_features(images, model_options, weight_decay=0.0001, reuse=None,

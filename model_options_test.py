@@ -94,6 +94,7 @@ def test_decoders_of_several_strides(variant, strides):
      'decoder_output_stride=16,4: .* cannot be larger than output_stride=8'),
     ('mobilenet_v2', {}, [1.0, 0.0], r'image_pyramid scales must be positive, got \[1.0, 0'),
     ('mobilenet_v2', {}, [-1.0], 'image_pyramid scales must be positive'),
+    ('mobilenet_v2', {}, [1.0, 0.751, 0.749], 'image_pyramid scales must differ in their first'),
     ('mobilenet_v2', {'dense_prediction_cell_config': [{'op': 'conv'}]}, None,
      'Dense prediction cell, entry 0: no "input"'),
     ('mobilenet_v2', {'dense_prediction_cell_config': read_cell(),
