@@ -102,6 +102,9 @@ def random_light(image, brightness, contrast, random_source):
 def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
   """Shrinks the image by a random factor and enlarges it again.
 
+  Enlarging takes the top left pixels of both sizes as the same point, shrinking does not: the
+  picture moves (factor - 1) / 2 pixels up and left against its label.
+
   Args:
     image: [height, width, channels] float32 tensor.
     mean: of the normal distribution whose absolute value, plus 1, is the factor.
