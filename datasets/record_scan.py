@@ -11,7 +11,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import colormaps, image_limits, keys
+from deeplab.core import colormaps, image_limits
 from deeplab.datasets import data_findings, example
 
 _MAX_VALUES = 5
@@ -39,11 +39,6 @@ class Facts(typing.NamedTuple):
   pixel_counts: typing.Optional[np.ndarray] = None
   image_hash: typing.Optional[int] = None
   has_landmarks: bool = False
-
-
-def has_labels(split):
-  """Returns whether records of the split must have labels."""
-  return split != keys.TEST_SET
 
 
 def inspect_record(record, where, descriptor, has_label=True, with_pixels=True):
