@@ -6,15 +6,10 @@ import os
 import numpy as np
 
 from deeplab.core import colormaps, files
-from deeplab.datasets import data_findings
+from deeplab.datasets import class_frequency, data_findings
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'
-WEIGHT_FORMULA = (
-    'weight(c) = median of the frequencies / freq(c), where freq(c) = pixels of class c / '
-    'labelled pixels of the label maps that hold c (median frequency balancing; Eigen and '
-    'Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common Multi-Scale '
-    'Convolutional Architecture", ICCV 2015).')
 # Side of the squares that features of output stride 16 stand for.
 _CROP_STEP = 16
 _STYLE = '''
@@ -58,23 +53,6 @@ def content_of(examination):
 def eval_crop(largest):
   """Returns the smallest (k * 16 + 1) sides that hold the (height, width) `largest`."""
   return [(side + _CROP_STEP - 2) // _CROP_STEP * _CROP_STEP + 1 for side in largest]
-
-
-def class_weights(pixel_counts, present_pixels):
-  """Returns the weight of every class by WEIGHT_FORMULA, None for classes without pixels.
-
-  Args:
-    pixel_counts: [num_classes] array, pixels per class; 0 for an ignored one.
-    present_pixels: [num_classes] array, labelled pixels of the label maps that hold it.
-  """
-  counts = np.asarray(pixel_counts, np.float64)
-  is_present = counts > 0
-  if not is_present.any():
-    return [None] * len(counts)
-  frequency = counts[is_present] / np.asarray(present_pixels, np.float64)[is_present]
-  weights = np.full(len(counts), np.nan)
-  weights[is_present] = np.median(frequency) / frequency
-  return [None if np.isnan(w) else float('%.4g' % w) for w in weights]
 
 
 def write(content, folder):
@@ -169,9 +147,10 @@ def _weights_content(examination):
   scan, descriptor = examination.splits[split].scan, examination.descriptor
   counts = scan.pixel_counts.copy()
   counts[descriptor.ignore_label] = 0
-  return {'split': split, 'formula': WEIGHT_FORMULA,
-          'weights': class_weights(counts[:descriptor.num_classes],
-                                   scan.present_pixels[:descriptor.num_classes])}
+  weights = class_frequency.balancing_weights(
+      counts[:descriptor.num_classes], scan.present_pixels[:descriptor.num_classes])
+  return {'split': split, 'formula': class_frequency.WEIGHT_FORMULA,
+          'weights': [weight and float('%.4g' % weight) for weight in weights]}
 
 
 def _records_text(row):

@@ -31,12 +31,6 @@ def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
                              np.median(frequency) / frequency, rtol=1e-3)
 
 
-def test_class_without_pixels_has_no_weight():
-  assert doctor_report.class_weights([30, 0, 10, 20], [60, 0, 20, 60]) == [
-      pytest.approx(1.0), None, pytest.approx(1.0), pytest.approx(1.5)]
-  assert doctor_report.class_weights([0, 0], [0, 0]) == [None, None]
-
-
 def test_pictures_without_labels_are_reported_without_classes(tmp_path):
   tiny_run.write_records(str(tmp_path), SAMPLES, 'test', has_labels=False)
   examination = examine(tmp_path)
