@@ -88,6 +88,9 @@ class Dataset(object):
     self.descriptor = registry.resolve(dataset_name, dataset_dir)
     self.files = registry.split_files(dataset_dir, split_name)
     registry.check_split(self.descriptor, split_name, dataset_dir)
+    if is_training:
+      # Labels are read whatever the split; records without them are bad records.
+      self.descriptor = self.descriptor._replace(unlabelled_splits=())
     for path in self.files:
       if tf.gfile.Stat(path).length == 0:
         raise ValueError('Shard %s is empty (0 bytes): build or copy it again.' % path)
@@ -170,7 +173,7 @@ class Dataset(object):
       records = records.take(self.num_records)
     if self.on_bad_record == bad_records.SKIP:
       bad_record_filter = bad_records.BadRecordFilter(
-          self.descriptor, self.is_training or self.has_labels, self.max_bad_fraction)
+          self.descriptor, self.has_labels, self.max_bad_fraction)
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()

@@ -7,7 +7,14 @@ import pytest
 from deeplab.core import input_errors, keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, example, record_check, shards, worker_share
+from deeplab.datasets import (
+    data_check,
+    data_generator,
+    example,
+    record_check,
+    shards,
+    worker_share,
+)
 from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
@@ -156,6 +163,15 @@ def test_split_without_labels(tmp_path, samples):
   with pytest.raises(ValueError, match="Split 'test' in .* has no labels to evaluate on: "
                                        '.*Splits with labels: none'):
     dataset.require_labels()
+
+
+def test_training_on_a_split_without_labels_names_a_record(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples, split='test', has_labels=False)
+  dataset = make_dataset(tmp_path, 'test', is_training=True, should_repeat=True)
+  with pytest.raises(ValueError, match='record 0 .tiny/000.: the label cannot be decoded'):
+    read(dataset, 1)
+  with pytest.raises(ValueError, match='Record tiny/000: there is no label map.*%s' % path):
+    data_check.check(dataset.files, 'test', dataset.descriptor, str(tmp_path))
 
 
 def test_a_split_test_whose_labels_are_counted_has_them(tmp_path, samples):
