@@ -122,8 +122,7 @@ def _record(item, shard, stats):
     stats.pixel_counts += label.pixel_counts
     stats.present_pixels += class_frequency.present_pixels(label.pixel_counts,
                                                            shard.ignore_label)
-  return example.make_example(image.data, item.name, image.height, image.width,
-                              label and label.data, image.format, landmarks=landmarks)
+  return example.make_example(image, item.name, label and label.data, landmarks)
 
 
 def _label_of(item, image, shard):

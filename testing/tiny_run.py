@@ -10,7 +10,7 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import options, utils, variable_values
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info, example, shards
+from deeplab.datasets import dataset_info, example, pairs, shards
 from deeplab.testing import forked_scripts
 from deeplab.utils import run_record
 
@@ -67,8 +67,8 @@ def write_records(folder, samples, split='val', cut_image=None, has_labels=True)
       if index == cut_image:
         image = image[:len(image) // 2]
       writer.write(example.make_example(
-          image, sample.name, height, width, encode(sample.label) if has_labels else None,
-          'png').SerializeToString())
+          pairs.EncodedImage(image, 'png', height, width), sample.name,
+          encode(sample.label) if has_labels else None).SerializeToString())
   sides = [sorted(side) for side in zip(*[sample.label.shape for sample in samples])]
   counts = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
                        minlength=256) * has_labels
