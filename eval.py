@@ -52,6 +52,7 @@ def main(unused_argv):
   predict = common.prediction_function()
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)
+  dataset.require_labels()
   common.check_data(dataset)
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.eval_logdir, 'eval_logdir')

@@ -116,6 +116,19 @@ def test_images_of_their_own_size_and_tiles(run, evaluated):
   assert 'The overlap of tiles must be from 0 to less than their size 33,33' in messages[4]
 
 
+def test_a_split_test_is_evaluated_if_it_has_labels(run, evaluated, tmp_path):
+  for name in ('with', 'without'):
+    (tmp_path / name).mkdir()
+    tiny_run.write_records(str(tmp_path / name), SAMPLES, 'test', has_labels=name == 'with')
+  messages = tiny_run.run_main('eval', *[
+      flags_for(run, 'test', '--eval_split=test', '--noper_image_report',
+                '--dataset_dir=%s' % (tmp_path / name)) for name in ('with', 'without')])
+  assert messages[0] == ''
+  assert read_metrics(run, 'test')['confusion_matrix'] == read_metrics(
+      run, 'eval')['confusion_matrix']
+  assert "Split 'test' in %s/without has no labels to evaluate on" % tmp_path in messages[1]
+
+
 @pytest.mark.parametrize('flags, predict', [
     (('--image_pyramid=0.5', '--image_pyramid=1'),
      functools.partial(model.predict_labels, image_pyramid=[0.5, 1.0])),

@@ -254,7 +254,7 @@ def options_of_run(dataset):
   info = dataset_info.read(FLAGS.dataset_dir)
   split = info.splits.get(FLAGS.train_split) if info else None
   label_weights = class_weights.parse_label_weights(
-      FLAGS.label_weights, dataset.num_of_classes, split and split.class_pixel_counts)
+      FLAGS.label_weights, dataset.num_of_classes, split)
   if label_weights:
     logging.info('Weights of the classes in the loss: %s.',
                  ', '.join('%.3g' % weight for weight in label_weights))

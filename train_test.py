@@ -54,6 +54,10 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
   common = ('--train_logdir=%s' % logdir,) + FLAGS
   here = '--dataset_dir=%s' % records
   (tmp_path / 'empty').mkdir()
+  unlabelled = tmp_path / 'unlabelled'
+  unlabelled.mkdir()
+  tiny_run.write_records(str(unlabelled), tiny_run.make_samples(), 'train')
+  tiny_run.add_records(str(unlabelled), tiny_run.make_samples(), 'test', has_labels=False)
   cases = [
       (('--dataset_dir=%s' % (tmp_path / 'absent'),), 'absent'),
       (('--dataset_dir=%s' % (tmp_path / 'empty'),), 'empty'),
@@ -69,6 +73,8 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--precision=float16', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
        '--precision=float16 is for a single worker'),
       ((here, '--eval_during_training', '--eval_split=test'), "split 'test' ("),
+      (('--dataset_dir=%s' % unlabelled, '--eval_during_training', '--eval_split=test'),
+       "Split 'test' in %s has no labels to evaluate on" % unlabelled),
       ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
       ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
       ((here, '--quantize_delay_step=0', '--num_clones=2', '--clone_on_cpu'),

@@ -24,7 +24,11 @@ def evaluation(dataset, split, model_options, image_pyramid, train_logdir):
     model_options: ModelOptions of the training.
     image_pyramid: list of scales, or None, see `model.predict_labels`.
     train_logdir: folder of the training.
+
+  Raises:
+    ValueError: the split has no labels.
   """
+  dataset.require_labels()
   with tf.Graph().as_default() as graph:
     batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
         model_options.output_stride, least_size=model_options.image_pooling_crop_size))

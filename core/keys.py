@@ -15,5 +15,5 @@ ORIGINAL_IMAGE = 'original_image'
 # Number of a sample in its split, from 0.
 INDEX = 'index'
 
-# Split whose records carry no labels.
+# Split whose records may be without labels.
 TEST_SET = 'test'

@@ -183,11 +183,12 @@ def _labelme(names, wanted, colors):
 def _coco(names, wanted, colors):
   annotations = coco_labels.CocoFile(FLAGS.coco_json, wanted)
   unlabelled = _unlabelled(annotations.class_names)
+  present = listing.files_by_stem(FLAGS.image_dir, listing.IMAGE_SUFFIXES, 'images')
   if FLAGS.on_error == 'stop':
-    present = listing.files_by_stem(FLAGS.image_dir, listing.IMAGE_SUFFIXES, 'images')
     listing.require_all(names or sorted(present), annotations.stems(), FLAGS.coco_json, 'entry',
                         'images')
-  wanted_images = names or annotations.stems()
+  # What is only an image or only an entry is skipped, and listed.
+  wanted_images = names or sorted(set(present).union(annotations.stems()))
   examples = listing.find_pairs(FLAGS.image_dir, None, wanted_images, FLAGS.on_error)
   return Labelled([item._replace(label=annotations.label(item.name, unlabelled))
                    for item in examples], annotations.class_names, colors)

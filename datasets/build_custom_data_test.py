@@ -121,6 +121,37 @@ def test_coco_annotations_become_class_ids(tmp_path):
   assert dataset_info.read(str(tmp_path / 'o')).class_names == ['background', 'cat']
 
 
+def _make_coco(folder, num_images):
+  """Makes images `a 0`, `a 1`, ... and a file of `a 0`, without annotations, and `gone`."""
+  for i in range(num_images):
+    _save(folder / 'images' / ('a %d.png' % i), np.full(_SIZE + (3,), 20 * i, np.uint8))
+  (folder / 'coco.json').write_text(json.dumps({
+      'images': [{'id': i, 'file_name': name, 'height': 6, 'width': 8}
+                 for i, name in enumerate(('a 0.png', 'gone.png'))],
+      'categories': [{'id': 9, 'name': 'cat'}], 'annotations': []}))
+  (folder / 'list.txt').write_text('a 2\na 0\n')
+  return ['--image_dir=%s' % (folder / 'images'), '--coco_json=%s' % (folder / 'coco.json'),
+          '--output_dir=%s' % (folder / 'o')]
+
+
+@pytest.mark.parametrize('split_list, skipped', [(False, ['a 1', 'a 2', 'gone']),
+                                                 (True, ['a 2'])])
+def test_images_without_an_entry_of_coco_are_skipped_and_listed(tmp_path, split_list, skipped):
+  flags = _make_coco(tmp_path, 3) + ['--split_list=%s' % (tmp_path / 'list.txt')] * split_list
+  code, line = _run(*flags)
+  assert code == 1
+  assert 'coco.json' in line and 'has no entry for ' in line and "'a 2'" in line
+  result = forked_scripts.run('datasets/build_custom_data.py', '--num_processes=1',
+                              '--on_error=skip', *flags)
+  assert result.code == 0, result.last_line
+  assert '%d of %d examples skipped' % (len(skipped), len(skipped) + 1) in result.log
+  listed = (tmp_path / 'o' / 'skipped_train.txt').read_text().splitlines()
+  assert [row.split('\t')[0] for row in listed] == skipped
+  assert "coco.json has no entry for the image 'a 2'" in listed[-1 - ('gone' in skipped)]
+  # Listed without annotations: all of it is background.
+  assert (_labels(tmp_path / 'o', 'train')['a 0'] == 0).all()
+
+
 def test_a_registered_name_finds_its_folder(tmp_path):
   config = str(tmp_path / 'config')
   args = _make_pairs(tmp_path / 'raw', 3)

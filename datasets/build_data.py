@@ -10,7 +10,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups
 from deeplab.core import image_limits, registry
-from deeplab.datasets import example
+from deeplab.datasets import example, pairs
 
 FLAGS = flags.FLAGS
 
@@ -86,7 +86,7 @@ def image_seg_to_tfexample(image_data, filename, height, width, seg_data, landma
     landmarks_data: serialised float tensor (bytes) or array of body points, or None.
   """
   # `.value` also serves importers that have not parsed a command line.
-  return example.make_example(
-      image_data, filename, height, width, seg_data,
-      _IMAGE_FORMAT_MAP[FLAGS['image_format'].value], FLAGS['label_format'].value,
-      landmarks_data)
+  image = pairs.EncodedImage(
+      image_data, _IMAGE_FORMAT_MAP[FLAGS['image_format'].value], height, width)
+  return example.make_example(image, filename, seg_data, landmarks_data,
+                              FLAGS['label_format'].value)

@@ -266,15 +266,16 @@ def _split_info(total, num_shards, spec):
   """Returns the SplitInfo of the ShardStats of a whole split."""
   counts = total.pixel_counts
   num_ignored = int(counts[spec.ignore_label])
-  class_counts = counts[:spec.num_classes].tolist()
+  class_counts, present_counts = [
+      array[:spec.num_classes].tolist() for array in (counts, total.present_pixels)]
   if spec.ignore_label < spec.num_classes:
-    class_counts[spec.ignore_label] = 0
+    class_counts[spec.ignore_label] = present_counts[spec.ignore_label] = 0
   heights, widths = _repeated(total.sizes)
   return dataset_info.SplitInfo(
       total.num_examples, num_shards,
       {name: [int(reduce(heights)), int(reduce(widths))]
        for name, reduce in (('min', np.min), ('median', np.median), ('max', np.max))},
-      class_counts, num_ignored)
+      class_counts, num_ignored, present_counts)
 
 
 def _repeated(sizes):

@@ -102,10 +102,12 @@ def test_info_file_counts_records_sizes_and_pixels(tmp_path, raw):
   assert info == dataset_info.read(str(tmp_path / 'out'))
   assert info.class_names == ['a', 'b', 'c']
   assert info.colormap == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-  labels = np.concatenate([_pixels(_read(e.label)).ravel() for e in examples])
+  maps = [_pixels(_read(e.label)) for e in examples]
+  labels = np.concatenate([label.ravel() for label in maps])
   assert info.splits['train'] == dataset_info.SplitInfo(
       5, 3, {'min': [8, 12], 'median': [10, 12], 'max': [12, 12]},
-      np.bincount(labels, minlength=256)[:3].tolist(), 25)
+      np.bincount(labels, minlength=256)[:3].tolist(), 25,
+      [sum((label != 255).sum() for label in maps if (label == c).any()) for c in range(3)])
   assert registry.resolve('tiny', str(tmp_path / 'out')).splits_to_sizes == {'train': 5}
 
 
@@ -115,7 +117,7 @@ def test_an_ignore_label_among_the_classes_counts_as_ignored(tmp_path, raw):
     Image.fromarray(np.array(Image.open(item.label)) % 3).save(item.label)
   split = builder.build_dataset(
       _spec({'train': examples}, ignore_label=0), str(tmp_path / 'out'), 1).splits['train']
-  assert split.class_pixel_counts[0] == 0
+  assert split.class_pixel_counts[0] == split.present_pixel_counts[0] == 0
   assert split.num_ignored_pixels > 0
   assert sum(split.class_pixel_counts) + split.num_ignored_pixels == 8 * 12 + 9 * 12
 

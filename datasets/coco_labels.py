@@ -83,6 +83,25 @@ class CocoLabel(typing.NamedTuple):
       raise ValueError('polygons need three points or more')
 
 
+class MissingEntry(typing.NamedTuple):
+  """The label source of an image that the file does not list.
+
+  Attributes:
+    path: JSON file.
+    stem: name of the image.
+  """
+  path: str
+  stem: str
+
+  def paths(self):
+    """Returns the one file."""
+    return [self.path]
+
+  def read(self, unused_height, unused_width):
+    """Raises ValueError."""
+    raise ValueError('%s has no entry for the image %r.' % (self.path, self.stem))
+
+
 class CocoFile(object):
   """The annotations of a JSON file, by image.
 
@@ -133,8 +152,15 @@ class CocoFile(object):
     return sorted(self._images)
 
   def label(self, stem, unlabelled):
-    """Returns the CocoLabel of an image; `unlabelled` is the id of pixels in no annotation."""
-    image = self._images[stem]
+    """Returns the label source of an image.
+
+    Args:
+      stem: name of the image; one that the file does not list has a MissingEntry.
+      unlabelled: id of pixels in no annotation.
+    """
+    image = self._images.get(stem)
+    if image is None:
+      return MissingEntry(self.path, stem)
     return CocoLabel(self.path, (int(image['height']), int(image['width'])),
                      tuple(self._annotations.get(image['id'], ())), unlabelled)
 

@@ -73,6 +73,13 @@ def test_an_image_without_annotation_is_unlabelled(tmp_path):
   assert (file.label('empty', 255).read(2, 2) == 255).all()
 
 
+def test_an_image_that_is_not_listed_cannot_be_read(tmp_path):
+  label = coco_labels.CocoFile(_write(tmp_path, [])).label('other', 255)
+  assert label.paths() == [str(tmp_path / 'instances.json')]
+  with pytest.raises(ValueError, match="instances.json has no entry for the image 'other'"):
+    label.read(*_SIZE)
+
+
 @pytest.mark.parametrize('segmentation, message', [
     ([[1, 1, 2]], 'polygons need three points'),
     ({'counts': [1, 2], 'size': [6, 8]}, 'add up to 3, not 48'),

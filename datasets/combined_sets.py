@@ -117,7 +117,12 @@ def _sum(splits):
   sizes = {'median': largest.image_sizes['median']}
   for name, reduce in (('min', min), ('max', max)):
     sizes[name] = [reduce(side) for side in zip(*[s.image_sizes[name] for s in splits])]
+  present = [s.present_pixel_counts for s in splits]
   return dataset_info.SplitInfo(
       sum(s.num_examples for s in splits), sum(s.num_shards for s in splits), sizes,
-      [sum(counts) for counts in zip(*[s.class_pixel_counts for s in splits])],
-      sum(s.num_ignored_pixels for s in splits))
+      _sums([s.class_pixel_counts for s in splits]),
+      sum(s.num_ignored_pixels for s in splits), None if None in present else _sums(present))
+
+
+def _sums(rows):
+  return [sum(column) for column in zip(*rows)]

@@ -65,6 +65,7 @@ def test_the_records_are_those_of_the_parts(tmp_path, script, name, parts):
     with open(os.path.join(listed, split + '.txt')) as f:
       assert len(f.read().splitlines()) == len(wanted)
   assert info.splits['val'].class_pixel_counts[1:3] == [25, 30]
+  assert info.splits['val'].present_pixel_counts[1:3] == [25, 30]
   assert info.splits['val'].image_sizes['max'] == [4 + len(parts), 5]
   leftovers = [f for f in os.listdir(forma_storage.tfrecord_dir(str(tmp_path), name))
                if f.endswith('.tmp')]

@@ -35,7 +35,7 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
   """
   findings = data_findings.Findings()
   try:
-    _look_at_first_records(files, record_scan.has_labels(split), descriptor, findings,
+    _look_at_first_records(files, descriptor.has_labels(split), descriptor, findings,
                            skips_bad_records)
     num_records = _count(files)
   except ValueError as error:

@@ -57,7 +57,7 @@ class Dataset(object):
 
     Args:
       dataset_name: built-in name, or any for records with a dataset_info.json.
-      split_name: name of the split; 'test' has no labels.
+      split_name: name of the split.
       dataset_dir: folder of the shards.
       batch_size: images per batch.
       crop_size: (height, width) of the samples in pixels.
@@ -88,6 +88,9 @@ class Dataset(object):
     self.descriptor = registry.resolve(dataset_name, dataset_dir)
     self.files = registry.split_files(dataset_dir, split_name)
     registry.check_split(self.descriptor, split_name, dataset_dir)
+    if is_training:
+      # Labels are read whatever the split; records without them are bad records.
+      self.descriptor = self.descriptor._replace(unlabelled_splits=())
     for path in self.files:
       if tf.gfile.Stat(path).length == 0:
         raise ValueError('Shard %s is empty (0 bytes): build or copy it again.' % path)
@@ -127,6 +130,21 @@ class Dataset(object):
     """Label value that takes no part in loss and metrics."""
     return self.descriptor.ignore_label
 
+  @property
+  def has_labels(self):
+    """Whether the records of the split have labels."""
+    return self.descriptor.has_labels(self.split_name)
+
+  def require_labels(self):
+    """Raises ValueError for a split without labels, which nothing can be compared with."""
+    if self.has_labels:
+      return
+    labelled = sorted(filter(self.descriptor.has_labels, self.descriptor.splits_to_sizes))
+    raise ValueError(
+        'Split %r in %s has no labels to evaluate on: no dataset_info.json beside the records '
+        'counts label pixels of it. Splits with labels: %s. vis.py shows predictions without '
+        'them.' % (self.split_name, self.dataset_dir, ', '.join(labelled) or 'none'))
+
   def resized_size(self, size):
     """Returns the int32 [2] tensor (height, width) that an image is resized to.
 
@@ -145,8 +163,8 @@ class Dataset(object):
   def get_dataset(self):
     """Returns the tf.data.Dataset of batches.
 
-    A sample has image `image_dtype` [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] (not for
-    split 'test'), height and width int64 [B] as recorded, image_name and landmarks strings
+    A sample has image `image_dtype` [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] (unless
+    the split has none), height and width int64 [B] as recorded, image_name and landmarks strings
     [B]; outside training also original_image, padded to the crop size.
     """
     records = self._shuffled_records() if self.should_shuffle else self.share.of(
@@ -155,7 +173,7 @@ class Dataset(object):
       records = records.take(self.num_records)
     if self.on_bad_record == bad_records.SKIP:
       bad_record_filter = bad_records.BadRecordFilter(
-          self.descriptor, self.split_name != keys.TEST_SET, self.max_bad_fraction)
+          self.descriptor, self.has_labels, self.max_bad_fraction)
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()
@@ -181,8 +199,8 @@ class Dataset(object):
   def get_samples(self, finished=None, is_padded=False, is_parallel=True):
     """Returns the tf.data.Dataset of single samples for evaluation, in order.
 
-    A sample has image [h, w, 3] in 0..255, label [h, w, 1] (not for split 'test'), height and
-    width int64 of the decoded image, whatever the record states, image_name string, and index
+    A sample has image [h, w, 3] in 0..255, label [h, w, 1] (unless the split has none), height
+    and width int64 of the decoded image, whatever the record states, image_name string, and index
     int64, its number in the split. The image is as it was decoded, uint8, or resized, float32;
     padded to the crop size as float32 and int32 if asked.
 
@@ -277,9 +295,8 @@ class Dataset(object):
     return sample
 
   def _parsed(self, serialized):
-    has_label = self.split_name != keys.TEST_SET
     return record_check.checked_sample(
-        example.parse(serialized, has_label=has_label), self.descriptor)
+        example.parse(serialized, has_label=self.has_labels), self.descriptor)
 
   def _preprocess_image(self, sample, random_source=None):
     """Returns the sample with image and label ready for the network."""

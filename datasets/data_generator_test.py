@@ -7,7 +7,14 @@ import pytest
 from deeplab.core import input_errors, keys
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, example, record_check, shards, worker_share
+from deeplab.datasets import (
+    data_check,
+    data_generator,
+    example,
+    record_check,
+    shards,
+    worker_share,
+)
 from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
@@ -148,10 +155,32 @@ def test_preset_none_only_crops(tmp_path, samples):
 
 
 def test_split_without_labels(tmp_path, samples):
-  tiny_run.write_records(str(tmp_path), samples, split='test')
-  batch = read(make_dataset(tmp_path, 'test'))[0]
+  tiny_run.write_records(str(tmp_path), samples, split='test', has_labels=False)
+  dataset = make_dataset(tmp_path, 'test')
+  batch = read(dataset)[0]
   assert keys.LABEL not in batch
   assert batch[keys.IMAGE].shape == (2,) + tiny_run.CROP + (3,)
+  with pytest.raises(ValueError, match="Split 'test' in .* has no labels to evaluate on: "
+                                       '.*Splits with labels: none'):
+    dataset.require_labels()
+
+
+def test_training_on_a_split_without_labels_names_a_record(tmp_path, samples):
+  path = tiny_run.write_records(str(tmp_path), samples, split='test', has_labels=False)
+  dataset = make_dataset(tmp_path, 'test', is_training=True, should_repeat=True)
+  with pytest.raises(ValueError, match='record 0 .tiny/000.: the label cannot be decoded'):
+    read(dataset, 1)
+  with pytest.raises(ValueError, match='Record tiny/000: there is no label map.*%s' % path):
+    data_check.check(dataset.files, 'test', dataset.descriptor, str(tmp_path))
+
+
+def test_a_split_test_whose_labels_are_counted_has_them(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples, split='test')
+  dataset = make_dataset(tmp_path, 'test')
+  dataset.require_labels()
+  height, width = samples[0].label.shape
+  np.testing.assert_array_equal(read(dataset)[0][keys.LABEL][0, :height, :width, 0],
+                                samples[0].label)
 
 
 def test_image_larger_than_the_crop_is_named(tmp_path, samples):
@@ -273,9 +302,12 @@ def test_random_voc_records_are_refused_by_their_labels():
     ({'label': np.full((33, 41), 9, np.uint8)},
      'the label has the values 9 outside the 4 classes.'),
 ])
-def test_an_error_without_a_name_is_laid_to_the_first_bad_record(tmp_path, samples, changes, says):
-  path = tiny_run.write_records(str(tmp_path), [samples[0], samples[0]._replace(**changes)])
-  dataset = make_dataset(tmp_path)
+@pytest.mark.parametrize('split', ['val', 'test', 'test-hard'])
+def test_an_error_without_a_name_is_laid_to_the_first_bad_record(
+    tmp_path, samples, changes, says, split):
+  path = tiny_run.write_records(str(tmp_path), [samples[0], samples[0]._replace(**changes)],
+                                split)
+  dataset = make_dataset(tmp_path, split)
   found = record_check.describe_input_error(
       tf.errors.DataLossError(None, None, 'what TensorFlow says'), dataset.files,
       dataset.descriptor)

@@ -20,6 +20,8 @@ class SplitInfo(typing.NamedTuple):
     image_sizes: {'min': [height, width], 'median': ..., 'max': ...}, each side on its own.
     class_pixel_counts: number of label pixels per class id.
     num_ignored_pixels: number of label pixels of the ignore label.
+    present_pixel_counts: per class id, number of labelled pixels of the label maps that hold the
+      class; None in files of earlier versions.
 
   A hand-written description (`read_description`) may know the number of records only; the
   rest is None then.
@@ -29,6 +31,7 @@ class SplitInfo(typing.NamedTuple):
   image_sizes: typing.Optional[typing.Dict[str, typing.List[int]]] = None
   class_pixel_counts: typing.Optional[typing.List[int]] = None
   num_ignored_pixels: typing.Optional[int] = None
+  present_pixel_counts: typing.Optional[typing.List[int]] = None
 
 
 class DatasetInfo(typing.NamedTuple):
@@ -144,10 +147,15 @@ class _Reader(object):
     counts = fields.get('class_pixel_counts')
     self._require(_is_integers(counts, num_classes), where + '.class_pixel_counts', counts,
                   'a list of %d counts' % num_classes)
+    present = fields.get('present_pixel_counts')
+    self._require(present is None or _is_integers(present, num_classes),
+                  where + '.present_pixel_counts', present,
+                  'null or a list of %d counts' % num_classes)
     return SplitInfo(
         self._integer(fields, 'num_examples', 0, None, where + '.'),
         self._integer(fields, 'num_shards', 0, None, where + '.'),
-        sizes, counts, self._integer(fields, 'num_ignored_pixels', 0, None, where + '.'))
+        sizes, counts, self._integer(fields, 'num_ignored_pixels', 0, None, where + '.'),
+        present)
 
   def _class_names(self, names, num_classes):
     self._require(

@@ -8,7 +8,7 @@ from deeplab.datasets import dataset_info
 
 def _info():
   split = dataset_info.SplitInfo(
-      4, 2, {'min': [10, 20], 'median': [11, 21], 'max': [12, 22]}, [5, 0, 7], 3)
+      4, 2, {'min': [10, 20], 'median': [11, 21], 'max': [12, 22]}, [5, 0, 7], 3, [12, 0, 9])
   return dataset_info.DatasetInfo(
       'Straßen', 3, 255, ['a', 'b', 'ü'], [[0, 0, 0], [255, 0, 0], [0, 0, 9]], {'val': split})
 
@@ -49,6 +49,7 @@ def test_a_folder_without_the_file_gives_none(tmp_path):
     (['splits', 'val', 'image_sizes'], {'min': [1, 1]}),
     (['splits', 'val', 'class_pixel_counts'], [1, 2]),
     (['splits', 'val', 'num_ignored_pixels'], None),
+    (['splits', 'val', 'present_pixel_counts'], [1, 2]),
 ])
 def test_malformed_fields_are_named(tmp_path, keys, value):
   dataset_info.write(_info(), str(tmp_path))
@@ -63,6 +64,16 @@ def test_malformed_fields_are_named(tmp_path, keys, value):
     dataset_info.read(str(tmp_path))
   assert str(path) in str(error.value)
   assert repr('.'.join(keys)) in str(error.value)
+
+
+def test_files_of_earlier_versions_are_read(tmp_path):
+  dataset_info.write(_info(), str(tmp_path))
+  path = tmp_path / 'dataset_info.json'
+  content = json.loads(path.read_text(encoding='utf-8'))
+  del content['splits']['val']['present_pixel_counts']
+  path.write_text(json.dumps(content))
+  split = dataset_info.read(str(tmp_path)).splits['val']
+  assert split == _info().splits['val']._replace(present_pixel_counts=None)
 
 
 @pytest.mark.parametrize('text', ['{', '[]', ''])

@@ -76,7 +76,7 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   info = dataset_info.read(dataset_dir)
   findings = data_findings.Findings()
   paths = _shards_by_split(dataset_dir, descriptor, info, only_split, findings)
-  work = [(path, descriptor, record_scan.has_labels(split))
+  work = [(path, descriptor, descriptor.has_labels(split))
           for split in paths for path in paths[split]]
   scans = parallel.run(record_scan.scan_shard, work, [_num_records(path) for path, _, _ in work],
                        num_processes, 'Examining %s' % descriptor.name,
@@ -188,9 +188,8 @@ def _judge_split(split, result, descriptor, info, findings):
 
 def _judge_classes(splits, descriptor, findings):
   """Adds classes that cannot be learnt."""
-  labelled = [result.scan.pixel_counts for split, result in splits.items()
-              if record_scan.has_labels(split)]
-  total = sum(labelled, np.zeros(256, np.int64))[:descriptor.num_classes]
+  total = sum((result.scan.pixel_counts for result in splits.values()),
+              np.zeros(256, np.int64))[:descriptor.num_classes]
   wanted = np.arange(descriptor.num_classes) != descriptor.ignore_label
   present = np.flatnonzero((total > 0) & wanted)
   if len(present) == 1 and wanted.sum() > 1:

@@ -6,15 +6,10 @@ import os
 import numpy as np
 
 from deeplab.core import colormaps, files
-from deeplab.datasets import data_findings
+from deeplab.datasets import class_frequency, data_findings
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'
-WEIGHT_FORMULA = (
-    'weight(c) = median of the frequencies / freq(c), where freq(c) = pixels of class c / '
-    'labelled pixels of the label maps that hold c (median frequency balancing; Eigen and '
-    'Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common Multi-Scale '
-    'Convolutional Architecture", ICCV 2015).')
 # Side of the squares that features of output stride 16 stand for.
 _CROP_STEP = 16
 _STYLE = '''
@@ -49,7 +44,7 @@ def content_of(examination):
            'count': findings.counts[name], 'examples': [s for s in findings.named[name] if s]}
           for severity in (data_findings.ERROR, data_findings.WARNING)
           for name in findings.of_severity(severity)],
-      'splits': {split: _split_content(result, descriptor)
+      'splits': {split: _split_content(split, result, descriptor)
                  for split, result in examination.splits.items()},
       'class_weights': _weights_content(examination),
   }
@@ -58,23 +53,6 @@ def content_of(examination):
 def eval_crop(largest):
   """Returns the smallest (k * 16 + 1) sides that hold the (height, width) `largest`."""
   return [(side + _CROP_STEP - 2) // _CROP_STEP * _CROP_STEP + 1 for side in largest]
-
-
-def class_weights(pixel_counts, present_pixels):
-  """Returns the weight of every class by WEIGHT_FORMULA, None for classes without pixels.
-
-  Args:
-    pixel_counts: [num_classes] array, pixels per class; 0 for an ignored one.
-    present_pixels: [num_classes] array, labelled pixels of the label maps that hold it.
-  """
-  counts = np.asarray(pixel_counts, np.float64)
-  is_present = counts > 0
-  if not is_present.any():
-    return [None] * len(counts)
-  frequency = counts[is_present] / np.asarray(present_pixels, np.float64)[is_present]
-  weights = np.full(len(counts), np.nan)
-  weights[is_present] = np.median(frequency) / frequency
-  return [None if np.isnan(w) else float('%.4g' % w) for w in weights]
 
 
 def write(content, folder):
@@ -125,7 +103,7 @@ def html_page(content):
       + ['</body></html>', ''])
 
 
-def _split_content(result, descriptor):
+def _split_content(split, result, descriptor):
   scan = result.scan
   counts = scan.pixel_counts.copy()
   num_ignored = int(counts[descriptor.ignore_label])
@@ -140,6 +118,7 @@ def _split_content(result, descriptor):
       'num_records': scan.num_records,
       'expected_records': result.expected_records,
       'num_shards': result.num_shards,
+      'has_labels': descriptor.has_labels(split),
       'num_landmarks': scan.num_landmarks,
       'image_sizes': sizes,
       'eval_crop_size': eval_crop(sizes['max']) if sizes else None,
@@ -168,16 +147,19 @@ def _weights_content(examination):
   scan, descriptor = examination.splits[split].scan, examination.descriptor
   counts = scan.pixel_counts.copy()
   counts[descriptor.ignore_label] = 0
-  return {'split': split, 'formula': WEIGHT_FORMULA,
-          'weights': class_weights(counts[:descriptor.num_classes],
-                                   scan.present_pixels[:descriptor.num_classes])}
+  weights = class_frequency.balancing_weights(
+      counts[:descriptor.num_classes], scan.present_pixels[:descriptor.num_classes])
+  return {'split': split, 'formula': class_frequency.WEIGHT_FORMULA,
+          'weights': [weight and float('%.4g' % weight) for weight in weights]}
 
 
 def _records_text(row):
   expected = row['expected_records']
   told = '' if expected in (None, row['num_records']) else ' (expected %d)' % expected
   landmarks = ', %d with landmarks' % row['num_landmarks'] if row['num_landmarks'] else ''
-  return '%d records%s in %d shards%s' % (row['num_records'], told, row['num_shards'], landmarks)
+  labels = '' if row['has_labels'] else ', without labels'
+  return '%d records%s in %d shards%s%s' % (
+      row['num_records'], told, row['num_shards'], landmarks, labels)
 
 
 def _verdict(content):
@@ -196,10 +178,16 @@ def _class_lines(content):
     return []
   lines = ['  class                %s  weight' % ' '.join('%9.9s' % split for split in rows)]
   for i in range(content['num_classes']):
-    shares = ' '.join('%8.3f%%' % (100 * row['class_pixel_share'][i]) for row in rows.values())
+    shares = ' '.join(_share_text(row, i) for row in rows.values())
     lines.append('  %3d %-16.16s %s  %s' % (i, _class_name(content, i), shares,
                                             _weight_text(weights['weights'][i])))
   return lines + ['  Weights, of split %s: %s' % (weights['split'], weights['formula'])]
+
+
+def _share_text(row, index):
+  if not row['has_labels']:
+    return '%9s' % '-'
+  return '%8.3f%%' % (100 * row['class_pixel_share'][index])
 
 
 def _class_name(content, index):
@@ -246,11 +234,17 @@ def _classes_html(content):
            '<th class="n">weight</th></tr>' % ''.join(
                '<th>%s</th>' % html.escape(split) for split in content['splits'])]
   for i in range(content['num_classes']):
-    cells = ''.join(
-        '<td>%.3f %%<span class="bar" style="width:%.1f%%;background:rgb(%d,%d,%d)"></span></td>'
-        % ((100 * row['class_pixel_share'][i], 100 * row['class_pixel_share'][i])
-           + tuple(content['colors'][i])) for row in content['splits'].values())
+    cells = ''.join(_share_cell(row, i, content['colors'][i])
+                    for row in content['splits'].values())
     lines.append('<tr><td class="n">%d</td><td>%s</td>%s<td class="n">%s</td></tr>' % (
         i, html.escape(_class_name(content, i)), cells, _weight_text(weights['weights'][i])))
   return lines + ['</table><p><small>Weights, of split %s: %s</small></p>' % (
       html.escape(weights['split']), html.escape(weights['formula']))]
+
+
+def _share_cell(row, index, color):
+  if not row['has_labels']:
+    return '<td>-</td>'
+  percent = 100 * row['class_pixel_share'][index]
+  return ('<td>%.3f %%<span class="bar" style="width:%.1f%%;background:rgb(%d,%d,%d)"></span>'
+          '</td>' % ((percent, percent) + tuple(color)))

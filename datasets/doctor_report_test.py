@@ -6,6 +6,7 @@ import pytest
 
 from deeplab.datasets import data_findings, doctor_report
 from deeplab.datasets.doctor_test import FIRST, SAMPLES, examine, record_of, write_split
+from deeplab.testing import tiny_run
 
 
 def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
@@ -30,19 +31,35 @@ def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
                              np.median(frequency) / frequency, rtol=1e-3)
 
 
-def test_class_without_pixels_has_no_weight():
-  assert doctor_report.class_weights([30, 0, 10, 20], [60, 0, 20, 60]) == [
-      pytest.approx(1.0), None, pytest.approx(1.0), pytest.approx(1.5)]
-  assert doctor_report.class_weights([0, 0], [0, 0]) == [None, None]
-
-
 def test_pictures_without_labels_are_reported_without_classes(tmp_path):
-  write_split(tmp_path, [record_of(s, label=b'') for s in SAMPLES], 'test')
-  content = doctor_report.content_of(examine(tmp_path))
+  tiny_run.write_records(str(tmp_path), SAMPLES, 'test', has_labels=False)
+  examination = examine(tmp_path)
+  assert not examination.findings.counts
+  content = doctor_report.content_of(examination)
   assert content['class_weights'] is None
+  assert '  test       3 records in 1 shards, without labels' in doctor_report.as_text(content)
   assert '  class  ' not in doctor_report.as_text(content)
   assert 'Share of pixels per class' not in doctor_report.html_page(content)
   json.dumps(content)
+
+
+def test_shares_are_told_of_splits_with_labels_alone(tmp_path):
+  tiny_run.write_records(str(tmp_path), SAMPLES, 'val')
+  tiny_run.add_records(str(tmp_path), SAMPLES[:1], 'test', has_labels=False)
+  content = doctor_report.content_of(examine(tmp_path))
+  row, = [line for line in doctor_report.as_text(content).splitlines() if ' 2 house ' in line]
+  assert row.split()[2:4] == ['-', '%.3f%%' % (
+      100 * content['splits']['val']['class_pixel_share'][2])]
+  assert '<td>house</td><td>-</td><td>' in doctor_report.html_page(content)
+
+
+def test_labels_of_a_split_test_are_looked_at_if_they_are_counted(tmp_path):
+  tiny_run.write_records(str(tmp_path), SAMPLES, 'test')
+  examination = examine(tmp_path)
+  assert not examination.findings.counts
+  split = doctor_report.content_of(examination)['splits']['test']
+  assert sum(split['class_pixel_share']) == pytest.approx(1, abs=1e-3)
+  assert split['has_labels']
 
 
 def test_only_the_first_of_many_examples_are_printed(tmp_path):

@@ -14,6 +14,7 @@ from deeplab.datasets import (
     doctor_checks,
     doctor_report,
     example,
+    pairs,
     record_frames,
     registry,
     shards,
@@ -35,8 +36,8 @@ def record_of(sample, image=None, label=None, landmarks=None, size=None):
   """Returns the serialised record of a Sample, with its parts replaced as given."""
   height, width = size or sample.image.shape[:2]
   return example.make_example(
-      png(sample.image) if image is None else image, sample.name, height, width,
-      png(sample.label) if label is None else label, 'png', landmarks=landmarks
+      pairs.EncodedImage(png(sample.image) if image is None else image, 'png', height, width),
+      sample.name, png(sample.label) if label is None else label, landmarks
   ).SerializeToString()
 
 

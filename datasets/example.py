@@ -30,27 +30,23 @@ _PARSED_FEATURES = {
 }
 
 
-def make_example(image_data, filename, height, width, label_data, image_format,
-                 label_format='png', landmarks=None):
+def make_example(image, filename, label_data=None, landmarks=None, label_format='png'):
   """Returns the `tf.train.Example` of one image and its label map.
 
   Args:
-    image_data: bytes of a JPEG or PNG file with three channels.
+    image: pairs.EncodedImage: bytes of a JPEG or PNG file with three channels, and its size.
     filename: name of the record, str or bytes.
-    height: image height in pixels.
-    width: image width in pixels.
     label_data: bytes of an 8-bit grey PNG of class ids, or None for an unlabelled image.
-    image_format: 'jpeg' or 'png'.
-    label_format: 'png'.
     landmarks: body points, numbers of any shape, usually [1, num_points, 2 or more]; or
       their serialised float tensor as bytes; None: no landmarks.
+    label_format: 'png'.
   """
   return tf.train.Example(features=tf.train.Features(feature={
-      _IMAGE: bytes_feature(image_data),
+      _IMAGE: bytes_feature(image.data),
       _NAME: bytes_feature(filename),
-      _IMAGE_FORMAT: bytes_feature(image_format),
-      _HEIGHT: int64_feature(height),
-      _WIDTH: int64_feature(width),
+      _IMAGE_FORMAT: bytes_feature(image.format),
+      _HEIGHT: int64_feature(image.height),
+      _WIDTH: int64_feature(image.width),
       _CHANNELS: int64_feature(3),
       _LABEL: bytes_feature(label_data or b''),
       _LABEL_FORMAT: bytes_feature(label_format),

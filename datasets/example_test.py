@@ -8,7 +8,7 @@ from PIL import Image
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets import example, pairs
 
 _VOC_DIR = os.path.join(os.path.dirname(__file__), '..', '..', 'shared', 'data',
                         'pascal_voc_seg')
@@ -25,8 +25,8 @@ _LABEL = np.arange(5 * 7, dtype=np.uint8).reshape(5, 7)
 
 
 def _record(**options):
-  arguments = {'image_data': _png(_IMAGE), 'filename': 'bild ü', 'height': 5, 'width': 7,
-               'label_data': _png(_LABEL), 'image_format': 'png'}
+  arguments = {'image': pairs.EncodedImage(_png(_IMAGE), 'png', 5, 7), 'filename': 'bild ü',
+               'label_data': _png(_LABEL)}
   arguments.update(options)
   return example.make_example(**arguments)
 
@@ -78,7 +78,7 @@ def test_jpeg_images_and_grey_files_parse_to_three_channels():
   Image.fromarray(np.full((8, 8), 90, np.uint8)).save(buffer, format='JPEG', quality=100)
   for data, image_format in ((buffer.getvalue(), 'jpeg'),
                              (_png(np.full((8, 8), 90, np.uint8)), 'png')):
-    record = _record(image_data=data, image_format=image_format, label_data=None)
+    record = _record(image=pairs.EncodedImage(data, image_format, 8, 8), label_data=None)
     image = _parsed(record.SerializeToString(), has_label=False)[0][keys.IMAGE]
     np.testing.assert_array_equal(image, np.full((8, 8, 3), 90))
 

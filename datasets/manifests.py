@@ -12,8 +12,8 @@ import numpy as np
 from deeplab.core import files
 from deeplab.datasets import shard_writer
 
-# Part of every fingerprint: shards written by other rules are written again.
-_RULES_VERSION = 2
+# Part of every fingerprint: shards written or counted by other rules are written again.
+_RULES_VERSION = 3
 _FOLDER = '.build'
 
 

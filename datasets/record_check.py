@@ -1,13 +1,12 @@
 """Bad records: checked in the input graph, and named when something failed."""
 import contextlib
-import os
 
 import numpy as np
 from absl import logging
 
 from deeplab.core import error_text, image_headers, input_errors, keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets import example, shards
 
 _MAX_VALUES = 5
 # Begins sentences on a record.
@@ -89,9 +88,10 @@ def describe_input_error(error, files, descriptor):
   _log_search(files)
   with _make_decoder() as decode:
     for path in files:
+      has_labels = descriptor.has_labels(shards.split_of(path, descriptor.splits_to_sizes))
       try:
         for index, record in enumerate(example.read_records(path)):
-          problem = record_problem(record, descriptor, decode, _has_labels(path))
+          problem = record_problem(record, descriptor, decode, has_labels)
           if problem:
             return ValueError('Shard %s, record %d (%s): %s Build this shard again.' % (
                 path, index, example.record_name(record), problem))
@@ -163,10 +163,6 @@ def _make_decoder():
     with tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})) as session:
       yield lambda record, key: session.run(
           sample[key], {serialized: record.SerializeToString()})
-
-
-def _has_labels(path):
-  return not os.path.basename(path).startswith(keys.TEST_SET + '-')
 
 
 def _size_text(size):

@@ -11,8 +11,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import colormaps, image_limits, keys
-from deeplab.datasets import data_findings, example
+from deeplab.core import colormaps, image_limits
+from deeplab.datasets import class_frequency, data_findings, example
 
 _MAX_VALUES = 5
 _PNG_BIT_DEPTH_OFFSET = 24
@@ -39,11 +39,6 @@ class Facts(typing.NamedTuple):
   pixel_counts: typing.Optional[np.ndarray] = None
   image_hash: typing.Optional[int] = None
   has_landmarks: bool = False
-
-
-def has_labels(split):
-  """Returns whether records of the split must have labels."""
-  return split != keys.TEST_SET
 
 
 def inspect_record(record, where, descriptor, has_label=True, with_pixels=True):
@@ -92,8 +87,7 @@ class ShardScan(object):
       self.widths[facts.size[1]] += 1
     if facts.pixel_counts is not None:
       self.pixel_counts += facts.pixel_counts
-      num_labelled = facts.pixel_counts.sum() - facts.pixel_counts[ignore_label]
-      self.present_pixels[facts.pixel_counts > 0] += num_labelled
+      self.present_pixels += class_frequency.present_pixels(facts.pixel_counts, ignore_label)
     self.num_landmarks += facts.has_landmarks
     self.num_records += 1
 

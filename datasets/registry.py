@@ -8,6 +8,7 @@ import typing
 
 from absl import logging
 
+from deeplab.core import keys
 from deeplab.datasets import dataset_info, user_registry
 from deeplab.datasets.shards import split_files
 
@@ -26,6 +27,7 @@ class DatasetDescriptor(typing.NamedTuple):
     colormap: name in `core.colormaps.COLORMAPS`, or list of [r, g, b] per class id, or None.
     train_id_to_eval_id: evaluation id per class id, or None where they are the same.
     name: name of the dataset.
+    unlabelled_splits: names of the splits whose records have no labels.
   """
   splits_to_sizes: typing.Dict[str, int]
   num_classes: int
@@ -34,6 +36,11 @@ class DatasetDescriptor(typing.NamedTuple):
   colormap: typing.Any = None
   train_id_to_eval_id: typing.Optional[typing.Sequence[int]] = None
   name: str = ''
+  unlabelled_splits: typing.Sequence[str] = (keys.TEST_SET,)
+
+  def has_labels(self, split):
+    """Returns whether the records of a split have labels."""
+    return split not in self.unlabelled_splits
 
 
 _VOC_CLASSES = (
@@ -131,7 +138,8 @@ def resolve(dataset_name, dataset_dir=None):
         'num_classes=%d and ignore_label=%d. Pass --dataset=%s or another --dataset_dir.'
         % (dataset_name, row.num_classes, row.ignore_label, dataset_info.path_in(dataset_dir),
            info.name, found.num_classes, found.ignore_label, info.name))
-  return row._replace(splits_to_sizes=found.splits_to_sizes)
+  return row._replace(splits_to_sizes=found.splits_to_sizes,
+                      unlabelled_splits=found.unlabelled_splits)
 
 
 def check_split(descriptor, split, dataset_dir):
@@ -165,7 +173,14 @@ def _from_info(info):
       class_names=info.class_names or (row.class_names if is_same else None),
       colormap=info.colormap or (row.colormap if is_same else None),
       train_id_to_eval_id=row.train_id_to_eval_id if is_same else None,
-      name=info.name)
+      name=info.name,
+      unlabelled_splits=() if _counts_labels(info, keys.TEST_SET) else (keys.TEST_SET,))
+
+
+def _counts_labels(info, split):
+  """Returns whether a DatasetInfo counts label pixels of a split."""
+  found = info.splits.get(split)
+  return bool(found and (found.num_ignored_pixels or any(found.class_pixel_counts or ())))
 
 
 def _unknown_dataset_message(dataset_name, dataset_dir):

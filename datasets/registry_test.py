@@ -56,6 +56,20 @@ def test_positional_descriptors_keep_the_first_three_fields():
   assert (row.splits_to_sizes, row.num_classes, row.ignore_label) == ({'train': 1}, 2, 255)
 
 
+@pytest.mark.parametrize('split, counts, has_labels', [
+    ('test', [0, 3, 0], True), ('test', [0, 0, 0], False), ('test-hard', [0, 0, 0], True),
+    ('train', [1, 1, 1], True)])
+def test_only_a_split_test_may_be_without_labels_and_the_info_tells(
+    tmp_path, split, counts, has_labels):
+  folder = _write_info(tmp_path)
+  assert not registry.resolve(None, folder).has_labels('test')
+  assert not registry.resolve('cityscapes').has_labels('test')
+  info = dataset_info.read(folder)
+  dataset_info.write(info._replace(splits={
+      split: info.splits['train']._replace(class_pixel_counts=counts)}), folder)
+  assert registry.resolve(None, folder).has_labels(split) == has_labels
+
+
 @pytest.mark.parametrize('name', [None, '', 'streets', 'any other'])
 def test_an_info_file_describes_a_dataset_that_is_not_built_in(tmp_path, name):
   folder = _write_info(tmp_path, class_names=['a', 'b', 'c'], colormap='forma')

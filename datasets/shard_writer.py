@@ -7,7 +7,7 @@ import numpy as np
 
 from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example, pairs
+from deeplab.datasets import class_frequency, example, pairs
 
 STOP = 'stop'
 SKIP = 'skip'
@@ -34,13 +34,16 @@ class ShardStats(object):
     num_examples: number of records.
     sizes: Counter of (height, width).
     pixel_counts: [256] int64, label pixels per value.
+    present_pixels: [256] int64, per value, labelled pixels of the label maps it occurs in.
     skipped: list of [name of the example, what is wrong with it].
   """
 
-  def __init__(self, num_examples=0, sizes=(), pixel_counts=None, skipped=()):
+  def __init__(self, num_examples=0, sizes=(), pixel_counts=None, present_pixels=None,
+               skipped=()):
     self.num_examples = num_examples
     self.sizes = collections.Counter(sizes)
     self.pixel_counts = np.zeros(256, np.int64) if pixel_counts is None else pixel_counts
+    self.present_pixels = np.zeros(256, np.int64) if present_pixels is None else present_pixels
     self.skipped = list(skipped)
 
   def add(self, other):
@@ -48,19 +51,22 @@ class ShardStats(object):
     self.num_examples += other.num_examples
     self.sizes.update(other.sizes)
     self.pixel_counts = self.pixel_counts + other.pixel_counts
+    self.present_pixels = self.present_pixels + other.present_pixels
     self.skipped += other.skipped
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
     return {'num_examples': self.num_examples,
             'sizes': [[h, w, n] for (h, w), n in sorted(self.sizes.items())],
-            'pixel_counts': self.pixel_counts.tolist(), 'skipped': self.skipped}
+            'pixel_counts': self.pixel_counts.tolist(),
+            'present_pixels': self.present_pixels.tolist(), 'skipped': self.skipped}
 
   @classmethod
   def from_json(cls, content):
     """Returns the ShardStats that `to_json` gave."""
     return cls(content['num_examples'], {(h, w): n for h, w, n in content['sizes']},
-               np.array(content['pixel_counts'], np.int64), content['skipped'])
+               np.array(content['pixel_counts'], np.int64),
+               np.array(content['present_pixels'], np.int64), content['skipped'])
 
 
 def write_shard(shard, on_example=None):
@@ -114,8 +120,9 @@ def _record(item, shard, stats):
   stats.sizes[image.height, image.width] += 1
   if label is not None:
     stats.pixel_counts += label.pixel_counts
-  return example.make_example(image.data, item.name, image.height, image.width,
-                              label and label.data, image.format, landmarks=landmarks)
+    stats.present_pixels += class_frequency.present_pixels(label.pixel_counts,
+                                                           shard.ignore_label)
+  return example.make_example(image, item.name, label and label.data, landmarks)
 
 
 def _label_of(item, image, shard):

@@ -43,6 +43,12 @@ def split_files(dataset_dir, split):
   return [os.path.join(dataset_dir, name) for name in found]
 
 
+def split_of(path, splits):
+  """Returns which of the names of splits a shard is of, the longest that fits; None: of none."""
+  name = os.path.basename(path)
+  return max((split for split in splits if _is_of_split(name, split)), key=len, default=None)
+
+
 def splits_in(dataset_dir):
   """Returns the sorted names of the splits that have numbered shards in `dataset_dir`."""
   matches = [_match(name) for name in files.list_dir(dataset_dir)]

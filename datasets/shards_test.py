@@ -37,6 +37,14 @@ def test_shards_without_numbers_or_suffix_count(tmp_path):
       'val-00000-of-00001', 'val-more.tfrecord']
 
 
+def test_the_split_of_a_shard_is_the_longest_name_that_fits():
+  splits = ['test', 'test-hard', 'train']
+  for name, split in (('test-00000-of-00001.tfrecord', 'test'), ('test-x.tfrecord', 'test'),
+                      ('test-hard-00000-of-00001', 'test-hard'), ('val-x.tfrecord', None),
+                      ('test-hard-x.tfrecord', 'test-hard')):
+    assert shards.split_of('folder/' + name, splits) == split
+
+
 @pytest.mark.parametrize('files, message', [
     (None, 'does not exist'),
     ([], 'holds no records'),

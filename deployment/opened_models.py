@@ -137,7 +137,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
     SessionModel.
 
   Raises:
-    ValueError: the checkpoint is of another model.
+    ValueError: the checkpoint is of another model, or damaged.
   """
   with tf.Graph().as_default() as graph:
     outputs = export.build_inference_graph(
@@ -148,7 +148,11 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
     checkpoints.check_restorable(checkpoint, variables)
     saver = tf.train.Saver(variables)
   session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
-  checkpoints.restore(saver, session, checkpoint)
+  try:
+    checkpoints.restore(saver, session, checkpoint)
+  except BaseException:
+    session.close()
+    raise
   return SessionModel(session, images, outputs[exported.OUTPUT_NAME],
                       outputs[exported.PROBABILITIES_NAME])
 

@@ -1,5 +1,7 @@
 """Tests of opening models of every format."""
 import functools
+import glob
+import shutil
 
 import numpy as np
 import pytest
@@ -78,6 +80,30 @@ def test_resizing_is_undone(opened, checkpoint, samples):
 def test_checkpoint_of_another_model_is_told(checkpoint):
   with pytest.raises(ValueError, match='Checkpoint of another model'):
     opened_models.open_checkpoint(checkpoint, OPTIONS._replace(depth_multiplier=0.5))
+
+
+def test_a_damaged_checkpoint_leaves_no_session_open(checkpoint, tmp_path, monkeypatch):
+  class KnownSession(tf.Session):
+    not_closed = set()
+
+    def __init__(self, **kwargs):
+      super(KnownSession, self).__init__(**kwargs)
+      self.not_closed.add(self)
+
+    def close(self):
+      super(KnownSession, self).close()
+      self.not_closed.discard(self)
+
+  for path in glob.glob(checkpoint + '.*'):
+    shutil.copy(path, str(tmp_path / ('copy' + path[len(checkpoint):])))
+  data, = tmp_path.glob('copy.data-*')
+  data.write_bytes(data.read_bytes()[:-1000])
+  monkeypatch.setattr(tf, 'Session', KnownSession)
+  with pytest.raises(ValueError, match='Checkpoint .*copy is damaged'):
+    opened_models.open_checkpoint(str(tmp_path / 'copy'), OPTIONS)
+  assert not KnownSession.not_closed
+  opened_models.open_checkpoint(checkpoint, OPTIONS)
+  assert len(KnownSession.not_closed) == 1
 
 
 def test_fitting_keeps_the_shape_of_larger_pictures():

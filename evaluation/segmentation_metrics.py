@@ -169,12 +169,31 @@ def format_table(summary):
 
 
 def main(argv):
-  """Prints the table of the metrics.json files in `argv[1:]`."""
-  for path in argv[1:]:
+  """Prints the table of the metrics.json files in `argv[1:]`; returns the exit code."""
+  if len(argv) < 2:
+    sys.stderr.write('usage: python -m deeplab.evaluation.segmentation_metrics metrics.json...\n')
+    return 2
+  try:
+    for path in argv[1:]:
+      print('\n'.join(_table_of_file(path)))
+  except ValueError as error:
+    sys.stderr.write('segmentation_metrics.py: error: %s\n' % error)
+    return 1
+  return 0
+
+
+def _table_of_file(path):
+  """Returns the lines of the table of a metrics.json, and one that says of what it is."""
+  try:
     metrics = json.loads(files.read_text(path))
-    print('%s, split %s, %d images, %s' % (metrics['dataset'], metrics['split'],
-                                           metrics['num_examples'], metrics['checkpoint']))
-    print('\n'.join(format_table(metrics)))
+  except (OSError, ValueError) as error:
+    raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
+  try:
+    title = '%s, split %s, %d images, %s' % (metrics['dataset'], metrics['split'],
+                                             metrics['num_examples'], metrics['checkpoint'])
+    return [title] + format_table(metrics)
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise ValueError('%s is no metrics.json as eval.py writes it.' % path) from error
 
 
 def _totals(counts):
@@ -204,6 +223,4 @@ def _percent(value):
 
 
 if __name__ == '__main__':
-  if len(sys.argv) < 2:
-    sys.exit('usage: python -m deeplab.evaluation.segmentation_metrics metrics.json...')
-  main(sys.argv)
+  sys.exit(main(sys.argv))

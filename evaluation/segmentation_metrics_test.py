@@ -115,3 +115,25 @@ def test_table_of_a_file_is_printed(tmp_path, capsys):
   printed = capsys.readouterr().out
   assert printed.startswith('streets, split val, 4 images, model.ckpt-9\n')
   assert '66.67' in printed
+
+
+@pytest.mark.parametrize('content, says', [
+    (None, 'cannot be read as JSON: [Errno 2] No such file or directory: '),
+    ('{"miou"', 'cannot be read as JSON: '), ('[1]', 'is no metrics.json as eval.py writes it'),
+    ('{"miou": 1}', 'is no metrics.json as eval.py writes it'),
+    ('{"dataset": "x", "split": "y", "num_examples": 1, "checkpoint": "z", "classes": 3}',
+     'is no metrics.json as eval.py writes it'),
+])
+def test_other_files_are_one_line(tmp_path, capsys, content, says):
+  path = tmp_path / 'metrics.json'
+  if content is not None:
+    path.write_text(content)
+  assert metrics.main(['', str(path)]) == 1
+  error = capsys.readouterr().err
+  assert error.startswith('segmentation_metrics.py: error: %s %s' % (path, says))
+  assert error.count('\n') == 1
+
+
+def test_without_a_file_the_usage_is_printed(capsys):
+  assert metrics.main(['']) == 2
+  assert capsys.readouterr().err.startswith('usage: ')

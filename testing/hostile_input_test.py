@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets import example, pairs
 from deeplab.evaluation import image_results
 from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run
 
@@ -52,8 +52,8 @@ def make_records(tmp_path):
     path = tiny_run.write_records(str(folder), [sample], split=split)
     with tf.io.TFRecordWriter(path) as writer:
       writer.write(example.make_example(
-          image or tiny_run.encode(sample.image), name, 33, 33,
-          label or tiny_run.encode(sample.label % 4), 'png').SerializeToString())
+          pairs.EncodedImage(image or tiny_run.encode(sample.image), 'png', 33, 33), name,
+          label or tiny_run.encode(sample.label % 4)).SerializeToString())
     return folder
 
   return write

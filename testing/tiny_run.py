@@ -10,7 +10,7 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import options, utils, variable_values
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info, example, shards
+from deeplab.datasets import dataset_info, example, pairs, shards
 from deeplab.testing import forked_scripts
 from deeplab.utils import run_record
 
@@ -49,7 +49,7 @@ def make_samples(sizes=SIZES, seed=0):
   return samples
 
 
-def write_records(folder, samples, split='val', cut_image=None):
+def write_records(folder, samples, split='val', cut_image=None, has_labels=True):
   """Writes one shard of samples and their dataset_info.json into a folder; returns the shard.
 
   Args:
@@ -57,6 +57,7 @@ def write_records(folder, samples, split='val', cut_image=None):
     samples: list of Sample.
     split: name of the split, the only one of the dataset_info.json.
     cut_image: index of a sample whose image loses its second half, or None.
+    has_labels: False leaves the labels out.
   """
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
@@ -66,10 +67,11 @@ def write_records(folder, samples, split='val', cut_image=None):
       if index == cut_image:
         image = image[:len(image) // 2]
       writer.write(example.make_example(
-          image, sample.name, height, width, encode(sample.label), 'png').SerializeToString())
+          pairs.EncodedImage(image, 'png', height, width), sample.name,
+          encode(sample.label) if has_labels else None).SerializeToString())
   sides = [sorted(side) for side in zip(*[sample.label.shape for sample in samples])]
   counts = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]),
-                       minlength=256)
+                       minlength=256) * has_labels
   dataset_info.write(dataset_info.DatasetInfo(
       NAME, len(CLASS_NAMES), IGNORE_LABEL, CLASS_NAMES, COLORMAP,
       {split: dataset_info.SplitInfo(
@@ -78,6 +80,14 @@ def write_records(folder, samples, split='val', cut_image=None):
            'median': [side[len(side) // 2] for side in sides]},
           counts[:len(CLASS_NAMES)].tolist(), int(counts[IGNORE_LABEL]))}), folder)
   return path
+
+
+def add_records(folder, samples, split, has_labels=True):
+  """Writes one more split into a folder of `write_records`, with the same arguments."""
+  before = dataset_info.read(folder)
+  write_records(folder, samples, split, has_labels=has_labels)
+  added = dataset_info.read(folder)
+  dataset_info.write(added._replace(splits=dict(before.splits, **added.splits)), folder)
 
 
 def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):

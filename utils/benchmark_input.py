@@ -12,7 +12,7 @@ from deeplab.core import feature_extractor
 from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.padding import Padding
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator, dataset_info, example, shards
+from deeplab.datasets import data_generator, dataset_info, example, pairs, shards
 from deeplab.utils import benchmark_child, step_by_step_input
 
 _MODULE = 'deeplab.utils.benchmark_input'
@@ -105,8 +105,8 @@ def write_records(folder, size, count, num_shards):
     with tf.io.TFRecordWriter(path) as writer:
       for index in range(shard, count, num_shards):
         writer.write(example.make_example(
-            _picture(random, size), 'picture %d' % index, size[0], size[1],
-            _regions(random, size), 'jpeg').SerializeToString())
+            pairs.EncodedImage(_picture(random, size), 'jpeg', *size), 'picture %d' % index,
+            _regions(random, size)).SerializeToString())
   sizes = {name: list(size) for name in ('min', 'median', 'max')}
   dataset_info.write(dataset_info.DatasetInfo(
       'benchmark', _NUM_CLASSES, _IGNORE_LABEL,

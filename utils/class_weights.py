@@ -1,18 +1,19 @@
 """Weights of classes in the loss, given or computed from how often each class occurs."""
 import numpy as np
+from absl import logging
+
+from deeplab.datasets import class_frequency
 
 AUTO = 'auto'
-# Rarer classes weigh no more than this many times the median one, and commoner no less.
-_LARGEST_FACTOR = 10.0
 
 
-def parse_label_weights(words, num_classes, pixel_counts):
+def parse_label_weights(words, num_classes, split):
   """Returns one weight per class as a list of floats, or None.
 
   Args:
     words: list of strings, the numbers or the one word 'auto'; or None.
     num_classes: number of classes.
-    pixel_counts: pixels of each class in the training split, or None where not known.
+    split: dataset_info.SplitInfo of the training split, or None where there is none.
 
   Raises:
     ValueError: not so many numbers, a negative one, none above 0, or `auto` without counts.
@@ -20,11 +21,11 @@ def parse_label_weights(words, num_classes, pixel_counts):
   if not words:
     return None
   if list(words) == [AUTO]:
-    if pixel_counts is None:
+    if split is None:
       raise ValueError('--label_weights=auto needs the number of pixels of each class from the '
                        'dataset_info.json in --dataset_dir; there is none. Give %d numbers.'
                        % num_classes)
-    return balanced_weights(pixel_counts)
+    return balanced_weights(split)
   try:
     weights = [float(word) for word in words]
   except ValueError:
@@ -36,19 +37,15 @@ def parse_label_weights(words, num_classes, pixel_counts):
   return weights
 
 
-def balanced_weights(pixel_counts):
-  """Returns median frequency / frequency per class, within a factor of 10 from 1.
-
-  Classes without pixels get 1. Reference: Eigen and Fergus, "Predicting Depth, Surface Normals
-  and Semantic Labels with a Common Multi-Scale Convolutional Architecture", ICCV 2015.
+def balanced_weights(split):
+  """Returns the weights of `class_frequency.balancing_weights`; 1 for classes without pixels.
 
   Args:
-    pixel_counts: number of pixels of each class.
+    split: dataset_info.SplitInfo with counts.
   """
-  counts = np.asarray(pixel_counts, np.float64)
-  present = counts > 0
-  if not present.any():
-    return [1.0] * len(counts)
-  weights = np.ones_like(counts)
-  weights[present] = np.median(counts[present]) / counts[present]
-  return np.clip(weights, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR).tolist()
+  if split.present_pixel_counts is None:
+    logging.info('The dataset_info.json does not tell in which label maps the classes are: their '
+                 'frequencies are over all of them. Records that are built again have it.')
+  weights = class_frequency.balancing_weights(split.class_pixel_counts,
+                                              split.present_pixel_counts)
+  return [1.0 if weight is None else weight for weight in weights]

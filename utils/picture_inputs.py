@@ -204,15 +204,20 @@ def _expand(pattern, results_folder):
   if os.path.exists(pattern):
     return _read_list(pattern, results_folder) if (
         pattern.lower().endswith(LIST_SUFFIX)) else [pattern]
+  paths = _matches(pattern, results_folder)
+  if not paths:
+    raise ValueError('--input=%s: no such file or folder, and the pattern matches none.'
+                     % pattern)
+  return paths
+
+
+def _matches(pattern, results_folder):
+  """Returns the files that a pattern such as 'photos/*.jpg' matches, sorted."""
   paths = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
   # 'photos/*' means the pictures; a pattern of none by name means all the same.
   paths = [path for path in paths
            if path.lower().endswith(PICTURE_SUFFIXES + VIDEO_SUFFIXES)] or paths
-  paths = _without_results(paths, results_folder)
-  if not paths:
-    raise ValueError('--input=%s: no such file or folder, and the pattern matches none.'
-                     % pattern)
-  return sorted(paths)
+  return sorted(_without_results(paths, results_folder))
 
 
 def _read_list(path, results_folder):
@@ -229,8 +234,13 @@ def _read_list(path, results_folder):
     beside = os.path.join(os.path.dirname(path), line)
     if not os.path.exists(line) and os.path.exists(beside):
       line = beside
-    # What is not there is told of with the pictures that cannot be read.
-    paths += _expand(line, results_folder) if os.path.isdir(line) else [line]
+    if os.path.isdir(line):
+      paths += _expand(line, results_folder)
+    elif os.path.exists(line):
+      paths.append(line)
+    else:
+      # What is not there is told of with the pictures that cannot be read.
+      paths += (_matches(line, results_folder) or _matches(beside, results_folder)) or [line]
   if not paths:
     raise ValueError('--input=%s: the list is empty.' % path)
   return paths

@@ -53,6 +53,17 @@ def test_lists_keep_their_order(folder):
   assert all(os.path.isfile(path) for path in paths[:3])
 
 
+def test_lists_hold_patterns_from_here_else_from_their_folder(folder, monkeypatch):
+  save(folder / '[x].png')
+  (folder / 'list.txt').write_text('%s\nsub/*\n[x].png\n*.gif\n' % (folder / '?.jpg'))
+  paths = picture_inputs.list_pictures([str(folder / 'list.txt')])
+  assert paths == [str(folder / 'a.jpg'), str(folder / 'sub' / 'c.PNG'),
+                   str(folder / '[x].png'), '*.gif']
+  monkeypatch.chdir(folder / 'sub')
+  (folder / 'list.txt').write_text('*.PNG\n')
+  assert picture_inputs.list_pictures([str(folder / 'list.txt')]) == ['c.PNG']
+
+
 def test_results_are_no_inputs(folder):
   for name in ('a_color.png', 'a_overlay.png', 'own_color.png', 'x_prediction.png'):
     save(folder / name)

@@ -36,16 +36,6 @@ def add_loss_summaries(total_loss, parts=None):
   tf.summary.scalar('losses/total', total_loss)
 
 
-def gradient_norm(grads_and_vars):
-  """Returns the norm of all gradients taken together, a float32 scalar.
-
-  Args:
-    grads_and_vars: list of (gradient or None, variable).
-  """
-  return tf.global_norm([_float32(gradient) for gradient, _ in grads_and_vars
-                         if gradient is not None])
-
-
 def add_gradient_summaries(norm, grads_and_vars=()):
   """Adds the gradient norm, and a histogram per given gradient.
 
@@ -61,10 +51,6 @@ def add_gradient_summaries(norm, grads_and_vars=()):
 
 def _dense(gradient):
   return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-
-
-def _float32(gradient):
-  return tf.cast(_dense(gradient), tf.float32)
 
 
 def add_variable_histograms():

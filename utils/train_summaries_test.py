@@ -6,7 +6,7 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import losses, train_summaries
+from deeplab.utils import gradients, losses, train_summaries
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
 DATASET = registry.DatasetDescriptor({'train': 2}, 3, 255, colormap=COLORS)
@@ -72,7 +72,7 @@ def test_gradient_norm_is_over_all_gradients_and_has_histograms():
     slices = tf.IndexedSlices(tf.constant([[1.0, 2.0]]), tf.constant([3]))
     grads_and_vars = [(slices, table), (tf.constant(2.0), scalar), (None, unused)]
     train_summaries.add_gradient_summaries(
-        train_summaries.gradient_norm(grads_and_vars), grads_and_vars)
+        gradients.global_norm(grads_and_vars), grads_and_vars)
 
   values = summarise(build)
   assert sorted(values) == ['gradient_norm', 'gradients/scalar', 'gradients/table']
