@@ -35,6 +35,7 @@ from deeplab.command_line.error_line import (  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
 from deeplab.command_line.flag_reading import (  # noqa: F401
+    as_given,
     refuse_flags,
     size_list,
 )

@@ -64,7 +64,7 @@ def repeated(name):
   return value
 
 
-def given(name):
+def as_given(name):
   """Returns a flag as the command line has it, '' where it is not given or at its default."""
   flag = FLAGS[name]
   if not flag.present or flag.value == flag.default:

@@ -62,4 +62,4 @@ def test_flags_not_served_are_refused(own_flags):
 def test_flags_are_given_unless_at_their_default(own_flags, words, name, text):
   own_flags.unparse_flags()
   own_flags(['test'] + words)
-  assert flag_reading.given(name) == text
+  assert flag_reading.as_given(name) == text

@@ -139,7 +139,7 @@ def check(is_of_network=False):
   errors = []
   for row in ROWS:
     if row.is_of_network == is_of_network and is_idle(row):
-      message = '%s has no effect: it %s.' % (flag_reading.given(row.flag), row.condition)
+      message = '%s has no effect: it %s.' % (flag_reading.as_given(row.flag), row.condition)
       if row.is_error:
         errors.append(message)
       else:
@@ -152,5 +152,5 @@ def is_idle(row):
   """Whether the flag of a Row is on the command line, with a value of its own, for nothing."""
   if any(name not in FLAGS for name in (row.flag,) + row.beside):
     return False
-  return bool(flag_reading.given(row.flag)) and not row.counts(
+  return bool(flag_reading.as_given(row.flag)) and not row.counts(
       *[FLAGS[name].value for name in row.beside])
