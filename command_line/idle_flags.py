@@ -63,6 +63,15 @@ def _takes_last_layers(checkpoint, initialize_last_layer, gradient_multiplier):
   return (checkpoint and not initialize_last_layer) or gradient_multiplier != 1
 
 
+def _has_pooling(aspp, image_level_feature, cell):
+  # As options.ModelOptions.pooling_window.
+  return aspp and bool(image_level_feature or cell)
+
+
+def _has_pooling_branch(aspp, image_level_feature, cell):
+  return aspp and image_level_feature and not cell
+
+
 def _in_cluster(worker_hosts, ps_hosts, job_name):
   return bool(worker_hosts or ps_hosts or job_name != 'worker' or os.environ.get('TF_CONFIG'))
 
@@ -73,6 +82,7 @@ def _evaluates(eval_during_training, *cluster):
 
 
 _CLUSTER = ('worker_hosts', 'ps_hosts', 'job_name')
+_POOLING = ('aspp_with_batch_norm', 'add_image_level_feature', 'dense_prediction_cell_json')
 _OF_CLUSTER = 'is for several processes: give --worker_hosts and --ps_hosts, or TF_CONFIG'
 
 ROWS = (
@@ -117,8 +127,11 @@ ROWS = (
     Row('normalize_by_image_size', *_is_for('metric', 'pc'), is_error=True),
     Row('crowd_excuses', *_is_for('metric', 'pq'), is_error=True),
     # --- network ---
-    Row('image_pooling_crop_size', *_is_for_on('add_image_level_feature'), is_of_network=True),
-    Row('image_pooling_stride', *_is_for_on('add_image_level_feature'), is_of_network=True),
+    Row('image_pooling_crop_size', _POOLING, _has_pooling,
+        'is for image pooling, which the head of the network does not have', is_of_network=True),
+    Row('image_pooling_stride', _POOLING, _has_pooling_branch,
+        'is for the image pooling branch of ASPP, --add_image_level_feature',
+        is_of_network=True),
     Row('decoder_use_separable_conv', *_needs('decoder_output_stride'), is_of_network=True),
     Row('merge_method', *_needs('image_pyramid'), is_of_network=True),
     Row('atrous_rates', *_is_not_for('dense_prediction_cell_json'), is_of_network=True),

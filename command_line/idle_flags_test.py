@@ -144,6 +144,14 @@ def test_idle_flags_are_told_unless_they_are_at_their_default(said_of_examples, 
     (['--adam_epsilon=0.5', '--decay_steps=3', '--learning_policy=step'], [],
      '--adam_epsilon=0.5 has no effect: it is for --optimizer=adam. --decay_steps=3 has no effect: '
      'it is for --learning_policy=poly. Leave it out, or change what it depends on.'),
+    # A cell pools, by itself.
+    (['--image_pooling_crop_size=33,33', '--dense_prediction_cell_json=x',
+      '--image_pooling_stride=2,2'],
+     ['--image_pooling_stride=2,2 has no effect: it is for the image pooling branch of ASPP, '
+      '--add_image_level_feature.'], ''),
+    (['--image_pooling_crop_size=33,33', '--noaspp_with_batch_norm'],
+     ['--image_pooling_crop_size=33,33 has no effect: it is for image pooling, which the head of '
+      'the network does not have.'], ''),
     (['--last_layers_contain_logits_only', '--last_layer_gradient_multiplier=10'], [], ''),
 ])
 def test_flags_are_told_as_they_were_given(words, warnings, error):
