@@ -7,7 +7,7 @@ import json
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, flag_reading, resize_flags
+from deeplab.command_line import flag_groups, flag_reading, idle_flags, resize_flags
 from deeplab.command_line.augmentation_flags import (  # noqa: F401  (as the names below)
     define_augmentation_flags,
 )
@@ -35,6 +35,7 @@ from deeplab.command_line.error_line import (  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
 from deeplab.command_line.flag_reading import (  # noqa: F401
+    as_given,
     refuse_flags,
     size_list,
 )
@@ -212,7 +213,11 @@ def model_options_of_flags(num_classes, crop_size=None):
   Args:
     num_classes: number of classes.
     crop_size: [height, width] of the network's input, or None for images of any size.
+
+  Raises:
+    ValueError: a flag's value cannot be used.
   """
+  idle_flags.check(is_of_network=True)
   return ModelOptions(
       outputs_to_num_classes={OUTPUT_TYPE: num_classes},
       crop_size=crop_size,

@@ -59,9 +59,8 @@ _SHORT = {
     'train.py': ['--training_number_of_steps=2', '--train_batch_size=2',
                  '--train_crop_size=65,65', '--train_split=train', '--log_steps=1',
                  '--skip_data_check'],
-    'eval.py': ['--eval_crop_size=', '--skip_data_check', '--max_number_of_evaluations=1'],
+    'eval.py': ['--eval_crop_size=', '--skip_data_check'],
     'vis.py': ['--vis_crop_size='],
-    'export_model.py': ['--num_check_pictures=2'],
     'datasets/preview.py': ['--train_crop_size=65,65', '--num_images=4'],
 }
 _HAS_ONNX = importlib.util.find_spec('tf2onnx') is not None
@@ -72,6 +71,10 @@ _CLONES = '--num_clones='
 def run(folder, script, *words):
   """Runs a script on little; it must end well."""
   short = list(_SHORT.get(script, []))
+  if script == 'eval.py' and '--eval_once' not in words:
+    short.append('--max_number_of_evaluations=1')
+  if script == 'export_model.py' and any(word.startswith('--dataset_dir=') for word in words):
+    short.append('--num_check_pictures=2')
   clones = [word for word in words if word.startswith(_CLONES)]
   if clones:
     # As many images as clones, all on this machine's processors.
@@ -191,8 +194,8 @@ def blocks_to_run(page):
   return [block for block in _blocks(page) if not any(part in block.text for part in _NOT_RUN)]
 
 
-_PAGES_TO_RUN = [page for page in _PAGES
-                 if os.path.basename(page) not in _NOT_RUN_PAGES and blocks_to_run(page)]
+PAGES_TO_RUN = [page for page in _PAGES
+                if os.path.basename(page) not in _NOT_RUN_PAGES and blocks_to_run(page)]
 
 
 def _forget(folder, place):
@@ -224,7 +227,7 @@ def _run_saved_model_cli(folder, command):
 
 @pytest.mark.skipif(IS_TF1, reason='the same commands as on the default lane')
 @slow.only_if_asked
-@pytest.mark.parametrize('page', _PAGES_TO_RUN, ids=documentation_pages.name)
+@pytest.mark.parametrize('page', PAGES_TO_RUN, ids=documentation_pages.name)
 def test_commands_of_a_page_run(page, prepared, tmp_path):
   folder = tmp_path / 'work'
   shutil.copytree(str(prepared), str(folder))

@@ -92,6 +92,8 @@ common.define_model_flags(output_stride=8)
 
 def main(unused_argv):
   """Exports as the flags say."""
+  export_formats.check_served(FLAGS.format, {
+      name: common.as_given(name) for name in export_formats.served_settings()})
   checkpoint = checkpoints.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
   record = common.take_flags_of_run(checkpoint)
   descriptor = _dataset()

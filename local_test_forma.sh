@@ -242,7 +242,7 @@ case $POLICY in
   poly)  # As the published results were trained.
     policy_flags="--learning_policy=poly --learning_power=0.9
       --base_learning_rate=$LEARNING_RATE" ;;
-  step)  # A tenth after each third.
+  step)  # Smoothly, to a tenth in each third.
     policy_flags="--learning_policy=step --learning_rate_decay_factor=0.1
       --learning_rate_decay_step=$(((NUM_ITERATIONS + 2) / 3))
       --base_learning_rate=$LEARNING_RATE" ;;

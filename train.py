@@ -48,12 +48,17 @@ flags.DEFINE_string('profile_logdir', None,
 
 common.begin_flag_group('optimisation')
 flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'],
-                  'Schedule of the learning rate: poly falls smoothly, step in steps.')
+                  'Schedule of the learning rate: poly falls to end_learning_rate at the last '
+                  'step; step falls by learning_rate_decay_factor per learning_rate_decay_step '
+                  'steps, smoothly.')
 flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0 with optimizer momentum.',
                    lower_bound=0)
-flags.DEFINE_float('learning_rate_decay_factor', 0.1, 'Factor, 0..1, per decay of policy step.')
-flags.DEFINE_integer('learning_rate_decay_step', 2000, 'Steps per decay of policy step.',
-                     lower_bound=1)
+flags.DEFINE_float('learning_rate_decay_factor', 0.1,
+                   'Factor, 0..1, on the learning rate after learning_rate_decay_step steps of '
+                   'policy step.')
+flags.DEFINE_integer('learning_rate_decay_step', 2000,
+                     'Steps in which policy step lowers the learning rate to '
+                     'learning_rate_decay_factor of what it was.', lower_bound=1)
 flags.DEFINE_float('learning_power', 0.9, 'Power, over 0, of policy poly; 1: linear.')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)

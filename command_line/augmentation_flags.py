@@ -27,7 +27,8 @@ def define_augmentation_flags():
   flags.DEFINE_float('max_scale_factor', 2.,
                      'Largest random scale of training images, min_scale_factor or more.')
   flags.DEFINE_float('scale_factor_step_size', 0.25,
-                     'Step between the scales drawn from; 0: any scale in the range.',
+                     'Least distance between the scales drawn from, which are evenly spaced '
+                     'from the least to the largest; 0: any scale in the range.',
                      lower_bound=0)
   for name, unit in (
       ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '

@@ -31,7 +31,7 @@ def evaluation(dataset, split, model_options, image_pyramid, train_logdir):
   dataset.require_labels()
   with tf.Graph().as_default() as graph:
     batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
-        model_options.output_stride, least_size=model_options.image_pooling_crop_size))
+        model_options.output_stride, least_size=model_options.pooling_window))
     eval_graph = evaluating.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
         model_options._replace(crop_size=None), functools.partial(

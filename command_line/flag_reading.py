@@ -64,6 +64,14 @@ def repeated(name):
   return value
 
 
+def as_given(name):
+  """Returns a flag as the command line has it, '' where it is not given or at its default."""
+  flag = FLAGS[name]
+  if not flag.present or flag.value == flag.default:
+    return ''
+  return ' '.join(flag.serialize().splitlines())
+
+
 def refuse_flags(allowed):
   """Stops on flag values that this version cannot serve.
 

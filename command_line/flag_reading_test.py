@@ -53,3 +53,13 @@ def test_flags_not_served_are_refused(own_flags):
   own_flags(['test', '--share=0.5'])
   with pytest.raises(ValueError, match='--share=0.5: no reason; leave the flag at 1.0'):
     flag_reading.refuse_flags({'share': (1.0, 'no reason')})
+
+
+@pytest.mark.parametrize('words, name, text', [
+    ([], 'share', ''), (['--share=1'], 'share', ''), (['--share=0.5'], 'share', '--share=0.5'),
+    (['--size=7,9'], 'size', ''), (['--size=7,8'], 'size', '--size=7,8'),
+    (['--rates=1', '--rates=2'], 'rates', '--rates=1 --rates=2')])
+def test_flags_are_given_unless_at_their_default(own_flags, words, name, text):
+  own_flags.unparse_flags()
+  own_flags(['test'] + words)
+  assert flag_reading.as_given(name) == text

@@ -11,6 +11,7 @@ from deeplab.command_line import (
     records_to_read,
     resize_flags,
 )
+from deeplab.core import options
 from deeplab.utils import eval_batches
 
 FLAGS = flags.FLAGS
@@ -84,10 +85,19 @@ def input_sizes(script):
       crop_size=flag_reading.size_list('%s_crop_size' % script) if has_crop else None,
       tile_size=flag_reading.size_list('tile_size'),
       tile_overlap=FLAGS.tile_overlap,
-      least_size=flag_reading.size_list('image_pooling_crop_size'))
+      least_size=_pooling_window())
   if sizes.tile_size is not None:
     eval_batches.check_tiles(sizes)
   return sizes
+
+
+def _pooling_window():
+  """Returns the (height, width) that images must hold for the network of the flags, or None."""
+  return options.ModelOptions(
+      {}, image_pooling_crop_size=flag_reading.size_list('image_pooling_crop_size'),
+      add_image_level_feature=FLAGS.add_image_level_feature,
+      aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
+      dense_prediction_cell_config=FLAGS.dense_prediction_cell_json or None).pooling_window
 
 
 def inference_dataset(script, sizes):

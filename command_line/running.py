@@ -10,6 +10,7 @@ from deeplab.command_line import (
     end_signals,
     error_line,
     flag_help,
+    idle_flags,
     image_limit_flag,
 )
 from deeplab.core import storage_trouble
@@ -55,6 +56,7 @@ def run(main, required_flags=(), allows_words=False):
     _set_up_logging()
     end_signals.raise_on_signals()
     try:
+      idle_flags.check()
       return main(argv)
     except ValueError as error:
       if logging.get_verbosity() >= logging.DEBUG:

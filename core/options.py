@@ -65,3 +65,10 @@ class ModelOptions(typing.NamedTuple):
   batch_norm_decay: typing.Optional[float] = None
   quantize_delay_step: int = -1
   quantize_freeze_step: typing.Optional[int] = None
+
+  @property
+  def pooling_window(self):
+    """(height, width) that images must hold for image pooling, or None where any will do."""
+    has_pooling = self.aspp_with_batch_norm and (
+        self.add_image_level_feature or self.dense_prediction_cell_config is not None)
+    return self.image_pooling_crop_size if has_pooling else None

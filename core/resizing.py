@@ -28,8 +28,9 @@ def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_sourc
   Args:
     min_scale_factor: least factor.
     max_scale_factor: largest factor.
-    step_size: distance between the factors drawn from, both ends included; 0: any factor
-      in the range.
+    step_size: least distance between the factors drawn from, which are evenly spaced: from
+      0.5 to 2 by 0.4 they are 0.5, 1, 1.5 and 2. Beyond the range: min_scale_factor alone.
+      0: any factor in the range.
     random_source: RandomSource, or None.
 
   Raises:

@@ -133,7 +133,7 @@ def freeze(checkpoint, model_options, predict, options=None):
 def _pad(images, model_options):
   """Returns images with mean pixels added below and right; see `build_inference_graph`."""
   size = utils.image_size(images)
-  stride, window = model_options.output_stride, model_options.image_pooling_crop_size
+  stride, window = model_options.output_stride, model_options.pooling_window
   padded_size = utils.aligned_size(size, stride, window)
   if model_options.crop_size is not None:
     padded_size = [utils.larger(_crop_or(aligned, crop, side), least)

@@ -56,6 +56,7 @@ class Format(typing.NamedTuple):
     limits: function (Source) -> export_limits.Limits.
     has_crop_size: whether images must be of crop size.
     needs_ending: whether readers know the format by the ending.
+    served: names of the settings, flags of `export_model.py`, that files of it may differ by.
   """
   ending: str
   write: typing.Callable
@@ -64,6 +65,7 @@ class Format(typing.NamedTuple):
   limits: typing.Callable = lambda unused_source: export_limits.FLOAT
   has_crop_size: bool = False
   needs_ending: bool = False
+  served: typing.FrozenSet[str] = frozenset()
 
 
 def paths(formats, export_path):
@@ -91,6 +93,30 @@ def paths(formats, export_path):
   if suffix not in {row.ending for row in FORMATS.values()}:
     base = export_path.rstrip(os.sep)
   return [base + FORMATS[name].ending for name in formats]
+
+
+def served_settings():
+  """Returns the sorted names of the settings that only some formats serve."""
+  return sorted({name for row in FORMATS.values() for name in row.served})
+
+
+def check_served(formats, given):
+  """Stops on a setting that none of the formats serves.
+
+  Args:
+    formats: list of keys of FORMATS.
+    given: dict, name of a setting -> how it was given, '' if it was not.
+
+  Raises:
+    ValueError: names the setting and the formats that serve it; or there is no such format.
+  """
+  rows = [registry.lookup(FORMATS, name, what='format') for name in formats]
+  for setting, text in sorted(given.items()):
+    if text and not any(setting in row.served for row in rows):
+      serving = sorted(name for name, row in FORMATS.items() if setting in row.served)
+      raise ValueError('%s has no effect with --format=%s: it is for %s. Leave it out, or add %s '
+                       'to the formats.' % (text, ','.join(formats), ', '.join(serving),
+                                            ' or '.join(serving)))
 
 
 def _any_options(source):
@@ -152,13 +178,16 @@ SAVED_MODEL = 'savedmodel'
 TFLITE = 'tflite'
 ONNX = 'onnx'
 
+_OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'optimize'})
+
 FORMATS = {
-    FROZEN: Format('.pb', _write_frozen, _nothing_to_check, _any_options),
+    # A SavedModel always takes any number of images, and has probabilities.
+    FROZEN: Format('.pb', _write_frozen, _nothing_to_check, _any_options, served=_OF_GRAPH),
     SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
-                        _saved_model_options),
+                        _saved_model_options, served=_OF_GRAPH),
     TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
                    lambda source: export_limits.TFLITE[source.tflite_kind],
-                   has_crop_size=True, needs_ending=True),
+                   has_crop_size=True, needs_ending=True, served=frozenset({'tflite_kind'})),
     ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
-                 needs_ending=True),
+                 needs_ending=True, served=frozenset({'optimize'})),
 }

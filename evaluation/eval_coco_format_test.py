@@ -149,6 +149,10 @@ def test_program_prints_the_table_and_writes_the_files(shared_sample, tmp_path):
     (['--gt_folder=a', '--pred_folder=b', '--layout=folders', '--gt_instance_folder=c',
       '--pred_instance_folder=d', '--crowd_excuses=same_category'], 1,
      '--crowd_excuses=same_category: the category of a crowd is not known with --layout=folders'),
+    (['--gt_folder=a', '--pred_folder=b', '--nonormalize_by_image_size'], 1,
+     '--nonormalize_by_image_size has no effect: it is for --metric=pc.'),
+    (['--gt_folder=a', '--pred_folder=b', '--metric=pc', '--crowd_excuses=same_category'], 1,
+     '--crowd_excuses=same_category has no effect: it is for --metric=pq.'),
     (['--metric=iou'], 2, 'metric'),
 ])
 def test_flags_that_do_not_fit_are_told_in_a_line(flags, code, message):

@@ -73,7 +73,7 @@ class _Training(typing.NamedTuple):
     """Returns the Step."""
     return Step(self.options.train_batch_size, self.model_options.crop_size,
                 self.model_options.output_stride, self.num_clones,
-                self.model_options.image_pooling_crop_size)
+                self.model_options.pooling_window)
 
   def memory(self, num_here):
     """Returns the StepMemory of the default graph, for `num_here` of its clones."""

@@ -1,0 +1,169 @@
+"""Flags that have no effect beside the others on the command line: told, or refused.
+
+The rows of `ROWS` are all such flags. Those that scripts of the reference implementation may have
+are told in a line of the log each, so that these scripts keep running; the project's own are
+errors. A flag that is given its default value does no harm, and flags that come from a run.json
+are not looked at.
+"""
+import os
+import typing
+
+from absl import flags, logging
+
+from deeplab.command_line import flag_reading
+
+FLAGS = flags.FLAGS
+
+
+class Row(typing.NamedTuple):
+  """A flag, and when it has an effect.
+
+  Attributes:
+    flag: name of the flag.
+    beside: names of the flags that decide; the row is for scripts that have them all.
+    counts: function of their values: whether `flag` has an effect.
+    condition: words after 'it' on when it has one.
+    is_error: whether it is an error to give the flag without effect, or a warning.
+    is_of_network: whether flags that a run.json brings may decide: looked at when they are known.
+  """
+  flag: str
+  beside: typing.Tuple[str, ...]
+  counts: typing.Callable
+  condition: str
+  is_error: bool = False
+  is_of_network: bool = False
+
+
+def _needs(name):
+  """Returns what decides on a flag that needs another one: beside, counts, condition."""
+  return (name,), bool, 'needs --%s' % name
+
+
+def _is_for(name, value):
+  """Likewise, on a flag that is for one value of another one."""
+  return (name,), lambda chosen: chosen == value, 'is for --%s=%s' % (name, value)
+
+
+def _is_for_on(name):
+  """Likewise, on a flag that is for another one that is on."""
+  return (name,), bool, 'is for --%s' % name
+
+
+def _is_not_for(name):
+  """Likewise, on a flag that another one makes idle."""
+  return (name,), lambda value: not value, 'is not for --%s' % name
+
+
+def _has_padding(tile_size, crop_size):
+  # Of tiles an empty crop size says nothing else than they do.
+  return not (tile_size and crop_size)
+
+
+def _takes_last_layers(checkpoint, initialize_last_layer, gradient_multiplier):
+  return (checkpoint and not initialize_last_layer) or gradient_multiplier != 1
+
+
+def _has_pooling(aspp, image_level_feature, cell):
+  # As options.ModelOptions.pooling_window.
+  return aspp and bool(image_level_feature or cell)
+
+
+def _has_pooling_branch(aspp, image_level_feature, cell):
+  return aspp and image_level_feature and not cell
+
+
+def _in_cluster(worker_hosts, ps_hosts, job_name):
+  return bool(worker_hosts or ps_hosts or job_name != 'worker' or os.environ.get('TF_CONFIG'))
+
+
+def _evaluates(eval_during_training, *cluster):
+  # The processes of a cluster may all be given the flags of the evaluator.
+  return eval_during_training or _in_cluster(*cluster)
+
+
+_CLUSTER = ('worker_hosts', 'ps_hosts', 'job_name')
+_POOLING = ('aspp_with_batch_norm', 'add_image_level_feature', 'dense_prediction_cell_json')
+_OF_CLUSTER = 'is for several processes: give --worker_hosts and --ps_hosts, or TF_CONFIG'
+
+ROWS = (
+    # --- optimizer and learning rate ---
+    Row('base_learning_rate', *_is_for('optimizer', 'momentum')),
+    Row('momentum', *_is_for('optimizer', 'momentum')),
+    Row('adam_learning_rate', *_is_for('optimizer', 'adam'), is_error=True),
+    Row('adam_epsilon', *_is_for('optimizer', 'adam'), is_error=True),
+    Row('learning_power', *_is_for('learning_policy', 'poly')),
+    Row('end_learning_rate', *_is_for('learning_policy', 'poly'), is_error=True),
+    Row('decay_steps', *_is_for('learning_policy', 'poly'), is_error=True),
+    Row('learning_rate_decay_factor', *_is_for('learning_policy', 'step')),
+    Row('learning_rate_decay_step', *_is_for('learning_policy', 'step')),
+    Row('slow_start_learning_rate', *_needs('slow_start_step')),
+    Row('slow_start_burnin_type', *_needs('slow_start_step'), is_error=True),
+    # --- loss, weights and data of a training ---
+    Row('hard_example_mining_step', ('top_k_percent_pixels',), lambda share: share < 1,
+        'needs --top_k_percent_pixels below 1'),
+    Row('initialize_last_layer', *_needs('tf_initial_checkpoint')),
+    Row('last_layers_contain_logits_only',
+        ('tf_initial_checkpoint', 'initialize_last_layer', 'last_layer_gradient_multiplier'),
+        _takes_last_layers,
+        'is for --noinitialize_last_layer with --tf_initial_checkpoint, and for '
+        '--last_layer_gradient_multiplier'),
+    Row('batch_norm_decay', *_is_for_on('fine_tune_batch_norm'), is_error=True),
+    Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
+    Row('eval_split', ('eval_during_training',) + _CLUSTER, _evaluates,
+        'is for --eval_during_training and evaluators', is_error=True),
+    Row('startup_delay_steps', _CLUSTER, _in_cluster, _OF_CLUSTER),
+    Row('cluster_timeout_secs', _CLUSTER, _in_cluster, _OF_CLUSTER, is_error=True),
+    # --- sizes ---
+    Row('resize_factor', *_needs('min_resize_value')),
+    Row('tile_overlap', *_needs('tile_size'), is_error=True),
+    Row('eval_crop_size', ('tile_size', 'eval_crop_size'), _has_padding, 'is not for --tile_size'),
+    Row('vis_crop_size', ('tile_size', 'vis_crop_size'), _has_padding, 'is not for --tile_size'),
+    # --- evaluation and export ---
+    Row('max_number_of_evaluations', *_is_not_for('eval_once')),
+    Row('eval_interval_secs', *_is_not_for('eval_once')),
+    Row('eval_timeout_secs', *_is_not_for('eval_once'), is_error=True),
+    Row('num_check_pictures', *_needs('dataset_dir'), is_error=True),
+    # The settings of these are in the results.
+    Row('normalize_by_image_size', *_is_for('metric', 'pc'), is_error=True),
+    Row('crowd_excuses', *_is_for('metric', 'pq'), is_error=True),
+    # --- network ---
+    Row('image_pooling_crop_size', _POOLING, _has_pooling,
+        'is for image pooling, which the head of the network does not have', is_of_network=True),
+    Row('image_pooling_stride', _POOLING, _has_pooling_branch,
+        'is for the image pooling branch of ASPP, --add_image_level_feature',
+        is_of_network=True),
+    Row('decoder_use_separable_conv', *_needs('decoder_output_stride'), is_of_network=True),
+    Row('merge_method', *_needs('image_pyramid'), is_of_network=True),
+    Row('atrous_rates', *_is_not_for('dense_prediction_cell_json'), is_of_network=True),
+    Row('add_image_level_feature', *_is_not_for('dense_prediction_cell_json'),
+        is_of_network=True),
+)
+
+
+def check(is_of_network=False):
+  """Warns of flags on the command line that have no effect; stops at those that are errors.
+
+  Args:
+    is_of_network: whether the flags of the network are looked at, or the others.
+
+  Raises:
+    ValueError: names the flags and what they are for.
+  """
+  errors = []
+  for row in ROWS:
+    if row.is_of_network == is_of_network and is_idle(row):
+      message = '%s has no effect: it %s.' % (flag_reading.as_given(row.flag), row.condition)
+      if row.is_error:
+        errors.append(message)
+      else:
+        logging.warning('%s', message)
+  if errors:
+    raise ValueError('%s Leave it out, or change what it depends on.' % ' '.join(errors))
+
+
+def is_idle(row):
+  """Whether the flag of a Row is on the command line, with a value of its own, for nothing."""
+  if any(name not in FLAGS for name in (row.flag,) + row.beside):
+    return False
+  return bool(flag_reading.as_given(row.flag)) and not row.counts(
+      *[FLAGS[name].value for name in row.beside])
