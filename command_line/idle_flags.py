@@ -1,6 +1,6 @@
 """Flags that have no effect beside the others on the command line: told, or refused.
 
-The rows of `ROWS` are all such flags. Those that scripts of the reference implementation may have
+The rows of `ROWS` are all such flags. Those that scripts for other versions of DeepLab may have
 are told in a line of the log each, so that these scripts keep running; the project's own are
 errors. A flag that is given its default value does no harm, and flags that come from a run.json
 are not looked at.
@@ -89,15 +89,15 @@ ROWS = (
     # --- optimizer and learning rate ---
     Row('base_learning_rate', *_is_for('optimizer', 'momentum')),
     Row('momentum', *_is_for('optimizer', 'momentum')),
-    Row('adam_learning_rate', *_is_for('optimizer', 'adam'), is_error=True),
-    Row('adam_epsilon', *_is_for('optimizer', 'adam'), is_error=True),
+    Row('adam_learning_rate', *_is_for('optimizer', 'adam')),
+    Row('adam_epsilon', *_is_for('optimizer', 'adam')),
     Row('learning_power', *_is_for('learning_policy', 'poly')),
-    Row('end_learning_rate', *_is_for('learning_policy', 'poly'), is_error=True),
-    Row('decay_steps', *_is_for('learning_policy', 'poly'), is_error=True),
+    Row('end_learning_rate', *_is_for('learning_policy', 'poly')),
+    Row('decay_steps', *_is_for('learning_policy', 'poly')),
     Row('learning_rate_decay_factor', *_is_for('learning_policy', 'step')),
     Row('learning_rate_decay_step', *_is_for('learning_policy', 'step')),
     Row('slow_start_learning_rate', *_needs('slow_start_step')),
-    Row('slow_start_burnin_type', *_needs('slow_start_step'), is_error=True),
+    Row('slow_start_burnin_type', *_needs('slow_start_step')),
     # --- loss, weights and data of a training ---
     Row('hard_example_mining_step', ('top_k_percent_pixels',), lambda share: share < 1,
         'needs --top_k_percent_pixels below 1'),
