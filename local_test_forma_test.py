@@ -20,7 +20,7 @@ _FORMA_SETS = [name for name, row in registry.DATASETS.items()
 
 def start(*arguments, **settings):
   """Starts the driver with these environment variables as its only settings."""
-  kept = {name: os.environ[name] for name in ('PATH', 'HOME', 'PYTHONPATH', 'LD_LIBRARY_PATH')
+  kept = {name: os.environ[name] for name in ('PATH', 'HOME', 'PYTHONPATH', 'LD_LIBRARY_PATH', 'TZ')
           if name in os.environ}
   return subprocess.Popen(
       ['sh', 'local_test_forma.sh'] + list(arguments), cwd=tiny_run.ROOT,
