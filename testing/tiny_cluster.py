@@ -59,8 +59,9 @@ class TinyCluster(object):
 
   def start_all(self):
     """Starts all tasks; returns (list of workers' Processes, list of servers')."""
-    servers = [self.start('ps', index) for index in range(len(self.ps_hosts))]
-    return [self.start('worker', index) for index in range(len(self.worker_hosts))], servers
+    # In this order: servers wait for the chief from their own start on.
+    workers = [self.start('worker', index) for index in range(len(self.worker_hosts))]
+    return workers, [self.start('ps', index) for index in range(len(self.ps_hosts))]
 
 
 @contextlib.contextmanager
