@@ -50,6 +50,7 @@ def _execute(folder, **settings):
   """Returns the outputs of all cells, run in a folder with environment variables set."""
   notebook = nbformat.read(_NOTEBOOK, as_version=4)
   client = nbclient.NotebookClient(notebook, timeout=_TIMEOUT_SECS, kernel_name='python3',
+                                   startup_timeout=_TIMEOUT_SECS,
                                    resources={'metadata': {'path': str(folder)}})
   client.execute(env=dict(os.environ, **settings))
   return [output for cell in notebook.cells for output in cell.get('outputs', [])]

@@ -146,8 +146,8 @@ def test_idle_flags_are_told_unless_they_are_at_their_default(said_of_examples, 
       '--dense_prediction_cell_json.'], ''),
     (['--max_bad_fraction=0.5', '--cluster_timeout_secs=3.5'], [],
      '--max_bad_fraction=0.5 has no effect: it is for --on_bad_record=skip. '
-     '--cluster_timeout_secs=3.5 has no effect: it is for several processes: give --worker_hosts and '
-     '--ps_hosts, or TF_CONFIG. Leave it out, or change what it depends on.'),
+     '--cluster_timeout_secs=3.5 has no effect: it is for several processes: give --worker_hosts '
+     'and --ps_hosts, or TF_CONFIG. Leave it out, or change what it depends on.'),
     # A cell pools, by itself.
     (['--image_pooling_crop_size=33,33', '--dense_prediction_cell_json=x',
       '--image_pooling_stride=2,2'],

@@ -35,6 +35,8 @@ def test_statistics_over_two_thousand_records(seed):
     return (source.uniform(-2.0, 4.0), source.normal(1.0, 0.5), source.integer(4))
 
   with tf.Graph().as_default(), tf.Session() as session:
+    # Of one draw in some hundred without it the statistics would be further off.
+    tf.set_random_seed(1)
     batch = tf.data.Dataset.range(2000).map(draw).batch(2000)
     uniform, normal, integer = session.run(
         tf.data.make_one_shot_iterator(batch).get_next())

@@ -13,17 +13,24 @@ def _square(piece, on_item):
   return piece * piece
 
 
-def _process_id(piece, on_item):
-  del piece
-  time.sleep(0.2)
+def _process_id(unused_piece, on_item):
   on_item()
   return os.getpid()
+
+
+def _process_id_once_there_are_two(folder, on_item):
+  with open(os.path.join(folder, str(os.getpid())), 'w'):
+    pass
+  deadline = time.monotonic() + 60
+  while len(os.listdir(folder)) < 2 and time.monotonic() < deadline:
+    time.sleep(0.01)
+  return _process_id(folder, on_item)
 
 
 def _fail_on_two(piece, on_item):
   if piece == 2:
     raise ValueError('piece %d is bad' % piece)
-  for _ in range(200):
+  for _ in range(2000):
     on_item()
     time.sleep(0.05)
 
@@ -45,8 +52,8 @@ def test_work_is_done_by_new_processes_too():
       '1 is done', '2 is done', '3 is done']
 
 
-def test_work_is_spread_over_processes():
-  ids = set(parallel.run(_process_id, list(range(4)), [1] * 4, 2))
+def test_work_is_spread_over_processes(tmp_path):
+  ids = set(parallel.run(_process_id_once_there_are_two, [str(tmp_path)] * 4, [1] * 4, 2))
   assert len(ids) == 2
   assert os.getpid() not in ids
 
@@ -57,10 +64,11 @@ def test_one_process_is_this_one():
 
 @pytest.mark.parametrize('num_processes', [1, 2])
 def test_the_first_error_stops_all_work(num_processes):
-  begin = time.time()
+  begin = time.monotonic()
   with pytest.raises(ValueError, match='^piece 2 is bad$'):
-    parallel.run(_fail_on_two, [2, 1] * 5, [200] * 10, num_processes)
-  assert time.time() - begin < 5
+    parallel.run(_fail_on_two, [2, 1] * 5, [2000] * 10, num_processes)
+  # Each of the others takes 100 s.
+  assert time.monotonic() - begin < 50
 
 
 def test_a_worker_that_dies_is_one_clear_error():

@@ -164,7 +164,8 @@ def test_a_lost_parameter_server_ends_the_training_and_all_can_start_again(recor
 def test_processes_that_never_start_are_named(records, tmp_path):
   flags = run_flags(records, tmp_path / 'run') + ENDLESS + ('--cluster_timeout_secs=3',)
   with tiny_cluster.TinyCluster(tmp_path, 3, 1, *flags) as processes:
-    server, chief = processes.start('ps', 0), processes.start('worker', 0)
+    # In this order: the server waits for the chief from its own start on.
+    chief, server = processes.start('worker', 0), processes.start('ps', 0)
     assert tiny_cluster.wait_for_end(chief) == [1]
     last_line = chief.log.strip().splitlines()[-1]
     assert 'error: worker 1 (127.0.0.1:' in last_line

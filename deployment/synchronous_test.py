@@ -1,6 +1,7 @@
 """Tests of the exchange of gradients between workers, with all servers in this process."""
 import contextlib
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ class Worker(object):
           [(self.gradient, variable) for variable in self.variables]
           + [(None, global_step)])
       self._step = step
+      self._num_gradients = [accumulator.num_accumulated()
+                             for accumulator in replica._updates._accumulators]
       self.placed = [variable.device for variable in self.variables]
       self.hook = replica.session_hooks()[0]
       self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
@@ -65,6 +68,13 @@ class Worker(object):
     thread.start()
     return thread
 
+  def wait_for_gradients(self, number):
+    """Returns once so many gradients of each variable have come and wait for others."""
+    deadline = time.monotonic() + tiny_cluster.DEADLINE_SECS
+    while min(self._session.run(self._num_gradients)) < number:
+      assert time.monotonic() < deadline
+      time.sleep(0.01)
+
   def close(self):
     """Ends what still waits."""
     self._session.close()
@@ -89,7 +99,7 @@ def make_workers():
 
 def joined(*threads):
   for thread in threads:
-    thread.join(timeout=60)
+    thread.join(timeout=tiny_cluster.DEADLINE_SECS)
     assert not thread.is_alive()
 
 
@@ -138,6 +148,7 @@ def test_gradients_from_before_a_restart_of_the_chief_are_left_out(workers, monk
   chief.start(monkeypatch)
   worker.start()
   late = worker.begin_step([1000.0, 1000.0])
+  chief.wait_for_gradients(1)
   assert is_waiting(late)
   chief.start(monkeypatch, secs)
   # The worker is told of the new round.
@@ -162,10 +173,12 @@ def test_a_gradient_that_comes_twice_does_not_stop_the_others(workers, monkeypat
   chief.start(monkeypatch)
   worker.start()
   first = worker.begin_step([4.0, 4.0])
+  chief.wait_for_gradients(1)
   assert is_waiting(first)
   # Killed and started again before the round ended: counted twice.
   worker.start()
   second = worker.begin_step([4.0, 4.0])
+  chief.wait_for_gradients(2)
   assert is_waiting(second)
   joined(chief.begin_step([2.0, 2.0]))
   np.testing.assert_allclose(chief.values(), (4.0 + 4.0 + 2.0) / 3, rtol=1e-5)

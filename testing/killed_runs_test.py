@@ -28,9 +28,15 @@ _TRAIN_FLAGS = ('--train_crop_size=33,33', '--train_batch_size=1', '--log_steps=
 _OPTIONS = tiny_run.MODEL_OPTIONS._replace(aspp_with_batch_norm=False)
 
 
+# Pictures and their labels; those that a script is stopped at take some seconds, so that a test
+# that has to wait for its processor still finds it at work.
+_FEW, _MANY = ('pictures', 'labels'), ('many_pictures', 'many_labels')
+_NUM_COPIES = 12
+
+
 @pytest.fixture(scope='module', name='folder')
 def make_folder(tmp_path_factory):
-  """A folder with the splits train and val in records/ and a checkpoint in start/."""
+  """A folder with the splits train and val, pictures, labels, and a checkpoint in start/."""
   folder = tmp_path_factory.mktemp('killed')
   samples = [sample._replace(label=np.minimum(sample.label, 3))
              for sample in tiny_run.make_samples([(33, 33)] * 8)]
@@ -39,11 +45,14 @@ def make_folder(tmp_path_factory):
     tiny_run.write_records(str(folder / name), samples, split=name)
   (folder / 'start').mkdir()
   tiny_run.write_run(folder / 'start', samples[0].image, _OPTIONS)
-  (folder / 'pictures').mkdir()
-  (folder / 'labels').mkdir()
+  for place in _FEW + _MANY:
+    (folder / place).mkdir()
   for index, sample in enumerate(tiny_run.make_samples([(220, 200)] * 40)):
-    Image.fromarray(sample.image).save(str(folder / 'pictures' / ('%d.png' % index)))
-    Image.fromarray(sample.label % 4).save(str(folder / 'labels' / ('%d.png' % index)))
+    for pixels, place, many in zip((sample.image, sample.label % 4), _FEW, _MANY):
+      path = folder / place / ('%d.png' % index)
+      Image.fromarray(pixels).save(str(path))
+      for copy in range(_NUM_COPIES):
+        os.link(str(path), str(folder / many / ('%d_%d.png' % (index, copy))))
   return folder
 
 
@@ -179,17 +188,18 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder, tmp_path, mea
       middle, num_steps, largest))
 
 
-def command_of(script, folder, out):
-  """Returns the flags of a long run of a script that writes into a folder."""
+def command_of(script, folder, out, places=_FEW):
+  """Returns the flags of a run of a script that writes into a folder."""
+  pictures, labels = [folder / place for place in places]
   model = ('--checkpoint_dir=%s/start' % folder,)
   val = model + ('--dataset_dir=%s/val' % folder,)
   return {
       'train.py': train_flags(folder, out),
       'eval.py': val + ('--eval_logdir=%s' % out, '--eval_crop_size=33,33'),
       'vis.py': val + ('--vis_logdir=%s' % out, '--vis_crop_size=33,33'),
-      'predict.py': model + ('--input=%s/pictures' % folder, '--output_dir=%s' % out),
+      'predict.py': model + ('--input=%s' % pictures, '--output_dir=%s' % out),
       'datasets/build_custom_data.py': (
-          '--image_dir=%s/pictures' % folder, '--label_dir=%s/labels' % folder,
+          '--image_dir=%s' % pictures, '--label_dir=%s' % labels,
           '--output_dir=%s' % out, '--num_classes=4', '--num_processes=1', '--num_shards=40'),
   }[script]
 
@@ -212,7 +222,7 @@ def test_a_signal_leaves_whole_files_and_an_exit_code(folder, tmp_path, script, 
   pattern, ends = _SCRIPTS[script]
   for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
     out = tmp_path / str(code)
-    flags = command_of(script, folder, out)
+    flags = command_of(script, folder, out, _MANY)
     process = forked_scripts.start(script, tmp_path / ('log%d' % code), *flags)
     tiny_cluster.wait_until(
         lambda where=out / pattern, one=process: glob.glob(str(where)) or one.code() is not None,

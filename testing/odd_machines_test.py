@@ -132,9 +132,10 @@ def test_clock_that_is_set(folder, tmp_path, days, measured):
   assert all(0 < float(speed) < 10000 for speed, _ in lines), lines
   assert not any('d' in left or 'h' in left for _, left in lines), lines
   num_saved = len(list(run.glob('model.ckpt-*.index')))
-  # One at the start, one at the end, and between them one each second, not each half.
+  # One at the start, one at the end, and between them one each second, not each half; two more
+  # after the first steps, which do not count for the speed.
   secs = sum(50 / float(speed) for speed, _ in lines)
-  assert 2 + secs / 3 <= num_saved <= 3 + 1.4 * secs, (num_saved, secs)
+  assert 2 + secs / 3 <= num_saved <= 4 + 1.2 * secs, (num_saved, secs)
   code, _, log = forked_scripts.run_code(
       _CLOCK_SET, days, os.path.join(tiny_run.ROOT, 'eval.py'),
       '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder,

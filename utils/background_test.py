@@ -29,10 +29,13 @@ def test_submit_waits_while_too_much_is_unfinished():
   with background.BackgroundWork(4, max_waiting_bytes=130) as work:
     thread = threading.Thread(target=submit_three, args=(work,))
     thread.start()
+    deadline = time.monotonic() + 60
+    while len(submitted) < 2 and time.monotonic() < deadline:
+      time.sleep(0.01)
     thread.join(0.3)
     assert submitted == [0, 1]
     go_on.set()
-    thread.join(10)
+    thread.join(60)
     assert submitted == [0, 1, 2]
 
 

@@ -35,7 +35,9 @@ def test_precision_that_this_tensorflow_lacks_is_told():
     benchmark_steps.step_speed(training={'precision': 'bfloat16'}, **_TINY)
 
 
-def test_loss_alone_takes_a_part_of_the_step():
+def test_loss_alone_takes_a_part_of_the_step(monkeypatch):
+  # Of so many the median is no matter of what else the machine does meanwhile.
+  monkeypatch.setattr(benchmark_steps.median_secs, '__defaults__', (31, 0.0))
   figures = benchmark_steps.loss_secs(**_TINY)
   assert 0 < figures['loss_secs'] < figures['step_secs']
 

@@ -17,11 +17,12 @@ def allocate(mebibytes):
 
 def test_peak_memory_is_that_of_the_measured_process_alone():
   small = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
-  large = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 200})
+  large = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 600})
   again = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
-  assert large['length'] == 200 << 20
-  assert 180 < large['peak_memory_mib'] - small['peak_memory_mib'] < 220
-  assert abs(again['peak_memory_mib'] - small['peak_memory_mib']) < 20
+  assert large['length'] == 600 << 20
+  # Of TensorFlow's own code some is loaded or not, as the machine has memory for files.
+  assert 540 < large['peak_memory_mib'] - small['peak_memory_mib'] < 660
+  assert abs(again['peak_memory_mib'] - small['peak_memory_mib']) < 60
 
 
 def test_failure_of_the_measured_process_is_told():

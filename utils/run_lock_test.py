@@ -56,6 +56,8 @@ def test_the_lock_of_another_machine_is_taken_over_once_it_rests(tmp_path):
 
 
 def test_the_lock_of_another_machine_that_trains_is_respected(tmp_path, monkeypatch):
+  # The look ends with the first beat.
+  monkeypatch.setattr(run_lock, '_ABANDONED_SECS', 600)
   here = run_lock._this_process()
   with monkeypatch.context() as far:
     far.setattr(run_lock, '_this_process', lambda: dict(here, machine='far away', host='far'))
@@ -101,6 +103,8 @@ def test_processes_are_known_where_there_is_no_proc(tmp_path, monkeypatch):
 @pytest.mark.parametrize('before', [None, {'pid': 2 ** 22 + 1, 'token': 'gone'}])
 def test_who_was_slow_after_looking_is_refused(tmp_path, monkeypatch, before):
   """Another process takes the lock between the look and the writing."""
+  # A beat would write a temporary file into the folder that is listed.
+  monkeypatch.setattr(run_lock, '_BEAT_SECS', 600)
   if before:
     lock_of(tmp_path).write_text(json.dumps(dict(run_lock._this_process(), **before)))
   first, look = run_lock.held(str(tmp_path)), run_lock._check_is_free
@@ -112,11 +116,13 @@ def test_who_was_slow_after_looking_is_refused(tmp_path, monkeypatch, before):
     return found
 
   monkeypatch.setattr(run_lock, '_check_is_free', slow_look)
-  with pytest.raises(ValueError, match='is in use: process %d on ' % os.getpid()):
-    with run_lock.held(str(tmp_path)):
-      pass
-  assert os.listdir(str(tmp_path)) == [run_lock.FILE_NAME]
-  first.__exit__(None, None, None)
+  try:
+    with pytest.raises(ValueError, match='is in use: process %d on ' % os.getpid()):
+      with run_lock.held(str(tmp_path)):
+        pass
+    assert os.listdir(str(tmp_path)) == [run_lock.FILE_NAME]
+  finally:
+    first.__exit__(None, None, None)
   assert not os.listdir(str(tmp_path))
 
 

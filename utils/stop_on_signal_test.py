@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -12,16 +11,22 @@ from deeplab.core import checkpoints
 from deeplab.core.tf_compat import tf
 from deeplab.utils import stop_on_signal
 
-# One step takes sys.argv[2] seconds; tells when steps begin.
+# Far more than any of it takes on a busy machine.
+_DEADLINE_SECS = 300
+
+# Tells when steps begin; each ends with a line of the standard input, or with its end.
 _PROGRAM = """
-import sys, time
+import sys
 import numpy as np
+from absl import logging
 from deeplab.core.tf_compat import tf
 from deeplab.utils import stop_on_signal
 
+logging.set_verbosity(logging.INFO)
+
 def slow(step):
   print('step %d' % step, flush=True)
-  time.sleep(float(sys.argv[2]))
+  sys.stdin.readline()
   return step
 
 step = tf.train.get_or_create_global_step()
@@ -42,23 +47,38 @@ except stop_on_signal.Stopped as error:
 
 
 class Run(object):
-  """A process that trains."""
+  """A process that trains; killed where it does not end in time."""
 
-  def __init__(self, folder, step_secs, preexec_fn=None):
+  def __init__(self, folder, preexec_fn=None):
+    # Without buffers, from which `communicate` would not take what came early.
     self.process = subprocess.Popen(
-        [sys.executable, '-c', _PROGRAM, str(folder), str(step_secs)],
+        [sys.executable, '-c', _PROGRAM, str(folder)], bufsize=0, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=preexec_fn)
+    self._deadline = threading.Timer(_DEADLINE_SECS, self.process.kill)
+    self._deadline.start()
 
-  def wait_for_step(self, step):
-    for line in self.process.stdout:
-      if line.strip() == b'step %d' % step:
-        return
-    raise AssertionError(self.process.stderr.read())
+  def run_to_step(self, step, first=0):
+    """Returns within a step; `first` is the one that runs, or that the process begins with."""
+    self.process.stdin.write(b'\n' * (step - first))
+    self._wait_for(self.process.stdout, b'step %d\n' % step)
+
+  def send(self, number):
+    """Sends a first signal; returns once the process has noticed it."""
+    self.process.send_signal(number)
+    self._wait_for(self.process.stderr, b'%s: saving and stopping after this step'
+                   % signal.Signals(number).name.encode())
 
   def finish(self):
-    """Returns (exit code, standard output, standard error)."""
-    out, err = self.process.communicate(timeout=60)
+    """Lets all steps end; returns (exit code, standard output, standard error)."""
+    out, err = self.process.communicate()
+    self._deadline.cancel()
     return self.process.returncode, out.decode(), err.decode()
+
+  def _wait_for(self, stream, text):
+    for line in stream:
+      if text in line:
+        return
+    raise AssertionError('Ended without %r:\n%r' % (text, self.finish()))
 
 
 def saved_step(folder):
@@ -68,46 +88,42 @@ def saved_step(folder):
 @pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_after_the_step_and_tells_itself_in_the_exit_code(
     tmp_path, number, code):
-  run = Run(tmp_path, 0.2)
-  run.wait_for_step(2)
-  run.process.send_signal(number)
+  run = Run(tmp_path)
+  run.run_to_step(2)
+  run.send(number)
   exit_code, out, err = run.finish()
   assert exit_code == code, err
-  steps = [int(line.split()[1]) for line in out.splitlines() if line.startswith('step')]
-  # The step that was running, at most one that had just begun.
-  assert steps in ([], [3])
-  assert saved_step(tmp_path) == (steps or [2])[-1] + 1
+  # The step that was running is the last.
+  assert not [line for line in out.splitlines() if line.startswith('step')]
+  assert saved_step(tmp_path) == 3
   assert ('Stopped: stopped by %s; the weights are saved in %s. The same command continues'
           % (signal.Signals(number).name, tmp_path)) in out
   # The same command continues.
-  run = Run(tmp_path, 0.2)
-  run.wait_for_step(saved_step(tmp_path))
+  run = Run(tmp_path)
+  run.run_to_step(3, first=3)
   run.process.kill()
   run.finish()
 
 
 def test_a_second_signal_ends_a_step_that_never_ends(tmp_path):
-  run = Run(tmp_path, 1000)
-  run.wait_for_step(0)
-  run.process.send_signal(signal.SIGINT)
-  time.sleep(0.3)
+  run = Run(tmp_path)
+  run.run_to_step(0)
+  run.send(signal.SIGINT)
   assert run.process.poll() is None
-  start = time.time()
   run.process.send_signal(signal.SIGINT)
-  code, _, err = run.finish()
-  assert code == 130
-  assert time.time() - start < 10
+  # Its standard input stays open.
+  assert run.process.wait(_DEADLINE_SECS / 2) == 130
+  _, _, err = run.finish()
   assert 'SIGINT again: ended at once.' in err
   assert saved_step(tmp_path) == 0
 
 
 def test_ignored_signals_stay_ignored(tmp_path):
-  run = Run(tmp_path, 0.1,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-  run.wait_for_step(1)
+  run = Run(tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+  run.run_to_step(1)
   run.process.send_signal(signal.SIGINT)
-  run.wait_for_step(6)
-  run.process.send_signal(signal.SIGTERM)
+  run.run_to_step(6, first=1)
+  run.send(signal.SIGTERM)
   assert run.finish()[0] == 143
 
 
