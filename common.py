@@ -49,6 +49,7 @@ from deeplab.command_line.inference_flags import (  # noqa: F401
     input_sizes,
     prediction_function,
 )
+from deeplab.command_line.number_flags import require_over_zero
 from deeplab.command_line.records_to_read import (  # noqa: F401
     dataset_for_training,
     dataset_of_split,
@@ -91,11 +92,12 @@ flags.DEFINE_multi_float('image_pyramid', None,
 flags.DEFINE_enum('merge_method', 'max', ['max', 'avg'],
                   'How the logits of an image pyramid are merged.')
 flags.DEFINE_multi_integer('multi_grid', None,
-                           'Unit rates, 1 or more, of the last backbone block (ResNet, '
-                           'Xception), one per unit, e.g. 1 2 4. Default: 1 for all.')
+                           'Unit rates of the last backbone block (ResNet, Xception), one '
+                           'per unit, e.g. 1 2 4. Default: 1 for all.', lower_bound=1)
 flags.DEFINE_float('depth_multiplier', 1.0,
                    'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster '
                    'and less accurate.')
+require_over_zero('depth_multiplier')
 flags.DEFINE_integer('divisible_by', None,
                      'MobileNet channel counts are multiples of this. Default: 8 at '
                      'depth_multiplier 1, else 1.', lower_bound=1)
@@ -141,8 +143,9 @@ def define_model_flags(output_stride=16):
   flag_groups.show(RESIZING, BACKBONE, NETWORK, HEAD)
   flag_groups.begin('resolution of the features, quantisation')
   flags.DEFINE_multi_integer('atrous_rates', None,
-                             'Rate, 1 or more, of a 3x3 ASPP branch, in features: 6 12 18 at '
-                             'output_stride 16, 12 24 36 at 8. Default: no such branch.')
+                             'Rate of a 3x3 ASPP branch, in features: 6 12 18 at '
+                             'output_stride 16, 12 24 36 at 8. Default: no such branch.',
+                             lower_bound=1)
   flags.DEFINE_integer('output_stride', output_stride,
                        'Input size over feature size: 8, 16 or 32; lower is finer, slower '
                        'and takes more memory.', lower_bound=1)

@@ -16,6 +16,7 @@ from deeplab.deployment import parameter_server
 from deeplab.utils import (
     class_weights,
     graph_rewrites,
+    memory_errors,
     optimizers,
     run_lock,
     run_record,
@@ -54,12 +55,13 @@ flags.DEFINE_enum('learning_policy', 'poly', ['poly', 'step'],
 flags.DEFINE_float('base_learning_rate', .0001, 'Learning rate at step 0 with optimizer momentum.',
                    lower_bound=0)
 flags.DEFINE_float('learning_rate_decay_factor', 0.1,
-                   'Factor, 0..1, on the learning rate after learning_rate_decay_step steps of '
-                   'policy step.')
+                   'Factor on the learning rate after learning_rate_decay_step steps of '
+                   'policy step.', lower_bound=0, upper_bound=1)
 flags.DEFINE_integer('learning_rate_decay_step', 2000,
                      'Steps in which policy step lowers the learning rate to '
                      'learning_rate_decay_factor of what it was.', lower_bound=1)
 flags.DEFINE_float('learning_power', 0.9, 'Power, over 0, of policy poly; 1: linear.')
+common.require_over_zero('learning_power')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)
 flags.DEFINE_enum('optimizer', 'momentum', sorted(optimizers.OPTIMIZERS),
@@ -83,6 +85,7 @@ flags.DEFINE_list('train_crop_size', '513,513',
                   'slower and takes more memory.')
 flags.DEFINE_float('last_layer_gradient_multiplier', 1.0,
                    'Factor, over 0, on the gradients of the layers after the backbone.')
+common.require_over_zero('last_layer_gradient_multiplier')
 flags.DEFINE_boolean('upsample_logits', True,
                      'Compares logits resized to the labels; off: labels resized to the logits, '
                      'faster, and thin parts are lost.')
@@ -162,6 +165,7 @@ def main(unused_argv):
     parameter_server.serve(cluster, FLAGS.cluster_timeout_secs)
     return
   crop_size = common.size_list('train_crop_size')
+  memory_errors.check_batch(FLAGS.train_batch_size, crop_size)
   dataset = training_dataset(crop_size, cluster)
   model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)._replace(
       batch_norm_decay=FLAGS.batch_norm_decay)

@@ -66,6 +66,9 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--model_variant=mobilenet_v3'), "Did you mean 'mobilenet_v2'"),
       ((here, '--train_crop_size=33'), '--train_crop_size must be two positive integers'),
       ((here, '--train_crop_size=33,x'), '--train_crop_size must be two positive integers'),
+      ((here, '--train_batch_size=1000000000'),
+       '--train_batch_size=1000000000 with --train_crop_size=33,33: the images of a step alone '
+       'take 1.3e+04 GB, and there is '),
       ((here, '--train_batch_size=3', '--num_clones=2'),
        '--train_batch_size=3 must be divisible by --num_clones=2'),
       ((here, '--num_clones=2'), '--num_clones=2, but TensorFlow finds 0 GPUs'),
@@ -88,7 +91,6 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
       ((here, '--saturation=2,1'), '--saturation=2,1: the least factor comes first'),
       ((here, '--affine_stddev=1,2'), '--affine_stddev must be 1 or 6 numbers from 0 up'),
-      ((here, '--hue=0.6'), '--hue=0.6 must be in 0..0.5'),
       ((here, '--image_pyramid=0'), 'image_pyramid scales must be positive'),
       ((here, '--top_k_percent_pixels=0'), 'top_k_percent_pixels must be in (0, 1]'),
   ]
@@ -252,6 +254,33 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(records, tmp_p
   result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=3')
   assert result.code == 0, result.log
   assert weights_of(run)['global_step'] == 3
+
+
+def test_weights_that_are_not_finite_are_no_success_and_not_used(records, tmp_path):
+  """The last step makes weights infinite, which no loss and no summary shows any more."""
+  run = tmp_path / 'run'
+  flags = FLAGS + ('--dataset_dir=%s' % records, '--train_logdir=%s' % run)
+  assert forked_scripts.run('train.py', *flags).code == 0
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=4',
+                              '--base_learning_rate=1e38', '--learning_power=0.01',
+                              '--slow_start_step=3', '--slow_start_learning_rate=1e-9',
+                              '--last_layer_gradient_multiplier=1e6')
+  assert result.code == 1, result.log
+  problem = r' cannot be used: .* is NaN or infinite, and \d+ more, after a training that went'
+  assert re.search('error: The last checkpoint, %s/model.ckpt-4,%s' % (run, problem),
+                   result.last_line), result.log
+  for script, *words in (
+      ('eval.py', '--checkpoint_dir=%s' % run, '--eval_split=train', '--eval_crop_size=65,65',
+       '--eval_logdir=%s' % (tmp_path / 'eval'), '--dataset_dir=%s' % records),
+      ('export_model.py', '--checkpoint_path=%s' % run, '--export_path=%s' % (tmp_path / 'a.pb'))):
+    result = forked_scripts.run(script, *words)
+    assert result.code == 1, result.log
+    assert re.search('model.ckpt-4' + problem, result.last_line), result.log
+  assert not (tmp_path / 'a.pb').exists()
+  result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=5')
+  assert result.code == 0, result.log
+  assert 'Continuing at %s/model.ckpt-2.' % run in result.log
+  assert all(np.isfinite(value).all() for value in weights_of(run).values())
 
 
 @slow.only_if_asked

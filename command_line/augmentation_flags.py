@@ -1,7 +1,7 @@
 """Flags of the random variation of training images, and how training images are read."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import flag_groups, flag_reading, number_flags
 from deeplab.core import augmentation
 from deeplab.datasets import bad_records
 from deeplab.datasets import registry as dataset_registry
@@ -26,6 +26,7 @@ def define_augmentation_flags():
                      'or the largest is given.')
   flags.DEFINE_float('max_scale_factor', 2.,
                      'Largest random scale of training images, min_scale_factor or more.')
+  number_flags.require_over_zero('min_scale_factor', 'max_scale_factor')
   flags.DEFINE_float('scale_factor_step_size', 0.25,
                      'Least distance between the scales drawn from, which are evenly spaced '
                      'from the least to the largest; 0: any scale in the range.',
@@ -41,7 +42,7 @@ def define_augmentation_flags():
       ('blur_stddev', 'Standard deviation of the blur factor over 1'),
       ('noise_stddev', 'Standard deviation of the noise, as a share of the full range')):
     flags.DEFINE_float(name, None, '%s; 0: off. %s' % (unit, _default_text(name)),
-                       lower_bound=None if name in _LIMITS else 0)
+                       lower_bound=0, upper_bound=_LIMITS.get(name))
   flags.DEFINE_list('affine_stddev', None,
                     'Standard deviation of the entries of the affine warp [[1+a, b, tx], '
                     '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
@@ -79,7 +80,7 @@ def _define_reading_flags():
                      lower_bound=0, upper_bound=1)
   flags.DEFINE_integer('data_threads', 0,
                        'Threads for reading and augmenting alone; 0: those of the whole '
-                       'process.', lower_bound=0)
+                       'process.', lower_bound=0, upper_bound=1024)
 
 
 def scale_factors():
@@ -106,9 +107,6 @@ def augmentation_of(descriptor):
       values[name] = (1., 1.) if is_off else flag_reading.number_list(name, counts)
   if len(values.get('affine_stddev', ())) == 1:
     values['affine_stddev'] = values['affine_stddev'][0]
-  for name, limit in _LIMITS.items():
-    if not 0 <= values.get(name, 0) <= limit:
-      raise ValueError('--%s=%g must be in 0..%g.' % (name, values[name], limit))
   for name in ('saturation', 'contrast'):
     if name in values and values[name][0] > values[name][1]:
       raise ValueError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))

@@ -12,6 +12,7 @@ from deeplab.command_line import (
     flag_help,
     idle_flags,
     image_limit_flag,
+    number_flags,
 )
 from deeplab.core import storage_trouble
 from deeplab.core.tf_compat import tf
@@ -37,6 +38,7 @@ def run(main, required_flags=(), allows_words=False):
     try:
       _check_encoding(argv)
       rest = FLAGS(argv)
+      number_flags.check()
       dataset_flags.find_dataset_dir()
       image_limit_flag.obey_image_limit_flag()
       missing = [name for name in required_flags if FLAGS[name].value is None]

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 
+import numpy as np
 from absl import logging
 
 from deeplab.core import error_text, files
@@ -32,7 +33,8 @@ def newest(folder, is_read=False):
   """Returns the prefix of the newest whole checkpoint of a folder, or None.
 
   That is the one that the file `checkpoint` names, else that of the highest step. Those that
-  lack bytes, or with `is_read` have wrong ones, are left out with a warning.
+  lack bytes, or with `is_read` have wrong ones or values that are not finite, are left out with
+  a warning.
   """
   named, _ = _read_state(folder)
   others = [prefix for prefix in reversed(prefixes(folder)) if prefix != named]
@@ -106,8 +108,8 @@ def problem_of(prefix, is_read=False):
 
   Args:
     prefix: checkpoint prefix.
-    is_read: reads every value, each of which TensorFlow keeps with a checksum. Else only missing
-      bytes are found.
+    is_read: reads every value, each of which TensorFlow keeps with a checksum, and which must be
+      finite. Else only missing bytes are found.
   """
   try:
     reader = tf.train.NewCheckpointReader(prefix)
@@ -120,12 +122,30 @@ def problem_of(prefix, is_read=False):
     num_bytes, num_needed = sum(map(files.size, parts)), _num_bytes(reader)
     if num_bytes < num_needed:
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
-    if is_read:
-      for name in reader.get_variable_to_shape_map():
-        reader.get_tensor(name)
-    return None
+    return not_finite(reader, reader.get_variable_to_shape_map()) if is_read else None
   except READER_ERRORS + (OSError,) as error:
     return 'it cannot be read: %s' % error_text.reason_of(error)
+
+
+def not_finite(reader, names):
+  """Reads values; returns a sentence on one that is NaN or infinite, or None without any.
+
+  Args:
+    reader: CheckpointReader.
+    names: iterable of names of variables.
+
+  Raises:
+    one of READER_ERRORS: a value cannot be read.
+  """
+  bad = []
+  for name in sorted(names):
+    value = reader.get_tensor(name)
+    if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+      bad.append(name)
+  if not bad:
+    return None
+  return '%s is NaN or infinite%s, after a training that went wrong' % (
+      bad[0], ', and %d more' % (len(bad) - 1) if len(bad) > 1 else '')
 
 
 def named_elsewhere(folder):

@@ -1,6 +1,7 @@
 """Tests of which checkpoint of a folder counts, after crashes, copies and moves."""
 import shutil
 
+import numpy as np
 import pytest
 
 from deeplab.core import checkpoint_folder, checkpoints
@@ -112,6 +113,18 @@ def test_a_training_passes_over_a_checkpoint_with_wrong_bytes(tmp_path, caplog):
   (tmp_path / 'model.ckpt-5.index').unlink()
   with pytest.raises(ValueError, match='No checkpoint in .* is whole: .*-12: it cannot be read'):
     checkpoint_folder.newest_to_continue(str(tmp_path))
+
+
+def test_a_training_passes_over_a_checkpoint_that_is_not_finite(tmp_path, caplog):
+  write_checkpoint(tmp_path, 5)
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, value in (('a', 1.0), ('b', np.nan), ('c', -np.inf)):
+      tf.get_variable(name, initializer=value)
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'), global_step=12)
+  assert checkpoint_folder.newest_to_continue(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
+  assert ('model.ckpt-12 is left out: b is NaN or infinite, and 1 more, after a training that went '
+          'wrong.') in caplog.text
 
 
 def test_where_checkpoints_are_gone_nothing_begins_anew(tmp_path):

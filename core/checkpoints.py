@@ -112,7 +112,7 @@ def num_classes(checkpoint):
 
 
 def check_restorable(checkpoint_path, variables):
-  """Stops unless every variable is in the checkpoint with the same shape.
+  """Stops unless every variable is in the checkpoint with the same shape, and finite.
 
   Parts of the head that the checkpoint has and the graph lacks are refused too: without
   them the other weights fit but the labels would be wrong.
@@ -122,7 +122,8 @@ def check_restorable(checkpoint_path, variables):
     variables: list of tf.Variable, those of the whole graph.
 
   Raises:
-    ValueError: one line with the differing variables and the options to look at.
+    ValueError: one line with the differing variables and the options to look at; or values are
+      not finite, or damaged.
   """
   stored = open_reader(checkpoint_path).get_variable_to_shape_map()
   expected = {v.op.name: v.shape.as_list() for v in variables}
@@ -131,6 +132,7 @@ def check_restorable(checkpoint_path, variables):
                     if name in stored and list(stored[name]) != expected[name])
   unused = _unused_head_scopes(stored, expected)
   if not missing and not reshaped and not unused:
+    _check_finite(checkpoint_path, expected)
     return
   problems = []
   if reshaped:
@@ -145,6 +147,17 @@ def check_restorable(checkpoint_path, variables):
   hints = _hints(stored, expected, missing, reshaped, unused)
   raise ValueError('Checkpoint of another model: %s: %s.%s' % (
       checkpoint_path, '; '.join(problems), ''.join(' %s.' % hint for hint in hints)))
+
+
+def _check_finite(checkpoint, names):
+  reader = open_reader(checkpoint)
+  try:
+    problem = checkpoint_folder.not_finite(reader, names)
+  except checkpoint_folder.READER_ERRORS as error:
+    raise _damaged(checkpoint, error) from error
+  if problem:
+    raise ValueError('Checkpoint %s cannot be used: %s. Take an earlier one.'
+                     % (checkpoint, problem))
 
 
 def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=None):
@@ -230,9 +243,13 @@ def readable_damage(checkpoint):
   try:
     yield
   except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-    raise ValueError(
-        'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
-        'before it.' % (checkpoint, error_text.reason_of(error))) from error
+    raise _damaged(checkpoint, error) from error
+
+
+def _damaged(checkpoint, error):
+  return ValueError(
+      'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
+      'before it.' % (checkpoint, error_text.reason_of(error)))
 
 
 def _unused_head_scopes(stored, expected):

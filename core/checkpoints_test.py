@@ -4,6 +4,7 @@ import os
 import shutil
 import types
 
+import numpy as np
 import pytest
 
 from deeplab.core import checkpoints, files
@@ -104,6 +105,18 @@ def test_same_model_is_restorable_whatever_else_is_stored(tmp_path):
   stored = dict(NAMES_TO_SHAPES, **{'logits/semantic/biases/Momentum': [21],
                                     'MobilenetV2/Logits/weights': [8, 4]})
   check(write_checkpoint(tmp_path, 1, stored), NAMES_TO_SHAPES)
+
+
+def test_values_that_are_not_finite_are_refused_where_they_are_used(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, value in (('good', 1.0), ('bad', np.nan)):
+      tf.get_variable(name, initializer=value)
+    session.run(tf.global_variables_initializer())
+    prefix = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
+  check(prefix, {'good': []})
+  with pytest.raises(ValueError, match='%s cannot be used: bad is NaN or infinite, after a '
+                                       'training that went wrong. Take an earlier' % prefix):
+    check(prefix, {'good': [], 'bad': []})
 
 
 def test_other_number_of_classes_is_named(tmp_path):

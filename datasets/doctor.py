@@ -16,7 +16,7 @@ common.begin_flag_group('report and work')
 flags.DEFINE_string('report_dir', None,
                     'Folder of the report, made if absent. Default: dataset_dir.')
 flags.DEFINE_integer('num_processes', None,
-                     'Number of worker processes, 1 or more. Default: one per processor.')
+                     'Number of worker processes. Default: one per processor.', lower_bound=1)
 
 common.define_dataset_flags('only_split', None)
 

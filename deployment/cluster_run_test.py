@@ -23,8 +23,9 @@ NUM_IMAGES = 4
 FLAGS = ('--train_crop_size=33,33', '--augmentation=none', '--min_scale_factor=1',
          '--max_scale_factor=1', '--fine_tune_batch_norm=false',
          '--log_steps=1', '--skip_data_check') + tiny_run.MODEL_FLAGS
-ENDLESS = FLAGS + ('--train_batch_size=1', '--training_number_of_steps=100000',
-                   '--save_interval_secs=1', '--cluster_timeout_secs=60')
+ALONE = FLAGS + ('--train_batch_size=1', '--training_number_of_steps=100000',
+                 '--save_interval_secs=1')
+ENDLESS = ALONE + ('--cluster_timeout_secs=60',)
 
 
 @pytest.fixture(scope='module', name='records')
@@ -223,7 +224,7 @@ def test_two_trainings_in_one_folder_are_refused(records, tmp_path):
     (second,), _ = others.start_all()
     assert tiny_cluster.wait_for_end(second) == [1]
     assert 'is in use: process %d on %s' % (chief.pid, socket.gethostname()) in second.log
-    result = forked_scripts.run('train.py', *flags)
+    result = forked_scripts.run('train.py', *(run_flags(records, tmp_path / 'run') + ALONE))
     assert (result.code, 'is in use' in result.last_line) == (1, True)
     assert chief.code() is None
     assert (tmp_path / 'run' / run_lock.FILE_NAME).exists()

@@ -4,6 +4,8 @@ from deeplab.core.tf_compat import tf
 
 # Keeps the mean over no pixels finite.
 _MIN_COUNT = 1e-5
+# The graph has operations for each part of a batch: larger batches have several images in one.
+_MAX_PARTS = 64
 
 
 def add_softmax_cross_entropy_loss_for_each_scale(
@@ -92,8 +94,9 @@ def _match_sizes(logits, labels, upsample_logits):
 def _mean_over_present(logits, labels, losses_of):
   """Returns the sum of losses over the number of pixels with a weight.
 
-  One image after the other, each with its gradient: at full resolution there is one image at a
-  time, and for the gradients of the network only those of the logits are kept.
+  One image after the other, of large batches a few, each with its gradient: at full resolution
+  there is one image at a time, and for the gradients of the network only those of the logits are
+  kept.
 
   Args:
     logits: [batch, h, w, classes] tensor.
@@ -101,8 +104,7 @@ def _mean_over_present(logits, labels, losses_of):
     losses_of: function of logits and labels of images that returns losses and weights of pixels.
   """
   num_images = logits.shape.as_list()[0]
-  parts = [logits] if num_images is None else tf.split(logits, num_images)
-  label_parts = [labels] if num_images is None else tf.split(labels, num_images)
+  parts, label_parts = _parts(logits, num_images), _parts(labels, num_images)
 
   @tf.custom_gradient
   def total_and_count(*parts):
@@ -121,6 +123,20 @@ def _mean_over_present(logits, labels, losses_of):
     return (tf.add_n(totals), tf.add_n(counts)), multiply
 
   return div_maybe_zero(*total_and_count(*parts))
+
+
+def _parts(batch, num_images):
+  """Returns a batch as a list: single images, of a large batch a few in each item.
+
+  Args:
+    batch: tensor of a batch.
+    num_images: number of its images, or None where not known: the list has one item.
+  """
+  if num_images is None:
+    return [batch]
+  num_parts = min(num_images, _MAX_PARTS)
+  ends = [num_images * part // num_parts for part in range(num_parts + 1)]
+  return tf.split(batch, [end - start for start, end in zip(ends, ends[1:])])
 
 
 def _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels):

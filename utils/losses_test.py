@@ -166,6 +166,27 @@ def test_hard_mining_of_ignored_pixels_gives_zero(pixels):
   assert run_loss(logits, np.full_like(labels, IGNORE), top_k_percent_pixels=.5) == [0.0]
 
 
+def test_a_large_batch_has_the_loss_and_gradient_of_its_images():
+  rng = np.random.RandomState(5)
+  num_images = 150
+  logits = rng.standard_normal((num_images, 2, 3, NUM_CLASSES)).astype(np.float32)
+  labels = rng.randint(0, NUM_CLASSES, (num_images, 2, 3, 1)).astype(np.int32)
+  flat = logits.reshape(-1, NUM_CLASSES)
+  expected = numpy_cross_entropy(flat, labels.reshape(-1)).mean()
+  np.testing.assert_allclose(run_loss(logits, labels), [expected], rtol=1e-5)
+  shares = np.exp(flat) / np.exp(flat).sum(1, keepdims=True)
+  shares[np.arange(len(flat)), labels.reshape(-1)] -= 1
+  with tf.Graph().as_default() as graph, tf.Session() as session:
+    fed = tf.constant(logits)
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {'merged_logits': fed}, tf.constant(labels), NUM_CLASSES, IGNORE)
+    gradient, = session.run(tf.gradients(tf.losses.get_losses(), fed))
+    splits = [op for op in graph.get_operations() if op.type == 'SplitV']
+  np.testing.assert_allclose(gradient.reshape(-1, NUM_CLASSES), shares / len(flat), atol=1e-7)
+  # The graph does not grow with the batch.
+  assert {len(op.outputs) for op in splits} == {64}
+
+
 def test_every_scale_adds_one_loss(pixels):
   logits, labels = pixels
   with tf.Graph().as_default():

@@ -7,7 +7,7 @@ from absl import logging
 
 from deeplab.core import keys, storage_trouble, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import graph_rewrites, memory_estimate, train_graph
+from deeplab.utils import free_memory, graph_rewrites, memory_estimate, train_graph
 
 # Of the memory, left to what no estimate sees: batches in waiting, gaps, work space of
 # convolutions.
@@ -15,6 +15,8 @@ _MARGIN = 0.15
 # Crops of fewer pixels a side show too little of a picture to learn from.
 _LEAST_SIDE = 65
 _GB = 1e9
+# Of a picture that goes into the network: three float32.
+_BYTES_PER_PIXEL = 12
 # Estimates are within a quarter of what is measured.
 _CERTAINLY_TOO_LARGE = 1.35
 _NO_MODEL = 'a smaller --model_variant or --depth_multiplier'
@@ -60,6 +62,27 @@ def readable_memory_errors(dataset, model_options, options, deployment=None):
     if storage_trouble.trouble_of(error):
       raise  # The disk is full.
     raise ValueError(training.message(str(error))) from error
+
+
+def check_batch(batch_size, crop_size):
+  """Stops at batches whose images alone do not fit into the memory there is.
+
+  The estimate of a step needs its graph, which of absurd sizes takes long or cannot be built.
+
+  Args:
+    batch_size: images of a step in this process.
+    crop_size: (height, width) of the images.
+
+  Raises:
+    ValueError: names the flags.
+  """
+  need = batch_size * crop_size[0] * crop_size[1] * _BYTES_PER_PIXEL
+  free = free_memory.free_bytes()
+  if free is not None and need > free:
+    raise ValueError(
+        '--train_batch_size=%d with --train_crop_size=%d,%d: the images of a step alone take %s, '
+        'and there is %s. Lower one of them.' % (batch_size, crop_size[0], crop_size[1],
+                                                 _text(need), _text(free)))
 
 
 class _Training(typing.NamedTuple):

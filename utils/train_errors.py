@@ -4,11 +4,14 @@ import contextlib
 import re
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import optimizers
+from deeplab.utils import optimizers, train_summaries
 
 NOT_FINITE = 'The loss is not finite'
 
 _GRADIENT_NOT_FINITE = 'The gradients are not finite'
+# What is not finite, by the message; TensorFlow itself looks at weights it makes a histogram of.
+_SIGNS = ((NOT_FINITE, 'loss'), (_GRADIENT_NOT_FINITE, 'gradient'),
+          ('istogram for: ' + train_summaries.VARIABLES_TAG, 'weights'))
 _MAX_NAMES = 8
 # Around the names of the samples, in the long message of a failed assertion.
 _NAMES = re.compile(r'<samples:([\w=,-]*)>')
@@ -52,8 +55,7 @@ def readable_loss_errors(options):
   try:
     yield
   except tf.errors.InvalidArgumentError as error:
-    what = [what for text, what in ((NOT_FINITE, 'loss'), (_GRADIENT_NOT_FINITE, 'gradient'))
-            if text in str(error)]
+    what = [what for text, what in _SIGNS if text in str(error)]
     if not what:
       raise
     rate_option = optimizers.OPTIMIZERS[options.optimizer].learning_rate_option

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import train_errors
+from deeplab.utils import train_errors, train_summaries
 
 OPTIONS = types.SimpleNamespace(train_logdir='run/train', train_batch_size=8,
                                 optimizer='momentum', base_learning_rate=0.5)
@@ -49,6 +49,16 @@ def test_a_loss_that_is_not_finite_names_the_samples_and_what_to_do(loss):
 def test_gradients_that_are_not_finite_stop_too():
   with pytest.raises(ValueError, match='The gradient became NaN or infinite in the batch of'):
     run_checked(1.0, gradient_norm=np.inf)
+
+
+def test_weights_that_are_not_finite_stop_where_tensorflow_sees_it():
+  with tf.Graph().as_default(), tf.Session() as session:
+    variable = tf.get_variable('weights', initializer=[1.0, np.inf])
+    train_summaries.add_variable_histograms()
+    session.run(variable.initializer)
+    with pytest.raises(ValueError, match='^The weights became NaN or infinite; the weights in'):
+      with train_errors.readable_loss_errors(OPTIONS):
+        session.run(tf.summary.merge_all())
 
 
 def test_names_are_optional_and_many_are_counted():

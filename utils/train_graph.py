@@ -82,9 +82,9 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   with tf.control_dependencies([finite_loss]):
     # Histograms of values that are not finite would fail first, with a worse message.
     train_summaries.add_gradient_summaries(norm, grads_and_vars)
+    train_summaries.add_variable_histograms()
   parts = train_summaries.loss_parts(loss.scope)
   train_summaries.add_loss_summaries(loss.total, parts)
-  train_summaries.add_variable_histograms()
   return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
 
 

@@ -4,6 +4,9 @@ import collections
 from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 
+# Of the histograms of weights; begins their names.
+VARIABLES_TAG = 'variables/'
+
 _MAX_IMAGES = 3
 _DEFAULT_COLORMAP = 'pascal'
 # Share of the colours in an overlay.
@@ -56,7 +59,7 @@ def _dense(gradient):
 def add_variable_histograms():
   """Adds a histogram per trainable variable."""
   for variable in tf.trainable_variables():
-    tf.summary.histogram('variables/' + variable.op.name, variable)
+    tf.summary.histogram(VARIABLES_TAG + variable.op.name, variable)
 
 
 def add_image_summaries(images, labels, logits, dataset):

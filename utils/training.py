@@ -142,8 +142,16 @@ def _readable_errors(data, model_options, options, placement):
 
 
 def _check_complete(newest, options, files):
-  """Stops if the input has ended before the last step; it repeats the records that it has."""
+  """Stops if the last checkpoint is of no use, or the input has ended before the last step.
+
+  The input repeats the records that it has.
+  """
   step = checkpoints.global_step(newest) if newest else 0
+  problem = checkpoint_folder.problem_of(newest, is_read=True) if newest else None
+  if problem:
+    raise ValueError(
+        'The last checkpoint, %s, cannot be used: %s. Lower the learning rate; the same command '
+        'continues at the newest checkpoint that can be used.' % (newest, problem))
   if step < options.training_number_of_steps:
     raise ValueError(
         'Training ended at step %d of %d: no record is left that can be used in the %d shards that '
