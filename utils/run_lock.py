@@ -19,7 +19,7 @@ import uuid
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 
 FILE_NAME = 'train.lock'
 
@@ -186,7 +186,7 @@ def _text(content):
 def _read(path):
   """Returns the content of a lock; None without one, {} where it cannot be read."""
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except FileNotFoundError:
     return None
   except (OSError, ValueError):
