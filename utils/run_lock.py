@@ -40,10 +40,10 @@ def held(folder):
     folder: folder of checkpoints; one that was made for the lock goes with it if still empty.
 
   Raises:
-    ValueError: another process holds it; names host and process.
+    ValueError: another process holds it; names host and process. Or the folder cannot be used.
   """
   is_new = not files.is_dir(folder)
-  files.make_dirs(folder)
+  files.check_folder(folder, 'train_logdir')
   path = os.path.join(folder, FILE_NAME)
   abandoned = _check_is_free(path)
   own = dict(_this_process(), token=uuid.uuid4().hex,
