@@ -56,7 +56,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import dense_prediction_cell, feature_extractor, files, options, registry
+from deeplab.core import dense_prediction_cell, feature_extractor, json_text, options, registry
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -249,7 +249,7 @@ def _read_dense_prediction_cell(value=None):
   if not is_text and not tf.io.gfile.exists(value):
     raise ValueError('--dense_prediction_cell_json: no file %s.' % value)
   try:
-    cell = json.loads(value if is_text else files.read_text(value))
+    cell = json_text.parse(value) if is_text else json_text.read(value)
   except ValueError as error:
     raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
                      ) from error

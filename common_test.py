@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from deeplab import common
+from deeplab.testing import damage
 from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS
@@ -58,6 +59,12 @@ def test_dense_prediction_cell_must_be_readable_json(tmp_path):
   broken.write_text('[{')
   FLAGS(['test', '--dense_prediction_cell_json=%s' % broken])
   with pytest.raises(ValueError, match='broken.json is not JSON'):
+    common.ModelOptions({'semantic': 3})
+  broken.write_bytes(damage.NESTED_JSON)
+  with pytest.raises(ValueError, match='broken.json is not JSON: .* too deeply'):
+    common.ModelOptions({'semantic': 3})
+  broken.write_text('null')
+  with pytest.raises(ValueError, match='broken.json: .*list of at least one branch, got None'):
     common.ModelOptions({'semantic': 3})
   broken.write_text('[{"op": "conv"}]')
   with pytest.raises(ValueError, match='broken.json: .*entry 0: no "input"'):

@@ -18,6 +18,7 @@ from deeplab.core import (
     colormaps,
     feature_extractor,
     files,
+    image_limits,
     quantization,
 )
 from deeplab.datasets import registry
@@ -208,6 +209,7 @@ def _crop_size():
     raise ValueError('--crop_size must be given twice, height and width, such as '
                      '--crop_size=513 --crop_size=513, or be 0 for no padding; got %s.'
                      % ' '.join('--crop_size=%d' % side for side in FLAGS.crop_size))
+  image_limits.check_size(FLAGS.crop_size[0], FLAGS.crop_size[1], '--crop_size')
   return list(FLAGS.crop_size)
 
 

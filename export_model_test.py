@@ -92,6 +92,15 @@ def test_nothing_changes_where_one_of_the_files_cannot_be_written(run, tmp_path)
   assert sorted(os.listdir(str(tmp_path / 'a'))) == ['m.pb', 'm_saved_model']
 
 
+def test_absurd_crops_are_refused_before_memory_is_taken(run, tmp_path):
+  flags = [flag for flag in flags_for(run, '--export_path=%s/graph.pb' % tmp_path)
+           if not flag.startswith('--crop_size=')]
+  message, = tiny_run.run_main('export_model', flags + ['--crop_size=1000000'] * 2)
+  assert message == ('--crop_size is 1000000x1000000 (height x width), more pixels than the '
+                     '89478485 that --max_image_pixels allows')
+  assert os.listdir(str(tmp_path)) == []
+
+
 def test_bad_input_is_told_in_one_line(run, tmp_path):
   (tmp_path / 'empty').mkdir()
   cases = [

@@ -8,7 +8,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
-from deeplab.core import checkpoint_folder, checkpoints, quantization, tf_compat
+from deeplab.core import checkpoint_folder, checkpoints, files, quantization, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
@@ -197,6 +197,8 @@ def train(dataset, model_options, cluster):
     lock = replica = None
     if cluster is None or cluster.is_chief:
       lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
+      if FLAGS.profile_logdir:
+        files.check_folder(FLAGS.profile_logdir, 'profile_logdir')
     if cluster:
       replica = around.enter_context(
           machine_flags.replica_of(cluster).open(clones and clones.session_config))

@@ -53,6 +53,8 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
   logdir = tmp_path / 'none'
   common = ('--train_logdir=%s' % logdir,) + FLAGS
   here = '--dataset_dir=%s' % records
+  a_file = tmp_path / 'file'
+  a_file.write_text('')
   (tmp_path / 'empty').mkdir()
   unlabelled = tmp_path / 'unlabelled'
   unlabelled.mkdir()
@@ -92,6 +94,10 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
       ((here, '--saturation=2,1'), '--saturation=2,1: the least factor comes first'),
       ((here, '--affine_stddev=1,2'), '--affine_stddev must be 1 or 6 numbers from 0 up'),
       ((here, '--image_pyramid=0'), 'image_pyramid scales must be positive'),
+      ((here, '--train_logdir=%s' % a_file),
+       '--train_logdir=%s cannot be used for results: File exists.' % a_file),
+      ((here, '--profile_logdir=%s' % a_file),
+       '--profile_logdir=%s cannot be used for results: File exists.' % a_file),
       ((here, '--top_k_percent_pixels=0'), 'top_k_percent_pixels must be in (0, 1]'),
   ]
   messages = tiny_run.run_main('train', *[common + flags for flags, _ in cases])

@@ -69,11 +69,21 @@ def run(main, required_flags=(), allows_words=False):
       if trouble is None:
         raise
       error_line.stop(trouble, error_line.EXIT_ERROR)
+    except MemoryError as error:
+      if logging.get_verbosity() >= logging.DEBUG:
+        traceback.print_exc()
+      error_line.stop(_memory_is_short(error), error_line.EXIT_ERROR)
     except KeyboardInterrupt as error:
       error_line.stop(str(error) or 'interrupted.',
                       getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
 
   app.run(guarded, flags_parser=parse)
+
+
+def _memory_is_short(error):
+  reason = str(error).rstrip('.')
+  return ('Memory is short%s. Choose smaller images, crops or batches, or fewer processes.'
+          % (': ' + reason if reason else ''))
 
 
 def _check_encoding(argv):

@@ -35,6 +35,8 @@ def main(argv):
   if flags.FLAGS.word in ('full', 'odd'):
     number = errno.ENOSPC if flags.FLAGS.word == 'full' else errno.EDOM
     raise OSError(number, 'What the system says', 'model.ckpt')
+  if flags.FLAGS.word == 'large':
+    raise MemoryError('Unable to allocate 2.73 TiB')
   if flags.FLAGS.word == 'stop':
     raise KeyboardInterrupt()
   if flags.FLAGS.word in ('SIGTERM', 'SIGINT'):
@@ -73,6 +75,8 @@ def fixture_run(tmp_path):
     (['--word=bad'], 1, 'script.py: error: The word is bad.\n'),
     (['--word=full'], 1, 'script.py: error: model.ckpt: No space left on device. Make room, and '
                          'run the same command again.\n'),
+    (['--word=large'], 1, 'script.py: error: Memory is short: Unable to allocate 2.73 TiB. Choose '
+                          'smaller images, crops or batches, or fewer processes.\n'),
     (['--word=stop'], 130, 'script.py: error: interrupted.\n'),
     # While Python cleans up, where it drops exceptions.
     (['--word=SIGTERM'], 143, 'script.py: error: terminated.\n'),

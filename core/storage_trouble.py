@@ -15,12 +15,18 @@ _ADVICE = {
     errno.ENAMETOOLONG: 'Choose a shorter name.',
     errno.EMFILE: 'Allow more open files: ulimit -n.',
     errno.ENOTDIR: 'Choose another folder.',
+    errno.EEXIST: 'Choose another name, or move away what has it.',
+    errno.ELOOP: 'A link leads back to itself: remove it, or name the file itself.',
+    errno.EFBIG: 'Choose a disk that takes files of this size, or raise ulimit -f.',
+    errno.EBUSY: 'Wait until nothing else uses it, and run the same command again.',
+    errno.ESTALE: 'Mount the network folder again, and run the same command again.',
+    errno.ETIMEDOUT: 'Is the storage reached? Then run the same command again.',
     errno.EISDIR: 'Choose another name.',
     errno.ENOENT: 'Is the path right, and is the disk there?',
 }
 # TensorFlow has only the words.
 _NUMBERS_IN_WORDS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO,
-                     errno.ENAMETOOLONG, errno.EMFILE)
+                     errno.ENAMETOOLONG, errno.EMFILE, errno.ELOOP, errno.EFBIG, errno.ESTALE)
 
 
 def trouble_of(error):

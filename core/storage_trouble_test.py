@@ -22,9 +22,32 @@ def test_path_reason_and_advice_are_told(tmp_path):
      'run/model.ckpt; No space left on device. Make room, and run the same command again.'),
     (tf.errors.FailedPreconditionError, 'run; Read-only file system\n\t[[save]]',
      'run; Read-only file system. Choose a folder that can be written.'),
+    (tf.errors.UnknownError, 'a.tfrecord; Too many levels of symbolic links',
+     'a.tfrecord; Too many levels of symbolic links. A link leads back to itself: remove it, or '
+     'name the file itself.'),
+    (tf.errors.UnknownError, 'a.tfrecord; Stale file handle',
+     'a.tfrecord; Stale file handle. Mount the network folder again, and run the same command '
+     'again.'),
     (tf.errors.ResourceExhaustedError, 'OOM when allocating tensor with shape[1]', None)])
 def test_words_of_tensorflow_are_understood(kind, words, wanted):
   assert storage_trouble.trouble_of(kind(None, None, words)) == wanted
+
+
+def test_a_shard_that_is_a_link_to_itself_is_told(tmp_path):
+  path = tmp_path / 'a.tfrecord'
+  path.symlink_to('a.tfrecord')
+  with pytest.raises(tf.errors.OpError) as caught:
+    tf.gfile.Stat(str(path))
+  assert storage_trouble.trouble_of(caught.value) == (
+      '%s; Too many levels of symbolic links. A link leads back to itself: remove it, or name the '
+      'file itself.' % path)
+
+
+def test_a_name_that_is_taken_is_told(tmp_path):
+  with pytest.raises(OSError) as caught:
+    (tmp_path / 'a').mkdir() or (tmp_path / 'a').mkdir()
+  assert storage_trouble.trouble_of(caught.value) == (
+      '%s: File exists. Choose another name, or move away what has it.' % (tmp_path / 'a'))
 
 
 def test_other_errors_are_none_of_storage():

@@ -4,11 +4,12 @@ References: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; 
 "COCO-Stuff: Thing and Stuff Classes in Context", CVPR 2018.
 """
 import collections
-import json
 import os
 import typing
 
 import numpy as np
+
+from deeplab.core import json_text
 
 BACKGROUND = 'background'
 _LEAST_COORDINATES = 6
@@ -166,8 +167,7 @@ class CocoFile(object):
 
   def _content(self):
     try:
-      with open(self.path, encoding='utf-8') as f:
-        return json.load(f)
+      return json_text.read(self.path)
     except (OSError, ValueError) as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (self.path, error)) from error
 

@@ -4,7 +4,7 @@ import os
 import re
 import typing
 
-from deeplab.core import colormaps, files
+from deeplab.core import colormaps, files, json_text
 
 FILE_NAME = 'dataset_info.json'
 _FORMAT_VERSION = 1
@@ -65,8 +65,11 @@ def read(dataset_dir):
     ValueError: the file is malformed; names file and field.
   """
   path = path_in(dataset_dir)
-  content = _read_json(path)
-  return None if content is None else _Reader(path).info(content)
+  try:
+    content = _read_json(path)
+  except (FileNotFoundError, NotADirectoryError):
+    return None
+  return _Reader(path).info(content)
 
 
 def read_description(path, name):
@@ -78,7 +81,10 @@ def read_description(path, name):
   Raises:
     ValueError: the file is missing or malformed; names file and field.
   """
-  content = _read_json(path)
+  try:
+    content = _read_json(path)
+  except (FileNotFoundError, NotADirectoryError) as error:
+    raise ValueError('%s is not there.' % path) from error
   if not isinstance(content, dict):
     raise ValueError('%s does not hold a JSON object.' % path)
   full = dict(format_version=_FORMAT_VERSION, name=name)
@@ -87,11 +93,11 @@ def read_description(path, name):
 
 
 def _read_json(path):
-  """Returns the content of a file, or None where there is no such file."""
+  """Returns the content of a file; raises FileNotFoundError where there is no such file."""
   try:
-    return json.loads(files.read_text(path))
+    return json_text.read(path)
   except (FileNotFoundError, NotADirectoryError):
-    return None
+    raise
   except (OSError, ValueError) as error:
     raise ValueError('%s cannot be read as JSON: %s. Build the dataset again.'
                      % (path, error)) from error

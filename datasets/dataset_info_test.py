@@ -4,6 +4,7 @@ import json
 import pytest
 
 from deeplab.datasets import dataset_info
+from deeplab.testing import damage
 
 
 def _info():
@@ -76,8 +77,8 @@ def test_files_of_earlier_versions_are_read(tmp_path):
   assert split == _info().splits['val']._replace(present_pixel_counts=None)
 
 
-@pytest.mark.parametrize('text', ['{', '[]', ''])
-def test_files_that_are_no_json_object_are_named(tmp_path, text):
-  (tmp_path / 'dataset_info.json').write_text(text)
+@pytest.mark.parametrize('data', [b'{', b'[]', b'', b'null', damage.NESTED_JSON])
+def test_files_that_are_no_json_object_are_named(tmp_path, data):
+  (tmp_path / 'dataset_info.json').write_bytes(data)
   with pytest.raises(ValueError, match='dataset_info.json'):
     dataset_info.read(str(tmp_path))

@@ -119,8 +119,7 @@ def _shards_by_split(dataset_dir, descriptor, info, only_split, findings):
   """Returns dict, split name -> paths of its shards; splits without shards become findings."""
   if only_split:
     return {only_split: shards.split_files(dataset_dir, only_split)}
-  if not files.is_dir(dataset_dir):
-    raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
+  shards.check_folder(dataset_dir)
   on_disk = set(shards.splits_in(dataset_dir))
   known = set(descriptor.splits_to_sizes)
   paths = {}

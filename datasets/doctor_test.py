@@ -312,4 +312,6 @@ def test_program_prints_writes_and_exits(tmp_path):
   code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % sound)
   assert code == 1
   assert 'doctor.py: error: No dataset name was given' in log
+  message, = tiny_run.run_main('datasets.doctor', ['--dataset_dir=%s' % (tmp_path / 'nope')])
+  assert message == "dataset_dir '%s' does not exist or is not a folder." % (tmp_path / 'nope')
   assert os.path.isfile(path)

@@ -4,12 +4,12 @@ Each row of its CSV is one mask of one image: pixels as pairs of start and lengt
 column, counted from 1. The file is too large to keep: an index remembers where the rows are.
 """
 import csv
-import json
 import os
 import typing
 
 import numpy as np
 
+from deeplab.core import json_text
 from deeplab.datasets import label_sources
 from deeplab.datasets.forma_storage import IGNORE_LABEL
 
@@ -26,8 +26,7 @@ def read_categories(path):
     ValueError: the file cannot be read or holds something else.
   """
   try:
-    with open(path, encoding='utf-8') as f:
-      content = json.load(f)
+    content = json_text.read(path)
     return {category['name']: int(category['id']) for category in content['categories']}
   except (OSError, ValueError) as error:
     raise ValueError('Descriptions of classes %r cannot be read: %s.' % (path, error)) from error

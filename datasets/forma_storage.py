@@ -1,11 +1,10 @@
 """Where the Forma sets are stored, and how one is split, listed and built there."""
-import json
 import os
 import random
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 from deeplab.datasets import builder, registry
 
 DEFAULT_ROOT = '~/storage/shared/deeplab'
@@ -81,7 +80,7 @@ def with_landmarks(splits, landmarks_dir):
 
 def _has_failed(path):
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except (OSError, ValueError) as error:
     raise ValueError('Landmarks %s cannot be read: %s.' % (path, error)) from error
   return isinstance(content, dict) and content.get('status') == 'failure'

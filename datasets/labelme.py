@@ -1,13 +1,12 @@
 """Label maps from the JSON files of labelme (github.com/wkentaro/labelme)."""
 import base64
 import io
-import json
 import typing
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deeplab.core import image_limits
+from deeplab.core import image_limits, json_text
 
 # Shape -> its least number of points.
 _AREAS = {'polygon': 3, 'rectangle': 2, 'circle': 2, 'mask': 1}
@@ -49,8 +48,7 @@ class LabelmeLabel(typing.NamedTuple):
 
   def _content(self):
     try:
-      with open(self.path, encoding='utf-8') as f:
-        content = json.load(f)
+      content = json_text.read(self.path)
     except (OSError, ValueError) as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (self.path, error)) from error
     if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):

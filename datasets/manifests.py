@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 from deeplab.datasets import shard_writer
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
@@ -54,7 +54,7 @@ def read(shard_path, fingerprint):
     is_missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
     raise Unfinished('is missing' if is_missing else 'cannot be read') from error
   try:
-    manifest = json.loads(files.read_text(path_of(shard_path)))
+    manifest = json_text.read(path_of(shard_path))
     expected, told = manifest['num_bytes'], manifest['fingerprint']
     stats = shard_writer.ShardStats.from_json(manifest['stats'])
   except (OSError, ValueError, KeyError, TypeError) as error:

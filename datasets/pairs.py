@@ -1,14 +1,13 @@
 """Reads one image and its label map from disk and checks them against each other."""
 import contextlib
 import io
-import json
 import re
 import typing
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from deeplab.core import image_limits
+from deeplab.core import image_limits, json_text
 from deeplab.datasets import jpeg_check
 
 _JPEG_QUALITY = 95
@@ -136,7 +135,7 @@ def read_landmarks(landmarks):
   if isinstance(landmarks, str):
     where = landmarks
     try:
-      landmarks = json.loads(_read_bytes(where).decode('utf-8'))
+      landmarks = json_text.parse(_read_bytes(where).decode('utf-8'))
     except ValueError as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (where, error)) from error
     if isinstance(landmarks, dict):

@@ -1,4 +1,5 @@
 """Tests of work in processes."""
+import errno
 import os
 import signal
 import time
@@ -74,6 +75,19 @@ def test_the_first_error_stops_all_work(num_processes):
 def test_a_worker_that_dies_is_one_clear_error():
   with pytest.raises(ValueError, match='A worker process died'):
     parallel.run(_die, [0, 1], [1, 1], 2)
+
+
+def test_without_shared_memory_one_process_does_the_work(monkeypatch):
+  class Context(object):
+    def Value(self, *unused):  # noqa: N802  (a name of multiprocessing)
+      raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+  monkeypatch.setattr(parallel.multiprocessing, 'get_context', lambda unused_method: Context())
+  monkeypatch.setattr(parallel.logging, 'warning', lambda text, *words: told.append(text % words))
+  told = []
+  assert set(parallel.run(_process_id, [0, 1, 2], [1] * 3, 2)) == {os.getpid()}
+  assert told == ['Working in one process: this machine has no shared memory (/dev/shm: Read-only '
+                  'file system).']
 
 
 def test_no_processes_is_an_error():

@@ -9,7 +9,7 @@ import typing
 from absl import logging
 
 from deeplab.core import keys
-from deeplab.datasets import dataset_info, user_registry
+from deeplab.datasets import dataset_info, shards, user_registry
 from deeplab.datasets.shards import split_files
 
 __all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'check_split', 'resolve',
@@ -117,13 +117,15 @@ def resolve(dataset_name, dataset_dir=None):
       goes before the table.
 
   Raises:
-    ValueError: the name is not built in and the folder has no dataset_info.json, or the
-      folder holds a dataset with other classes than the built-in one of this name.
+    ValueError: the name is not built in and the folder is absent or has no dataset_info.json,
+      or the folder holds a dataset with other classes than the built-in one of this name.
   """
   row = DATASETS.get(dataset_name) or _user_row(dataset_name)
   info = dataset_info.read(dataset_dir) if dataset_dir else None
   if info is None:
     if row is None:
+      if dataset_dir:
+        shards.check_folder(dataset_dir)
       raise ValueError(_unknown_dataset_message(dataset_name, dataset_dir))
     return row
   found = _from_info(info)

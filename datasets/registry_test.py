@@ -104,6 +104,9 @@ def test_an_unknown_name_lists_the_known_ones_and_the_info_file(tmp_path):
 
 
 def test_no_name_needs_an_info_file(tmp_path):
+  for name in (None, 'mine'):
+    with pytest.raises(ValueError, match='nope. does not exist or is not a folder'):
+      registry.resolve(name, str(tmp_path / 'nope'))
   with pytest.raises(ValueError, match='No dataset name was given'):
     registry.resolve(None, str(tmp_path))
 

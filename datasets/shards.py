@@ -15,6 +15,12 @@ def shard_name(split, shard, num_shards):
   return _SHARD % (split, shard, num_shards)
 
 
+def check_folder(dataset_dir):
+  """Raises ValueError unless the folder of records exists."""
+  if not files.is_dir(dataset_dir):
+    raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
+
+
 def split_files(dataset_dir, split):
   """Returns the sorted paths of the shards of one split.
 
@@ -26,8 +32,7 @@ def split_files(dataset_dir, split):
     ValueError: dataset_dir does not exist, has no records at all or none of the split (lists
       the splits found), or shards are missing by their own numbering.
   """
-  if not files.is_dir(dataset_dir):
-    raise ValueError('dataset_dir %r does not exist or is not a folder.' % dataset_dir)
+  check_folder(dataset_dir)
   names = files.list_dir(dataset_dir)
   found = [name for name in names if _is_of_split(name, split)]
   if not found:

@@ -12,7 +12,7 @@ import os
 import re
 import typing
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 from deeplab.datasets import dataset_info
 
 _SUFFIX = '.json'
@@ -56,7 +56,7 @@ def read(name):
     return None
   path = _path(name)
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except (OSError, ValueError) as error:
     raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
   dataset_dir = content.get('dataset_dir') if isinstance(content, dict) else None

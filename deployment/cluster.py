@@ -13,6 +13,8 @@ import json
 import socket
 import typing
 
+from deeplab.core import json_text
+
 PS, WORKER, EVALUATOR = 'ps', 'worker', 'evaluator'
 JOBS = (PS, WORKER, EVALUATOR)
 
@@ -96,7 +98,7 @@ def from_environment(environ):
   if not text:
     return None
   try:
-    config = json.loads(text)
+    config = json_text.parse(text)
   except ValueError as error:
     raise ValueError('%s is no JSON: %s.' % (_TF_CONFIG, error)) from error
   hosts, task = _parts_of_tf_config(config)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 
 INPUT_NAME = 'ImageTensor'
 OUTPUT_NAME = 'SemanticPredictions'
@@ -83,7 +83,7 @@ def writing(path):
 def _read_if_present(path):
   """Returns the content of a record, {} where there is none that can be read."""
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except (OSError, ValueError):
     return {}
   return content if isinstance(content, dict) else {}

@@ -1,5 +1,4 @@
 """Labels numpy images with a model that is loaded once."""
-import json
 import os
 import typing
 
@@ -7,7 +6,7 @@ import numpy as np
 from absl import logging
 
 from deeplab import model
-from deeplab.core import colormaps, feature_extractor, files, keys
+from deeplab.core import colormaps, feature_extractor, files, json_text, keys
 from deeplab.datasets import registry
 from deeplab.deployment import exported, opened_models, zoo_archive
 
@@ -221,11 +220,14 @@ def read_record(model_path):
     model_path = os.path.join(model_path, opened_models.SAVED_MODEL_FILE_NAME)
   path = exported.record_path(model_path)
   try:
-    record = json.loads(files.read_text(path))
+    record = json_text.read(path)
   except OSError:
     return {}
   except ValueError as error:
     raise ValueError('%s is not JSON: %s.' % (path, error)) from error
+  if not isinstance(record, dict) or not isinstance(record.get('models', {}), dict):
+    raise ValueError('%s is no record of an export, a JSON object. Export again, or move it away.'
+                     % path)
   entry = record.get('models', {}).get(os.path.basename(model_path), {})
   known = {record.get('sha256'), entry.get('sha256')}
   if not files.exists(model_path) or exported.sha256(model_path) not in known:

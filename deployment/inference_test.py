@@ -112,6 +112,14 @@ def test_a_record_that_is_no_json_is_named(tmp_path):
     inference.Segmenter(path)
 
 
+@pytest.mark.parametrize('text', ['null', '[]', '{"models": []}'])
+def test_a_record_of_something_else_is_named(tmp_path, text):
+  path = write_graph(tmp_path / 'graph.pb')
+  (tmp_path / 'export.json').write_text(text)
+  with pytest.raises(ValueError, match='export.json is no record of an export'):
+    inference.Segmenter(path)
+
+
 def test_probabilities_come_with_the_labels(tmp_path):
   path = tmp_path / 'graph.pb'
   with tf.Graph().as_default() as graph:

@@ -4,6 +4,8 @@ import typing
 
 import numpy as np
 
+from deeplab.core import json_text
+
 
 class Category(typing.NamedTuple):
   """A category: its id, name, and whether it is a thing (None: not known)."""
@@ -17,14 +19,13 @@ def read_json(path, object_pairs_hook=None):
 
   Args:
     path: of the file.
-    object_pairs_hook: as in `json.load`.
+    object_pairs_hook: as in `json.loads`.
 
   Raises:
     ValueError: it cannot be read or is not JSON.
   """
   try:
-    with open(path, encoding='utf-8') as f:
-      return json.load(f, object_pairs_hook=object_pairs_hook)
+    return json_text.read(path, object_pairs_hook)
   except OSError as error:
     raise ValueError('%s cannot be read: %s.' % (path, error.strerror)) from error
   except ValueError as error:

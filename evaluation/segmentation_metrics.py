@@ -8,12 +8,11 @@
 Counts are [num_classes, num_classes] int64 arrays of pixels: rows are labels, columns are
 predictions. Counts of several images or runs add up.
 """
-import json
 import sys
 
 import numpy as np
 
-from deeplab.core import files
+from deeplab.core import json_text
 
 
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
@@ -185,7 +184,7 @@ def main(argv):
 def _table_of_file(path):
   """Returns the lines of the table of a metrics.json, and one that says of what it is."""
   try:
-    metrics = json.loads(files.read_text(path))
+    metrics = json_text.read(path)
   except (OSError, ValueError) as error:
     raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
   try:

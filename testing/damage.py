@@ -7,6 +7,8 @@ from deeplab.core.tf_compat import IS_TF1, tf
 
 # Field numbers and lengths of protocol buffers, and sizes in headers, are such bytes.
 _HUGE = b'\xff\xff\xff\xff\x7f'
+# Deeper than a parser that calls itself can follow.
+NESTED_JSON = b'[' * 100000
 
 
 def flip_middle_bit(path):

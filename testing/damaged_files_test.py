@@ -221,11 +221,13 @@ def test_damaged_json(samples, run, tmp_path, name, measured):
              '--eval_logdir=%s/eval%d' % (tmp_path, index), '--eval_crop_size=33,33']
     return flags + (['--dense_prediction_cell_json=%s' % cell] if name == 'cell.json' else [])
 
-  outcomes = run_all('eval', path, damage.damaged(path.read_bytes(), slow.times(8, 34)), flags_of,
-                     tmp_path)
+  files = list(damage.damaged(path.read_bytes(), slow.times(8, 34)))
+  files += [('null', b'null'), ('nested', damage.NESTED_JSON)]
+  outcomes = run_all('eval', path, files, flags_of, tmp_path)
   # Damage may leave valid JSON of another network, which the checkpoint does not suit.
   telling = (name, 'Checkpoint of another model: %s' % copy)
   unclear = [outcome for outcome in outcomes
              if outcome[1] != 0 and not any(words in outcome[1] for words in telling)]
   assert not unclear
+  assert 0 not in [outcome for kind, outcome in outcomes if kind in ('null', 'nested')]
   measured(summary(outcomes, name))

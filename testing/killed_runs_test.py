@@ -157,7 +157,8 @@ def test_a_training_killed_within_a_save_continues_at_the_one_before(folder, tmp
 
 
 @pytest.mark.fault('train.py killed with -9 after a save, continued; a seed and one thread',
-                   'the weights are those of a run that nothing interrupted')
+                   'the weights are those of a run from the same initial checkpoint that nothing '
+                   'interrupted')
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder, tmp_path, measured):
   num_steps = 600
   threads = {'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1',

@@ -29,7 +29,7 @@ def num_open_files(pid):
   return len(os.listdir('/proc/%d/fd' % pid))
 
 
-@pytest.mark.fault('%d steps of a tiny model' % _STEPS,
+@pytest.mark.fault('a thousand steps and more of a tiny model',
                    'memory stays within %d MiB, open files and checkpoints do not become more'
                    % _MOST_GROWTH_MIB)
 def test_memory_and_files_do_not_grow_with_the_steps(tmp_path, measured):
@@ -56,4 +56,5 @@ def test_memory_and_files_do_not_grow_with_the_steps(tmp_path, measured):
     tiny_cluster.wait_until(lambda: num_more_files() <= 1, 'end of more open files', process)
     num_checkpoints = len(glob.glob(str(tmp_path / 'run' / 'model.ckpt-*.index')))
     assert num_checkpoints <= _KEPT + 1
-  measured('%+d MiB, %+d files, %d checkpoints' % (growth, num_more_files(), num_checkpoints))
+  measured('%d steps: %+d MiB, %+d files, %d checkpoints'
+           % (_STEPS, growth, num_more_files(), num_checkpoints))

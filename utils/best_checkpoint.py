@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from deeplab.core import checkpoint_folder, files
+from deeplab.core import checkpoint_folder, files, json_text
 from deeplab.utils import run_record
 
 RECORD_FILE_NAME = 'best.json'
@@ -70,7 +70,7 @@ def read_best(folder):
   """
   path = os.path.join(folder, RECORD_FILE_NAME)
   try:
-    record = json.loads(files.read_text(path))
+    record = json_text.read(path)
     return {'miou': float(record['miou']), 'checkpoint': str(record['checkpoint'])}
   except FileNotFoundError:
     return None

@@ -17,7 +17,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 from deeplab.utils import background, save_annotation
 
 PREDICTION = 'prediction'
@@ -208,7 +208,7 @@ class PredictionWriter(object):
   def _read_dict(self, file_name, key):
     """Returns the dict that an earlier JSON file has under a key, {} where there is none."""
     try:
-      return dict(json.loads(files.read_text(os.path.join(self._folder, file_name)))[key])
+      return dict(json_text.read(os.path.join(self._folder, file_name))[key])
     except (OSError, ValueError, KeyError, TypeError):
       return {}
 

@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import colormaps, files
+from deeplab.core import colormaps, files, json_text
 from deeplab.utils import background, overlay, save_annotation
 
 PICTURE_FOLDER = 'segmentation_results'
@@ -206,7 +206,7 @@ class ResultWriter(object):
 
   def _read_progress(self):
     try:
-      progress = json.loads(files.read_text(self._progress_path))
+      progress = json_text.read(self._progress_path)
       if self._settings is not None and progress['settings'] == self._settings:
         return int(progress['num_finished']), sorted(map(int, progress['others']))
     except (OSError, ValueError, KeyError, TypeError):

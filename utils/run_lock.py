@@ -19,7 +19,7 @@ import uuid
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core import files, json_text
 
 FILE_NAME = 'train.lock'
 
@@ -40,10 +40,10 @@ def held(folder):
     folder: folder of checkpoints; one that was made for the lock goes with it if still empty.
 
   Raises:
-    ValueError: another process holds it; names host and process.
+    ValueError: another process holds it; names host and process. Or the folder cannot be used.
   """
   is_new = not files.is_dir(folder)
-  files.make_dirs(folder)
+  files.check_folder(folder, 'train_logdir')
   path = os.path.join(folder, FILE_NAME)
   abandoned = _check_is_free(path)
   own = dict(_this_process(), token=uuid.uuid4().hex,
@@ -186,7 +186,7 @@ def _text(content):
 def _read(path):
   """Returns the content of a lock; None without one, {} where it cannot be read."""
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except FileNotFoundError:
     return None
   except (OSError, ValueError):

@@ -31,6 +31,15 @@ def test_the_second_is_told_who_was_first(tmp_path):
     pass
 
 
+def test_a_folder_that_cannot_be_is_told(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(ValueError, match='--train_logdir=.*file cannot be used for results: File '
+                                       'exists'):
+    with run_lock.held(str(tmp_path / 'file')):
+      pass
+  assert (tmp_path / 'file').is_file()
+
+
 def test_the_lock_goes_also_after_an_error(tmp_path):
   with pytest.raises(KeyError):
     with run_lock.held(str(tmp_path / 'new')):

@@ -16,7 +16,7 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from deeplab.core import distributions, files
+from deeplab.core import distributions, files, json_text
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import dataset_info, registry
 
@@ -103,7 +103,7 @@ def read(path):
   folder = path if files.is_dir(path) else os.path.dirname(path)
   path = os.path.join(folder, FILE_NAME)
   try:
-    content = json.loads(files.read_text(path))
+    content = json_text.read(path)
   except FileNotFoundError:
     return None
   except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ import pytest
 from deeplab import common
 from deeplab.core import options
 from deeplab.datasets import dataset_info, registry
-from deeplab.testing import tiny_run
+from deeplab.testing import damage, tiny_run
 from deeplab.utils import run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -68,6 +68,8 @@ def test_the_record_is_found_beside_a_checkpoint(tmp_path):
 
 @pytest.mark.parametrize('text, wanted', [
     ('{', 'run.json cannot be read as JSON'), ('[]', 'run.json is no record of a run'),
+    ('null', 'run.json is no record of a run'),
+    (damage.NESTED_JSON.decode(), 'run.json cannot be read as JSON: .* too deeply'),
     ('{"format_version": 2, "flags": {}, "starts": []}', 'in format version 1'),
     ('{"format_version": 1, "starts": []}', 'is no record of a run')])
 def test_a_malformed_record_is_named(tmp_path, text, wanted):

@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import colormaps, files
+from deeplab.core import colormaps, files, json_text
 from deeplab.datasets import parallel, registry
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE
@@ -135,8 +135,7 @@ def _prepare(folder, settings):
 
 def _read_stamp(path):
   try:
-    with open(path, encoding='utf-8') as f:
-      return json.load(f)
+    return json_text.read(path)
   except FileNotFoundError:
     return None
   except ValueError:

@@ -1,0 +1,27 @@
+"""Tests of reading JSON of any origin."""
+import pytest
+
+from deeplab.core import json_text
+from deeplab.testing import damage
+
+
+def test_files_are_read(tmp_path):
+  path = tmp_path / 'a.json'
+  path.write_text('{"été": [1, null]}', encoding='utf-8')
+  assert json_text.read(str(path)) == {'été': [1, None]}
+  assert json_text.read(str(path), list) == [('été', [1, None])]
+
+
+@pytest.mark.parametrize('data, message', [
+    (b'', 'Expecting value'), (b'[\xff]', 'utf-8'), (b'{"a": 1', 'line 1'),
+    (damage.NESTED_JSON, 'nested too deeply')])
+def test_whatever_is_wrong_is_a_value_error(tmp_path, data, message):
+  path = tmp_path / 'a.json'
+  path.write_bytes(data)
+  with pytest.raises(ValueError, match=message):
+    json_text.read(str(path))
+
+
+def test_an_absent_file_is_an_error_of_the_system(tmp_path):
+  with pytest.raises(FileNotFoundError):
+    json_text.read(str(tmp_path / 'a.json'))
