@@ -49,9 +49,57 @@ def test_program_trains_logs_and_summarises(records, tmp_path):
   assert any(tag.startswith('samples/label/image') for tag in tags)
 
 
-def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
+# Flags -> a part of the line of error.
+_BAD_FLAGS = [
+    (('--dataset=pascal_voc_seg',), 'tiny'),
+    (('--train_split=val',), "'val'"),
+    (('--model_variant=mobilenet_v3',), "Did you mean 'mobilenet_v2'"),
+    (('--train_crop_size=33',), '--train_crop_size must be two positive integers'),
+    (('--train_crop_size=33,x',), '--train_crop_size must be two positive integers'),
+    (('--train_batch_size=1000000000',),
+     '--train_batch_size=1000000000 with --train_crop_size=33,33: the images of a step alone '
+     'take 13068 GB, and there is '),
+    (('--train_batch_size=3', '--num_clones=2'),
+     '--train_batch_size=3 must be divisible by --num_clones=2'),
+    (('--num_clones=2',), '--num_clones=2, but TensorFlow finds 0 GPUs'),
+    (('--precision=float16',), '--precision=float16 is for training on a GPU'),
+    (('--precision=float16', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
+     '--precision=float16 is for a single worker'),
+    (('--eval_during_training', '--eval_split=test'), "split 'test' ("),
+    (('--tf_initial_checkpoint=x',), '--tf_initial_checkpoint=x: no such checkpoint'),
+    (('--label_weights=1,2',), '--label_weights must be 4 numbers'),
+    (('--quantize_delay_step=0', '--num_clones=2', '--clone_on_cpu'),
+     'quantize_delay_step=0 needs --num_clones=1, got 2'),
+    (('--quantize_delay_step=0', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
+     'quantize_delay_step=0 needs a single worker, got 2'),
+    (('--quantize_delay_step=0', '--precision=bfloat16'),
+     'quantize_delay_step=0 needs --precision=float32, got bfloat16'),
+    (('--master=grpc://x',), '--master=grpc://x: '),
+    (('--output_stride=12',), 'output_stride=12'),
+    (('--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
+    (('--saturation=2,1',), '--saturation=2,1: the least factor comes first'),
+    (('--affine_stddev=1,2',), '--affine_stddev must be 1 or 6 numbers from 0 up'),
+    (('--image_pyramid=0',), 'image_pyramid scales must be positive'),
+    (('--top_k_percent_pixels=0',), 'top_k_percent_pixels must be in (0, 1]'),
+]
+
+
+def refused(tmp_path, cases):
+  """Checks that each of [(flags, part of the line of error)] is refused and leaves nothing."""
   logdir = tmp_path / 'none'
   common = ('--train_logdir=%s' % logdir,) + FLAGS
+  messages = tiny_run.run_main('train', *[common + flags for flags, _ in cases])
+  for (flags, wanted), message in zip(cases, messages):
+    assert wanted in message, (flags, message)
+  assert not logdir.exists()
+
+
+def test_bad_flags_are_named_and_leave_nothing(records, tmp_path):
+  here = '--dataset_dir=%s' % records
+  refused(tmp_path, [((here,) + flags, wanted) for flags, wanted in _BAD_FLAGS])
+
+
+def test_bad_folders_are_named_and_leave_nothing(records, tmp_path):
   here = '--dataset_dir=%s' % records
   a_file = tmp_path / 'file'
   a_file.write_text('')
@@ -60,50 +108,16 @@ def test_bad_input_is_named_and_leaves_nothing(records, tmp_path):
   unlabelled.mkdir()
   tiny_run.write_records(str(unlabelled), tiny_run.make_samples(), 'train')
   tiny_run.add_records(str(unlabelled), tiny_run.make_samples(), 'test', has_labels=False)
-  cases = [
+  refused(tmp_path, [
       (('--dataset_dir=%s' % (tmp_path / 'absent'),), 'absent'),
       (('--dataset_dir=%s' % (tmp_path / 'empty'),), 'empty'),
-      ((here, '--dataset=pascal_voc_seg'), 'tiny'),
-      ((here, '--train_split=val'), "'val'"),
-      ((here, '--model_variant=mobilenet_v3'), "Did you mean 'mobilenet_v2'"),
-      ((here, '--train_crop_size=33'), '--train_crop_size must be two positive integers'),
-      ((here, '--train_crop_size=33,x'), '--train_crop_size must be two positive integers'),
-      ((here, '--train_batch_size=1000000000'),
-       '--train_batch_size=1000000000 with --train_crop_size=33,33: the images of a step alone '
-       'take 1.3e+04 GB, and there is '),
-      ((here, '--train_batch_size=3', '--num_clones=2'),
-       '--train_batch_size=3 must be divisible by --num_clones=2'),
-      ((here, '--num_clones=2'), '--num_clones=2, but TensorFlow finds 0 GPUs'),
-      ((here, '--precision=float16'), '--precision=float16 is for training on a GPU'),
-      ((here, '--precision=float16', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
-       '--precision=float16 is for a single worker'),
-      ((here, '--eval_during_training', '--eval_split=test'), "split 'test' ("),
       (('--dataset_dir=%s' % unlabelled, '--eval_during_training', '--eval_split=test'),
        "Split 'test' in %s has no labels to evaluate on" % unlabelled),
-      ((here, '--tf_initial_checkpoint=x'), '--tf_initial_checkpoint=x: no such checkpoint'),
-      ((here, '--label_weights=1,2'), '--label_weights must be 4 numbers'),
-      ((here, '--quantize_delay_step=0', '--num_clones=2', '--clone_on_cpu'),
-       'quantize_delay_step=0 needs --num_clones=1, got 2'),
-      ((here, '--quantize_delay_step=0', '--worker_hosts=a:1,b:1', '--ps_hosts=c:1'),
-       'quantize_delay_step=0 needs a single worker, got 2'),
-      ((here, '--quantize_delay_step=0', '--precision=bfloat16'),
-       'quantize_delay_step=0 needs --precision=float32, got bfloat16'),
-      ((here, '--master=grpc://x'), '--master=grpc://x: '),
-      ((here, '--output_stride=12'), 'output_stride=12'),
-      ((here, '--min_scale_factor=2', '--max_scale_factor=1'), 'min_scale_factor=2'),
-      ((here, '--saturation=2,1'), '--saturation=2,1: the least factor comes first'),
-      ((here, '--affine_stddev=1,2'), '--affine_stddev must be 1 or 6 numbers from 0 up'),
-      ((here, '--image_pyramid=0'), 'image_pyramid scales must be positive'),
       ((here, '--train_logdir=%s' % a_file),
        '--train_logdir=%s cannot be used for results: File exists.' % a_file),
       ((here, '--profile_logdir=%s' % a_file),
        '--profile_logdir=%s cannot be used for results: File exists.' % a_file),
-      ((here, '--top_k_percent_pixels=0'), 'top_k_percent_pixels must be in (0, 1]'),
-  ]
-  messages = tiny_run.run_main('train', *[common + flags for flags, _ in cases])
-  for (flags, wanted), message in zip(cases, messages):
-    assert wanted in message, (flags, message)
-  assert not logdir.exists()
+  ])
 
 
 def test_two_descriptions_of_a_cluster_must_be_of_the_same(tmp_path):

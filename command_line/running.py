@@ -1,5 +1,6 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
 import codecs
+import functools
 import sys
 import traceback
 
@@ -32,52 +33,59 @@ def run(main, required_flags=(), allows_words=False):
     required_flags: names of flags that must be set.
     allows_words: whether the command line may have words that are not flags.
   """
+  app.run(functools.partial(_run_guarded, main),
+          flags_parser=functools.partial(_parse, main, required_flags, allows_words))
 
-  def parse(argv):
-    _define_help_flags(main, required_flags)
-    try:
-      _check_encoding(argv)
-      rest = FLAGS(argv)
-      number_flags.check()
-      dataset_flags.find_dataset_dir()
-      image_limit_flag.obey_image_limit_flag()
-      missing = [name for name in required_flags if FLAGS[name].value is None]
-      if missing:
-        raise flags.ValidationError(
-            'Required: %s.' % ', '.join('--%s=...' % name for name in missing))
-      if len(rest) > 1 and not allows_words:
-        raise flags.ValidationError(
-            'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
-      return rest
-    except flags.Error as error:
-      error_line.stop(error, error_line.EXIT_USAGE)
-    except ValueError as error:
-      error_line.stop(error, error_line.EXIT_ERROR)
 
-  def guarded(argv):
-    _set_up_logging()
-    end_signals.raise_on_signals()
-    try:
-      idle_flags.check()
-      return main(argv)
-    except ValueError as error:
-      if logging.get_verbosity() >= logging.DEBUG:
-        traceback.print_exc()
-      error_line.stop(error, error_line.EXIT_ERROR)
-    except (OSError, tf.errors.OpError) as error:
-      trouble = storage_trouble.trouble_of(error)
-      if trouble is None:
-        raise
-      error_line.stop(trouble, error_line.EXIT_ERROR)
-    except MemoryError as error:
-      if logging.get_verbosity() >= logging.DEBUG:
-        traceback.print_exc()
-      error_line.stop(_memory_is_short(error), error_line.EXIT_ERROR)
-    except KeyboardInterrupt as error:
-      error_line.stop(str(error) or 'interrupted.',
-                      getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
+def _parse(main, required_flags, allows_words, argv):
+  """Returns the words of a command line that are no flags; exits where it cannot be used."""
+  _define_help_flags(main, required_flags)
+  try:
+    _check_encoding(argv)
+    rest = FLAGS(argv)
+    number_flags.check()
+    dataset_flags.find_dataset_dir()
+    image_limit_flag.obey_image_limit_flag()
+    missing = [name for name in required_flags if FLAGS[name].value is None]
+    if missing:
+      raise flags.ValidationError(
+          'Required: %s.' % ', '.join('--%s=...' % name for name in missing))
+    if len(rest) > 1 and not allows_words:
+      raise flags.ValidationError(
+          'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
+    return rest
+  except flags.Error as error:
+    error_line.stop(error, error_line.EXIT_USAGE)
+  except ValueError as error:
+    error_line.stop(error, error_line.EXIT_ERROR)
 
-  app.run(guarded, flags_parser=parse)
+
+def _run_guarded(main, argv):
+  """Returns what main returns; exits with one line where somebody can do something about it."""
+  _set_up_logging()
+  end_signals.raise_on_signals()
+  try:
+    idle_flags.check()
+    return main(argv)
+  except ValueError as error:
+    _stop(error)
+  except MemoryError as error:
+    _stop(_memory_is_short(error))
+  except (OSError, tf.errors.OpError) as error:
+    trouble = storage_trouble.trouble_of(error)
+    if trouble is None:
+      raise
+    error_line.stop(trouble, error_line.EXIT_ERROR)
+  except KeyboardInterrupt as error:
+    error_line.stop(str(error) or 'interrupted.',
+                    getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
+
+
+def _stop(message):
+  """Ends the program at the exception that is handled, with its traceback where that is asked."""
+  if logging.get_verbosity() >= logging.DEBUG:
+    traceback.print_exc()
+  error_line.stop(message, error_line.EXIT_ERROR)
 
 
 def _memory_is_short(error):

@@ -243,4 +243,4 @@ def _allocation(message):
 
 def _text(num_bytes):
   """Returns bytes as '1.9 GB'."""
-  return '%.2g GB' % (num_bytes / _GB)
+  return ('%.2g GB' if num_bytes < 10 * _GB else '%.0f GB') % (num_bytes / _GB)
