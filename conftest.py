@@ -10,6 +10,9 @@ import pytest
 if threading.current_thread() is threading.main_thread():
   signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Some terminals export their width, which that of help would go by.
+os.environ.pop('COLUMNS', None)
+
 
 def _take_share_of_cores():
   """Gives each of the test processes cores of its own, with all that it starts.
