@@ -87,7 +87,8 @@ _OF_CLUSTER = 'is for several processes: give --worker_hosts and --ps_hosts, or 
 
 ROWS = (
     # --- optimizer and learning rate ---
-    Row('base_learning_rate', *_is_for('optimizer', 'momentum')),
+    Row('base_learning_rate', ('optimizer',), lambda chosen: chosen == 'momentum',
+        'is for --optimizer=momentum; adam goes by --adam_learning_rate'),
     Row('momentum', *_is_for('optimizer', 'momentum')),
     Row('adam_learning_rate', *_is_for('optimizer', 'adam')),
     Row('adam_epsilon', *_is_for('optimizer', 'adam')),
