@@ -11,6 +11,7 @@ import typing
 from absl import flags, logging
 
 from deeplab.command_line import flag_reading
+from deeplab.core import options
 
 FLAGS = flags.FLAGS
 
@@ -61,11 +62,6 @@ def _has_padding(tile_size, crop_size):
 
 def _takes_last_layers(checkpoint, initialize_last_layer, gradient_multiplier):
   return (checkpoint and not initialize_last_layer) or gradient_multiplier != 1
-
-
-def _has_pooling(aspp, image_level_feature, cell):
-  # As options.ModelOptions.pooling_window.
-  return aspp and bool(image_level_feature or cell)
 
 
 def _has_pooling_branch(aspp, image_level_feature, cell):
@@ -128,7 +124,7 @@ ROWS = (
     Row('normalize_by_image_size', *_is_for('metric', 'pc'), is_error=True),
     Row('crowd_excuses', *_is_for('metric', 'pq'), is_error=True),
     # --- network ---
-    Row('image_pooling_crop_size', _POOLING, _has_pooling,
+    Row('image_pooling_crop_size', _POOLING, options.has_image_pooling,
         'is for image pooling, which the head of the network does not have', is_of_network=True),
     Row('image_pooling_stride', _POOLING, _has_pooling_branch,
         'is for the image pooling branch of ASPP, --add_image_level_feature',

@@ -93,11 +93,9 @@ def input_sizes(script):
 
 def _pooling_window():
   """Returns the (height, width) that images must hold for the network of the flags, or None."""
-  return options.ModelOptions(
-      {}, image_pooling_crop_size=flag_reading.size_list('image_pooling_crop_size'),
-      add_image_level_feature=FLAGS.add_image_level_feature,
-      aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
-      dense_prediction_cell_config=FLAGS.dense_prediction_cell_json or None).pooling_window
+  has_pooling = options.has_image_pooling(
+      FLAGS.aspp_with_batch_norm, FLAGS.add_image_level_feature, FLAGS.dense_prediction_cell_json)
+  return flag_reading.size_list('image_pooling_crop_size') if has_pooling else None
 
 
 def inference_dataset(script, sizes):

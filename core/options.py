@@ -69,6 +69,11 @@ class ModelOptions(typing.NamedTuple):
   @property
   def pooling_window(self):
     """(height, width) that images must hold for image pooling, or None where any will do."""
-    has_pooling = self.aspp_with_batch_norm and (
-        self.add_image_level_feature or self.dense_prediction_cell_config is not None)
-    return self.image_pooling_crop_size if has_pooling else None
+    return self.image_pooling_crop_size if has_image_pooling(
+        self.aspp_with_batch_norm, self.add_image_level_feature,
+        self.dense_prediction_cell_config is not None) else None
+
+
+def has_image_pooling(aspp_with_batch_norm, add_image_level_feature, dense_prediction_cell):
+  """Whether the head of a network with these options pools; a cell does so by itself."""
+  return bool(aspp_with_batch_norm and (add_image_level_feature or dense_prediction_cell))

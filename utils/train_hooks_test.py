@@ -90,6 +90,18 @@ def collect_lines(monkeypatch):
   return lines
 
 
+def count(options, steps, num_runs, step_size=1):
+  """Runs the hook without all that it can do without; the loss is the step."""
+  with tf.Graph().as_default():
+    step_done = tf.assign_add(tf.train.get_or_create_global_step(), step_size)
+    graph = types.SimpleNamespace(train_op=tf.cast(step_done, tf.float32),
+                                  learning_rate=tf.constant(0.5), steps_done=step_done)
+    hook = train_hooks.ProgressHook(graph, options)
+    with tf.train.MonitoredSession(hooks=[steps, hook]) as session:
+      for _ in range(num_runs):
+        session.run(step_done)
+
+
 def read_points(folder):
   """Returns dict, tag -> [(step, value)] of the events in a folder."""
   points = {}
@@ -110,14 +122,7 @@ def test_a_line_every_log_steps_and_at_the_end_tells_means(tmp_path, lines):
 
 def test_steps_of_other_workers_are_counted_and_none_is_waited_for(lines, clock):
   """With two steps of others between its own, one sees each third number, each second."""
-  with tf.Graph().as_default():
-    step_done = tf.assign_add(tf.train.get_or_create_global_step(), 3)
-    graph = types.SimpleNamespace(train_op=tf.cast(step_done, tf.float32),
-                                  learning_rate=tf.constant(0.5), steps_done=step_done)
-    hook = train_hooks.ProgressHook(graph, make_options('', 50, 10))
-    with tf.train.MonitoredSession(hooks=[Steps(clock, 1), hook]) as session:
-      for _ in range(17):
-        session.run(step_done)
+  count(make_options('', 50, 10), Steps(clock, 1), num_runs=17, step_size=3)
   assert lines == [
       'step 12/50  loss 7.5000  learning rate 0.5  4.0 images/s  13s left',
       'step 21/50  loss 18.0000  learning rate 0.5  4.0 images/s  10s left',
@@ -127,18 +132,11 @@ def test_steps_of_other_workers_are_counted_and_none_is_waited_for(lines, clock)
 
 
 def test_parts_wait_and_gradient_norm_are_optional(lines, clock):
-  with tf.Graph().as_default():
-    step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
-    graph = types.SimpleNamespace(train_op=tf.constant(1.0) + tf.cast(step_done, tf.float32),
-                                  learning_rate=tf.constant(0.5), steps_done=step_done)
-    hook = train_hooks.ProgressHook(graph, make_options('', 9, 3))
-    with tf.train.MonitoredSession(hooks=[Steps(clock, 0.05), hook]) as session:
-      for _ in range(4):
-        session.run(step_done)
+  count(make_options('', 9, 3), Steps(clock, 0.05), num_runs=4)
   # The last, unfinished window is told when the session ends.
   assert lines == [
-      'step 3/9  loss 3.0000  learning rate 0.5  80.0 images/s  0s left',
-      'step 4/9  loss 5.0000  learning rate 0.5  80.0 images/s  0s left']
+      'step 3/9  loss 2.0000  learning rate 0.5  80.0 images/s  0s left',
+      'step 4/9  loss 4.0000  learning rate 0.5  80.0 images/s  0s left']
 
 
 def test_speed_and_wait_share_leave_the_start_out():
