@@ -5,7 +5,7 @@ Reads sources with `ast`. What counts as reading the flag `size`:
   - a function that looks a flag up by a name it is given, when it is given 'size':
     `size_list('size')`, or 'eval' of which it makes '%s_size' % script;
   - FLAGS[name] in a loop over the fields of a record, such as TrainOptions, that has a field
-    `size`, or over a literal list.
+    `size`, or over a list or table, literal or named.
 """
 import ast
 import os
@@ -65,7 +65,7 @@ def string_of(node):
 
 
 def is_flags(node):
-  return getattr(node, 'id', getattr(node, 'attr', None)) == 'FLAGS'
+  return name_of(node) == 'FLAGS'
 
 
 def index_of(node):
@@ -105,10 +105,9 @@ def looped_over(sources):
     for source in [node.iter] if isinstance(node, ast.For) else [
         each.iter for each in node.generators]:
       if isinstance(source, ast.Attribute) and source.attr == '_fields':
-        found.update(sources.records.get(getattr(source.value, 'attr',
-                                                 getattr(source.value, 'id', None)), ()))
+        found.update(sources.records.get(name_of(source.value), ()))
       else:
-        found.update(strings_of(source))
+        found.update(strings_of(source) or sources.constants.get(name_of(source), ()))
   return found
 
 
@@ -134,8 +133,7 @@ def given_to_readers(sources):
       for index, template in readers.get(called(call), ()):
         for value in arguments_at(call, index, defaults):
           found.update(template.replace('%s', string) for string in
-                       strings_of(value) or sources.constants.get(
-                           getattr(value, 'attr', getattr(value, 'id', None)), ()))
+                       strings_of(value) or sources.constants.get(name_of(value), ()))
   return found
 
 
@@ -169,7 +167,12 @@ def is_loop_over(function, name):
 
 def called(call):
   """Returns the name of the function that is called, without its module."""
-  return getattr(call.func, 'attr', getattr(call.func, 'id', None))
+  return name_of(call.func)
+
+
+def name_of(node):
+  """Returns the last part of a dotted name, None for other nodes."""
+  return getattr(node, 'attr', getattr(node, 'id', None))
 
 
 def arguments_at(call, index, defaults):

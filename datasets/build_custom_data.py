@@ -9,27 +9,22 @@ labelme (--labelme_dir), or a JSON file of COCO (--coco_json). Run once per spli
 eval.py and vis.py use the folder with --dataset_dir alone.
 """
 import os
-import typing
 
 from absl import flags, logging
 
 from deeplab import common
+from deeplab.command_line import flag_reading
 from deeplab.core import files, keys
 from deeplab.datasets import (
     builder,
     class_names,
-    coco_labels,
     dataset_info,
-    label_sources,
-    labelme,
+    label_kinds,
     listing,
     user_registry,
 )
 
 FLAGS = flags.FLAGS
-
-_BACKGROUND_NAMES = ('background', '_background_')
-_LABEL_FLAGS = ('label_dir', 'labelme_dir', 'coco_json')
 
 common.begin_flag_group('images and labels')
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
@@ -86,35 +81,24 @@ flags.DEFINE_bool('register', False,
 common.define_builder_flags()
 
 
-class Labelled(typing.NamedTuple):
-  """The examples of a folder and what is known of their classes.
-
-  class_names and colors are None where the labels do not say.
-  """
-  examples: typing.List
-  class_names: typing.Optional[typing.List[str]]
-  colors: typing.Optional[typing.List[typing.List[int]]]
-
-
 def make_spec():
   """Returns the DatasetSpec of the command line.
 
   Raises:
     ValueError: a flag or a listed file is not as it must be.
   """
-  given = [name for name in _LABEL_FLAGS if FLAGS[name].value]
-  if len(given) > 1:
-    raise ValueError('--%s and --%s exclude each other.' % tuple(given[:2]))
-  if not given and FLAGS.split != keys.TEST_SET:
-    raise ValueError('--label_dir, --labelme_dir or --coco_json is required for --split=%s; '
-                     'only the split %s goes without.' % (FLAGS.split, keys.TEST_SET))
-  if FLAGS.color_map and not FLAGS.label_dir:
-    raise ValueError('--color_map says what the colours in --label_dir mean; pass both.')
-  if FLAGS.unlabelled and not (FLAGS.labelme_dir or FLAGS.coco_json):
-    raise ValueError('--unlabelled is for --labelme_dir and --coco_json.')
-  names = listing.read_split_list(FLAGS.split_list) if FLAGS.split_list else None
-  read = {'labelme_dir': _labelme, 'coco_json': _coco}.get(given[0] if given else None, _pictures)
-  labelled = read(names, *class_names.read_class_names(FLAGS.class_names))
+  flag = _flag_of_labels()
+  names, colors = class_names.read_class_names(FLAGS.class_names)
+  labelled = label_kinds.KINDS[flag].read(label_kinds.Request(
+      path=FLAGS[flag].value,
+      image_dir=FLAGS.image_dir,
+      names=listing.read_split_list(FLAGS.split_list) if FLAGS.split_list else None,
+      class_names=names,
+      colors=colors,
+      ignore_label=FLAGS.ignore_label,
+      on_error=FLAGS.on_error,
+      options=label_kinds.LabelOptions(
+          **{name: FLAGS[name].value for name in label_kinds.LabelOptions._fields})))
   return builder.DatasetSpec(
       name=_name(),
       splits=_splits(labelled.examples),
@@ -123,6 +107,29 @@ def make_spec():
       class_names=labelled.class_names,
       colormap=labelled.colors,
       num_shards=FLAGS.num_shards)
+
+
+def _flag_of_labels():
+  """Returns the key of the row of label_kinds.KINDS that the command line asks for."""
+  given = [name for name in label_kinds.KINDS if FLAGS[name].value]
+  if len(given) > 1:
+    raise ValueError('--%s and --%s exclude each other.' % tuple(given[:2]))
+  if not given and FLAGS.split != keys.TEST_SET:
+    raise ValueError('%s is required for --split=%s; only the split %s goes without.'
+                     % (_either(label_kinds.KINDS), FLAGS.split, keys.TEST_SET))
+  flag = (given or list(label_kinds.KINDS))[0]
+  for name in label_kinds.LabelOptions._fields:
+    kinds = label_kinds.kinds_that_read(name)
+    if flag_reading.as_given(name) and not set(given).intersection(kinds):
+      raise ValueError('%s has no effect: it is for %s.'
+                       % (flag_reading.as_given(name), _either(kinds)))
+  return flag
+
+
+def _either(names):
+  """Returns flags as words: --a, --b or --c."""
+  words = ['--' + name for name in names]
+  return ' or '.join([', '.join(words[:-1])] * (len(words) > 1) + words[-1:])
 
 
 def _name():
@@ -154,56 +161,6 @@ def _splits(examples):
                        % text) from error
   splits = listing.split_by_fractions(examples, fractions, FLAGS.seed)
   return {split: sorted(items, key=lambda item: item.name) for split, items in splits.items()}
-
-
-def _pictures(names, wanted, colors):
-  examples = listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, names, FLAGS.on_error)
-  if not FLAGS.color_map:
-    return Labelled(examples, wanted, colors)
-  table = class_names.read_color_table(FLAGS.color_map, FLAGS.ignore_label)
-  if wanted and wanted != table.class_names:
-    raise ValueError('--class_names (%s) and %s (%s) differ; leave out --class_names.'
-                     % (', '.join(wanted), FLAGS.color_map, ', '.join(table.class_names)))
-  examples = [item._replace(label=label_sources.ColorPicture(item.label, table.colors, table.ids))
-              for item in examples]
-  return Labelled(examples, table.class_names, table.class_colors)
-
-
-def _labelme(names, wanted, colors):
-  if not wanted:
-    raise ValueError('--labelme_dir needs --class_names.')
-  ids = [(name, i) for i, name in enumerate(wanted)]
-  ids += [(name, FLAGS.ignore_label) for name in class_names.IGNORE_NAMES]
-  unlabelled = _unlabelled(wanted)
-  pairs = listing.find_pairs(FLAGS.image_dir, FLAGS.labelme_dir, names, FLAGS.on_error, ('.json',))
-  return Labelled([item._replace(label=labelme.LabelmeLabel(item.label, tuple(ids), unlabelled))
-                   for item in pairs], wanted, colors)
-
-
-def _coco(names, wanted, colors):
-  annotations = coco_labels.CocoFile(FLAGS.coco_json, wanted)
-  unlabelled = _unlabelled(annotations.class_names)
-  present = listing.files_by_stem(FLAGS.image_dir, listing.IMAGE_SUFFIXES, 'images')
-  if FLAGS.on_error == 'stop':
-    listing.require_all(names or sorted(present), annotations.stems(), FLAGS.coco_json, 'entry',
-                        'images')
-  # What is only an image or only an entry is skipped, and listed.
-  wanted_images = names or sorted(set(present).union(annotations.stems()))
-  examples = listing.find_pairs(FLAGS.image_dir, None, wanted_images, FLAGS.on_error)
-  return Labelled([item._replace(label=annotations.label(item.name, unlabelled))
-                   for item in examples], annotations.class_names, colors)
-
-
-def _unlabelled(names):
-  """Returns the id of pixels without annotation."""
-  name = FLAGS.unlabelled
-  if name is None:
-    name = names[0] if names[0] in _BACKGROUND_NAMES else 'ignore'
-  if name not in names and name not in class_names.IGNORE_NAMES:
-    raise ValueError('--unlabelled=%s is not one of the classes %s, nor ignore.'
-                     % (name, ', '.join(names)))
-  logging.info('Pixels without annotation are %r.', name)
-  return names.index(name) if name in names else FLAGS.ignore_label
 
 
 def main(unused_argv):

@@ -250,9 +250,9 @@ def test_unusable_files_are_one_line_and_no_dataset(tmp_path, harm, message):
     (['--image_dir=i', '--labelme_dir=l', '--output_dir=o', '--class_names=a,b',
       '--unlabelled=c'], '--unlabelled=c is not one of the classes a, b'),
     (['--image_dir=i', '--label_dir=l', '--output_dir=o', '--unlabelled=c'],
-     '--unlabelled is for --labelme_dir and --coco_json.'),
+     '--unlabelled=c has no effect: it is for --labelme_dir or --coco_json.'),
     (['--image_dir=i', '--coco_json=c', '--output_dir=o', '--color_map=x'],
-     'pass both'),
+     '--color_map=x has no effect: it is for --label_dir.'),
     (['--image_dir=i', '--coco_json=absent.json', '--output_dir=o'], 'absent.json'),
 ])
 def test_unusable_command_lines_are_one_line(args, message):
