@@ -42,7 +42,9 @@ def _parse(main, required_flags, allows_words, argv):
   _define_help_flags(main, required_flags)
   try:
     _check_encoding(argv)
-    rest = FLAGS(argv)
+    # Flag files may begin with a byte order mark.
+    rest = FLAGS(argv[:1] + [word.lstrip('\ufeff')
+                             for word in FLAGS.read_flags_from_files(argv[1:])])
     number_flags.check()
     dataset_flags.find_dataset_dir()
     image_limit_flag.obey_image_limit_flag()

@@ -124,6 +124,13 @@ def test_words_beyond_ascii_need_utf8(tmp_path, utf8, code):
           and b'PYTHONUTF8=1' in ended[1].stderr) == bool(code)
 
 
+@pytest.mark.parametrize('mark', ['', '\ufeff'])
+def test_flag_files_may_begin_with_a_byte_order_mark(run, tmp_path, mark):
+  (tmp_path / 'flags.txt').write_text(mark + '--word=bad\n', encoding='utf-8')
+  code, _, log = run('--flagfile=%s' % (tmp_path / 'flags.txt'))
+  assert (code, log.splitlines()[-1]) == (1, 'script.py: error: The word is bad.')
+
+
 @pytest.mark.parametrize('word', ['--help', '-?', '--helpshort'])
 def test_help_shows_what_the_script_does_and_its_flags(run, word):
   # Of no effect: flags after the word, and before it.

@@ -4,6 +4,7 @@ A path with a scheme (gs://, s3://, hdfs://, file://) goes through TensorFlow, w
 only then. Whatever the place, errors are those of the os module: FileNotFoundError, OSError. A
 file gets its name when its content is complete, so that it is whole or absent.
 """
+import codecs
 import contextlib
 import errno
 import importlib
@@ -102,8 +103,25 @@ def read_bytes(path):
 
 
 def read_text(path):
-  """Returns the content of a file in UTF-8, line ends as they are."""
-  return read_bytes(path).decode('utf-8')
+  """Returns the content of a text file (`decode_text`), line ends as they are."""
+  return decode_text(read_bytes(path))
+
+
+def read_lines(path):
+  """Returns the lines of a text file without line ends and blanks around."""
+  return [line.strip() for line in io.StringIO(read_text(path), newline=None)]
+
+
+def decode_text(data):
+  """Returns bytes as text: UTF-8, or UTF-16 with a byte order mark, which is left out of either.
+
+  Editors and shells of Windows write such marks.
+
+  Raises:
+    UnicodeDecodeError: the bytes are something else.
+  """
+  is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+  return data.decode('utf-16' if is_utf16 else 'utf-8-sig')
 
 
 # --- writing -------------------------------------------------------------------------------

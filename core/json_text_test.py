@@ -12,6 +12,13 @@ def test_files_are_read(tmp_path):
   assert json_text.read(str(path), list) == [('été', [1, None])]
 
 
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+def test_byte_order_marks_are_left_out(tmp_path, encoding):
+  path = tmp_path / 'a.json'
+  path.write_bytes('{"été": 1}'.encode(encoding))
+  assert json_text.read(str(path)) == {'été': 1}
+
+
 @pytest.mark.parametrize('data, message', [
     (b'', 'Expecting value'), (b'[\xff]', 'utf-8'), (b'{"a": 1', 'line 1'),
     (damage.NESTED_JSON, 'nested too deeply')])

@@ -1,9 +1,17 @@
 """Reads class names and colours from a comma list or a file."""
 import csv
 import os
+import re
 import typing
 
+from deeplab.core import files
+
 _HEADER = ['name', 'r', 'g', 'b']
+# Lines of tables as other programs write them: labelmap.txt of CVAT, label_colors.txt of CamVid.
+_OTHER_LINES = (
+    re.compile(r'(?P<name>[^#].*?):(?P<r>\d+),(?P<g>\d+),(?P<b>\d+):[^:]*:[^:]*'),
+    re.compile(r'(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)\s+(?P<name>\S.*)'))
+_COMMENT = '#'
 # Rows and annotations called so are pixels that do not count.
 IGNORE_NAMES = ('ignore', '__ignore__')
 
@@ -29,7 +37,8 @@ def read_class_names(value):
   Args:
     value: None or '', or names separated by commas, or the path of a text or CSV file with
       one class per line in the order of the ids: `name` or `name,r,g,b`; a first line
-      `name,r,g,b` is a header.
+      `name,r,g,b` is a header. Or lines `id,name` from 0 on, as in _classes.csv of Roboflow; or
+      a labelmap.txt of CVAT or label_colors.txt of CamVid.
 
   Returns:
     names: list of str, or None without `value`.
@@ -50,7 +59,7 @@ def read_class_names(value):
 
 
 def read_color_table(path, ignore_label):
-  """Returns the ColorTable of a CSV file of lines `name,r,g,b`.
+  """Returns the ColorTable of a CSV file of lines `name,r,g,b`, or of a table of CVAT or CamVid.
 
   Class ids follow the order of the lines. Several lines may have one name; those called
   `ignore` are pixels that do not count.
@@ -80,8 +89,9 @@ def read_color_table(path, ignore_label):
 def _read_rows(path):
   """Returns the cells of the lines of a CSV file, without a header and empty lines."""
   try:
-    with open(path, encoding='utf-8-sig', newline='') as f:
-      rows = [[cell.strip() for cell in row] for row in csv.reader(f)]
+    lines = [line for line in files.read_lines(path) if line]
+    rows = _other_rows(lines) or [
+        [cell.strip() for cell in row] for row in csv.reader(lines)]
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise ValueError('Class names %r cannot be read: %s.' % (path, error)) from error
   rows = [row for row in rows if any(row)]
@@ -92,8 +102,26 @@ def _read_rows(path):
   return rows
 
 
+def _other_rows(lines):
+  """Returns rows as of `name,r,g,b`; [] where not all lines are of another program's table."""
+  for pattern in _OTHER_LINES:
+    matches = [pattern.fullmatch(line) for line in lines if not line.startswith(_COMMENT)]
+    if matches and all(matches):
+      return [[match.group(name).strip() for name in _HEADER] for match in matches]
+  return []
+
+
+def _without_ids(rows):
+  """Returns rows `name` of rows `id,name`, whose ids must count from 0; others unchanged."""
+  if any(len(row) != 2 for row in rows):
+    return rows
+  numbered = rows if rows[0][0].isdigit() else rows[1:]
+  has_ids = numbered and all(row[0] == str(i) for i, row in enumerate(numbered))
+  return [row[1:] for row in numbered] if has_ids else rows
+
+
 def _read_file(path):
-  rows = _read_rows(path)
+  rows = _without_ids(_read_rows(path))
   if len({len(row) for row in rows}) > 1 or len(rows[0]) not in (1, 4):
     raise ValueError('%r: every line must be `name`, or every line `name,r,g,b`; got %r.'
                      % (path, ','.join(next((r for r in rows if len(r) != len(rows[0])),

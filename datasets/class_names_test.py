@@ -22,6 +22,12 @@ def test_commas_separate_names():
     ('name,r,g,b\nsky,1,2,3\nroad, 4, 5, 6\n', (['sky', 'road'], [[1, 2, 3], [4, 5, 6]])),
     ('\ufeffstraße,0,0,255\n', (['straße'], [[0, 0, 255]])),
     ('"traffic light, red",1,1,1\n', (['traffic light, red'], [[1, 1, 1]])),
+    ('Pixel Value, Class\n0, sky\n1, road\n', (['sky', 'road'], None)),
+    ('0,sky\n1,road\n', (['sky', 'road'], None)),
+    ('# label:color_rgb:parts:actions\nsky:0,0,9::\nbig car:1,2,3:wheel,door:\n',
+     (['sky', 'big car'], [[0, 0, 9], [1, 2, 3]])),
+    ('64 128 64\tAnimal\n192 0 128\t\tArchway\n',
+     (['Animal', 'Archway'], [[64, 128, 64], [192, 0, 128]])),
 ])
 def test_files_hold_names_and_colours(tmp_path, text, expected):
   path = tmp_path / 'classes.csv'
@@ -34,6 +40,9 @@ def test_files_hold_names_and_colours(tmp_path, text, expected):
     ('name,r,g,b\n', 'is empty'),
     ('sky\nroad,1,2,3\n', "or every line `name,r,g,b`; got 'road,1,2,3'"),
     ('sky,1,2\n', "got 'sky,1,2'"),
+    ('1,sky\n2,road\n', "got '1,sky'"),
+    ('Pixel Value, Class\n', "got 'Pixel Value,Class'"),
+    ('sky:1,2,300::\n', "class 'sky' has the colour 1,2,300"),
     ('sky,1,2,300\n', "class 'sky' has the colour 1,2,300"),
     ('sky,1,2,x\n', 'expected three integers in 0..255'),
     ('sky\nsky\n', "classes 0 and 1 are both called 'sky'"),
@@ -65,6 +74,15 @@ def test_colours_of_one_name_are_one_class(tmp_path):
   assert read_color_table(str(path), 200) == ColorTable(
       ['road', 'car'], [[1, 2, 3], [4, 5, 6]], ((1, 2, 3), (0, 0, 0), (4, 5, 6), (7, 8, 9)),
       (0, 200, 1, 0))
+
+
+def test_a_labelmap_of_cvat_is_a_colour_table(tmp_path):
+  path = tmp_path / 'labelmap.txt'
+  path.write_bytes(b'\xef\xbb\xbf# label:color_rgb:parts:actions\r\nignore:0,0,0::\r\n'
+                   b'Cat:48,112,32::\r\nDog:176,112,32:a:b\r\n')
+  assert read_color_table(str(path), 255) == ColorTable(
+      ['Cat', 'Dog'], [[48, 112, 32], [176, 112, 32]],
+      ((0, 0, 0), (48, 112, 32), (176, 112, 32)), (255, 0, 1))
 
 
 @pytest.mark.parametrize('text, message', [

@@ -3,6 +3,7 @@
 A table lists (target class, source classes); where a source class stands in two rows, the
 later row wins.
 """
+from deeplab.core import files
 from deeplab.datasets import registry
 
 ATR = (
@@ -64,8 +65,7 @@ def read_atr_labels(path):
     ValueError: the file cannot be read, or a line is something else or repeats an id.
   """
   try:
-    with open(path, encoding='utf-8') as f:
-      rows = [line.split() for line in f if line.strip()]
+    rows = [line.split() for line in files.read_lines(path) if line]
   except (OSError, UnicodeDecodeError) as error:
     raise ValueError('List of classes %r cannot be read: %s.' % (path, error)) from error
   ids = {}

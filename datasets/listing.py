@@ -1,40 +1,76 @@
 """Lists the image/label pairs of raw datasets and divides them into splits."""
 import collections
+import contextlib
 import os
 import random
+import re
+import typing
 
+from absl import logging
+
+from deeplab.core import files
 from deeplab.datasets.spec import Example
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
 _SHOWN_NAMES = 5
+# Endings are told of where every fourth name has one at least.
+_HINT_SHARE = 4
+_SEPARATORS = re.compile(r'[\s,;]+')
+# What lists of one class of VOC say of an image; the last one: it does not show the class.
+_MEMBERS, _NOT_A_MEMBER = ('0', '1'), '-1'
 
 
-def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES):
-  """Returns the Examples of the files of the same stem in two folders, sorted by stem.
+class Endings(typing.NamedTuple):
+  """What files of images and of labels are called behind the name that they share.
+
+  Such as '_mask', or with the extension: '_mask.png', '.png'; '': nothing.
+  """
+  image: str = ''
+  label: str = ''
+
+
+NO_ENDINGS = Endings()
+
+
+def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES,
+               endings=NO_ENDINGS):
+  """Returns the Examples of the files of the same name in two folders, sorted by name.
 
   Args:
     image_dir: folder of images.
-    label_dir: folder of label maps, one per image; another folder than image_dir. None:
-      images without labels.
-    names: stems to take, in this order, e.g. of a split list; None: all.
+    label_dir: folder of label maps, one per image; another folder than image_dir unless
+      `endings` tell labels from images. None: images without labels.
+    names: names to take, in this order, e.g. of a split list; None: all.
     on_error: 'stop', or 'skip' to return pairs of which one file is missing too: the builder
       then counts and lists them.
     label_suffixes: file name extensions of labels, lower case.
+    endings: Endings; without them a name is that of the file without extension.
 
   Raises:
-    ValueError: a folder is missing or has no files, a stem is there twice, and with 'stop'
-      an image has no label, or (without `names`) a label has no image.
+    ValueError: a folder is missing or has no files, a name is there twice, an image is its own
+      label, no image has a label, and with 'stop' an image has none, or (without `names`) a
+      label has no image.
   """
-  images = files_by_stem(image_dir, IMAGE_SUFFIXES, 'images')
+  is_one_folder = label_dir is not None and _is_one_folder(image_dir, label_dir)
+  if is_one_folder and not any(endings) and set(label_suffixes).intersection(IMAGE_SUFFIXES):
+    raise ValueError(
+        'Images and labels are in the same folder %r: images would be their own labels. Say what '
+        'the names of labels end in with --label_suffix, such as _mask, or .png beside images of '
+        'another kind.%s' % (image_dir, _ending_hint(*[stems(image_dir)] * 2)))
+  other = Endings(endings.label, endings.image) if is_one_folder else NO_ENDINGS
+  images = files_by_stem(image_dir, IMAGE_SUFFIXES, 'images', endings.image, other.image)
   labels = {} if label_dir is None else files_by_stem(
-      label_dir, label_suffixes, 'labels')
-  wanted = sorted(set(images) | set(labels)) if names is None else names
-  if on_error == 'stop':
+      label_dir, label_suffixes, 'labels', endings.label, other.label)
+  _require_two_files(images, labels)
+  wanted = sorted(set(images) | set(labels)) if names is None else [
+      _as_present(name, images, endings) for name in names]
+  if on_error == 'stop' or (label_dir and not set(images).intersection(labels)):
+    hint = _ending_hint(images, labels)
     require_all(wanted, images, image_dir, 'image',
-                'labels' if names is None else 'names wanted')
+                'labels' if names is None else 'names wanted', hint)
     if label_dir is not None:
-      require_all(wanted, labels, label_dir, 'label', 'images')
+      require_all(wanted, labels, label_dir, 'label', 'images', hint)
   return [Example(name, images.get(name) or absent_path(image_dir, name),
                   labels.get(name) or (label_dir and absent_path(label_dir, name)))
           for name in wanted]
@@ -45,7 +81,7 @@ def absent_path(folder, name):
   return os.path.join(folder, name + '.*')
 
 
-def require_all(wanted, present, folder, what, source):
+def require_all(wanted, present, folder, what, source, hint=''):
   """Raises ValueError if names are not `present` in `folder`; says how many, shows some.
 
   Args:
@@ -54,49 +90,78 @@ def require_all(wanted, present, folder, what, source):
     folder: where they should be.
     what: what is missing, e.g. 'label'.
     source: what asks for them, e.g. 'images'.
+    hint: more sentences for the message, each after a blank.
   """
   missing = [name for name in wanted if name not in present]
   if missing:
-    raise ValueError('%r has no %s for %d of %d %s: %s. Add the files or take the others away.'
-                     % (folder, what, len(missing), len(wanted), source, _shown(missing)))
+    raise ValueError('%r has no %s for %d of %d %s: %s. Add the files or take the others away.%s'
+                     % (folder, what, len(missing), len(wanted), source, _shown(missing), hint))
 
 
-def files_by_stem(folder, suffixes, what):
-  """Returns a dict, file name without extension -> path, of the files with these suffixes.
+def files_by_stem(folder, suffixes, what, ending='', other_ending=''):
+  """Returns a dict, name -> path, of the files with these suffixes.
+
+  Args:
+    folder: the folder.
+    suffixes: file name extensions, lower case.
+    what: what the files are, for messages.
+    ending: what file names must have behind the name, without or with extension (`Endings`).
+    other_ending: what they must not have, or ''.
 
   Raises:
-    ValueError: no such folder, no such file in it, or two files of the same stem.
+    ValueError: no such folder, no such file in it, or two files of the same name.
   """
   if not os.path.isdir(folder):
     raise ValueError('Folder of %s %r does not exist.' % (what, folder))
-  found = {}
+  found, others = {}, []
   for name in sorted(os.listdir(folder)):
-    stem, suffix = os.path.splitext(name)
-    if suffix.lower() not in suffixes or name.startswith('.'):
+    if os.path.splitext(name)[1].lower() not in suffixes or name.startswith('.'):
+      continue
+    stem = _name_of(name, ending)
+    if stem is None or (other_ending and _name_of(name, other_ending) is not None):
+      others.append(name)
       continue
     if stem in found:
       raise ValueError('Folder %r holds two files called %r: %s and %s. Keep one of them.'
                        % (folder, stem, os.path.basename(found[stem]), name))
     found[stem] = os.path.join(folder, name)
   if not found:
-    raise ValueError('Folder %r holds no %s (%s).' % (folder, what, ', '.join(suffixes)))
+    raise ValueError('Folder %r holds no %s (%s).' % (folder, what, ', '.join(
+        '*%s%s' % (ending, suffix) for suffix in suffixes) if ending else ', '.join(suffixes)))
+  if others and not other_ending:
+    logging.warning('%d files in %r are left out: their names do not end in %s: %s.',
+                    len(others), folder, ending, _shown(others))
   return found
 
 
-def read_split_list(path):
+def stems(folder):
+  """Returns the names without extension of all images of a folder."""
+  return [os.path.splitext(name)[0] for name in sorted(os.listdir(folder))
+          if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+
+
+def read_split_list(path, present=()):
   """Returns the record names of a split list: one per line, blank lines apart.
 
-  Folders and image extensions are cut off.
+  Folders and image extensions are cut off. A second column may name the label, or be the 1 or 0
+  of lists of one class of VOC, whose lines with -1 are left out.
+
+  Args:
+    path: the file.
+    present: container of names there are: lines that are one are not divided into columns.
 
   Raises:
     ValueError: the file cannot be read, is empty, or names a record twice.
   """
   try:
-    with open(path, encoding='utf-8') as f:
-      lines = [line.strip() for line in f]
+    lines = [line for line in files.read_lines(path) if line]
   except (OSError, UnicodeDecodeError) as error:
     raise ValueError('Split list %r cannot be read: %s.' % (path, error)) from error
-  names = [_stem(line) for line in lines if line]
+  names = [_listed(line, present) for line in lines]
+  num_out = names.count(None)
+  if num_out:
+    logging.warning('Split list %r: %d lines with %s are left out.', path, num_out, _NOT_A_MEMBER)
+  names = [name for name in names if name is not None]
   if not names:
     raise ValueError('Split list %r is empty.' % path)
   repeated = sorted(name for name, n in collections.Counter(names).items() if n > 1)
@@ -135,9 +200,76 @@ def split_by_fractions(examples, fractions, seed=0):
   return splits
 
 
+def _listed(line, present):
+  """Returns the record name in a line of a split list; None: it says that it is not meant."""
+  whole, cells = _stem(line), _SEPARATORS.split(line)
+  if whole in present or len(cells) != 2:
+    return whole
+  first, second = _stem(cells[0]), cells[1]
+  if second == _NOT_A_MEMBER:
+    return None
+  is_pair = (first in present or second in _MEMBERS or _stem(second).startswith(first)
+             or all(os.path.splitext(cell)[1].lower() in IMAGE_SUFFIXES for cell in cells))
+  return first if is_pair else whole
+
+
 def _stem(line):
   stem, suffix = os.path.splitext(os.path.basename(line))
   return stem if suffix.lower() in IMAGE_SUFFIXES else stem + suffix
+
+
+def _name_of(file_name, ending):
+  """Returns what is before an ending, or None where a file name has another one."""
+  stem = os.path.splitext(file_name)[0]
+  if not ending:
+    return stem
+  return next((text[:-len(ending)] for text in (file_name, stem)
+               if text.endswith(ending) and text != ending), None)
+
+
+def _as_present(name, images, endings):
+  """Returns the name of an image that a list may name with an ending."""
+  shorter = [_name_of(name + '.', ending) for ending in endings if ending]
+  return next((each for each in [name] + shorter if each in images), name)
+
+
+def _is_one_folder(folder, other):
+  return os.path.isdir(folder) and os.path.isdir(other) and os.path.samefile(folder, other)
+
+
+def _require_two_files(images, labels):
+  """Raises ValueError if an image is its own label, by whatever links."""
+  for name in sorted(set(images).intersection(labels)):
+    with contextlib.suppress(OSError):  # What cannot be read is told of when it is.
+      if os.path.samefile(images[name], labels[name]):
+        raise ValueError('%s and %s are one file: an image cannot be its own label. Give the '
+                         'folder of the label maps.' % (images[name], labels[name]))
+
+
+def _ending_hint(images, labels):
+  """Returns a sentence on the endings that names of labels or images seem to have, or ''."""
+  for names, others, flag in ((labels, images, 'label'), (images, labels, 'image')):
+    rests = collections.Counter(_rest(name, set(others)) for name in names)
+    rests.pop('', None)
+    for rest, count in rests.most_common(1):
+      if _HINT_SHARE * count >= len(names):
+        return ' Names seem to end so: --%s_suffix=%s' % (flag, rest)
+  ends = [_common_end(names) for names in (images, labels)]
+  if all(ends) and {name[:-len(ends[0])] for name in images}.intersection(
+      name[:-len(ends[1])] for name in labels):
+    return ' Names seem to end so: --image_suffix=%s --label_suffix=%s' % tuple(ends)
+  return ''
+
+
+def _rest(name, others):
+  """Returns what a name has more than the longest of `others` that it begins with, or ''."""
+  cuts = (cut for cut in range(len(name) - 1, 0, -1) if name[:cut] in others)
+  rest = name[next(cuts, len(name)):]
+  return rest if not rest[:1].isdigit() else ''
+
+
+def _common_end(names):
+  return os.path.commonprefix([name[::-1] for name in names])[::-1]
 
 
 def _shown(names):

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 from PIL import Image, ImageOps
 
-from deeplab.core import image_limits, json_text
+from deeplab.core import files, image_limits, json_text
 from deeplab.datasets import jpeg_check
 
 _JPEG_QUALITY = 95
@@ -135,7 +135,7 @@ def read_landmarks(landmarks):
   if isinstance(landmarks, str):
     where = landmarks
     try:
-      landmarks = json_text.parse(_read_bytes(where).decode('utf-8'))
+      landmarks = json_text.parse(files.decode_text(_read_bytes(where)))
     except ValueError as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (where, error)) from error
     if isinstance(landmarks, dict):

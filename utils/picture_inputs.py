@@ -15,7 +15,7 @@ import typing
 import numpy as np
 from PIL import Image, ImageOps
 
-from deeplab.core import image_limits
+from deeplab.core import files, image_limits
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
@@ -223,8 +223,7 @@ def _matches(pattern, results_folder):
 def _read_list(path, results_folder):
   """Returns the files of a list; relative lines count from here, else from its folder."""
   try:
-    with open(path, encoding='utf-8-sig') as f:
-      lines = [line.strip() for line in f]
+    lines = files.read_lines(path)
   except (OSError, UnicodeDecodeError) as error:
     raise ValueError('--input=%s: the list cannot be read: %s.' % (path, error)) from error
   paths = []

@@ -60,7 +60,7 @@ def test_lists_hold_patterns_from_here_else_from_their_folder(folder, monkeypatc
   assert paths == [str(folder / 'a.jpg'), str(folder / 'sub' / 'c.PNG'),
                    str(folder / '[x].png'), '*.gif']
   monkeypatch.chdir(folder / 'sub')
-  (folder / 'list.txt').write_text('*.PNG\n')
+  (folder / 'list.txt').write_text('\ufeff*.PNG\n', encoding='utf-8')
   assert picture_inputs.list_pictures([str(folder / 'list.txt')]) == ['c.PNG']
 
 
