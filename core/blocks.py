@@ -1,10 +1,49 @@
-"""Stacks of residual blocks with a chosen output stride, and symmetric strided padding."""
+"""Blocks of a backbone: stride traded for dilation, stacks of units, and symmetric padding."""
 import typing
 
-from deeplab.core import dilation
 from deeplab.core.tf_compat import slim, tf
 
 DEFAULT_MULTI_GRID = [1, 1, 1]
+
+
+class StrideBudget(object):
+  """Hands out (stride, rate) to the layers of a backbone, in order.
+
+  Layers stride as designed until the product of strides equals `output_stride`; from then
+  on they keep resolution, and the strides they gave up become the atrous rate of the
+  layers that follow (Chen et al., "Rethinking Atrous Convolution for Semantic Image
+  Segmentation", 2017, section 3.1).
+  """
+
+  def __init__(self, output_stride=None):
+    """Starts at stride 1, rate 1; `output_stride` None never trades."""
+    self.output_stride = output_stride
+    self.current_stride = 1
+    self.rate = 1
+
+  def next(self, stride):
+    """Returns (stride, rate) for a layer whose designed stride is `stride`.
+
+    Raises:
+      ValueError: the designed strides jump over `output_stride`.
+    """
+    if self.current_stride == self.output_stride:
+      rate = self.rate
+      self.rate *= stride
+      return 1, rate
+    self.current_stride *= stride
+    if self.output_stride is not None and self.current_stride > self.output_stride:
+      raise ValueError(
+          'output_stride=%d cannot be reached: the strides of this network multiply to %d.'
+          % (self.output_stride, self.current_stride))
+    return stride, 1
+
+  def check_reached(self):
+    """Raises ValueError when the network ended at a smaller stride than asked for."""
+    if self.output_stride is not None and self.current_stride != self.output_stride:
+      raise ValueError(
+          'output_stride=%d cannot be reached: this network only goes down to stride %d.'
+          % (self.output_stride, self.current_stride))
 
 
 class Block(typing.NamedTuple):
@@ -43,7 +82,7 @@ def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None
   if output_stride is not None and (output_stride <= 0 or output_stride % root_stride):
     raise ValueError('output_stride must be a multiple of %d for this network, got %s.'
                      % (root_stride, output_stride))
-  strides = dilation.StrideBudget(output_stride)
+  strides = StrideBudget(output_stride)
   strides.current_stride = root_stride
   for block in blocks:
     with tf.variable_scope(block.scope, 'block', [net]) as scope:

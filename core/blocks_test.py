@@ -1,4 +1,4 @@
-"""Stacks of blocks and symmetric padding."""
+"""Stride traded for dilation, stacks of blocks, and symmetric padding."""
 import numpy as np
 import pytest
 
@@ -78,3 +78,29 @@ def test_strided_convolution_subsamples_the_dense_one(size, kernel_size):
     session.run(tf.global_variables_initializer())
     strided, dense = session.run([strided, dense])
   np.testing.assert_allclose(strided, dense[:, ::2, ::2], atol=1e-5)
+
+
+@pytest.mark.parametrize('output_stride, expected', [
+    (None, [(2, 1), (2, 1), (1, 1), (2, 1), (1, 1)]),
+    (8, [(2, 1), (2, 1), (1, 1), (2, 1), (1, 1)]),
+    (4, [(2, 1), (2, 1), (1, 1), (1, 1), (1, 2)]),
+    (2, [(2, 1), (1, 1), (1, 2), (1, 2), (1, 4)]),
+])
+def test_layers_give_up_stride_for_the_rate_of_those_that_follow(output_stride, expected):
+  strides = blocks.StrideBudget(output_stride)
+  assert [strides.next(stride) for stride in (2, 2, 1, 2, 1)] == expected
+  strides.check_reached()
+
+
+def test_strides_that_jump_over_the_output_stride():
+  strides = blocks.StrideBudget(4)
+  strides.next(3)
+  with pytest.raises(ValueError, match='output_stride=4 cannot be reached: .* to 6'):
+    strides.next(2)
+
+
+def test_networks_that_end_before_the_output_stride():
+  strides = blocks.StrideBudget(4)
+  strides.next(2)
+  with pytest.raises(ValueError, match='output_stride=4 cannot be reached: .* stride 2'):
+    strides.check_reached()

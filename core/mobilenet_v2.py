@@ -5,7 +5,7 @@ Reference: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenec
 """
 import typing
 
-from deeplab.core import dilation, layers
+from deeplab.core import blocks, layers
 from deeplab.core.tf_compat import slim, tf
 
 _WEIGHTS_STDDEV = 0.09
@@ -95,7 +95,7 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
   min_depth = 8 if is_full_width else 1
   last_endpoint = 'layer_%d' % (len(BLOCKS) + 1)
   final_endpoint = final_endpoint or last_endpoint
-  strides = dilation.StrideBudget(output_stride)
+  strides = blocks.StrideBudget(output_stride)
   end_points = {}
 
   def depth(num_outputs):
