@@ -12,8 +12,7 @@ from deeplab.core import (
     photometric,
     preprocess_utils,
 )
-from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.padding import Padding
+from deeplab.core.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 

@@ -1,4 +1,4 @@
-"""How strongly training images are varied: the record and its presets."""
+"""How strongly training images are varied, the presets, and what is outside of an image."""
 import typing
 
 
@@ -54,3 +54,14 @@ AUGMENTATIONS = {
     # For pictures of people in all kinds of light.
     'forma': Augmentation(),
 }
+
+
+class Padding(typing.NamedTuple):
+  """Colour and label of pixels that are not of the image.
+
+  Attributes:
+    mean_pixel: RGB in 0..255, three numbers, that the network's scaling maps to about 0.
+    ignore_label: label that does not count.
+  """
+  mean_pixel: typing.Sequence[float]
+  ignore_label: int

@@ -7,8 +7,7 @@ For training the image stays encoded until it is known which part of it the crop
 from deeplab import input_preprocess
 from deeplab.core import crop_geometry, feature_extractor, keys, preprocess_utils, tf_compat
 from deeplab.core import registry as core_registry
-from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.padding import Padding
+from deeplab.core.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import (

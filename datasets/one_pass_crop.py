@@ -5,8 +5,7 @@ It shows what the single steps of `input_preprocess` would, see `core/crop_geome
 import typing
 
 from deeplab.core import affine, crop_geometry, keys, leg_cut, partial_decode, photometric
-from deeplab.core.augmentation import Augmentation
-from deeplab.core.padding import Padding
+from deeplab.core.augmentation import Augmentation, Padding
 from deeplab.core.tf_compat import tf
 
 

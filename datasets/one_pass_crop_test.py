@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab import input_preprocess
 from deeplab.core import augmentation, crop_geometry, feature_extractor, keys
-from deeplab.core.padding import Padding
+from deeplab.core.augmentation import Padding
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, one_pass_crop

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core import feature_extractor
-from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.padding import Padding
+from deeplab.core.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator, dataset_info, example, pairs, shards
 from deeplab.utils import benchmark_child, step_by_step_input
