@@ -3,7 +3,7 @@ import zlib
 
 import numpy as np
 
-from deeplab.core import variable_values
+from deeplab.core import initial_weights
 
 # Last part of a name -> function (random state, shape) -> float64 values.
 _RULES = {
@@ -39,6 +39,6 @@ def golden_image(height=97, width=129):
 
 def load_golden_weights(session, variables):
   """Sets every variable but the global step to its golden value, in one run."""
-  variable_values.assign(session, {
+  initial_weights.assign(session, {
       variable: golden_weight(variable.op.name, variable.shape.as_list())
       for variable in variables if variable.op.name != 'global_step'})

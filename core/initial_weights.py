@@ -9,7 +9,7 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import checkpoints, error_text, quantization, variable_values
+from deeplab.core import checkpoints, error_text, quantization
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -47,7 +47,7 @@ class Plan(typing.NamedTuple):
 
   def load(self, session):
     """Writes the weights into the variables of a session."""
-    variable_values.assign(session, {
+    assign(session, {
         variable: self.weights.read(variable.op.name).astype(
             variable.dtype.base_dtype.as_numpy_dtype)
         for variable in self.variables})
@@ -117,6 +117,17 @@ def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
       'Of %d variables %d start with the weights of %s, %d at random as last layers, %d at random '
       'for want of weights; %d of its weights are not used.' % (
           len(variables), len(taken), weights.where, len(excluded), len(absent), len(unused))))
+
+
+def assign(session, values):
+  """Sets variables in one run; a run for each would have TensorFlow prune the graph each time.
+
+  Args:
+    session: tf.Session.
+    values: dict, tf.Variable -> array of its shape.
+  """
+  session.run([variable.initializer for variable in values],
+              {variable.initializer.inputs[1]: value for variable, value in values.items()})
 
 
 def _is_in(name, scopes):

@@ -124,3 +124,17 @@ def test_unusable_sources_are_named(tmp_path, path, message):
   (tmp_path / 'empty.pb').write_bytes(b'')
   with pytest.raises(ValueError, match=message):
     initial_weights.read_weights(str(tmp_path / path), 'tf_initial_checkpoint')
+
+
+def test_values_are_set_with_their_types_and_others_stay():
+  with tf.Graph().as_default(), tf.Session() as session:
+    kernel, step, other = [
+        tf.get_variable(name, shape, dtype, tf.zeros_initializer())
+        for name, shape, dtype in (('kernel', [2, 3], tf.float32), ('step', [], tf.int64),
+                                   ('other', [2], tf.float32))]
+    session.run(tf.global_variables_initializer())
+    initial_weights.assign(session, {kernel: np.arange(6).reshape(2, 3), step: 7})
+    values = session.run([kernel, step, other])
+  np.testing.assert_array_equal(values[0], [[0, 1, 2], [3, 4, 5]])
+  assert values[1] == 7
+  np.testing.assert_array_equal(values[2], [0, 0])

@@ -7,12 +7,12 @@ import pytest
 
 from deeplab import model
 from deeplab.core import (
-    golden_weights,
-    layers,
-    mobilenet_v2,
-    quantization,
-    tf_compat,
-    variable_values,
+  golden_weights,
+  initial_weights,
+  layers,
+  mobilenet_v2,
+  quantization,
+  tf_compat,
 )
 from deeplab.core.options import ModelOptions
 from deeplab.core.quantization import Quantizer
@@ -203,7 +203,7 @@ def test_integer_arithmetic_gives_the_labels_of_fake_quantisation():
     rounded = tf.quantization.fake_quant_with_min_max_args(images, -128 / 127., 1.0)
     with layers.quantize(Quantizer()):
       labels = tf.argmax(tiny_network(rounded), 3, output_type=tf.int32)
-    variable_values.assign(session, {variable: training.value(variable.op.name)
+    initial_weights.assign(session, {variable: training.value(variable.op.name)
                                      for variable in tf.global_variables()})
     expected = session.run(labels, {images: values})
     integer_labels = convert_to_integers(session, images, labels)(values)

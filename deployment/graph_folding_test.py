@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import options, variable_values
+from deeplab.core import initial_weights, options
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, graph_folding
 from deeplab.testing import tiny_run
@@ -28,7 +28,7 @@ def load_random_weights(session):
     draw = draws.get(variable.op.name.split('/')[-1],
                      lambda shape, fan_in=fan_in: rng.normal(0, fan_in ** -0.5, shape))
     values[variable] = draw(shape)
-  variable_values.assign(session, values)
+  initial_weights.assign(session, values)
 
 
 def freeze(names):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import options, variable_values
+from deeplab.core import initial_weights, options
 from deeplab.core.tf_compat import slim, tf
 from deeplab.datasets import registry
 from deeplab.deployment import model_deploy
@@ -176,7 +176,7 @@ def _weights_after(num_steps, num_clones):
     random = np.random.RandomState(3)
     with tf.Session(config=config) as session:
       session.run(tf.global_variables_initializer())
-      variable_values.assign(session, {
+      initial_weights.assign(session, {
           variable: random.normal(0, 0.1, variable.shape.as_list())
           for variable in sorted(tf.trainable_variables(), key=lambda v: v.op.name)
           if variable.op.name.endswith('weights')})

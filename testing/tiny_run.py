@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import options, utils, variable_values
+from deeplab.core import initial_weights, options, utils
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, pairs, shards
 from deeplab.testing import forked_scripts
@@ -119,10 +119,10 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
         # Not 0, as those of trained networks: TensorFlow leaves out sums with 0, and what it
         # then makes of the graph is slower.
         values[variable] = rng.normal(0, 0.1, shape)
-    variable_values.assign(session, values)
+    initial_weights.assign(session, values)
     bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
     means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
-    variable_values.assign(session, {bias: -means, global_step: step})
+    initial_weights.assign(session, {bias: -means, global_step: step})
     return tf.train.Saver().save(session, os.path.join(str(folder), 'model.ckpt'),
                                  global_step=step)
 

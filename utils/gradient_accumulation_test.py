@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import variable_values
+from deeplab.core import initial_weights
 from deeplab.core.tf_compat import slim, tf
 from deeplab.utils import gradient_accumulation
 
@@ -47,7 +47,7 @@ def _train(optimizer, batch_size, num_steps, num_updates=2, clip_norm=0.0):
     random = np.random.RandomState(1)
     with tf.Session() as session:
       session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
-      variable_values.assign(session, {
+      initial_weights.assign(session, {
           variable: random.normal(0, 0.2, variable.shape.as_list())
           for variable in tf.trainable_variables()})
       log = []
