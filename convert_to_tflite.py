@@ -6,6 +6,9 @@
 A graph of a model trained with --quantize_delay_step becomes a file of 8-bit integers; any other
 one a file of floats.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 import numpy as np

@@ -3,6 +3,9 @@
     python eval.py --checkpoint_dir=RUN/train --eval_logdir=RUN/eval \
         --dataset_dir=RECORDS --eval_crop_size=513,513 --max_number_of_evaluations=1
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import time
 

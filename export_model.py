@@ -6,6 +6,9 @@
 Every file is run on pictures by another process and compared with the checkpoint before it
 gets its name.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import functools
 import os
 

@@ -15,9 +15,9 @@ SKIPPED_FOLDERS = {'g3doc', 'build', 'experiments', 'node_modules'}
 FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'deployment': 2,
           'testing': 3, 'scripts': 4}
 DATASETS_ROOM = {'input_preprocess'}
-SCRIPTS = {'common', 'train', 'eval', 'vis', 'predict', 'export_model', 'convert_to_tflite',
-           'datasets/doctor', 'datasets/preview', 'utils/plot_losses', 'utils/compare_runs',
-           'utils/inspect_checkpoint', 'deployment/cluster_scripts',
+SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'export_model',
+           'convert_to_tflite', 'datasets/doctor', 'datasets/preview', 'utils/plot_losses',
+           'utils/compare_runs', 'utils/inspect_checkpoint', 'deployment/cluster_scripts',
            'utils/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
@@ -29,8 +29,10 @@ def source_files():
     folders[:] = sorted(f for f in folders
                         if not f.startswith('.') and f not in SKIPPED_FOLDERS)
     for name in sorted(files):
-      if name.endswith('.py') and not name.endswith('_test.py') and name != 'conftest.py':
-        yield os.path.relpath(os.path.join(folder, name), ROOT).replace(os.sep, '/')
+      path = os.path.join(folder, name)
+      if name.endswith('.py') and not name.endswith('_test.py') and name != 'conftest.py' and (
+          not os.path.islink(path)):
+        yield os.path.relpath(path, ROOT).replace(os.sep, '/')
 
 
 # Files that open what is always on this machine, and what that is. The rest handles datasets,
@@ -63,6 +65,7 @@ LOCAL_FILES = {
     'evaluation/panoptic_evaluation.py': 'pictures and JSON of panoptic results',
     'evaluation/panoptic_images.py': 'pictures and JSON of panoptic results',
     'evaluation/panoptic_sample.py': 'pictures and JSON of panoptic results',
+    'packages_needed.py': 'environments of the project',
     'testing/damage.py': 'files of tests',
     'testing/documentation_pages.py': 'pages of the package',
     'testing/folders.py': 'results of tests',

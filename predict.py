@@ -8,6 +8,9 @@ Per picture: <name>_prediction.png (class ids), <name>_color.png and <name>_over
 all areas.json, or sources.json where that is not wanted. Exit code 3 tells that some pictures
 could not be labelled; the others are done.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import sys
 import time

@@ -2,6 +2,9 @@
 
     python train.py --train_logdir=RUN/train --dataset_dir=RECORDS --dataset=NAME
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import contextlib
 
 from absl import flags, logging

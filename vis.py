@@ -3,6 +3,9 @@
     python vis.py --checkpoint_dir=RUN/train --vis_logdir=RUN/vis --dataset_dir=RECORDS \
         --vis_crop_size=513,513 --max_number_of_iterations=1
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import json
 import time
 

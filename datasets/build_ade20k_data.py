@@ -4,6 +4,9 @@
 
 Records are called by the path of their image; those of train are shuffled, with a seed.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import random
 

@@ -6,6 +6,9 @@ CITYSCAPES_ROOT holds `leftImg8bit` and `gtFine` as the two zip files of that na
 The label maps of the release hold 34 ids, which are mapped to the 19 classes; where label maps
 of the classes (`labelTrainIds`) were made before, these are taken.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import glob
 import os
 import typing

@@ -8,6 +8,9 @@ labelme (--labelme_dir), or a JSON file of COCO (--coco_json). Run once per spli
 --output_dir, or once with --split_fractions. The dataset_info.json left there lets train.py,
 eval.py and vis.py use the folder with --dataset_dir alone.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 from absl import flags, logging

@@ -4,6 +4,9 @@
 
 The parts must have been built under the same --storage_dir.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from deeplab import common
 from deeplab.datasets import build_forma
 

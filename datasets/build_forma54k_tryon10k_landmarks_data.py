@@ -6,6 +6,9 @@ The parts are humanparsing17k_landmarks, imaterialist37k_landmarks and tryon10k_
 
 The parts must have been built under the same --storage_dir.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from deeplab import common
 from deeplab.datasets import build_forma
 

@@ -6,6 +6,9 @@ RAW_DIR holds `humanparsing/JPEGImages`, `humanparsing/SegmentationClassAug` and
 `atr_label.txt`. The table of classes is `label_maps.ATR`. These labels know no sleeves: body
 parts, where given, replace sleeves and trousers and add to the shoes.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 from absl import flags

@@ -7,6 +7,9 @@ tryon10k_landmarks.
 
 The parts must have been built under the same --storage_dir.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from deeplab import common
 from deeplab.datasets import build_forma
 

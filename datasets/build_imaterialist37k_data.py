@@ -6,6 +6,9 @@ RAW_DIR holds `train/*.jpg`, `train.csv` and `label_descriptions.json`. The tabl
 `label_maps.FASHION`. The release labels clothes only: skin, hair, arms and the background come
 from body parts; without them these pixels do not count (ignore).
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 from absl import flags, logging

@@ -4,6 +4,9 @@
 
 What is labelled garment counts as skin.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from absl import flags
 
 from deeplab import common

@@ -5,6 +5,9 @@
 
 Reads paths of images from standard input, one per line. PNGs that are there stay.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import sys
 

@@ -6,6 +6,9 @@ Nothing is downloaded: pictures, labels of nine classes and body landmarks follo
 OUTPUT_DIR/raw becomes an ordinary raw dataset folder, OUTPUT_DIR/tfrecord its records.
 Running again keeps what is there and right.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 from absl import flags, logging

@@ -6,6 +6,9 @@ OUTPUT_DIR/atr, OUTPUT_DIR/fashion and OUTPUT_DIR/tryon are what the builders of
 humanparsing17k, imaterialist37k and tryon1k read, each with parts and landmarks beside it.
 Nothing is downloaded.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 from absl import flags, logging

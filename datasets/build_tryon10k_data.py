@@ -2,6 +2,9 @@
 
     python3 ./datasets/build_tryon10k_data.py --image_dir=image --label_dir=label
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from absl import flags
 
 from deeplab import common

@@ -6,6 +6,9 @@ Every list in LIST_FOLDER is a split. Labels are PNGs of class ids or the palett
 release. With --sbd_dir also the split train_aug is built: the images of the Semantic
 Boundaries Dataset and of VOC's train, without VOC's val.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import typing
 

@@ -5,6 +5,9 @@
 Reads every record in parallel, prints what it found and writes it as doctor_report.json and
 doctor_report.html. Exit code 0: fit for training; 1: not.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 from absl import flags
 
 from deeplab import common

@@ -5,6 +5,9 @@
 Takes the flags of augmentation that train.py takes, so that they can be looked at before a
 long run. --same_record shows one record again and again.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import numpy as np
 from absl import flags, logging
 from PIL import Image

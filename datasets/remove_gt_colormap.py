@@ -5,6 +5,9 @@
 
 `build_voc2012_data.py` reads palette PNGs as they are; this is for other tools.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import shutil
 

@@ -7,6 +7,9 @@
 Other inputs: --layout=cityscapes and --layout=folders. README.md in this folder has the
 formulae, and what files must look like.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 import typing
 

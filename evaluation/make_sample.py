@@ -2,6 +2,9 @@
 
     python -m deeplab.evaluation.make_sample --output_dir=sample
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import shlex
 
 from absl import flags, logging

@@ -8,6 +8,9 @@
 Counts are [num_classes, num_classes] int64 arrays of pixels: rows are labels, columns are
 predictions. Counts of several images or runs add up.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import sys
 
 import numpy as np

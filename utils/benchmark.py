@@ -8,6 +8,9 @@ one, all are measured, which takes long.
 Every measurement is a process of its own, so that peaks of memory and warm caches of one
 do not reach the next. Figures of different runs do not compare: machines are shared.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import json
 import typing
 

@@ -9,6 +9,9 @@ lies in when images are drawn anew.
 Reference: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3
 (percentile interval).
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import typing
 
 import numpy as np

@@ -6,6 +6,9 @@
 The word is a folder of checkpoints (the newest is meant), a prefix, one of the files of a
 checkpoint, or a frozen graph (.pb).
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import contextlib
 import os
 import re

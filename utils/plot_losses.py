@@ -4,6 +4,9 @@
 
 An experiment is a folder with a losses.csv, or with one in its sub-folder train.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import os
 
 import matplotlib

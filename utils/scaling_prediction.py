@@ -12,6 +12,9 @@ link needs for the bytes it carries, and the time that its server needs to add u
 Nothing overlaps here: TensorFlow sends a gradient as soon as it is there, so that real steps are
 somewhat faster as long as compute dominates.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import sys
 import typing
 
