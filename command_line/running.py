@@ -15,7 +15,7 @@ from deeplab.command_line import (
     image_limit_flag,
     number_flags,
 )
-from deeplab.core import storage_trouble
+from deeplab.core import error_text
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -74,7 +74,7 @@ def _run_guarded(main, argv):
   except MemoryError as error:
     _stop(_memory_is_short(error))
   except (OSError, tf.errors.OpError) as error:
-    trouble = storage_trouble.trouble_of(error)
+    trouble = error_text.trouble_of(error)
     if trouble is None:
       raise
     error_line.stop(trouble, error_line.EXIT_ERROR)

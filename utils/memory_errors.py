@@ -5,7 +5,7 @@ import typing
 
 from absl import logging
 
-from deeplab.core import keys, storage_trouble, tf_compat
+from deeplab.core import error_text, keys, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.utils import free_memory, graph_rewrites, memory_estimate, train_graph
 
@@ -59,7 +59,7 @@ def readable_memory_errors(dataset, model_options, options, deployment=None):
   try:
     yield
   except tf.errors.ResourceExhaustedError as error:
-    if storage_trouble.trouble_of(error):
+    if error_text.trouble_of(error):
       raise  # The disk is full.
     raise ValueError(training.message(str(error))) from error
 
@@ -129,15 +129,15 @@ class _Training(typing.NamedTuple):
       raise ValueError(text)
     logging.warning('Perhaps t%s', text[1:])
 
-  def message(self, error_text):
-    """Returns the message on a step that ran out of memory; error_text: of TensorFlow."""
-    is_on_gpu = 'device:GPU' in error_text
+  def message(self, text):
+    """Returns the message on a step that ran out of memory; text: of TensorFlow."""
+    is_on_gpu = 'device:GPU' in text
     # Each GPU has one clone in its memory, the processor has all.
     num_here = 1 if is_on_gpu else self.num_clones
     limit = (tf_compat.gpu_memory_bytes() if is_on_gpu
              else graph_rewrites.cpu_memory_limit_bytes())
     return 'Out of memory with %s (%s)%s' % (
-        self._images(), _allocation(error_text),
+        self._images(), _allocation(text),
         advice(self.step(), self.memory(num_here), self.memory_with_checkpointing(num_here),
                limit))
 
