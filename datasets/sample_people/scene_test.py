@@ -4,7 +4,7 @@ import functools
 import numpy as np
 import pytest
 
-from deeplab.datasets.sample_people import body, canvas, photo, scene
+from deeplab.datasets.sample_people import body, canvas, scene
 
 _COUNT = 30
 
@@ -51,7 +51,7 @@ def test_the_rim_lies_between_classes_and_only_there():
 def test_rim_of_a_straight_border_is_two_pixels_wide():
   labels = np.zeros((3, 6), np.uint8)
   labels[:, 3:] = 4
-  np.testing.assert_array_equal(photo.add_ignore_rim(labels), [[0, 0, 255, 255, 4, 4]] * 3)
+  np.testing.assert_array_equal(scene.add_ignore_rim(labels), [[0, 0, 255, 255, 4, 4]] * 3)
 
 
 def test_sizes_vary_between_200_and_400_pixels():
