@@ -9,8 +9,8 @@ from deeplab.datasets import (
     doctor_checks,
     example,
     record_check,
-    record_frames,
     record_scan,
+    shards,
 )
 
 _RECORDS_PER_SHARD = 2
@@ -74,7 +74,7 @@ def _count(files):
   """Returns the number of records of all files, or None if counting would take long."""
   end, total = time.monotonic() + _COUNT_SECS, 0
   for path in files:
-    count = record_frames.count_records(path, end)
+    count = shards.count_records(path, end)
     if count is None:
       return None
     total += count

@@ -13,7 +13,6 @@ from deeplab.datasets import (
     dataset_info,
     example,
     parallel,
-    record_frames,
     record_scan,
     shards,
 )
@@ -146,7 +145,7 @@ def _shards_by_split(dataset_dir, descriptor, info, only_split, findings):
 
 def _num_records(path):
   try:
-    return record_frames.count_records(path)
+    return shards.count_records(path)
   except ValueError:
     return 0  # Only for the progress bar; the scan says what is wrong.
 

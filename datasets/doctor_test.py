@@ -15,7 +15,6 @@ from deeplab.datasets import (
     doctor_report,
     example,
     pairs,
-    record_frames,
     registry,
     shards,
 )
@@ -196,9 +195,9 @@ def test_cut_off_shard_is_named(tmp_path):
   assert os.path.basename(path) + ': record 2' in named(tmp_path, 'corrupt_record')[0]
   assert 'holds 2 records' in named(tmp_path, 'split_size')[0]
   with pytest.raises(ValueError, match='record 2 is cut off'):
-    record_frames.count_records(path)
+    shards.count_records(path)
   with pytest.raises(ValueError, match='Shard .*gone cannot be read: No such file'):
-    record_frames.count_records(path + '.gone')
+    shards.count_records(path + '.gone')
 
 
 def test_lost_records_shards_and_splits_are_told(tmp_path):

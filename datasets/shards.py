@@ -1,6 +1,8 @@
-"""File names of the shards of a split."""
+"""File names of the shards of a split, and how many records are in one."""
 import os
 import re
+import struct
+import time
 
 from deeplab.core import files
 
@@ -8,6 +10,10 @@ _SHARD = '%s-%05d-of-%05d.tfrecord'
 _NUMBERED = re.compile(r'^(?P<split>.+)-(?P<shard>\d+)-of-(?P<count>\d+)(\.[a-z]+)?$')
 _UNNUMBERED_SUFFIXES = ('.tfrecord', '.tfrecords', '.record')
 _TEMPORARY_SUFFIXES = ('.tmp', '.part', '.lock')
+# A TFRecord file is a row of frames: length (8 bytes, little-endian), checksum of the length (4),
+# content, checksum of the content (4). Reference: TensorFlow, core/lib/io/record_writer.h.
+_LENGTH = struct.Struct('<Q')
+_HEAD_SIZE, _TAIL_SIZE = 12, 4
 
 
 def shard_name(split, shard, num_shards):
@@ -60,6 +66,35 @@ def splits_in(dataset_dir):
   return sorted({match.group('split') for match in matches if match})
 
 
+def leftovers(dataset_dir, split, planned):
+  """Returns the names of temporary files of a split and of its shards not in `planned`."""
+  names = files.list_dir(dataset_dir)
+  temporary = [name for name in names
+               if name.startswith('.%s-' % split) and name.endswith(_TEMPORARY_SUFFIXES)]
+  numbered = [name for name in names if _match(name) and _is_of_split(name, split)]
+  return sorted(temporary + [name for name in numbered if name not in planned])
+
+
+def count_records(path, deadline=None):
+  """Returns the number of records of a shard, or None if the deadline passed before the end.
+
+  Their lengths are read, not their content.
+
+  Args:
+    path: TFRecord file, not compressed.
+    deadline: value of `time.monotonic()` at which to give up, or None.
+
+  Raises:
+    ValueError: the file ends within a record, or cannot be read.
+  """
+  try:
+    # Unbuffered: a buffer would read the content that is jumped over.
+    with files.open_binary(path, buffering=0) as stream:
+      return _count(stream, files.size(path), path, deadline)
+  except OSError as error:
+    raise ValueError('Shard %s cannot be read: %s.' % (path, error.strerror)) from error
+
+
 def _is_of_split(name, split):
   match = _match(name)
   if match:
@@ -91,10 +126,18 @@ def _check_complete(dataset_dir, names):
                      'dataset again.' % (dataset_dir, len(missing), counts[0], example))
 
 
-def leftovers(dataset_dir, split, planned):
-  """Returns the names of temporary files of a split and of its shards not in `planned`."""
-  names = files.list_dir(dataset_dir)
-  temporary = [name for name in names
-               if name.startswith('.%s-' % split) and name.endswith(_TEMPORARY_SUFFIXES)]
-  numbered = [name for name in names if _match(name) and _is_of_split(name, split)]
-  return sorted(temporary + [name for name in numbered if name not in planned])
+def _count(stream, size, path, deadline):
+  offset = count = 0
+  while offset < size:
+    if deadline is not None and time.monotonic() > deadline:
+      return None
+    stream.seek(offset)
+    head = stream.read(_HEAD_SIZE)
+    end = offset + _HEAD_SIZE + _TAIL_SIZE
+    if len(head) == _HEAD_SIZE:
+      end += _LENGTH.unpack(head[:_LENGTH.size])[0]
+    if len(head) < _HEAD_SIZE or end > size:
+      raise ValueError('%s: record %d is cut off: it should end at byte %d of %d. Copy or '
+                       'build this shard again.' % (path, count, end, size))
+    offset, count = end, count + 1
+  return count
