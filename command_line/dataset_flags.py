@@ -2,7 +2,7 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
-from deeplab.datasets import bad_records, data_check, dataset_info, user_registry
+from deeplab.datasets import bad_records, data_check, dataset_info, registry
 
 FLAGS = flags.FLAGS
 
@@ -38,7 +38,7 @@ def find_dataset_dir():
     ValueError: the file of the registered name is malformed.
   """
   if 'dataset' in FLAGS and 'dataset_dir' in FLAGS and FLAGS.dataset_dir is None:
-    entry = user_registry.read(FLAGS.dataset)
+    entry = registry.user_entry(FLAGS.dataset)
     FLAGS.dataset_dir = entry and entry.dataset_dir
 
 

@@ -24,7 +24,7 @@ from deeplab.datasets import (
     dataset_info,
     label_kinds,
     listing,
-    user_registry,
+    registry,
 )
 
 FLAGS = flags.FLAGS
@@ -176,7 +176,7 @@ def main(unused_argv):
     _report(info, split)
   logging.info('Described in %s.', dataset_info.path_in(FLAGS.output_dir))
   if FLAGS.register:
-    path = user_registry.register(info.name, FLAGS.output_dir)
+    path = registry.register(info.name, FLAGS.output_dir)
     logging.info('--dataset=%s now finds it, by %s.', info.name, path)
 
 

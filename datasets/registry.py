@@ -1,19 +1,31 @@
 """Which datasets exist, and where the shards of a split are.
 
 A dataset is a row of `DATASETS`, any folder with the `dataset_info.json` that the builders
-leave beside their records, or a name of the user's own (`user_registry`).
+leave beside their records, or a name of the user's own. Of such a name,
+`~/.config/deeplab/datasets/NAME.json` (below $XDG_CONFIG_HOME, if set) holds either
+
+    {"dataset_dir": "/data/mine"}
+
+for a folder that describes itself, or the fields of `dataset_info.json` for records that came
+without a description; see `dataset_info.read_description`.
 """
 import difflib
+import json
+import os
+import re
 import typing
 
 from absl import logging
 
-from deeplab.core import keys
-from deeplab.datasets import dataset_info, shards, user_registry
+from deeplab.core import files, json_text, keys
+from deeplab.datasets import dataset_info, shards
 from deeplab.datasets.shards import split_files
 
-__all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'check_split', 'resolve',
-           'split_files']
+__all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'UserEntry', 'check_split',
+           'register', 'resolve', 'split_files', 'user_entry', 'user_folder', 'user_names']
+
+_USER_SUFFIX = '.json'
+_USER_NAME = re.compile(r'[\w.-]+', re.UNICODE)
 
 
 class DatasetDescriptor(typing.NamedTuple):
@@ -41,6 +53,17 @@ class DatasetDescriptor(typing.NamedTuple):
   def has_labels(self, split):
     """Returns whether the records of a split have labels."""
     return split not in self.unlabelled_splits
+
+
+class UserEntry(typing.NamedTuple):
+  """What is known under a name of the user's own.
+
+  Attributes:
+    dataset_dir: folder of the records, or None.
+    info: dataset_info.DatasetInfo, or None for what the folder says.
+  """
+  dataset_dir: typing.Optional[str]
+  info: typing.Optional[dataset_info.DatasetInfo]
 
 
 _VOC_CLASSES = (
@@ -152,9 +175,64 @@ def check_split(descriptor, split, dataset_dir):
         ', '.join(sorted(descriptor.splits_to_sizes))))
 
 
+def register(name, dataset_dir):
+  """Makes `name` stand for a folder of records that describes itself; returns the file.
+
+  Raises:
+    ValueError: the name cannot be that of a file.
+  """
+  if not _USER_NAME.fullmatch(name) or name.startswith('.'):
+    raise ValueError('A dataset cannot be registered as %r: use letters, digits, - and _ only.'
+                     % name)
+  path = _user_path(name)
+  files.make_dirs(user_folder())
+  files.write_text(path, json.dumps({'dataset_dir': files.absolute(dataset_dir)}) + '\n')
+  return path
+
+
+def user_entry(name):
+  """Returns the UserEntry of a name of the user's own, or None.
+
+  Raises:
+    ValueError: the file is malformed.
+  """
+  if not name or name not in user_names():
+    return None
+  path = _user_path(name)
+  try:
+    content = json_text.read(path)
+  except (OSError, ValueError) as error:
+    raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
+  dataset_dir = content.get('dataset_dir') if isinstance(content, dict) else None
+  if dataset_dir is not None and not isinstance(dataset_dir, str):
+    raise ValueError("%s: 'dataset_dir' is %.80r, expected the path of a folder."
+                     % (path, dataset_dir))
+  if dataset_dir is not None:
+    dataset_dir = os.path.expanduser(dataset_dir)
+  if dataset_dir is not None and set(content) == {'dataset_dir'}:
+    return UserEntry(dataset_dir, None)
+  return UserEntry(dataset_dir, dataset_info.read_description(path, name))
+
+
+def user_names():
+  """Returns the names that a user gave to datasets, sorted."""
+  try:
+    found = files.list_dir(user_folder())
+  except OSError:
+    return []
+  return sorted(name[:-len(_USER_SUFFIX)] for name in found
+                if name.endswith(_USER_SUFFIX) and not name.startswith('.'))
+
+
+def user_folder():
+  """Returns the folder of the names that a user gave to datasets."""
+  root = os.environ.get('XDG_CONFIG_HOME') or os.path.join(os.path.expanduser('~'), '.config')
+  return os.path.join(root, 'deeplab', 'datasets')
+
+
 def _user_row(dataset_name):
   """Returns the DatasetDescriptor of a name of the user's own, or None."""
-  entry = user_registry.read(dataset_name)
+  entry = user_entry(dataset_name)
   if entry is None:
     return None
   info = entry.info or dataset_info.read(entry.dataset_dir)
@@ -162,6 +240,10 @@ def _user_row(dataset_name):
     raise ValueError('Dataset %r is registered for %s, which does not exist.'
                      % (dataset_name, dataset_info.path_in(entry.dataset_dir)))
   return _from_info(info)._replace(name=dataset_name)
+
+
+def _user_path(name):
+  return os.path.join(user_folder(), name + _USER_SUFFIX)
 
 
 def _from_info(info):
@@ -187,7 +269,7 @@ def _counts_labels(info, split):
 
 def _unknown_dataset_message(dataset_name, dataset_dir):
   where = dataset_info.path_in(dataset_dir) if dataset_dir else 'the dataset_dir'
-  own = user_registry.names()
+  own = user_names()
   known = list(DATASETS) + own
   if not dataset_name:
     return ('No dataset name was given and there is no %s. Pass --dataset (%s), or a folder '
@@ -195,7 +277,7 @@ def _unknown_dataset_message(dataset_name, dataset_dir):
   return ('Unknown dataset %r.%s Built in: %s. In %s: %s. Any other name needs the %s that the '
           'dataset builders leave beside the records; %s does not exist.' % (
               dataset_name, _hint(dataset_name, known), ', '.join(DATASETS),
-              user_registry.folder(), ', '.join(own) or 'none', dataset_info.FILE_NAME, where))
+              user_folder(), ', '.join(own) or 'none', dataset_info.FILE_NAME, where))
 
 
 def _hint(name, known):
