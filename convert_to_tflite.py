@@ -15,13 +15,15 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import feature_extractor, files
+from deeplab.core import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import (
+    export_check,
     exported,
     graph_edit,
     opened_models,
     tflite_graph,
+    tflite_model,
     tflite_rewrites,
 )
 from deeplab.utils import picture_inputs
@@ -49,7 +51,7 @@ def main(unused_argv):
   """Converts as the flags say."""
   image = picture_inputs.read_picture(FLAGS.test_image_path) if FLAGS.test_image_path else None
   path = FLAGS.output_tflite_path
-  graph_def = _read_graph(FLAGS.quantized_graph_def_path)
+  graph_def = opened_models.read_graph_def(FLAGS.quantized_graph_def_path)
   placeholder = _find_node(graph_def, 'input_tensor_name')
   output = _find_node(graph_def, 'output_tensor_name')
   size = _input_size(placeholder)
@@ -58,28 +60,15 @@ def main(unused_argv):
     logging.info('%s has no fake quantisation: the file computes in floats.',
                  FLAGS.quantized_graph_def_path)
   content = tflite_graph.convert(graph_def, kind, placeholder.name, output.name, size)
+  model = tflite_model.TfliteModel(content, path)
+  _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
   with exported.writing(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
   logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_graph.KINDS[kind].description,
                size[0], size[1], len(content) / 1e6)
   if image is not None:
-    _print_shares(path, image)
-
-
-def _read_graph(path):
-  graph_def = tf.GraphDef()
-  try:
-    graph_def.ParseFromString(files.read_bytes(path))
-  except OSError as error:
-    raise ValueError('--quantized_graph_def_path: cannot read %s: %s.'
-                     % (path, error.strerror)) from error
-  except Exception as error:
-    # Every protobuf has a DecodeError of its own.
-    if type(error).__name__ != 'DecodeError':
-      raise
-    raise ValueError('--quantized_graph_def_path: %s is no frozen graph.' % path) from error
-  return graph_def
+    _print_shares(model, image)
 
 
 def _find_node(graph_def, flag):
@@ -114,9 +103,42 @@ def _input_size(placeholder):
   return size or sides[1:3]
 
 
-def _print_shares(path, image):
+def _check_labels(model, graph_def, names, kind, image):
+  """Stops if a TfliteModel labels an image, or else drawn ones, otherwise than its graph.
+
+  Args:
+    model: TfliteModel.
+    graph_def: GraphDef.
+    names: names of the placeholder and of the node of the labels.
+    kind: key of `tflite_graph.KINDS`.
+    image: uint8 [height, width, 3] array, or None.
+
+  Raises:
+    ValueError: it labels too many pixels otherwise.
+  """
+  pictures = [tflite_model.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
+      export_check.drawn_pictures(model.input_size) if image is None else [image])]
+  with tf.Graph().as_default(), tf.Session() as session:
+    images, labels = tf.import_graph_def(
+        graph_def, name='', return_elements=[name + ':0' for name in names])
+    wanted = [session.run(labels, {images: picture[np.newaxis]})[0] for picture in pictures]
+  share = export_check.equal_share(
+      [model.predict(picture[np.newaxis])[0][0] for picture in pictures], wanted)
+  told = '%.2f %% of the pixels of %s have the label that the graph gives them' % (
+      100 * share, FLAGS.test_image_path or 'drawn pictures')
+  logging.info('%s.', told)
+  limits = export_check.TFLITE[kind]
+  if share >= limits.equal_pixels:
+    return
+  if limits.needs_pictures and image is None:
+    logging.warning('Drawn pictures tell little of 8 bits: give --test_image_path.')
+    return
+  raise ValueError('%s; at least %.0f %% should. Nothing was written.'
+                   % (told, 100 * limits.equal_pixels))
+
+
+def _print_shares(model, image):
   """Prints the share of every class in the labels of an image."""
-  model = opened_models.TfliteModel(path, feature_extractor.mean_pixel())
   labels, _ = model.predict(image[np.newaxis])
   counts = np.bincount(labels.ravel())
   for class_id in np.flatnonzero(counts):

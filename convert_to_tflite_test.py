@@ -7,12 +7,23 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import tflite_model
-from deeplab.testing import tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 SIZE = (33, 49)
 
 
-def write_graph(path, is_quantized=True, size=SIZE):
+# Code of the script with a converter that takes the graph of the first argument for any other.
+_MIXED_UP = """
+import sys
+from deeplab import common, convert_to_tflite
+from deeplab.deployment import opened_models, tflite_graph
+other, convert = opened_models.read_graph_def(sys.argv.pop(1)), tflite_graph.convert
+tflite_graph.convert = lambda graph_def, *arguments: convert(other, *arguments)
+common.run(convert_to_tflite.main)
+"""
+
+
+def write_graph(path, is_quantized=True, size=SIZE, channels=(0, 1, 2)):
   """Writes a frozen graph whose label is the brightest of three channels."""
   def quantize(tensor, low, high):
     if not is_quantized:
@@ -21,7 +32,8 @@ def write_graph(path, is_quantized=True, size=SIZE):
 
   with tf.Graph().as_default() as graph:
     images = tf.placeholder(tf.uint8, [1] + list(size) + [3], name='ImageTensor')
-    weights = quantize(tf.constant(np.eye(3)[np.newaxis, np.newaxis], tf.float32), -1., 1.)
+    weights = tf.constant(np.eye(3)[np.newaxis, np.newaxis][..., channels], tf.float32)
+    weights = quantize(weights, -1., 1.)
     net = tf.nn.conv2d(tf.cast(images, tf.float32) / 255., weights, padding='SAME')
     net = quantize(tf.nn.relu6(net), 0., 1.)
     tf.identity(tf.cast(tf.argmax(net, 3), tf.int32), name='SemanticPredictions')
@@ -64,8 +76,29 @@ def test_float_graph_of_any_size_gets_one_and_stays_float(tmp_path):
   assert code == 0, log
   assert 'graph.pb has no fake quantisation: the file computes in floats' in log
   image = np.random.RandomState(0).randint(0, 256, [21, 17, 3]).astype(np.uint8)
-  np.testing.assert_array_equal(tflite_model.load(str(output)).labels(image),
+  np.testing.assert_array_equal(tflite_model.load(str(output)).predict(image[np.newaxis])[0][0],
                                 image.argmax(2))
+
+
+@pytest.mark.parametrize('is_quantized, has_picture, refusal', [
+    (False, False, 'of the pixels of drawn pictures have .*; at least 99 % should. Nothing was w'),
+    (True, True, r'0.00 % of the pixels of .*picture.png have .*; at least 98 % should'),
+    (True, False, None)])
+def test_files_that_label_otherwise_than_their_graph_are_refused(tmp_path, picture, is_quantized,
+                                                                 has_picture, refusal):
+  graph = write_graph(tmp_path / 'graph.pb', is_quantized)
+  other = write_graph(tmp_path / 'other.pb', is_quantized, channels=(2, 0, 1))
+  output = tmp_path / 'model.tflite'
+  code, _, log = forked_scripts.run_code(
+      _MIXED_UP, other, '--quantized_graph_def_path=%s' % graph, '--output_tflite_path=%s' % output,
+      *(['--test_image_path=%s' % picture] if has_picture else []))
+  if refusal:
+    assert code == 1
+    assert re.search(refusal, log.splitlines()[-1])
+    assert not output.exists()
+  else:
+    assert code == 0, log
+    assert 'Drawn pictures tell little of 8 bits: give --test_image_path.' in log
 
 
 def test_bad_input_is_told_in_one_line(tmp_path):
@@ -73,8 +106,8 @@ def test_bad_input_is_told_in_one_line(tmp_path):
   any_size = write_graph(tmp_path / 'any.pb', size=(None, None))
   (tmp_path / 'text').write_text('no graph, no picture')
   for graph, more, message in (
-      (tmp_path / 'absent.pb', [], 'cannot read %s: No such file' % (tmp_path / 'absent.pb')),
-      (tmp_path / 'text', [], 'text is no frozen graph'),
+      (tmp_path / 'absent.pb', [], 'absent.pb: No such file'),
+      (tmp_path / 'text', [], 'text is not a frozen graph'),
       (path, ['--input_tensor_name=image:0'],
        '--input_tensor_name=image:0 is not in the graph. Its placeholders: ImageTensor:0.'),
       (path, ['--output_tensor_name=labels:0'],

@@ -12,7 +12,6 @@ if __package__ is None:
 import functools
 import os
 
-import numpy as np
 from absl import flags, logging
 
 from deeplab import common
@@ -31,9 +30,9 @@ from deeplab.deployment import (
     export_check,
     export_formats,
     exported,
-    opened_models,
     saved_model,
     tflite_graph,
+    tflite_model,
 )
 from deeplab.evaluation import segmentation_metrics
 from deeplab.utils import run_record
@@ -177,14 +176,14 @@ def _representative_images(model_options):
   """Returns the function that reads training pictures at crop size, None where it cannot."""
   if not FLAGS.dataset_dir or not model_options.crop_size:
     return None
-  mean = np.rint(feature_extractor.mean_pixel(model_options.model_variant)).astype(np.uint8)
-  return functools.partial(_fitted_pictures, model_options.crop_size, mean)
+  return functools.partial(_fitted_pictures, model_options.crop_size,
+                           feature_extractor.mean_pixel(model_options.model_variant))
 
 
 def _fitted_pictures(size, mean_pixel):
   pictures = export_check.pictures_of_records(
       FLAGS.dataset_dir, _NUM_REPRESENTATIVE_IMAGES, split='train')
-  return [opened_models.fit(picture, size, mean_pixel)[0] for picture in pictures]
+  return [tflite_model.fit(picture, size, mean_pixel)[0] for picture in pictures]
 
 
 def _dataset():

@@ -4,22 +4,19 @@ All files are written into a folder of their own beside where they belong (or on
 they belong elsewhere), run by another process on pictures, compared with the checkpoint, and only
 then moved, with what describes them: after an error there is none of them.
 """
+import contextlib
 import os
 import tempfile
 import typing
 
-import numpy as np
-
 from deeplab.core import feature_extractor, files
 from deeplab.deployment import (
-    all_or_none,
     export,
     export_check,
     export_formats,
-    export_limits,
     exported,
-    opened_models,
     saved_model,
+    tflite_model,
 )
 
 _STAGE_PREFIX = '.export-'
@@ -75,7 +72,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
         moves.append((_stage_text_graph(source, stage), text_graph_path))
       if content is not None:
         moves += _stage_records(written, staged, content)
-      all_or_none.move_all(moves, stage, saved_model.FILE_NAME)
+      move_all(moves, stage, saved_model.FILE_NAME)
   finally:
     if stage:
       files.remove_tree(stage)
@@ -83,8 +80,36 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
   return written
 
 
+def move_all(moves, stage, last):
+  """Gives files and folders their names; earlier ones of these names make way.
+
+  After an error the earlier ones are back. Not so where a target has a scheme: what was copied
+  before the error stays.
+
+  Args:
+    moves: list of (path, target).
+    stage: folder of this machine for earlier ones, on the file system of local targets.
+    last: name of the file in every folder whose presence says that the others are there; an
+      earlier folder makes way only with such a file in it, or empty.
+
+  Raises:
+    ValueError: a target is in the way; nothing was moved.
+    OSError: a move failed.
+  """
+  for path, target in moves:
+    _check_target(path, target, last)
+  with contextlib.ExitStack() as undo:
+    for path, target in moves:
+      if files.is_remote(target):
+        _copy(path, target, last)
+      else:
+        undo.callback(_restore, target, _keep(target, stage))
+        files.replace(path, target)
+    undo.pop_all()
+
+
 def _compare(formats, staged, source):
-  """Returns the export_limits.Comparison per format; stops where a model differs too much."""
+  """Returns the export_check.Comparison per format; stops where a model differs too much."""
   pictures = list(source.pictures) or export_check.drawn_pictures(source.model_options.crop_size)
   mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
   found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
@@ -96,22 +121,22 @@ def _compare(formats, staged, source):
     wanted = known[has_crop_size]
     scores = [source.score(each) for each in (labels, wanted)
               ] if source.score and source.pictures else []
-    comparison = export_limits.Comparison(
+    comparison = export_check.Comparison(
         export_check.equal_share(labels, wanted), len(source.pictures), *scores)
-    export_limits.check(name, comparison, export_formats.FORMATS[name].limits(source))
+    export_check.check(name, comparison, export_formats.FORMATS[name].limits(source))
     comparisons.append(comparison)
   return comparisons
 
 
 def _checkpoint_labels(source, pictures, has_crop_size):
   """Returns the labels by the checkpoint, of pictures fitted to the crop size if asked."""
-  mean = np.rint(feature_extractor.mean_pixel(source.model_options.model_variant))
-  fitted = [opened_models.fit(picture, source.model_options.crop_size, mean.astype(np.uint8))
+  mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
+  fitted = [tflite_model.fit(picture, source.model_options.crop_size, mean_pixel)
             if has_crop_size else (picture, picture.shape[:2]) for picture in pictures]
   labels = export_check.checkpoint_labels(
       source.checkpoint, source.model_options, source.predict, source.options,
       [picture for picture, _ in fitted])
-  return [opened_models.unfit(each, size, picture.shape[:2])
+  return [tflite_model.unfit(each, size, picture.shape[:2])
           for each, (_, size), picture in zip(labels, fitted, pictures)]
 
 
@@ -185,3 +210,45 @@ def _remove_empty(folders):
       os.rmdir(folder)
     except OSError:
       return
+
+
+def _check_target(path, target, last):
+  is_folder = files.is_dir(path)
+  if files.is_dir(target):
+    if not is_folder or not files.exists(os.path.join(target, last)) and files.list_dir(target):
+      raise ValueError('Cannot write %s: there is a folder of that name. Move it away, or choose '
+                       'another path.' % target)
+  elif is_folder and files.exists(target):
+    raise ValueError('Cannot write the folder %s: there is a file of that name. Move it away, or '
+                     'choose another path.' % target)
+
+
+def _keep(target, stage):
+  """Returns the path at which an earlier file or folder is kept, None where there is none."""
+  if not files.exists(target):
+    return None
+  kept = os.path.join(stage, 'earlier-' + os.path.basename(target))
+  if files.is_dir(target):
+    files.replace(target, kept)
+  else:
+    # The file keeps its name until the new one has it.
+    files.link_or_copy(target, kept)
+  return kept
+
+
+def _restore(target, kept):
+  if files.is_dir(target):
+    files.remove_tree(target)
+  if kept is None:
+    files.remove_if_present(target)
+  else:
+    files.replace(kept, target)
+
+
+def _copy(path, target, last):
+  if not files.is_dir(path):
+    files.copy(path, target)
+    return
+  if files.is_dir(target):
+    files.remove_tree(target)
+  files.copy_tree(path, target, last=last)

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_check, exported
+from deeplab.deployment import export_check, exported, tflite_graph
+from deeplab.deployment.export_check import Comparison
 from deeplab.testing import tiny_run
 
 
@@ -76,3 +77,32 @@ def test_drawn_pictures_are_the_same_each_time_and_of_several_sizes():
     assert picture.dtype == np.uint8
     np.testing.assert_array_equal(picture, again)
     assert len(np.unique(picture)) > 50
+
+
+def test_every_kind_of_tflite_file_has_limits():
+  assert set(export_check.TFLITE) == set(tflite_graph.KINDS)
+
+
+@pytest.mark.parametrize('kind, equal_pixels, miou_drop', [
+    ('float32', 0.99, 0.005), ('float16', 0.99, 0.005), ('dynamic', 0.97, 0.02),
+    ('int8', 0.97, 0.02), ('qat', 0.98, 0.02)])
+def test_limits_are_kept_to(kind, equal_pixels, miou_drop):
+  limits = export_check.TFLITE[kind]
+  export_check.check(kind, Comparison(equal_pixels, 20, 0.7 - 0.999 * miou_drop, 0.7), limits)
+  with pytest.raises(ValueError, match='of the pixels of 20 pictures of the dataset have .*; at '
+                                       'least %.0f %% should' % (100 * equal_pixels)):
+    export_check.check(kind, Comparison(equal_pixels - 1e-4, 20, 0.7, 0.7), limits)
+  with pytest.raises(ValueError, match='mean IoU .*, of the checkpoint 70.00 %%; it may fall by '
+                                       '%.1f points. Nothing' % (100 * miou_drop)):
+    export_check.check(kind, Comparison(1.0, 20, 0.7 - 1.001 * miou_drop, 0.7), limits)
+
+
+def test_mean_iou_of_few_pictures_stops_nothing():
+  export_check.check('frozen', Comparison(1.0, 19, 0.1, 0.7), export_check.FLOAT)
+
+
+def test_drawn_pictures_are_enough_for_floats_alone(caplog):
+  with pytest.raises(ValueError, match='10.00 % of the pixels of drawn pictures'):
+    export_check.check('frozen', Comparison(0.1, 0), export_check.FLOAT)
+  export_check.check('tflite', Comparison(0.1, 0), export_check.TFLITE['int8'])
+  assert 'Give --dataset_dir' in caplog.text

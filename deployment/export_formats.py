@@ -10,7 +10,7 @@ import numpy as np
 from deeplab.core import files, registry
 from deeplab.deployment import (
     export,
-    export_limits,
+    export_check,
     exported,
     onnx_model,
     saved_model,
@@ -53,7 +53,7 @@ class Format(typing.NamedTuple):
     write: function (Source, path).
     check: function (Source) that raises a ValueError where the format cannot be written.
     options: function (Source) -> ExportOptions of the model within.
-    limits: function (Source) -> export_limits.Limits.
+    limits: function (Source) -> export_check.Limits.
     has_crop_size: whether images must be of crop size.
     needs_ending: whether readers know the format by the ending.
     served: names of the settings, flags of `export_model.py`, that files of it may differ by.
@@ -62,7 +62,7 @@ class Format(typing.NamedTuple):
   write: typing.Callable
   check: typing.Callable
   options: typing.Callable
-  limits: typing.Callable = lambda unused_source: export_limits.FLOAT
+  limits: typing.Callable = lambda unused_source: export_check.FLOAT
   has_crop_size: bool = False
   needs_ending: bool = False
   served: typing.FrozenSet[str] = frozenset()
@@ -186,7 +186,7 @@ FORMATS = {
     SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
                         _saved_model_options, served=_OF_GRAPH),
     TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
-                   lambda source: export_limits.TFLITE[source.tflite_kind],
+                   lambda source: export_check.TFLITE[source.tflite_kind],
                    has_crop_size=True, needs_ending=True, served=frozenset({'tflite_kind'})),
     ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
                  needs_ending=True, served=frozenset({'optimize'})),

@@ -8,7 +8,7 @@ from absl import logging
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor, files, json_text, keys
 from deeplab.datasets import registry
-from deeplab.deployment import exported, opened_models, zoo_archive
+from deeplab.deployment import exported, opened_models, saved_model, zoo_archive
 
 # Rows of the table of colours at least.
 _MIN_COLORS = 256
@@ -217,7 +217,7 @@ def read_record(model_path):
     ValueError: the file is no JSON.
   """
   if files.is_dir(model_path):
-    model_path = os.path.join(model_path, opened_models.SAVED_MODEL_FILE_NAME)
+    model_path = os.path.join(model_path, saved_model.FILE_NAME)
   path = exported.record_path(model_path)
   try:
     record = json_text.read(path)

@@ -8,19 +8,11 @@ All may be called from several threads at once.
 import os
 
 import numpy as np
-from PIL import Image
 
 from deeplab import model
-from deeplab.core import checkpoints, error_text, feature_extractor, files
+from deeplab.core import checkpoints, error_text, files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, exported, onnx_model, tflite_model
-
-TFLITE_SUFFIX = '.tflite'
-SAVED_MODEL_FILE_NAME = 'saved_model.pb'
-_SAVED_MODEL_TAG = 'serve'
-_SIGNATURE = 'serving_default'
-_LABELS_KEY = 'labels'
-_PROBABILITIES_KEY = 'probabilities'
+from deeplab.deployment import export, exported, onnx_model, saved_model, tflite_model
 
 
 class SessionModel(object):
@@ -70,35 +62,6 @@ class SessionModel(object):
     self._session.close()
 
 
-class TfliteModel(object):
-  """A TFLite file of fixed size: smaller images are padded, larger ones scaled, and back."""
-  has_probabilities = False
-  takes_batches = False
-
-  def __init__(self, path, mean_pixel):
-    """Loads the file.
-
-    Args:
-      path: the file.
-      mean_pixel: RGB colour of what the scaled image leaves free.
-    """
-    self._runner = tflite_model.TfliteRunner(path)
-    self._mean_pixel = np.rint(mean_pixel).astype(np.uint8)
-
-  def predict(self, images, with_probabilities=False):
-    """As `SessionModel.predict`."""
-    assert not with_probabilities
-    return np.stack([self._labels_of(image) for image in images]), None
-
-  def close(self):
-    """Releases the memory."""
-    self._runner = None
-
-  def _labels_of(self, image):
-    fitted, size = fit(image, self._runner.input_size, self._mean_pixel)
-    return unfit(self._runner.labels(fitted), size, image.shape[:2])
-
-
 def open_exported(path, mean_pixel=None):
   """Opens an exported model by what the path is.
 
@@ -113,8 +76,8 @@ def open_exported(path, mean_pixel=None):
     return _open_saved_model(path)
   if not files.exists(path):
     raise ValueError('Cannot read the model %s: no such file or folder.' % path)
-  if path.endswith(TFLITE_SUFFIX):
-    return TfliteModel(path, mean_pixel or feature_extractor.mean_pixel())
+  if path.endswith(tflite_model.SUFFIX):
+    return tflite_model.load(path, mean_pixel)
   if path.endswith(onnx_model.SUFFIX):
     return onnx_model.OnnxModel(path)
   return _open_frozen_graph(path)
@@ -157,63 +120,12 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
                       outputs[exported.PROBABILITIES_NAME])
 
 
-def fit(image, size, mean_pixel):
-  """Returns an image padded to a size, and the size of the image in it.
+def read_graph_def(path):
+  """Returns the GraphDef of a frozen graph.
 
-  An image that is larger is scaled to fit first, its shape kept.
-
-  Args:
-    image: [h, w, 3] uint8 array.
-    size: (height, width) to fill; what is left below and right gets the mean pixel.
-    mean_pixel: [3] uint8 array.
+  Raises:
+    ValueError: there is none.
   """
-  if image.shape[:2] == tuple(size):
-    return image, tuple(size)
-  scale = min(1., size[0] / float(image.shape[0]), size[1] / float(image.shape[1]))
-  height, width = [min(limit, max(1, int(round(side * scale))))
-                   for side, limit in zip(image.shape, size)]
-  fitted = np.empty(tuple(size) + (3,), np.uint8)
-  fitted[:] = mean_pixel
-  if scale < 1:
-    image = np.asarray(Image.fromarray(image).resize((width, height), Image.BILINEAR))
-  fitted[:height, :width] = image
-  return fitted, (height, width)
-
-
-def unfit(labels, scaled_size, size):
-  """Returns the labels of a fitted image at its own size, by nearest pixel.
-
-  Args:
-    labels: [h, w] int32 array.
-    scaled_size: (height, width) of the part that the image took, as `fit` returned it.
-    size: (height, width) of the image.
-  """
-  labels = labels[:scaled_size[0], :scaled_size[1]]
-  if labels.shape == tuple(size):
-    return labels
-  rows, columns = [(2 * np.arange(new) + 1) * old // (2 * new)
-                   for old, new in zip(scaled_size, size)]
-  return labels[rows[:, np.newaxis], columns]
-
-
-def _open_frozen_graph(path):
-  graph_def = _read_graph_def(path)
-  names = {node.name for node in graph_def.node}
-  outputs = [exported.OUTPUT_NAME]
-  if exported.PROBABILITIES_NAME in names:
-    outputs.append(exported.PROBABILITIES_NAME)
-  with tf.Graph().as_default() as graph:
-    try:
-      tensors = tf.import_graph_def(
-          graph_def, name='',
-          return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
-    except (ValueError, tf.errors.OpError) as error:
-      raise ValueError('%s cannot be used as an exported model: %s' % (
-          path, error_text.reason_of(error))) from error
-  return SessionModel(tf.Session(graph=graph), *tensors)
-
-
-def _read_graph_def(path):
   try:
     data = files.read_bytes(path)
   except OSError as error:
@@ -230,21 +142,39 @@ def _read_graph_def(path):
   return graph_def
 
 
+def _open_frozen_graph(path):
+  graph_def = read_graph_def(path)
+  names = {node.name for node in graph_def.node}
+  outputs = [exported.OUTPUT_NAME]
+  if exported.PROBABILITIES_NAME in names:
+    outputs.append(exported.PROBABILITIES_NAME)
+  with tf.Graph().as_default() as graph:
+    try:
+      tensors = tf.import_graph_def(
+          graph_def, name='',
+          return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
+    except (ValueError, tf.errors.OpError) as error:
+      raise ValueError('%s cannot be used as an exported model: %s' % (
+          path, error_text.reason_of(error))) from error
+  return SessionModel(tf.Session(graph=graph), *tensors)
+
+
 def _open_saved_model(folder):
-  if not files.exists(os.path.join(folder, SAVED_MODEL_FILE_NAME)):
+  if not files.exists(os.path.join(folder, saved_model.FILE_NAME)):
     raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
-                     'models.' % (folder, SAVED_MODEL_FILE_NAME))
+                     'models.' % (folder, saved_model.FILE_NAME))
   with tf.Graph().as_default() as graph:
     session = tf.Session(graph=graph)
     try:
-      meta_graph = tf.saved_model.loader.load(session, [_SAVED_MODEL_TAG], folder)
-      signature = meta_graph.signature_def[_SIGNATURE]
-      images, labels = signature.inputs['images'].name, signature.outputs[_LABELS_KEY].name
+      meta_graph = tf.saved_model.loader.load(session, [saved_model.TAG], folder)
+      signature = meta_graph.signature_def[saved_model.SIGNATURE]
+      images = signature.inputs[saved_model.INPUT_KEY].name
+      labels = signature.outputs[saved_model.LABELS_KEY].name
     except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
       session.close()
       raise ValueError('%s cannot be used as a SavedModel: %s' % (
           folder, error_text.reason_of(error))) from error
-    probabilities = signature.outputs.get(_PROBABILITIES_KEY)
+    probabilities = signature.outputs.get(saved_model.PROBABILITIES_KEY)
     tensor = graph.get_tensor_by_name
     return SessionModel(session, tensor(images), tensor(labels),
                         tensor(probabilities.name) if probabilities is not None else None)

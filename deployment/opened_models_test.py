@@ -106,43 +106,6 @@ def test_a_damaged_checkpoint_leaves_no_session_open(checkpoint, tmp_path, monke
   assert len(KnownSession.not_closed) == 1
 
 
-def test_fitting_keeps_the_shape_of_larger_pictures():
-  image = np.full((20, 40, 3), 200, np.uint8)
-  fitted, size = opened_models.fit(image, (16, 16), np.array([1, 2, 3], np.uint8))
-  assert size == (8, 16)
-  assert fitted.shape == (16, 16, 3)
-  assert (fitted[:8] == 200).all()
-  assert (fitted[8:] == [1, 2, 3]).all()
-  tall, size = opened_models.fit(image[:, :1], (16, 16), np.zeros(3, np.uint8))
-  assert size == (16, 1)
-  assert (tall[:, 1:] == 0).all()
-
-
-def test_pictures_of_the_size_of_the_file_stay_as_they_are():
-  picture = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
-  fitted, size = opened_models.fit(picture, [5, 7], np.zeros(3, np.uint8))
-  assert size == (5, 7)
-  np.testing.assert_array_equal(fitted, picture)
-
-
-def test_smaller_pictures_are_padded_as_they_are():
-  image = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
-  fitted, size = opened_models.fit(image, (16, 12), np.array([1, 2, 3], np.uint8))
-  assert size == (5, 7)
-  np.testing.assert_array_equal(fitted[:5, :7], image)
-  assert (fitted[5:] == [1, 2, 3]).all() and (fitted[:, 7:] == [1, 2, 3]).all()
-
-
-def test_labels_return_to_the_size_of_the_picture():
-  labels = np.arange(16, dtype=np.int32).reshape(4, 4)
-  np.testing.assert_array_equal(
-      opened_models.unfit(labels, (2, 4), (4, 8)),
-      np.repeat(np.repeat(labels[:2], 2, axis=0), 2, axis=1))
-  np.testing.assert_array_equal(opened_models.unfit(labels, (4, 4), (2, 2)),
-                                labels[1::2, 1::2])
-  np.testing.assert_array_equal(opened_models.unfit(labels, (3, 4), (3, 4)), labels[:3])
-
-
 def test_pictures_of_any_size_fit_tflite_files(tmp_path):
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.placeholder(tf.float32, [1, 8, 8, 3])

@@ -8,6 +8,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import exported
 
 FILE_NAME = 'saved_model.pb'
+TAG = 'serve'
 SIGNATURE = 'serving_default'
 INPUT_KEY = 'images'
 LABELS_KEY = 'labels'
@@ -31,6 +32,5 @@ def write(graph_def, folder):
         outputs={LABELS_KEY: labels, PROBABILITIES_KEY: probabilities})
     builder = tf.saved_model.Builder(folder)
     builder.add_meta_graph_and_variables(
-        session, [tf.saved_model.tag_constants.SERVING],
-        signature_def_map={SIGNATURE: signature})
+        session, [TAG], signature_def_map={SIGNATURE: signature})
     builder.save()

@@ -26,7 +26,7 @@ def export_tflite(checkpoint, path, model_options, predict=model.predict_labels,
 
   Raises:
     ValueError: the checkpoint is of another model, the converter of this TensorFlow cannot
-      convert it, it would change atrous rates, or the path cannot be written.
+      convert it, or the path cannot be written.
   """
   size = model_options.crop_size
   if not size:

@@ -1,11 +1,9 @@
 """From a frozen graph to the bytes of a TFLite file, by the converter of TensorFlow.
 
     frozen graph --> fixed input size --> atrous convolutions spelled out --> converter
-      --> check that dilations and aligned corners survived
 
 The kinds of files are the rows of `KINDS`.
 """
-import collections
 import contextlib
 import os
 import sys
@@ -15,7 +13,7 @@ import numpy as np
 
 from deeplab.core import registry
 from deeplab.core.tf_compat import IS_TF1, TF_VERSION, tf
-from deeplab.deployment import graph_edit, graph_folding, tflite_file, tflite_rewrites
+from deeplab.deployment import graph_edit, graph_folding, tflite_rewrites
 
 _MAX_PIXEL = 255.
 
@@ -122,7 +120,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
     representative_images: for kind 'int8', iterable of uint8 [height, width, 3] of that size.
 
   Raises:
-    ValueError: the converter of this TensorFlow cannot do it, or gives another network.
+    ValueError: the converter of this TensorFlow cannot do it.
   """
   row = check_kind(kind)
   if row.needs_images:
@@ -137,7 +135,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
     tflite_rewrites.check_8_bits(graph)
   tflite_rewrites.gather_resized_labels(graph)
   graph_folding.remove_identities(graph)
-  dilations = tflite_rewrites.spell_out_dilations(graph)
+  tflite_rewrites.spell_out_dilations(graph)
   low, high = 0., _MAX_PIXEL
   if row.has_8_bits:
     low, high = tflite_rewrites.leave_out_scaling(graph, input_name)
@@ -151,9 +149,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
           output_name, [1] + list(input_size), labels.dtype.name, labels.shape))
     converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
     row.set_up(converter, Source(input_name, low, high, representative_images))
-    content = run_converter(converter)
-  _check(content, graph, dilations)
-  return content
+    return run_converter(converter)
 
 
 def take_pixels(converter, name, low=0., high=255.):
@@ -210,32 +206,6 @@ def _with_full_range(images):
       image = image.copy()
       image[0, 0], image[-1, -1] = 0, 255
     yield image
-
-
-def _check(content, graph, dilations):
-  """Stops if the converter lost a dilation or the alignment of corners."""
-  operators = tflite_file.read(content).operators
-  found = collections.Counter(
-      operator.dilation for operator in operators if operator.dilation)
-  found.pop((1, 1), None)
-  wanted = collections.Counter(dilations)
-  wanted.pop((1, 1), None)
-  # The rest must be convolutions of a batch of pixels, as in the graph.
-  if sum((wanted - found).values()) > sum(
-      operator.code == tflite_file.SPACE_TO_BATCH_ND for operator in operators):
-    raise ValueError('The converter of TensorFlow %d.%d loses atrous rates: the graph has '
-                     'convolutions of dilation %s, the TFLite file %s.' % (
-                         TF_VERSION + (_told(wanted), _told(found))))
-  num_unaligned = sum(not node.attr['align_corners'].b for node in graph.nodes.values()
-                      if node.op == 'ResizeBilinear')
-  if sum(operator.aligns_corners is False for operator in operators) > num_unaligned:
-    raise ValueError('The converter of TensorFlow %d.%d loses align_corners of ResizeBilinear.'
-                     % TF_VERSION)
-
-
-def _told(dilations):
-  return ', '.join('%dx%d (%d times)' % (rate + (count,))
-                   for rate, count in sorted(dilations.items())) or 'none'
 
 
 def _reason(message):

@@ -1,45 +1,50 @@
 """TFLite files: one RGB image of fixed size in, its labels out.
 
-    runner = tflite_model.load('model.tflite')
-    labels = runner.labels(image)  # image uint8 [H, W, 3] of runner.input_size
+    model = tflite_model.load('model.tflite')
+    labels, _ = model.predict(images)  # images uint8 [B, h, w, 3]
 """
 import importlib
 import os
 import threading
 
 import numpy as np
+from PIL import Image
 
-from deeplab.core import error_text, files
+from deeplab.core import error_text, feature_extractor, files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import tflite_file
+
+SUFFIX = '.tflite'
 
 
-class TfliteRunner(object):
+class TfliteModel(object):
   """Labels images with a TFLite file; may be called from several threads.
 
+  Smaller images are padded to the size of the file, larger ones scaled, and their labels back.
   Runs with `ai-edge-litert` where that is installed, else with TensorFlow's interpreter.
 
   Attributes:
-    input_size: (height, width) that images must have.
-    path: the file.
+    input_size: (height, width) of the images of the file.
+    mean_pixel: RGB colour of what a fitted image leaves free.
   """
+  has_probabilities = False
+  takes_batches = False
 
-  def __init__(self, path, num_threads=None):
-    """Loads a file.
+  def __init__(self, content, path, mean_pixel=None):
+    """Makes the interpreter.
 
     Args:
-      path: file with one input, uint8 [1, H, W, 3], and one output, integer [1, H, W].
-      num_threads: number of threads of one run; None: that of the processors.
+      content: bytes of a file with one input, uint8 [1, H, W, 3], and one output, integer
+        [1, H, W].
+      path: what messages call it.
+      mean_pixel: RGB colour; None: the usual one.
 
     Raises:
-      ValueError: there is no such file, it is no TFLite model of this kind, or TensorFlow
-        cannot be told the number of threads.
+      ValueError: it is no TFLite model of this kind.
     """
-    self.path = path
+    self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()
-    content, make = _read(path), _interpreter_maker(num_threads)
     try:
-      self._interpreter = make(content)
+      self._interpreter = _make_interpreter(content)
       self._interpreter.allocate_tensors()
       inputs = self._interpreter.get_input_details()
       outputs = self._interpreter.get_output_details()
@@ -50,57 +55,85 @@ class TfliteRunner(object):
     self._input, self._output = inputs[0]['index'], outputs[0]['index']
     self.input_size = tuple(int(side) for side in inputs[0]['shape'][1:3])
 
-  def labels(self, image):
-    """Returns the labels of an image, int32 [H, W].
+  def predict(self, images, with_probabilities=False):
+    """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None."""
+    assert not with_probabilities
+    return np.stack([self._labels_of(image) for image in images]), None
 
-    Args:
-      image: [H, W, 3] uint8 RGB array of `input_size`.
+  def close(self):
+    """Releases the memory."""
+    self._interpreter = None
 
-    Raises:
-      ValueError: the image has another shape or dtype.
-    """
-    image = np.asarray(image)
-    if image.shape != self.input_size + (3,) or image.dtype != np.uint8:
-      raise ValueError('%s takes a uint8 image of shape %s, got %s of shape %s.' % (
-          self.path, list(self.input_size + (3,)), image.dtype, list(image.shape)))
+  def _labels_of(self, image):
+    fitted, size = fit(image, self.input_size, self.mean_pixel)
     with self._lock:
-      self._interpreter.set_tensor(self._input, image[np.newaxis])
+      self._interpreter.set_tensor(self._input, fitted[np.newaxis])
       self._interpreter.invoke()
-      return self._interpreter.get_tensor(self._output)[0].astype(np.int32)
+      labels = self._interpreter.get_tensor(self._output)[0].astype(np.int32)
+    return unfit(labels, size, image.shape[:2])
 
 
-def load(path, num_threads=None):
-  """Returns the TfliteRunner of a file; arguments and errors are those of the class."""
-  return TfliteRunner(path, num_threads)
+def load(path, mean_pixel=None):
+  """Returns the TfliteModel of a file.
 
-
-def _read(path):
+  Raises:
+    ValueError: there is no such file, or it is no TFLite model of this kind.
+  """
   try:
     content = files.read_bytes(path)
   except OSError as error:
     raise ValueError('Cannot read the TFLite model %s: %s.' % (path, error.strerror)) from error
-  try:
-    # Interpreters of TensorFlow 1 crash where a part is missing.
-    tflite_file.read(content)
-  except ValueError as error:
-    raise ValueError('%s cannot be used as a TFLite model: %s.' % (path, error)) from error
-  return content
+  return TfliteModel(content, path, mean_pixel)
 
 
-def _interpreter_maker(num_threads):
-  """Returns a function from a file's content to its interpreter, with XNNPACK where it is."""
+def fit(image, size, mean_pixel):
+  """Returns an image padded to a size, and the size of the image in it.
+
+  An image that is larger is scaled to fit first, its shape kept.
+
+  Args:
+    image: [h, w, 3] uint8 array.
+    size: (height, width) to fill; what is left below and right gets the mean pixel.
+    mean_pixel: RGB colour.
+  """
+  if image.shape[:2] == tuple(size):
+    return image, tuple(size)
+  scale = min(1., size[0] / float(image.shape[0]), size[1] / float(image.shape[1]))
+  height, width = [min(limit, max(1, int(round(side * scale))))
+                   for side, limit in zip(image.shape, size)]
+  fitted = np.empty(tuple(size) + (3,), np.uint8)
+  fitted[:] = np.rint(mean_pixel)
+  if scale < 1:
+    image = np.asarray(Image.fromarray(image).resize((width, height), Image.BILINEAR))
+  fitted[:height, :width] = image
+  return fitted, (height, width)
+
+
+def unfit(labels, scaled_size, size):
+  """Returns the labels of a fitted image at its own size, by nearest pixel.
+
+  Args:
+    labels: [h, w] int32 array.
+    scaled_size: (height, width) of the part that the image took, as `fit` returned it.
+    size: (height, width) of the image.
+  """
+  labels = labels[:scaled_size[0], :scaled_size[1]]
+  if labels.shape == tuple(size):
+    return labels
+  rows, columns = [(2 * np.arange(new) + 1) * old // (2 * new)
+                   for old, new in zip(scaled_size, size)]
+  return labels[rows[:, np.newaxis], columns]
+
+
+def _make_interpreter(content):
+  """Returns the interpreter of a file's content, with XNNPACK where it is."""
   try:
     make = importlib.import_module('ai_edge_litert.interpreter').Interpreter
   except ImportError:
     make = tf.lite.Interpreter
   # Interpreters of TensorFlow 1 decide on the number of threads themselves.
-  if 'num_threads' in make.__init__.__code__.co_varnames:
-    num_threads = num_threads or os.cpu_count() or 1
-    return lambda content: make(model_content=content, num_threads=num_threads)
-  if num_threads is not None:
-    raise ValueError('num_threads=%d: the TFLite interpreter of this TensorFlow has no such '
-                     'setting; leave it out or install ai-edge-litert.' % num_threads)
-  return lambda content: make(model_content=content)
+  is_free = 'num_threads' in make.__init__.__code__.co_varnames
+  return make(model_content=content, **({'num_threads': os.cpu_count() or 1} if is_free else {}))
 
 
 def _check_ends(path, inputs, outputs):

@@ -2,7 +2,6 @@
 
 All change an EditableGraph in place.
 """
-import collections
 import contextlib
 
 import numpy as np
@@ -29,13 +28,6 @@ def spell_out_dilations(graph):
   """Turns convolutions between SpaceToBatchND and BatchToSpaceND into dilated ones.
 
   Converters know some of these patterns and lose the rate of others.
-
-  Args:
-    graph: EditableGraph, changed in place.
-
-  Returns:
-    Counter, (height, width) -> number of convolutions of this dilation, those that could
-    not be spelled out too.
   """
   uses = graph.num_uses()
   for name in list(graph.nodes):
@@ -58,16 +50,6 @@ def spell_out_dilations(graph):
       convolution.attr['padding'].s = padding
       graph.replace_inputs({name: steps[0].name})
   graph.prune()
-  return collections.Counter(_dilation(graph, node) for node in graph.nodes.values()
-                             if node.op in _CONVOLUTIONS)
-
-
-def _dilation(graph, convolution):
-  start = graph.producer(convolution.input[0])
-  if start.op == 'SpaceToBatchND':
-    block = graph.constant(start.input[1])
-    return tuple(block.tolist()) if block is not None else 'unknown'
-  return tuple(convolution.attr['dilations'].list.i[1:3])
 
 
 def _kernel_size(graph, convolution):

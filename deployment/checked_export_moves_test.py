@@ -2,7 +2,7 @@
 import pytest
 
 from deeplab.core import files
-from deeplab.deployment import all_or_none
+from deeplab.deployment import checked_export
 from deeplab.testing import folders
 
 LAST = 'whole'
@@ -29,7 +29,7 @@ def make_place(tmp_path):
 
 
 def move(stage, place):
-  all_or_none.move_all(
+  checked_export.move_all(
       [(str(stage / name), '%s/%s' % (place, name)) for name in 'abc'], str(stage), LAST)
 
 
