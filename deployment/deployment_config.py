@@ -1,5 +1,6 @@
 """How many clones of a model there are, in how many processes, and on which devices."""
 import copy
+import operator
 
 from deeplab.core.tf_compat import tf
 
@@ -9,7 +10,18 @@ _VARIABLE_OPERATIONS = ('Variable', 'VariableV2', 'VarHandleOp', 'AutoReloadVari
 
 
 class DeploymentConfig(object):
-  """How many clones there are, and on which devices things go."""
+  """How many clones there are, and on which devices things go.
+
+  Attributes:
+    num_clones: number of clones in this process.
+    clone_on_cpu: whether clones are on CPU devices.
+    num_cpu_devices: number of CPU devices that a session must have.
+    replica_id: index of this process.
+    num_replicas: number of processes that train.
+    num_ps_tasks: number of parameter servers.
+    ps_device: device of the parameter servers, '' without them.
+    worker_device: device of the replicas, '' without parameter servers.
+  """
 
   def __init__(self, num_clones=1, clone_on_cpu=False, replica_id=0, num_replicas=1,
                num_ps_tasks=0, worker_job_name='worker', ps_job_name='ps'):
@@ -46,45 +58,14 @@ class DeploymentConfig(object):
     self._ps_device = '/job:' + ps_job_name if num_ps_tasks else ''
     self._worker_device = '/job:' + worker_job_name if num_ps_tasks else ''
 
-  @property
-  def num_clones(self):
-    """Number of clones in this process."""
-    return self._num_clones
-
-  @property
-  def clone_on_cpu(self):
-    """Whether clones are on CPU devices."""
-    return self._clone_on_cpu
-
-  @property
-  def num_cpu_devices(self):
-    """Number of CPU devices that a session must have."""
-    return self._num_cpu_devices
-
-  @property
-  def replica_id(self):
-    """Index of this process."""
-    return self._replica_id
-
-  @property
-  def num_replicas(self):
-    """Number of processes that train."""
-    return self._num_replicas
-
-  @property
-  def num_ps_tasks(self):
-    """Number of parameter servers."""
-    return self._num_ps_tasks
-
-  @property
-  def ps_device(self):
-    """Device of the parameter servers, '' without them."""
-    return self._ps_device
-
-  @property
-  def worker_device(self):
-    """Device of the replicas, '' without parameter servers."""
-    return self._worker_device
+  num_clones = property(operator.attrgetter('_num_clones'))
+  clone_on_cpu = property(operator.attrgetter('_clone_on_cpu'))
+  num_cpu_devices = property(operator.attrgetter('_num_cpu_devices'))
+  replica_id = property(operator.attrgetter('_replica_id'))
+  num_replicas = property(operator.attrgetter('_num_replicas'))
+  num_ps_tasks = property(operator.attrgetter('_num_ps_tasks'))
+  ps_device = property(operator.attrgetter('_ps_device'))
+  worker_device = property(operator.attrgetter('_worker_device'))
 
   def caching_device(self):
     """Returns where variables are cached: beside their reader with parameter servers."""
