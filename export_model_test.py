@@ -121,7 +121,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--format=frozen,tflight'], 'tflite'),
       (['--format=tflite'], 'must end in .tflite'),
       (['--format=frozen,tflite', '--tflite_kind=int8'], 'give --dataset_dir'),
-      (['--format=frozen,tflite', '--tflite_kind=qat'], 'need a model trained with'),
+      (['--format=frozen,tflite', '--tflite_kind=qat'], 'was not trained with'),
       (['--format=frozen', '--tflite_kind=int8', '--dataset_dir=%s/records' % run],
        '--tflite_kind=int8 has no effect with --format=frozen: it is for tflite.'),
       (['--format=tflite', '--nooptimize', '--export_path=%s/graph.tflite' % tmp_path],

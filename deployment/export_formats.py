@@ -14,7 +14,6 @@ from deeplab.deployment import (
     exported,
     onnx_model,
     saved_model,
-    tflite_export,
     tflite_graph,
 )
 
@@ -140,10 +139,11 @@ def _write_saved_model(source, path):
 
 
 def _write_tflite(source, path):
-  row = tflite_graph.KINDS[source.tflite_kind]
-  tflite_export.export_tflite(
-      source.checkpoint, path, source.model_options, source.predict, source.tflite_kind,
-      source.representative_images() if row.needs_images else None)
+  size, kind = source.model_options.crop_size, source.tflite_kind
+  options = _one_image_options(source)._replace(input_size=size, optimize=True)
+  images = source.representative_images() if tflite_graph.KINDS[kind].needs_images else None
+  files.write_bytes(path, tflite_graph.convert(
+      _frozen(source, options), kind, exported.INPUT_NAME, exported.OUTPUT_NAME, size, images))
 
 
 def _write_onnx(source, path):
@@ -160,6 +160,12 @@ def _nothing_to_check(unused_source):
 
 def _check_tflite(source):
   row = tflite_graph.check_kind(source.tflite_kind)
+  is_quantized = source.model_options.quantize_delay_step >= 0
+  if (source.tflite_kind == 'qat') != is_quantized:
+    raise ValueError('The model was %strained with --quantize_delay_step, so its TFLite file '
+                     'cannot be of kind %r: take --tflite_kind=%s.' % (
+                         '' if is_quantized else 'not ', source.tflite_kind,
+                         'qat' if is_quantized else 'int8'))
   if not source.model_options.crop_size:
     raise ValueError('A TFLite file has a fixed input size: give --crop_size.')
   if source.options.resized_size:

@@ -1,7 +1,20 @@
-"""Tests of the names of exported files."""
+"""Tests of the names of exported files, and of what TFLite files of checkpoints label."""
+import functools
+import os
+
+import numpy as np
 import pytest
 
-from deeplab.deployment import export_formats
+from deeplab import model
+from deeplab.core import quantization
+from deeplab.core.options import ModelOptions
+from deeplab.core.tf_compat import tf
+from deeplab.deployment import export, export_formats, exported, tflite_model
+
+SIZE = [49, 65]
+OPTIONS = ModelOptions(
+    outputs_to_num_classes={'semantic': 3}, crop_size=SIZE, output_stride=16,
+    model_variant='mobilenet_v2', depth_multiplier=0.25, decoder_output_stride=[4])
 
 
 @pytest.mark.parametrize('formats, path, expected', [
@@ -50,3 +63,115 @@ def test_settings_that_are_not_given_and_formats_that_are_not_known():
   export_formats.check_served(['tflite'], {'optimize': ''})
   with pytest.raises(ValueError, match='tflite'):
     export_formats.check_served(['tflit'], {'optimize': ''})
+
+
+# TFLite files.
+
+
+def write_checkpoint(folder, options):
+  """Writes a checkpoint of random weights; returns its prefix."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(3)
+    export.build_inference_graph(options, model.predict_labels)
+    random = np.random.RandomState(4)
+    values = {}
+    for variable in tf.global_variables():
+      name, shape = variable.op.name, variable.shape.as_list()
+      start = variable.initializer.inputs[1]
+      if quantization.is_range(name):
+        values[start] = -6. if name.endswith('/min') else 6.
+      elif name.endswith('weights') and 'logits' in name:
+        values[start] = random.normal(size=shape)
+      elif name.endswith('gamma'):
+        values[start] = random.uniform(1, 2, shape)
+    session.run(tf.global_variables_initializer(), values)
+    return tf.train.Saver().save(session, str(folder / 'model.ckpt-0'))
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+  return write_checkpoint(tmp_path_factory.mktemp('float'), OPTIONS)
+
+
+def write_tflite(checkpoint, path, model_options, kind='float32', images=None,
+                 predict=model.predict_labels):
+  source = export_formats.Source(
+      checkpoint, model_options, predict, tflite_kind=kind,
+      representative_images=(lambda: images) if images is not None else None)
+  export_formats.FORMATS['tflite'].check(source)
+  export_formats.FORMATS['tflite'].write(source, path)
+
+
+def random_images(count):
+  coarse = np.random.RandomState(0).randint(0, 256, [count, 7, 9, 3])
+  return np.kron(coarse, np.ones([1, 8, 8, 1], int))[:, :SIZE[0], :SIZE[1]].astype(np.uint8)
+
+
+def checkpoint_labels(checkpoint, options, images):
+  graph_def, _ = export.freeze(checkpoint, options, model.predict_labels)
+  with tf.Graph().as_default(), tf.Session() as session:
+    inputs, labels = tf.import_graph_def(graph_def, return_elements=[
+        exported.INPUT_NAME + ':0', exported.OUTPUT_NAME + ':0'])
+    return np.concatenate([session.run(labels, {inputs: image[np.newaxis]})
+                           for image in images])
+
+
+def test_labels_are_those_of_the_checkpoint(checkpoint, tmp_path):
+  path = str(tmp_path / 'model.tflite')
+  write_tflite(checkpoint, path, OPTIONS)
+  images = random_images(3)
+  opened = tflite_model.load(path)
+  assert opened.input_size == tuple(SIZE)
+  expected = checkpoint_labels(checkpoint, OPTIONS, images)
+  assert len(np.unique(expected)) >= 2
+  labels, _ = opened.predict(images)
+  assert np.mean(labels == expected) > 0.999
+
+
+def test_quantised_training_becomes_a_file_of_integers(tmp_path):
+  options = OPTIONS._replace(quantize_delay_step=0)
+  checkpoint = write_checkpoint(tmp_path, options)
+  path = str(tmp_path / 'model.tflite')
+  write_tflite(checkpoint, path, options, kind='qat')
+  images = random_images(3)
+  labels, _ = tflite_model.load(path).predict(images)
+  assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.98
+  tensors = tf.lite.Interpreter(path).get_tensor_details()
+  assert {np.dtype(tensor['dtype']).name for tensor in tensors} <= {'int8', 'uint8', 'int32'}
+
+
+def test_labels_may_be_resized_to_the_nearest(checkpoint, tmp_path):
+  path = str(tmp_path / 'model.tflite')
+  options = OPTIONS._replace(prediction_with_upsampled_logits=False)
+  images = random_images(2)
+  write_tflite(checkpoint, path, options)
+  labels, _ = tflite_model.load(path).predict(images)
+  assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.999
+
+
+def test_8_bits_are_refused_where_they_are_too_coarse(checkpoint, tmp_path):
+  path, images = str(tmp_path / 'model.tflite'), random_images(2)
+  with pytest.raises(ValueError, match='resized labels: export with --prediction_with_ups'):
+    write_tflite(
+        checkpoint, path, OPTIONS._replace(prediction_with_upsampled_logits=False),
+        kind='int8', images=images)
+  with pytest.raises(ValueError, match='averaged over scales or flips'):
+    write_tflite(
+        checkpoint, path, OPTIONS, kind='int8', images=images,
+        predict=functools.partial(model.predict_labels_multi_scale, add_flipped_images=True))
+  assert os.listdir(str(tmp_path)) == []
+
+
+def test_what_cannot_be_is_told_and_leaves_no_file(checkpoint, tmp_path):
+  path = str(tmp_path / 'model.tflite')
+  quantized = OPTIONS._replace(quantize_delay_step=0)
+  for options, kind, message in (
+      (OPTIONS, 'qat', "was not trained with .* kind 'qat': take --tflite_kind=int8"),
+      (quantized, 'int8', "was trained with .* kind 'int8': take --tflite_kind=qat"),
+      (OPTIONS, 'int8', 'give --dataset_dir'),
+      (OPTIONS._replace(crop_size=None), 'float32', 'give --crop_size'),
+      (OPTIONS, 'half', 'half'),
+      (OPTIONS._replace(outputs_to_num_classes={'semantic': 4}), 'float32', 'semantic')):
+    with pytest.raises(ValueError, match=message):
+      write_tflite(checkpoint, path, options, kind=kind)
+  assert os.listdir(str(tmp_path)) == []

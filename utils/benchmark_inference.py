@@ -4,7 +4,6 @@ One image after the other; models with random weights are as fast as trained one
 figures of shared machines drift: what is compared runs in turns, and the median of the ratios
 counts.
 """
-import functools
 import os
 import shutil
 import tempfile
@@ -14,15 +13,8 @@ import typing
 import numpy as np
 
 from deeplab import model
-from deeplab.core import files, keys, options, registry
-from deeplab.deployment import (
-    export,
-    onnx_model,
-    opened_models,
-    saved_model,
-    tflite_export,
-    tflite_graph,
-)
+from deeplab.core import keys, options, registry
+from deeplab.deployment import export, export_formats, opened_models
 from deeplab.testing import tiny_run
 from deeplab.utils import benchmark_child
 
@@ -41,55 +33,27 @@ _PYTORCH = 'PyTorch'
 
 
 class Format(typing.NamedTuple):
-  """A row of FORMATS.
+  """A row of FORMATS: key of `export_formats.FORMATS`, and fields of its Source."""
+  name: str
+  fields: dict = {}
 
-  Attributes:
-    suffix: end of the file name.
-    write: function (checkpoint, path, ModelOptions).
-    check: function that raises a ValueError where the format cannot be written here.
-  """
-  suffix: str
-  write: typing.Callable
-  check: typing.Callable = lambda: None
-
-
-def _write_frozen(checkpoint, path, model_options, optimize):
-  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels,
-                               export.ExportOptions(optimize=optimize))
-  files.write_bytes(path, graph_def.SerializeToString())
-
-
-def _write_tflite(checkpoint, path, model_options, kind):
-  images = [_image(model_options.crop_size, seed) for seed in range(_NUM_REPRESENTATIVE_IMAGES)]
-  tflite_export.export_tflite(checkpoint, path, model_options, kind=kind,
-                              representative_images=images)
-
-
-def _write_saved_model(checkpoint, path, model_options):
-  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels,
-                               export.ExportOptions(batch_size=None, with_probabilities=True))
-  saved_model.write(graph_def, path)
-
-
-def _write_onnx(checkpoint, path, model_options):
-  graph_def, _ = export.freeze(checkpoint, model_options, model.predict_labels)
-  onnx_model.write(graph_def, path)
-
-
-def _tflite(kind):
-  return Format('.tflite', functools.partial(_write_tflite, kind=kind),
-                functools.partial(tflite_graph.check_kind, kind))
+  def source(self, checkpoint, model_options):
+    """Returns the export_formats.Source of a checkpoint."""
+    return export_formats.Source(
+        checkpoint, model_options, model.predict_labels, representative_images=lambda: [
+            _image(model_options.crop_size, seed) for seed in range(_NUM_REPRESENTATIVE_IMAGES)],
+        **self.fields)
 
 
 FORMATS = {
-    _OPTIMISED: Format('.pb', functools.partial(_write_frozen, optimize=True)),
-    _PLAIN: Format('.pb', functools.partial(_write_frozen, optimize=False)),
-    _SAVED_MODEL: Format('_saved_model', _write_saved_model),
-    _TFLITE_FLOAT: _tflite('float32'),
-    'TFLite, float16': _tflite('float16'),
-    'TFLite, dynamic range': _tflite('dynamic'),
-    _TFLITE_INT8: _tflite('int8'),
-    _ONNX: Format(onnx_model.SUFFIX, _write_onnx, onnx_model.check_installed),
+    _OPTIMISED: Format(export_formats.FROZEN),
+    _PLAIN: Format(export_formats.FROZEN, {'options': export.ExportOptions(optimize=False)}),
+    _SAVED_MODEL: Format(export_formats.SAVED_MODEL),
+    _TFLITE_FLOAT: Format(export_formats.TFLITE),
+    'TFLite, float16': Format(export_formats.TFLITE, {'tflite_kind': 'float16'}),
+    'TFLite, dynamic range': Format(export_formats.TFLITE, {'tflite_kind': 'dynamic'}),
+    _TFLITE_INT8: Format(export_formats.TFLITE, {'tflite_kind': 'int8'}),
+    _ONNX: Format(export_formats.ONNX),
 }
 
 
@@ -220,7 +184,8 @@ def _kinds(variant, inference, peers, folder):
   lanes = []
   for name, row in FORMATS.items():
     try:
-      row.check()
+      export_formats.FORMATS[row.name].check(
+          row.source(checkpoint, _model_options(**model_arguments)))
       lanes.append((name, name, None))
     except ValueError as error:
       left_out.append((name, str(error)))
@@ -230,7 +195,8 @@ def _kinds(variant, inference, peers, folder):
   else:
     left_out.append(('TF1 lane', benchmark_child.NO_TF1))
   for name, format_name, python in lanes:
-    path = os.path.join(folder, 'model_%d%s' % (len(kinds), FORMATS[format_name].suffix))
+    path = os.path.join(folder, 'model_%d%s' % (
+        len(kinds), export_formats.FORMATS[FORMATS[format_name].name].ending))
     # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
     benchmark_child.measure(_MODULE, 'write_model', dict(
         model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
@@ -264,7 +230,9 @@ def write_checkpoint(variant, crop, model, folder):
 
 def write_model(variant, crop, model, checkpoint, path, format_name):
   """Writes a checkpoint in a format, a key of FORMATS; returns {}."""
-  FORMATS[format_name].write(checkpoint, path, _model_options(variant, crop, model))
+  row = FORMATS[format_name]
+  export_formats.FORMATS[row.name].write(
+      row.source(checkpoint, _model_options(variant, crop, model)), path)
   return {}
 
 
@@ -289,10 +257,10 @@ def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
   return {'secs': secs}
 
 
-def _model_options(variant, crop, fields):
+def _model_options(variant, crop, model):
   return options.ModelOptions(
       {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], output_stride=16,
-      model_variant=variant, **fields)
+      model_variant=variant, **model)
 
 
 def _image(size, seed=0):

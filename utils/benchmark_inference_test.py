@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from deeplab.deployment import export_formats
 from deeplab.testing import slow
 from deeplab.utils import benchmark, benchmark_child, benchmark_inference
 
@@ -21,11 +22,12 @@ def fixture_checkpoint(tmp_path_factory):
 @pytest.mark.parametrize('format_name', sorted(benchmark_inference.FORMATS))
 def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
   row = benchmark_inference.FORMATS[format_name]
+  exported = export_formats.FORMATS[row.name]
   try:
-    row.check()
+    exported.check(row.source(checkpoint, benchmark_inference._model_options(**_TINY)))
   except ValueError as error:
     pytest.skip(str(error))
-  path = str(tmp_path / 'model') + row.suffix
+  path = str(tmp_path / 'model') + exported.ending
   benchmark_inference.write_model(checkpoint=checkpoint, path=path, format_name=format_name,
                                   **_TINY)
   secs = benchmark_inference.run_secs(path, 33, least_runs=2, least_secs=0)['secs']
@@ -105,11 +107,11 @@ def test_folders_count_with_all_their_files(tmp_path):
 
 
 def test_formats_that_cannot_be_written_are_left_out(monkeypatch, tmp_path):
-  def fail():
+  def fail(unused_source):
     raise ValueError('ONNX files need the package tf2onnx')
 
-  row = benchmark_inference.FORMATS['ONNX']
-  monkeypatch.setitem(benchmark_inference.FORMATS, 'ONNX', row._replace(check=fail))
+  row = export_formats.FORMATS['onnx']
+  monkeypatch.setitem(export_formats.FORMATS, 'onnx', row._replace(check=fail))
   rows = _rows(monkeypatch, None, None, tmp_path)
   assert 'need the package tf2onnx' in benchmark.format_row(rows['mobilenet_v2, ONNX'])
 
