@@ -103,6 +103,25 @@ def build_inference_graph(model_options, predict, options=None):
   return outputs
 
 
+def open_session(checkpoint, model_options, predict, options):
+  """Returns a tf.Session with the weights of a checkpoint, and the outputs of its graph.
+
+  Args and errors are those of `freeze`, the outputs those of `build_inference_graph`.
+  """
+  with tf.Graph().as_default() as graph:
+    outputs = build_inference_graph(model_options, predict, options)
+    variables = tf.global_variables()
+    checkpoints.check_restorable(checkpoint, variables)
+    saver = tf.train.Saver(variables)
+  session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
+  try:
+    checkpoints.restore(saver, session, checkpoint)
+  except BaseException:
+    session.close()
+    raise
+  return session, outputs
+
+
 def freeze(checkpoint, model_options, predict, options=None):
   """Returns (frozen GraphDef, GraphDef with variables) of a checkpoint.
 
@@ -116,15 +135,11 @@ def freeze(checkpoint, model_options, predict, options=None):
     ValueError: the checkpoint is of another model; names the variables.
   """
   options = options or ExportOptions()
-  with tf.Graph().as_default() as graph:
-    build_inference_graph(model_options, predict, options)
-    variables = tf.global_variables()
-    checkpoints.check_restorable(checkpoint, variables)
-    with tf.Session() as session:
-      checkpoints.restore(tf.train.Saver(variables), session, checkpoint)
-      graph_def = graph.as_graph_def()
-      frozen = tf.graph_util.convert_variables_to_constants(
-          session, graph_def, options.output_names)
+  session, _ = open_session(checkpoint, model_options, predict, options)
+  with session:
+    graph_def = session.graph.as_graph_def()
+    frozen = tf.graph_util.convert_variables_to_constants(
+        session, graph_def, options.output_names)
   if options.optimize and model_options.quantize_delay_step < 0:
     frozen = graph_folding.fold(frozen, options.output_names)
   return frozen, graph_def

@@ -16,8 +16,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import checkpoints, image_limits
-from deeplab.core.tf_compat import tf
+from deeplab.core import image_limits
 from deeplab.datasets import example, shards
 from deeplab.deployment import export, exported, opened_models
 
@@ -132,13 +131,11 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
     options: ExportOptions.
     pictures: list of [height, width, 3] uint8 RGB arrays.
   """
-  options = options._replace(batch_size=1, input_size=None)
-  with tf.Graph().as_default(), tf.Session() as session:
-    labels = export.build_inference_graph(model_options, predict, options)[exported.OUTPUT_NAME]
-    variables = tf.global_variables()
-    checkpoints.check_restorable(checkpoint, variables)
-    checkpoints.restore(tf.train.Saver(variables), session, checkpoint)
-    return [session.run(labels, {exported.INPUT_NAME + ':0': picture[np.newaxis]})[0]
+  session, outputs = export.open_session(
+      checkpoint, model_options, predict, options._replace(batch_size=1, input_size=None))
+  with session:
+    return [session.run(outputs[exported.OUTPUT_NAME],
+                        {exported.INPUT_NAME + ':0': picture[np.newaxis]})[0]
             for picture in pictures]
 
 

@@ -10,7 +10,7 @@ import os
 import numpy as np
 
 from deeplab import model
-from deeplab.core import checkpoints, error_text, files
+from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, onnx_model, saved_model, tflite_model
 
@@ -102,20 +102,10 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
   Raises:
     ValueError: the checkpoint is of another model, or damaged.
   """
-  with tf.Graph().as_default() as graph:
-    outputs = export.build_inference_graph(
-        model_options._replace(crop_size=None), predict, export.ExportOptions(
-            resized_size=resized_size, with_probabilities=True, batch_size=None))
-    images = graph.get_tensor_by_name(exported.INPUT_NAME + ':0')
-    variables = tf.global_variables()
-    checkpoints.check_restorable(checkpoint, variables)
-    saver = tf.train.Saver(variables)
-  session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
-  try:
-    checkpoints.restore(saver, session, checkpoint)
-  except BaseException:
-    session.close()
-    raise
+  session, outputs = export.open_session(
+      checkpoint, model_options._replace(crop_size=None), predict, export.ExportOptions(
+          resized_size=resized_size, with_probabilities=True, batch_size=None))
+  images = session.graph.get_tensor_by_name(exported.INPUT_NAME + ':0')
   return SessionModel(session, images, outputs[exported.OUTPUT_NAME],
                       outputs[exported.PROBABILITIES_NAME])
 
