@@ -19,7 +19,6 @@ from deeplab.datasets import combined_sets, forma_storage, listing
 FLAGS = flags.FLAGS
 
 _HASH_LENGTH = 12
-_BLOCK_BYTES = 1 << 20
 
 
 class Names(typing.NamedTuple):
@@ -191,11 +190,7 @@ def _draw_parts(names, image_paths):
 
 
 def _hash(path):
-  digest = hashlib.sha256()
   try:
-    with files.open_binary(path) as f:
-      for block in iter(lambda: f.read(_BLOCK_BYTES), b''):
-        digest.update(block)
+    return hashlib.sha256(files.read_bytes(path)).hexdigest()[:_HASH_LENGTH]
   except OSError as error:
     raise ValueError('--parts_model=%s cannot be read: %s.' % (path, error.strerror)) from error
-  return digest.hexdigest()[:_HASH_LENGTH]

@@ -40,11 +40,8 @@ def unpacked(path):
   if not is_archive(path):
     yield path
     return
-  folder = tempfile.mkdtemp()
-  try:
+  with tempfile.TemporaryDirectory() as folder:
     yield unpack(path, folder)
-  finally:
-    shutil.rmtree(folder)
 
 
 def unpack(path, folder):
@@ -66,9 +63,10 @@ def unpack(path, folder):
       for member in members:
         _check_member(path, member)
       graph = _graph_among(path, members)
-      record = posixpath.join(posixpath.dirname(graph.name), exported.RECORD_FILE_NAME)
+      record = posixpath.normpath(posixpath.join(
+          posixpath.dirname(graph.name), exported.RECORD_FILE_NAME))
       for member in members:
-        if member is graph or member.isfile() and _plain(member.name) == _plain(record):
+        if member is graph or member.isfile() and posixpath.normpath(member.name) == record:
           _write(archive, member, folder)
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise ValueError('Cannot read the archive %s: %s.' % (
@@ -103,7 +101,3 @@ def _write(archive, member, folder):
   target = os.path.join(folder, posixpath.basename(member.name))
   with archive.extractfile(member) as source, open(target, 'wb') as stream:
     shutil.copyfileobj(source, stream)
-
-
-def _plain(name):
-  return posixpath.normpath(name)
