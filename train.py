@@ -17,8 +17,8 @@ from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.utils import (
-    class_weights,
     graph_rewrites,
+    losses,
     memory_errors,
     optimizers,
     run_lock,
@@ -267,7 +267,7 @@ def options_of_run(dataset):
   """Returns the TrainOptions of the flags, for a data_generator.Dataset."""
   info = dataset_info.read(FLAGS.dataset_dir)
   split = info.splits.get(FLAGS.train_split) if info else None
-  label_weights = class_weights.parse_label_weights(
+  label_weights = losses.parse_label_weights(
       FLAGS.label_weights, dataset.num_of_classes, split)
   if label_weights:
     logging.info('Weights of the classes in the loss: %s.',

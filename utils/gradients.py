@@ -1,8 +1,13 @@
-"""Factors on the gradients of single variables."""
+"""From the gradients of a batch to those of an update: factors, clipping, sums over several runs.
+
+A batch too large for the memory is trained in parts: each run of the graph (a micro-step) takes
+one part, and the last of `num_steps` runs moves the weights along the mean gradient.
+"""
 from deeplab.core.tf_compat import tf
 
 # Biases learn at twice the rate of weights (Chen et al., "DeepLab", TPAMI 2017, 4.1.1).
 _BIAS_MULTIPLIER = 2.0
+_SCOPE = 'gradient_accumulation'
 
 
 def get_model_gradient_multipliers(last_layers, last_layer_gradient_multiplier):
@@ -48,7 +53,6 @@ def clip_gradients(grads_and_vars, clip_norm):
   Args:
     grads_and_vars: list of (gradient, variable); gradients may be None.
     clip_norm: largest norm of all gradients together; 0: any.
-
   """
   if not clip_norm:
     return grads_and_vars
@@ -56,3 +60,71 @@ def clip_gradients(grads_and_vars, clip_norm):
   gradients, _ = tf.clip_by_global_norm(gradients, clip_norm,
                                         use_norm=global_norm(grads_and_vars))
   return list(zip(gradients, variables))
+
+
+def apply_every(num_steps, grads_and_vars, update):
+  """Adds gradients up over runs; every `num_steps`-th run calls for an update with their mean.
+
+  The sums lie in local variables, one per gradient and on its device: checkpoints do not hold
+  them, and a run that is continued starts with a whole round. Moving averages of batch norm
+  are not part of it, they follow each micro-batch. The mean over micro-batches is that of the
+  joint batch if the loss is a mean over equally many items in each of them.
+
+  Args:
+    num_steps: runs per update, positive; 1: `update` is called as if there were no
+      accumulation.
+    grads_and_vars: list of (gradient, variable) as of `optimizer.compute_gradients`; a
+      gradient may be None, and sparse ones become dense.
+    update: function of the list of (mean gradient, variable) that adds the operation that
+      applies it. What changes with updates, such as the global step, or looks at the whole
+      gradient, such as clipping, belongs in it. Operations that it adds run only in an
+      updating run.
+
+  Returns:
+    bool scalar, whether this run has updated the weights; true after the update.
+  """
+  if num_steps == 1:
+    with tf.control_dependencies([update(grads_and_vars)]):
+      return tf.constant(True)
+  with tf.name_scope(_SCOPE):
+    num_runs, sums, adds = _add_up(grads_and_vars)
+    with tf.control_dependencies(adds):
+      is_last = tf.equal(tf.mod(num_runs, num_steps), 0)
+  return tf.cond(is_last, lambda: _update_and_reset(num_steps, grads_and_vars, sums, update),
+                 lambda: tf.constant(False))
+
+
+def _add_up(grads_and_vars):
+  """Returns the number of runs with this one, the sums (None without gradient), and adds."""
+  with tf.device('/device:CPU:0'):
+    num_runs = _local_variable('num_runs', [], tf.int64).assign_add(1, read_value=True)
+  sums, adds = [], []
+  for gradient, variable in grads_and_vars:
+    if gradient is None:
+      sums.append(None)
+      continue
+    with tf.device(gradient.device):
+      total = _local_variable(variable.op.name, variable.shape, gradient.dtype)
+      adds.append(total.assign_add(tf.convert_to_tensor(gradient), read_value=False))
+    sums.append(total)
+  return num_runs, sums, adds
+
+
+def _update_and_reset(num_steps, grads_and_vars, sums, update):
+  means = []
+  for total, (_, variable) in zip(sums, grads_and_vars):
+    means.append((None if total is None else total.read_value() / num_steps, variable))
+  # The sums may only be cleared when the update has read them.
+  with tf.control_dependencies([update(means)] + [m for m, _ in means if m is not None]):
+    resets = [total.assign(tf.zeros_like(mean), read_value=False)
+              for total, (mean, _) in zip(sums, means) if total is not None]
+  with tf.control_dependencies(resets):
+    return tf.constant(True)
+
+
+def _local_variable(name, shape, dtype):
+  # Its start must not wait for the loss of a batch, if callers make updates depend on one.
+  with tf.init_scope():
+    # A resource: its reads have a place in the order of things.
+    return tf.Variable(tf.zeros(shape, dtype), trainable=False, name=name, use_resource=True,
+                       collections=[tf.GraphKeys.LOCAL_VARIABLES])

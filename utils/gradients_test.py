@@ -1,7 +1,9 @@
-"""Tests of the gradient factors."""
+"""Tests of factors on gradients, of clipping, and of updates from the gradients of several runs."""
 import numpy as np
+import pytest
 
-from deeplab.core.tf_compat import tf
+from deeplab.core import initial_weights
+from deeplab.core.tf_compat import slim, tf
 from deeplab.utils import gradients
 
 
@@ -42,3 +44,151 @@ def test_gradients_are_clipped_together():
     assert [session.run(g)[0] for g, _ in same[:2]] == [3.0, 4.0]
     np.testing.assert_allclose([session.run(g)[0] for g, _ in clipped[:2]], [0.6, 0.8])
     assert [v for _, v in clipped] == variables and clipped[2][0] is None
+
+
+_NUM_STEPS = 3
+_MICRO_BATCH = 2
+
+
+def _data(num_updates):
+  random = np.random.RandomState(0)
+  num = num_updates * _NUM_STEPS * _MICRO_BATCH
+  return (random.uniform(size=(num, 5, 5, 2)).astype(np.float32),
+          random.uniform(size=(num, 1)).astype(np.float32))
+
+
+def _network(images):
+  net = slim.conv2d(images, 4, 3, scope='conv')
+  return slim.fully_connected(slim.flatten(net), 1, activation_fn=None, scope='outputs')
+
+
+def _train(optimizer, batch_size, num_steps, num_updates=2, clip_norm=0.0):
+  """Returns the weights, and the losses, updates and global steps of all runs."""
+  images, targets = _data(num_updates)
+  with tf.Graph().as_default():
+    tf.set_random_seed(4)
+    batch = [tf.placeholder(tf.float32, [batch_size] + list(part.shape[1:]))
+             for part in (images, targets)]
+    loss = tf.losses.mean_squared_error(batch[1], _network(batch[0]))
+    global_step = tf.train.get_or_create_global_step()
+
+    def update(grads_and_vars):
+      gradients, variables = zip(*grads_and_vars)
+      if clip_norm:
+        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+      return optimizer().apply_gradients(zip(gradients, variables), global_step)
+
+    grads_and_vars = tf.train.GradientDescentOptimizer(1.0).compute_gradients(loss)
+    # As a check of the loss does; variables must start without a batch all the same.
+    with tf.control_dependencies([loss]):
+      is_updated = gradients.apply_every(num_steps, grads_and_vars, update)
+    with tf.control_dependencies([is_updated]):
+      step_after = tf.identity(global_step.read_value())
+    random = np.random.RandomState(1)
+    with tf.Session() as session:
+      session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+      initial_weights.assign(session, {
+          variable: random.normal(0, 0.2, variable.shape.as_list())
+          for variable in tf.trainable_variables()})
+      log = []
+      for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        log.append(session.run([is_updated, step_after],
+                               {batch[0]: images[part], batch[1]: targets[part]}))
+      return session.run(tf.trainable_variables()), log
+
+
+_OPTIMIZERS = {
+    'sgd': lambda: tf.train.GradientDescentOptimizer(0.1),
+    'momentum': lambda: tf.train.MomentumOptimizer(0.1, 0.9),
+    'adam': lambda: tf.train.AdamOptimizer(0.01),
+}
+
+
+@pytest.mark.parametrize('name, clip_norm, tolerance', [
+    ('sgd', 0.0, 1e-6), ('sgd', 0.05, 1e-6), ('momentum', 0.0, 1e-6), ('adam', 0.0, 1e-5)])
+def test_micro_steps_equal_one_step_of_the_joint_batch(name, clip_norm, tolerance):
+  optimizer = _OPTIMIZERS[name]
+  joint, _ = _train(optimizer, _NUM_STEPS * _MICRO_BATCH, 1, clip_norm=clip_norm)
+  parts, _ = _train(optimizer, _MICRO_BATCH, _NUM_STEPS, clip_norm=clip_norm)
+  each, _ = _train(optimizer, _MICRO_BATCH, 1, clip_norm=clip_norm)
+  for one, other in zip(joint, parts):
+    np.testing.assert_allclose(other, one, rtol=0, atol=tolerance)
+  # Updates after every micro-batch lead elsewhere.
+  assert max(np.abs(one - other).max() for one, other in zip(joint, each)) > 1e-4
+
+
+def test_global_step_advances_once_per_update():
+  _, log = _train(_OPTIMIZERS['sgd'], _MICRO_BATCH, _NUM_STEPS)
+  assert [bool(is_updated) for is_updated, _ in log] == [False, False, True] * 2
+  assert [step for _, step in log] == [0, 0, 1, 1, 1, 2]
+
+
+def test_one_step_updates_in_every_run_and_adds_no_variable():
+  _, log = _train(_OPTIMIZERS['sgd'], _MICRO_BATCH, 1)
+  assert [step for _, step in log] == list(range(1, 7))
+  with tf.Graph().as_default():
+    _weights_and_update(1)
+    assert not tf.local_variables()
+
+
+def _weights_and_update(num_steps):
+  """Returns weights whose gradient is 1, and an accumulating update."""
+  weights = tf.get_variable('weights', [2], initializer=tf.zeros_initializer())
+  optimizer = tf.train.MomentumOptimizer(1.0, 0.9)
+  pairs = optimizer.compute_gradients(tf.reduce_sum(weights))
+  return weights, gradients.apply_every(
+      num_steps, pairs,
+      lambda means: optimizer.apply_gradients(means, tf.train.get_or_create_global_step()))
+
+
+def test_checkpoints_stay_as_they_are_and_a_continued_run_starts_a_round(tmp_path):
+  names = []
+  for num_steps in (1, 3):
+    with tf.Graph().as_default():
+      _weights_and_update(num_steps)
+      names.append(sorted(v.op.name for v in tf.global_variables()))
+  assert names[0] == names[1] == ['global_step', 'weights', 'weights/Momentum']
+
+  with tf.Graph().as_default():
+    weights, is_updated = _weights_and_update(3)
+    assert len(tf.local_variables()) == 2
+    for num_runs, expected_updates, expected_weight in ((5, 1, -1.0), (2, 0, -1.0),
+                                                        (3, 1, -2.9)):
+      with tf.train.MonitoredTrainingSession(
+          checkpoint_dir=str(tmp_path), save_summaries_steps=None, save_summaries_secs=None,
+          log_step_count_steps=None) as session:
+        updates = sum(session.run(is_updated) for _ in range(num_runs))
+        assert updates == expected_updates
+        np.testing.assert_allclose(session.run(weights), [expected_weight] * 2, rtol=1e-6)
+
+
+def test_variables_without_gradient_are_passed_on_and_sparse_gradients_add_up():
+  with tf.Graph().as_default():
+    table = tf.get_variable('table', [3, 1], initializer=tf.zeros_initializer())
+    unused = tf.get_variable('unused', [])
+    optimizer = tf.train.GradientDescentOptimizer(1.0)
+    pairs = optimizer.compute_gradients(tf.reduce_sum(tf.gather(table, [0, 2, 2])))
+    assert [gradient is None for gradient, _ in pairs] == [False, True]
+    is_updated = gradients.apply_every(2, pairs, optimizer.apply_gradients)
+    with tf.Session() as session:
+      session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+      before = session.run(unused)
+      for _ in range(4):
+        session.run(is_updated)
+      np.testing.assert_allclose(session.run(table), [[-2], [0], [-4]])
+      assert session.run(unused) == before
+
+
+def test_sums_are_on_the_devices_of_the_gradients():
+  with tf.Graph().as_default():
+    with tf.device('/device:CPU:0'):
+      weights = tf.get_variable('weights', [2])
+    with tf.device('/device:GPU:1'):
+      gradient = 2.0 * tf.ones([2])
+    gradients.apply_every(
+        2, [(gradient, weights)], tf.train.GradientDescentOptimizer(1.0).apply_gradients)
+    devices = {v.op.name: tf.DeviceSpec.from_string(v.device).to_string()
+               for v in tf.local_variables()}
+  assert devices == {'gradient_accumulation/weights': '/device:GPU:1',
+                     'gradient_accumulation/num_runs': '/device:CPU:0'}

@@ -9,7 +9,6 @@ from deeplab.core import keys, recomputation, registry
 from deeplab.core.tf_compat import tf
 from deeplab.utils import (
     filter_gradients,
-    gradient_accumulation,
     gradients,
     graph_rewrites,
     learning_rate,
@@ -149,7 +148,7 @@ def _update_weights(optimizer, grads_and_vars, options, scope, replica):
   # Moving averages follow the batches of one process, as they follow those of one clone.
   averages = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope) if (
       replica is None or replica.is_chief) else []
-  return [gradient_accumulation.apply_every(
+  return [gradients.apply_every(
       options.gradient_accumulation_steps, grads_and_vars,
       replica.aggregated(update) if replica else update)] + averages
 
