@@ -22,7 +22,6 @@ from deeplab.evaluation import boundary_metrics, image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,
-    confusion_matrix,
     eval_batches,
     evaluating,
     picture_batches,
@@ -185,7 +184,7 @@ def time_step():
   network = logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
   with tf.variable_scope(tf.get_variable_scope(), reuse=True):
     predictions = model.predict_labels(samples[keys.IMAGE], options)[keys.OUTPUT_TYPE]
-  _, counts = confusion_matrix.streaming_confusion_matrix(
+  counts = evaluating.streaming_confusion_matrix(
       samples[keys.LABEL], predictions, _NUM_CLASSES, 255)
   with tf.Session() as session:
     session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])

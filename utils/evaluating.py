@@ -8,12 +8,13 @@ import typing
 from deeplab.core import keys, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import background, confusion_matrix, eval_batches, sessions
+from deeplab.utils import background, eval_batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
 # Of EvalGraph, what an observer is shown.
 _SHOWN = ('images', 'labels', 'predictions', 'regions', 'names')
+_LABEL_OUT_OF_RANGE = 'label ids must be below num_classes or the ignore label'
 
 
 class EvalGraph(typing.NamedTuple):
@@ -53,7 +54,7 @@ def build_eval_graph(samples, dataset, model_options, predict):
   """
   predictions = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
   saver = tf.train.Saver(tf.global_variables())
-  _, counts = confusion_matrix.streaming_confusion_matrix(
+  counts = streaming_confusion_matrix(
       samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
   return EvalGraph(
       counts=counts,
@@ -118,3 +119,43 @@ def _observer(observe):
           work.submit(sum(array.nbytes for array in whole), observe, name, *whole)
 
     yield show
+
+
+def batch_confusion_matrix(labels, predictions, num_classes, ignore_label):
+  """Returns the pixel counts of one batch.
+
+  Args:
+    labels: integer tensor of class ids, any shape.
+    predictions: integer tensor with as many elements, values in 0..num_classes-1.
+    num_classes: number of classes.
+    ignore_label: pixels with this label are not counted.
+
+  Returns:
+    [num_classes, num_classes] int64 tensor, rows are labels, columns are predictions. It
+    fails with InvalidArgumentError on labels that are neither classes nor ignored.
+  """
+  labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+  predictions = tf.cast(tf.reshape(predictions, [-1]), tf.int32)
+  num_bins = num_classes * num_classes
+  is_ignored = tf.equal(labels, ignore_label)
+  classes = tf.where(is_ignored, tf.zeros_like(labels), labels)
+  in_range = tf.assert_less(classes, num_classes, message=_LABEL_OUT_OF_RANGE)
+  with tf.control_dependencies([in_range]):
+    # Ids from num_bins on are not counted.
+    bins = tf.where(is_ignored, tf.fill(tf.shape(labels), num_bins),
+                    classes * num_classes + predictions)
+  counts = tf.raw_ops.Bincount(arr=bins, size=num_bins, weights=tf.constant([], tf.int64))
+  return tf.reshape(counts, [num_classes, num_classes])
+
+
+def streaming_confusion_matrix(labels, predictions, num_classes, ignore_label):
+  """Returns the pixel counts of all batches so far, with this one; see `batch_confusion_matrix`.
+
+  They are kept in a local variable.
+  """
+  counts = tf.Variable(
+      tf.zeros([num_classes, num_classes], tf.int64), trainable=False,
+      collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES],
+      name='confusion_matrix')
+  return tf.assign_add(
+      counts, batch_confusion_matrix(labels, predictions, num_classes, ignore_label))
