@@ -1,9 +1,10 @@
-"""The session of a training: what it starts from, what it saves, and in which process."""
+"""The session of a training: what it starts from, what it saves and when, in which process."""
 import os
+import time
 
 from deeplab.core import chief_session
 from deeplab.core.tf_compat import tf
-from deeplab.utils import graph_rewrites, steady_timer
+from deeplab.utils import graph_rewrites
 
 _CHECKPOINT_NAME = 'model.ckpt'
 
@@ -49,8 +50,8 @@ class TrainSession(object):
       summaries = tf.train.SummarySaverHook(
           save_secs=options.save_summaries_secs, scaffold=self._scaffold,
           output_dir=options.train_logdir)
-      saver._timer = steady_timer.SteadyTimer(options.save_interval_secs)
-      summaries._timer = steady_timer.SteadyTimer(options.save_summaries_secs)
+      saver._timer = _SteadyTimer(options.save_interval_secs)
+      summaries._timer = _SteadyTimer(options.save_summaries_secs)
       hooks += [saver, summaries]
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
@@ -64,3 +65,28 @@ def _ready_op(replica):
     return None
   return tf.concat([tf.report_uninitialized_variables(),
                     tf.report_uninitialized_variables(replica.ready_variables())], 0)
+
+
+class _SteadyTimer(tf.train.SecondOrStepTimer):
+  """A timer of seconds that a change of the time of day neither stops nor triggers.
+
+  That of TensorFlow saves nothing for an hour after the clock was set back by one.
+  """
+
+  def __init__(self, every_secs):
+    """Makes a timer that triggers at its first step and then every so many seconds."""
+    super(_SteadyTimer, self).__init__(every_secs=every_secs)
+    self._triggered_at = None
+
+  def should_trigger_for_step(self, step):
+    """Whether to act at a global step."""
+    if self._last_triggered_step is None:
+      return True
+    return (step != self._last_triggered_step
+            and time.monotonic() >= self._triggered_at + self._every_secs)
+
+  def update_last_triggered_step(self, step):
+    """Notes a step at which something was done; returns (seconds, steps) since the last."""
+    now, last, at = time.monotonic(), self._last_triggered_step, self._triggered_at
+    self._triggered_at, self._last_triggered_step = now, step
+    return (None, None) if last is None else (now - at, step - last)

@@ -1,13 +1,13 @@
 """Tests of the timer of checkpoints, with clocks that jump."""
 import time
 
-from deeplab.utils import steady_timer
+from deeplab.utils import train_session
 
 
 def test_it_triggers_by_the_steady_clock_alone(monkeypatch):
   steady = [100.0]
   monkeypatch.setattr(time, 'monotonic', lambda: steady[0])
-  timer = steady_timer.SteadyTimer(every_secs=60)
+  timer = train_session._SteadyTimer(every_secs=60)
   assert timer.should_trigger_for_step(7)
   assert timer.update_last_triggered_step(7) == (None, None)
   steady[0] += 59
