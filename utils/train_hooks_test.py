@@ -1,4 +1,4 @@
-"""Tests of what a person sees while training."""
+"""Tests of what a person sees while training, and of the trace of some steps."""
 import fcntl
 import glob
 import os
@@ -16,7 +16,7 @@ import pytest
 from absl import logging
 
 from deeplab.core import keys
-from deeplab.core.tf_compat import tf
+from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import data_generator
 from deeplab.testing import tiny_run
 from deeplab.utils import loss_table, train_hooks
@@ -24,6 +24,7 @@ from deeplab.utils import loss_table, train_hooks
 LINE = re.compile(
     r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '
     r'(\S+) images/s  waiting for input (\d+)%  (\S+) left')
+_TRACES = 'plugins/profile/*/*%s' % ('.trace' if IS_TF1 else '.xplane.pb')
 
 
 def make_options(folder, num_steps, log_steps):
@@ -310,3 +311,33 @@ def test_a_terminal_shows_a_bar_and_whole_lines(tmp_path):
 def test_a_log_file_gets_no_bar(tmp_path, capfd, lines):
   train(tmp_path, num_steps=2)
   assert 'training' not in capfd.readouterr().err
+
+
+def _traces(folder, num_steps, **kwargs):
+  with tf.Graph().as_default():
+    # Random: constants would be multiplied before the first step.
+    matrix = tf.random.uniform([64, 64])
+    product = tf.matmul(matrix, matrix, name='traced_product')
+    hook = train_hooks.TraceHook(str(folder), **kwargs)
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+      for _ in range(num_steps):
+        session.run(product)
+    hook.close()
+  return [open(path, 'rb').read()
+          for path in glob.glob(os.path.join(str(folder), _TRACES))]
+
+
+def test_the_steps_after_the_start_are_traced(tmp_path):
+  trace, = _traces(tmp_path / 'profile', 6, num_runs_before=2, num_runs=3)
+  assert b'traced_product' in trace
+
+
+def test_a_run_that_ends_within_the_trace_leaves_it(tmp_path):
+  trace, = _traces(tmp_path / 'profile', 2, num_runs_before=1, num_runs=100)
+  assert b'traced_product' in trace
+
+
+def test_a_run_too_short_says_so(tmp_path, caplog):
+  assert not _traces(tmp_path / 'profile', 2, num_runs_before=2)
+  assert 'it begins after 2 steps, there were 2' in caplog.text
+  assert not (tmp_path / 'profile').exists()

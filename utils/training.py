@@ -11,7 +11,6 @@ from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
   memory_errors,
   stop_on_signal,
-  trace_hook,
   train_errors,
   train_graph,
   train_hooks,
@@ -173,7 +172,7 @@ def _hooks(graph, options, wait_secs, placement, around):
         train_batch_size=options.train_batch_size * placement.replica.batches_per_step)
   hooks = [train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
   if shown.profile_logdir:
-    hooks.append(trace_hook.TraceHook(shown.profile_logdir))
+    hooks.append(train_hooks.TraceHook(shown.profile_logdir))
   for hook in hooks:
     around.enter_context(contextlib.closing(hook))
   if placement.lock:
