@@ -18,9 +18,9 @@ from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.utils import (
     graph_rewrites,
+    learning_rate,
     losses,
     memory_errors,
-    optimizers,
     run_lock,
     run_record,
     train_options,
@@ -67,7 +67,7 @@ flags.DEFINE_float('learning_power', 0.9, 'Power, over 0, of policy poly; 1: lin
 common.require_over_zero('learning_power')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)
-flags.DEFINE_enum('optimizer', 'momentum', sorted(optimizers.OPTIMIZERS),
+flags.DEFINE_enum('optimizer', 'momentum', sorted(learning_rate.OPTIMIZERS),
                   'momentum as in the DeepLab papers, or adam, faster in short runs from '
                   'scratch.')
 flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_bound=1)

@@ -1,4 +1,6 @@
-"""Learning rate schedules: one table of policies, and the slow start before them."""
+"""Learning rate schedules and the optimizers that follow them: a table of each."""
+import typing
+
 from deeplab.core import registry
 from deeplab.core.tf_compat import tf
 
@@ -73,3 +75,27 @@ def get_model_learning_rate(
   if slow_start_step <= 0:
     return rate
   return tf.where(global_step < slow_start_step, slow_rate, rate)
+
+
+class OptimizerRow(typing.NamedTuple):
+  """A row of OPTIMIZERS.
+
+  Attributes:
+    make: function (learning rate tensor, TrainOptions) -> tf.train.Optimizer.
+    learning_rate_option: field of TrainOptions with the learning rate at step 0.
+  """
+  make: typing.Callable
+  learning_rate_option: str
+
+
+OPTIMIZERS = {
+    # What the published DeepLab results used.
+    'momentum': OptimizerRow(
+        lambda rate, options: tf.train.MomentumOptimizer(rate, options.momentum),
+        'base_learning_rate'),
+    # Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015. Learns faster
+    # in short runs from scratch.
+    'adam': OptimizerRow(
+        lambda rate, options: tf.train.AdamOptimizer(rate, epsilon=options.adam_epsilon),
+        'adam_learning_rate'),
+}

@@ -4,7 +4,7 @@ import contextlib
 import re
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import optimizers, train_summaries
+from deeplab.utils import learning_rate, train_summaries
 
 NOT_FINITE = 'The loss is not finite'
 
@@ -58,7 +58,7 @@ def readable_loss_errors(options):
     what = [what for text, what in _SIGNS if text in str(error)]
     if not what:
       raise
-    rate_option = optimizers.OPTIMIZERS[options.optimizer].learning_rate_option
+    rate_option = learning_rate.OPTIMIZERS[options.optimizer].learning_rate_option
     raise ValueError(
         'The %s became NaN or infinite%s; the weights in %s are those of the last '
         'checkpoint. Look at these images, lower --%s (now %g) or raise --slow_start_step.'

@@ -13,7 +13,6 @@ from deeplab.utils import (
     graph_rewrites,
     learning_rate,
     losses,
-    optimizers,
     train_errors,
     train_summaries,
 )
@@ -102,7 +101,7 @@ class _Loss(typing.NamedTuple):
 
 def _make_optimizer(options):
   """Returns (learning rate, tf.train.Optimizer) of the TrainOptions."""
-  row = registry.lookup(optimizers.OPTIMIZERS, options.optimizer, what='optimizer')
+  row = registry.lookup(learning_rate.OPTIMIZERS, options.optimizer, what='optimizer')
   rate = learning_rate.get_model_learning_rate(
       options.learning_policy, getattr(options, row.learning_rate_option),
       options.learning_rate_decay_step, options.learning_rate_decay_factor,

@@ -30,7 +30,7 @@ class TrainOptions(typing.NamedTuple):
     slow_start_step: number of slow first steps.
     slow_start_learning_rate: learning rate of the slow start.
     slow_start_burnin_type: 'none' or 'linear'.
-    optimizer: key of `optimizers.OPTIMIZERS`.
+    optimizer: key of `learning_rate.OPTIMIZERS`.
     momentum: of the momentum optimizer.
     adam_learning_rate: learning rate at step 0 (adam).
     adam_epsilon: of Adam.
