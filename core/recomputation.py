@@ -21,13 +21,13 @@ import numpy as np
 
 from deeplab.core.tf_compat import tf
 
-_SCOPE = 'recomputed'
+SCOPE = 'recomputed'
 _COPY_ATTRIBUTE = '_recomputed'
 # A cut must let this many times the bytes it keeps be forgotten.
 _LEAST_GAIN = 8
 _BATCH_NORM_TYPES = ('FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3')
 # They take little time beside the convolutions around them.
-_CHEAP_TYPES = _BATCH_NORM_TYPES + ('Relu', 'Relu6')
+CHEAP_TYPES = _BATCH_NORM_TYPES + ('Relu', 'Relu6')
 # A smaller tensor is not worth two more operations.
 _LEAST_BYTES = 1 << 20
 # They say where an operation is and are not part of what it does.
@@ -72,14 +72,14 @@ def recompute_cheap(sources, forward, backward):
   """
   segments, segment_of = [], {}
   for operation in _dependents(sources, forward):
-    if operation.type in _CHEAP_TYPES and _is_repeatable(operation):
+    if operation.type in CHEAP_TYPES and _is_repeatable(operation):
       index = segment_of.get(operation.inputs[0].op, len(segments))
       if index == len(segments):
         segments.append([])
       segments[index].append(operation)
       segment_of[operation] = index
   return _repeat_segments(segments, segment_of, backward,
-                          lambda tensor: _num_bytes(tensor) >= _LEAST_BYTES)
+                          lambda tensor: num_bytes(tensor) >= _LEAST_BYTES)
 
 
 def _repeat_segments(segments, segment_of, backward, is_forgotten):
@@ -141,7 +141,7 @@ def _cut(operations):
   for index, operation in enumerate(operations):
     segments[-1].append(operation)
     for output, last_read in zip(operation.outputs, last_reads[index]):
-      size = _num_bytes(output)
+      size = num_bytes(output)
       made += size
       if last_read > index:
         waiting[last_read] += size
@@ -153,7 +153,7 @@ def _cut(operations):
   return [segment for segment in segments if segment]
 
 
-def _num_bytes(tensor):
+def num_bytes(tensor):
   """Returns the size of a tensor; 0 where it is not known."""
   if not tensor.shape.is_fully_defined():
     return 0
@@ -194,7 +194,7 @@ def _repeat(segment, reads, backward_set):
     return delayed[tensor.name]
 
   graph = tf.get_default_graph()
-  with tf.name_scope(_SCOPE), tf.control_dependencies(None):
+  with tf.name_scope(SCOPE), tf.control_dependencies(None):
     for operation in segment:
       if operation not in needed:
         continue

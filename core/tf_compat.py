@@ -118,8 +118,8 @@ if not IS_TF1:
 
 import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'gpu_memory_bytes', 'num_gpus',
-           'profiler_trace', 'projective_transform_op', 'slim', 'tf']
+__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'profiler_trace',
+           'projective_transform_op', 'slim', 'tf']
 
 
 def projective_transform_op():
@@ -142,14 +142,6 @@ def projective_transform_op():
 def num_gpus():
   """Returns the number of GPUs that TensorFlow can use."""
   return len(_tensorflow.config.experimental.list_physical_devices('GPU'))
-
-
-def gpu_memory_bytes():
-  """Returns the bytes that TensorFlow may take of the smallest GPU, or None without one."""
-  from tensorflow.python.client import device_lib
-  limits = [device.memory_limit for device in device_lib.list_local_devices()
-            if device.device_type == 'GPU']
-  return min(limits) if limits else None
 
 
 @contextlib.contextmanager

@@ -9,23 +9,26 @@ import numpy as np
 
 from deeplab.core import keys, options
 from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.tf_compat import tf
+from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import data_generator
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import graph_rewrites, losses, memory_estimate, train_graph, train_options
+from deeplab.utils import graph_rewrites, losses, memory_errors, train_graph, train_options
 
 NUM_CLASSES = 21
 LEAST_STEPS, LEAST_SECS = 4, 6.0
 _IGNORE_LABEL = 255
 _DATASET = 'pascal_voc_seg'
 _WARM_UP_STEPS = 2
+# Of the process beside tensors: libraries and threads, and what every operation of a graph takes.
+_LIBRARY_BYTES = (240 if IS_TF1 else 600) << 20
+_OPERATION_BYTES = (28 if IS_TF1 else 64) << 10
 
 
 def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
                num_steps=None):
   """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
 
-  And 'estimated_memory_mib', what the peak of memory is by `memory_estimate`.
+  And 'estimated_memory_mib', what the peak of memory is by `memory_errors.step_bytes`.
 
   Args:
     variant: key of BACKBONES.
@@ -44,7 +47,8 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
                constant_samples(batch_size, crop))
     train_op = _train_op(samples, variant, crop, model, run_options)
     count = multiply_adds(graph) / batch_size
-    estimated = memory_estimate.resident_bytes(graph)
+    estimated = (memory_errors.step_bytes(graph, run_options.precision) + _LIBRARY_BYTES
+                 + _OPERATION_BYTES * len(graph.get_operations()))
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
       session.run(tf.global_variables_initializer())
       secs, = median_secs([lambda: session.run(train_op)], **least)

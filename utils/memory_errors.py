@@ -1,67 +1,64 @@
-"""A readable end of a training that does not fit into memory: which batch and crop would."""
+"""A readable end of a training that does not fit into memory, before the first step if it is sure.
+
+    bytes of a step = weights, their gradients and slots + share * what gradients keep of the images
+
+The second is a sum over tensors of the forward pass, and its share is measured.
+"""
+import collections
 import contextlib
 import re
-import typing
 
 from absl import logging
 
-from deeplab.core import error_text, keys, tf_compat
+from deeplab.core import error_text, recomputation, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import free_memory, graph_rewrites, memory_estimate, train_graph
+from deeplab.utils import free_memory, graph_rewrites
 
-# Of the memory, left to what no estimate sees: batches in waiting, gaps, work space of
-# convolutions.
-_MARGIN = 0.15
-# Crops of fewer pixels a side show too little of a picture to learn from.
-_LEAST_SIDE = 65
-_GB = 1e9
+# Value and slots of the optimizer apart: gradients, and as much again while they are made.
+_GRADIENT_COPIES = 2
+# Gradients of activations, work space and operations that run at the same time come on top of
+# what is kept; the convolutions of TensorFlow 1.15 unfold their input. See g3doc/training.md.
+_PEAK_SHARE = 1.4 if tf_compat.IS_TF1 else 1.15
+# Of the need by estimate beside the memory there is.
+_CERTAINLY_TOO_LARGE = 1.35
 # Of a picture that goes into the network: three float32.
 _BYTES_PER_PIXEL = 12
-# Estimates are within a quarter of what is measured.
-_CERTAINLY_TOO_LARGE = 1.35
-_NO_MODEL = 'a smaller --model_variant or --depth_multiplier'
+_GB = 1e9
 
-
-class Step(typing.NamedTuple):
-  """A training step that did not fit.
-
-  Attributes:
-    batch_size: images over all clones.
-    crop_size: (height, width) of the images.
-    output_stride: crop sides are multiples of it plus one.
-    num_clones: divides every batch.
-    pooling_size: (height, width) of the window of image pooling, or None for the crop.
-  """
-  batch_size: int
-  crop_size: typing.Sequence[int]
-  output_stride: int = 16
-  num_clones: int = 1
-  pooling_size: typing.Optional[typing.Sequence[int]] = None
+_BACKWARD = re.compile(r'(?:^|/)gradients(?:_\d+)?/')
+_RECOMPUTED = re.compile(r'^%s(?:_\d+)?/' % recomputation.SCOPE)
+# Their result is made of their input again, or is the same memory.
+_PASSING = recomputation.CHEAP_TYPES + (
+    'Enter', 'Exit', 'ExpandDims', 'Identity', 'PreventGradient', 'Reshape', 'Squeeze',
+    'StopGradient')
+# They only look at the shape of what they read.
+_LOOKS = ('Rank', 'Shape', 'ShapeN', 'Size')
 
 
 @contextlib.contextmanager
-def readable_memory_errors(dataset, model_options, options, deployment=None):
+def readable_memory_errors(crop_size, options, clones=None):
   """Turns running out of memory in a step of the default graph into advice, a ValueError.
 
   On the processor, where convolutions of TensorFlow 2 end the process without a word when
   they get no memory, a step that is far too large by estimate is refused before the first.
 
   Args:
-    dataset: DatasetDescriptor.
-    model_options: ModelOptions with the crop size of the training.
+    crop_size: (height, width) of the images.
     options: TrainOptions.
-    deployment: `model_deploy.SplitBatch` of several clones, or None for one model.
+    clones: `model_deploy.SplitBatch` of several clones, or None for one model.
   """
-  num_clones = deployment.num_clones if deployment else 1
-  training = _Training(dataset, model_options, options, num_clones)
+  what = '%d image%s of %dx%d pixels per step' % (
+      options.train_batch_size, '' if options.train_batch_size == 1 else 's', *crop_size)
+  advice = _advice(options, clones.num_clones if clones else 1)
   if not (tf_compat.IS_TF1 or tf_compat.num_gpus()):
-    training.check_on_cpu()
+    _check_on_cpu(step_bytes(tf.get_default_graph(), options.precision), what, advice)
   try:
     yield
   except tf.errors.ResourceExhaustedError as error:
     if error_text.trouble_of(error):
       raise  # The disk is full.
-    raise ValueError(training.message(str(error))) from error
+    raise ValueError('Out of memory with %s (%s). %s'
+                     % (what, _allocation(str(error)), advice)) from error
 
 
 def check_batch(batch_size, crop_size):
@@ -85,153 +82,69 @@ def check_batch(batch_size, crop_size):
                                                  _text(need), _text(free)))
 
 
-class _Training(typing.NamedTuple):
-  """What the default graph trains: the arguments of `readable_memory_errors`."""
-  dataset: typing.Any
-  model_options: typing.Any
-  options: typing.Any
-  num_clones: int
+def step_bytes(graph, precision='float32'):
+  """Returns the bytes of the tensors of a training step at its peak, by estimate.
 
-  def step(self):
-    """Returns the Step."""
-    return Step(self.options.train_batch_size, self.model_options.crop_size,
-                self.model_options.output_stride, self.num_clones,
-                self.model_options.pooling_window)
-
-  def memory(self, num_here):
-    """Returns the StepMemory of the default graph, for `num_here` of its clones."""
-    return memory_estimate.of_step(tf.get_default_graph(), num_here).scaled(
-        self._share() * num_here / self.num_clones)
-
-  def memory_with_checkpointing(self, num_here):
-    """Returns the StepMemory with gradient checkpointing; None if that is on already."""
-    if self.options.gradient_checkpointing:
-      return None
-    graph = _graph_of_clone(self.dataset, self.model_options,
-                            self.options._replace(gradient_checkpointing=True), self.num_clones)
-    return memory_estimate.of_step(graph, num_here).scaled(self._share() * num_here)
-
-  def _share(self):
-    return graph_rewrites.PRECISIONS[self.options.precision].memory_share
-
-  def check_on_cpu(self):
-    """Warns of a step that may not fit into the memory there is.
-
-    Raises:
-      ValueError: it is far too large.
-    """
-    memory, limit = self.memory(self.num_clones), graph_rewrites.cpu_memory_limit_bytes()
-    if not limit or memory.num_bytes() <= limit:
-      return
-    text = 'Too little memory for %s%s' % (self._images(), advice(
-        self.step(), memory, self.memory_with_checkpointing(self.num_clones), limit))
-    if memory.num_bytes() > _CERTAINLY_TOO_LARGE * limit:
-      raise ValueError(text)
-    logging.warning('Perhaps t%s', text[1:])
-
-  def message(self, text):
-    """Returns the message on a step that ran out of memory; text: of TensorFlow."""
-    is_on_gpu = 'device:GPU' in text
-    # Each GPU has one clone in its memory, the processor has all.
-    num_here = 1 if is_on_gpu else self.num_clones
-    limit = (tf_compat.gpu_memory_bytes() if is_on_gpu
-             else graph_rewrites.cpu_memory_limit_bytes())
-    return 'Out of memory with %s (%s)%s' % (
-        self._images(), _allocation(text),
-        advice(self.step(), self.memory(num_here), self.memory_with_checkpointing(num_here),
-               limit))
-
-  def _images(self):
-    step = self.step()
-    return '%d image%s of %dx%d pixels per step' % (
-        step.batch_size, '' if step.batch_size == 1 else 's', step.crop_size[0],
-        step.crop_size[1])
-
-
-def _graph_of_clone(dataset, model_options, options, num_clones):
-  """Returns the training graph of one of several clones."""
-  shape = [options.train_batch_size // num_clones] + list(model_options.crop_size)
-  with tf.Graph().as_default() as graph:
-    train_graph.build_train_graph(
-        {keys.IMAGE: tf.placeholder(tf.uint8, shape + [3]),
-         keys.LABEL: tf.placeholder(tf.int32, shape + [1])}, dataset, model_options, options)
-  return graph
-
-
-def advice(step, memory, checkpointing=None, limit=None):
-  """Returns text of what a step would take, and of settings that fit.
+  Of all devices together; what has no static shape counts nothing. Copies of activations that
+  are computed again count for one segment, the largest.
 
   Args:
-    step: Step.
-    memory: StepMemory of it.
-    checkpointing: StepMemory of it with gradient checkpointing; None if that is on already.
-    limit: bytes that may be taken, or None where not known: half the need is aimed at.
+    graph: tf.Graph with gradients.
+    precision: key of PRECISIONS.
   """
-  need = memory.num_bytes()
-  said = '. '
-  if limit:
-    said = ': by estimate a step takes %s, and there is %s. ' % (_text(max(need, limit)),
-                                                                _text(limit))
-  fitting = (1 - _MARGIN) * limit if limit else need / 2.0
-  # It did not fit, whatever the estimate says.
-  correction = max(1.0, limit / need) if limit else 1.0
-  room = fitting / correction
-  ways = [_smaller_batch(step, memory, room), _smaller_crop(step, memory, room)]
-  if checkpointing and checkpointing.num_bytes() <= room:
-    ways.append('--gradient_checkpointing (about %s, slower)'
-                % _text(correction * checkpointing.num_bytes()))
-  ways = [way for way in ways if way]
-  if not ways:
-    ways = [_smallest(step, memory, checkpointing, room)]
-  return '%sTry %s.' % (said, ', or '.join(ways))
-
-
-def _smaller_batch(step, memory, room):
-  """Returns the flag of the largest batch that fits, or None."""
-  largest = int(_scale_that_fits(memory, room) * step.batch_size)
-  batch_size = min(largest, step.batch_size - 1) // step.num_clones * step.num_clones
-  return '--train_batch_size=%d' % batch_size if batch_size else None
-
-
-def _smaller_crop(step, memory, room):
-  """Returns the flags of the largest crop that fits, or None."""
-  ratio = _scale_that_fits(memory, room) ** 0.5
-  stride = step.output_stride
-  # Features have a row more than the crop has strides, which counts in small crops.
-  crop_size = [int((ratio * (side + stride) - stride - 1) // stride) * stride + 1
-               for side in step.crop_size]
-  if list(crop_size) == list(step.crop_size) or min(crop_size) < min(
-      [_LEAST_SIDE] + list(step.crop_size)):
-    return None
-  text = '--train_crop_size=%d,%d' % tuple(crop_size)
-  if step.pooling_size and any(window > side
-                               for window, side in zip(step.pooling_size, crop_size)):
-    text += ' --image_pooling_crop_size=%d,%d' % tuple(crop_size)
-  return text
-
-
-def _smallest(step, memory, checkpointing, room):
-  """Returns flags that fit together where none does alone, or that the network is too large."""
-  flags = []
-  for flag, tried in (('', memory), (' --gradient_checkpointing', checkpointing)):
-    if tried is None:
+  kept = collections.defaultdict(dict)
+  for operation in graph.get_operations():
+    is_backward = _BACKWARD.search(operation.name)
+    if operation.type in _LOOKS or not (is_backward or _RECOMPUTED.match(operation.name)):
       continue
-    least = step._replace(batch_size=step.num_clones)
-    share = tried.scaled(step.num_clones / float(step.batch_size))
-    batch_flag = '--train_batch_size=%d' % step.num_clones
-    if step.num_clones == step.batch_size:
-      batch_flag = ''
-    if share.num_bytes() <= room:
-      return (batch_flag + flag).strip()
-    crop_flag = _smaller_crop(least, share, room)
-    if crop_flag:
-      flags.append((batch_flag + ' ' + crop_flag + flag).strip())
-  return flags[0] if flags else _NO_MODEL
+    for tensor in map(_origin, operation.inputs):
+      if not (_BACKWARD.search(tensor.op.name) or _is_lasting(tensor)):
+        segment = _RECOMPUTED.match(tensor.op.name)
+        kept[segment and segment.group()][tensor.name] = recomputation.num_bytes(tensor)
+  forward, segments = sum(kept.pop(None, {}).values()), [sum(part.values())
+                                                         for part in kept.values()]
+  images = _PEAK_SHARE * graph_rewrites.PRECISIONS[precision].memory_share * (
+      forward + max(segments or [0]))
+  variables = (graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+               + graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
+               + _GRADIENT_COPIES * graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES))
+  return int(images) + sum(map(recomputation.num_bytes, variables))
 
 
-def _scale_that_fits(memory, room):
-  """Returns the largest share, 0..1, of the pixels of a step that fits into so many bytes."""
-  return min(1.0, max(0.0, (room - memory.weight_bytes) / max(1.0, memory.image_bytes)))
+def _origin(tensor):
+  """Returns the tensor that lies in memory for one that gradients read."""
+  while tensor.op.type in _PASSING and tensor.value_index == 0:
+    tensor = tensor.op.inputs[0]
+  return tensor
+
+
+def _is_lasting(tensor):
+  """Whether a tensor is there from the first step to the last: a variable or a constant."""
+  return (tensor.dtype._is_ref_dtype or tensor.dtype == tf.resource
+          or tensor.op.type in ('Const', 'ReadVariableOp'))
+
+
+def _check_on_cpu(need, what, advice):
+  """Warns of a step that may not fit into the memory; refuses one that is far too large."""
+  limit = graph_rewrites.cpu_memory_limit_bytes()
+  if not limit or need <= limit:
+    return
+  text = 'oo little memory for %s: by estimate a step takes %s, and there is %s. %s' % (
+      what, _text(need), _text(limit), advice)
+  if need > _CERTAINLY_TOO_LARGE * limit:
+    raise ValueError('T' + text)
+  logging.warning('Perhaps t%s', text)
+
+
+def _advice(options, num_clones):
+  """Returns a sentence of what takes less memory."""
+  ways = ['a smaller --train_crop_size']
+  half = options.train_batch_size // 2 // num_clones * num_clones
+  if half:
+    ways.insert(0, 'half the batch, --train_batch_size=%d' % half)
+  if not options.gradient_checkpointing:
+    ways.append('--gradient_checkpointing')
+  return 'Try %s.' % ', or '.join(ways)
 
 
 def _allocation(message):

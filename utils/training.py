@@ -134,7 +134,7 @@ def _build_graph(data, model_options, options, placement):
 def _readable_errors(data, model_options, options, placement):
   """Says what to do where memory is short, a record is bad or the loss is not finite."""
   with memory_errors.readable_memory_errors(
-      data.dataset, model_options, options, placement.clones), \
+      model_options.crop_size, options, placement.clones), \
        readable_input_errors(data.files, data.dataset), \
        train_errors.readable_loss_errors(options):
     yield
