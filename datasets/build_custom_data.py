@@ -46,6 +46,15 @@ flags.DEFINE_string('coco_json', None,
                     'JSON file of COCO instances or COCO-Stuff with the annotations of the '
                     'images. Classes: --class_names, or background and all its categories. '
                     'Default: not used.')
+flags.DEFINE_bool('boxes_as_areas', False,
+                  'Paints the boxes of annotations in --coco_json that have no segmentation. '
+                  'Default: they are left out, counted and named.')
+flags.DEFINE_integer('line_width', 10,
+                     'Width of lines and diameter of points in --labelme_dir, in pixels.',
+                     lower_bound=1)
+flags.DEFINE_bool('negatives', False,
+                  'Takes images without file in --labelme_dir, or without entry in --coco_json, '
+                  'as images without objects. Default: they are errors.')
 flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation in --labelme_dir and '
                     '--coco_json, or `ignore`. Default: class 0 if it is called background, '
@@ -186,6 +195,10 @@ def _report(info, split):
   for i, count in enumerate(found.class_pixel_counts if total else ()):
     name = info.class_names[i] if info.class_names else ''
     logging.info('class %3d %-16s %6.2f %% of the pixels', i, name, 100.0 * count / total)
+  absent = [repr(info.class_names[i] if info.class_names else i)
+            for i, count in enumerate(found.class_pixel_counts if total else ()) if not count]
+  if absent:
+    logging.warning('Split %r has no pixel of the classes %s.', split, ', '.join(absent))
   logging.info('Split %r of dataset %r: %d records in %d shards.',
                split, info.name, found.num_examples, found.num_shards)
 

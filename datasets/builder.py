@@ -12,7 +12,15 @@ import numpy as np
 from absl import logging
 
 from deeplab.core import files, keys
-from deeplab.datasets import dataset_info, manifests, parallel, shard_writer, shards, tasks
+from deeplab.datasets import (
+    dataset_info,
+    left_out,
+    manifests,
+    parallel,
+    shard_writer,
+    shards,
+    tasks,
+)
 from deeplab.datasets.spec import DatasetSpec, Example
 from deeplab.datasets.tasks import BuildTask
 
@@ -63,6 +71,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
             for split, split_plan in plan.items()}
   for split, total in totals.items():
     _report_skipped(total, split, output_dir)
+    left_out.report(total, split, output_dir)
   info = kept._replace(splits=dict(kept.splits, **{
       split: _split_info(totals[split], len(split_plan), spec)
       for split, split_plan in plan.items()}))

@@ -4,15 +4,21 @@ References: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; 
 "COCO-Stuff: Thing and Stuff Classes in Context", CVPR 2018.
 """
 import collections
+import difflib
 import os
 import typing
 
-import numpy as np
+from absl import logging
 
 from deeplab.core import json_text
+from deeplab.datasets import areas, left_out
+from deeplab.datasets.class_names import IGNORE_NAMES
 
 BACKGROUND = 'background'
-_LEAST_COORDINATES = 6
+_PARTS = {'images': 'id, file_name, height, width', 'categories': 'id, name',
+          'annotations': 'image_id, category_id, segmentation'}
+_BOX_ALONE = 'a box and no segmentation (--boxes_as_areas paints boxes)'
+_SHOWN_NAMES = 5
 
 
 class CocoLabel(typing.NamedTuple):
@@ -20,68 +26,31 @@ class CocoLabel(typing.NamedTuple):
 
   Attributes:
     path: JSON file.
-    size: (height, width) the annotations are for.
-    annotations: tuple of (class id, segmentation as in the file).
+    size: (height, width) the annotations are for, or None where the file does not say.
+    areas: tuple of areas.Area.
     unlabelled: id of pixels without annotation.
+    left_out: tuple of (name, reason) of annotations that are no areas.
   """
   path: str
-  size: typing.Tuple[int, int]
-  annotations: typing.Tuple[typing.Tuple[int, typing.Any], ...]
+  size: typing.Optional[typing.Tuple[int, int]]
+  areas: typing.Tuple[areas.Area, ...]
   unlabelled: int
+  left_out: typing.Tuple[typing.Tuple[str, str], ...] = ()
 
   def paths(self):
     """Returns the one file."""
     return [self.path]
 
   def read(self, height, width):
-    """Returns the [height, width] uint8 class ids.
+    """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
     Raises:
-      ValueError: the image has another size, a segmentation is not usable, or pycocotools is
-        not installed.
+      ValueError: the image has another size, or pycocotools is not installed.
     """
-    if self.size != (height, width):
+    if self.size not in (None, (height, width)):
       raise ValueError('%s: the annotations are for %dx%d (height x width), the image is %dx%d.'
                        % ((self.path,) + self.size + (height, width)))
-    masks = [(class_id, self._mask(segmentation)) for class_id, segmentation in self.annotations]
-    labels = np.full((height, width), self.unlabelled, np.uint8)
-    for class_id, mask in sorted(masks, key=lambda item: -int(item[1].sum())):
-      labels[mask] = class_id
-    return labels
-
-  def _mask(self, segmentation):
-    """Returns the [height, width] bool mask of polygons or run lengths."""
-    try:
-      from pycocotools import mask
-    except ImportError as error:
-      raise ValueError('%s needs pycocotools to be read: pip install "deeplab[coco]".'
-                       % self.path) from error
-    height, width = self.size
-    try:
-      self._check(segmentation)
-      runs = segmentation
-      if isinstance(segmentation, list) or isinstance(segmentation['counts'], list):
-        runs = mask.frPyObjects(segmentation, height, width)
-      if isinstance(runs, list):
-        runs = mask.merge(runs)
-      return mask.decode(runs).astype(bool)
-    except Exception as error:
-      # Its C code raises whatever the numbers lead to.
-      raise ValueError('%s: the segmentation %.80r is not usable: %s.'
-                       % (self.path, segmentation, error)) from error
-
-  def _check(self, segmentation):
-    """Raises ValueError for what would harm the C code."""
-    if isinstance(segmentation, dict):
-      counts, size = segmentation['counts'], tuple(segmentation['size'])
-      if size != self.size:
-        raise ValueError('it is of size %r' % (size,))
-      if isinstance(counts, list) and (min(counts) < 0 or sum(counts) != size[0] * size[1]):
-        raise ValueError('the run lengths add up to %d, not %d pixels'
-                         % (sum(counts), size[0] * size[1]))
-    elif not segmentation or any(len(polygon) < _LEAST_COORDINATES or len(polygon) % 2
-                                 for polygon in segmentation):
-      raise ValueError('polygons need three points or more')
+    return areas.draw(self.areas, (height, width), self.unlabelled, self.left_out)
 
 
 class MissingEntry(typing.NamedTuple):
@@ -103,54 +72,70 @@ class MissingEntry(typing.NamedTuple):
     raise ValueError('%s has no entry for the image %r.' % (self.path, self.stem))
 
 
+class Choice(typing.NamedTuple):
+  """What is to be painted.
+
+  Attributes:
+    class_names: names of the classes in the order of their ids; those that are categories of
+      the file are painted. None: background, then the categories in the order of their ids.
+    ignore_label: value of categories called `ignore`.
+    boxes_as_areas: whether the boxes of annotations without segmentation are painted.
+  """
+  class_names: typing.Optional[typing.List[str]] = None
+  ignore_label: int = 255
+  boxes_as_areas: bool = False
+
+
+ALL_CATEGORIES = Choice()
+
+
 class CocoFile(object):
   """The annotations of a JSON file, by image.
+
+  What leads nowhere is counted and named in the log: annotations of images or categories that
+  are not in the file, categories and classes without each other, images without annotation.
 
   Attributes:
     path: the file.
     class_names: one name per class id.
   """
 
-  def __init__(self, path, class_names=None):
+  def __init__(self, path, choice=ALL_CATEGORIES, content=None):
     """Reads a file.
 
     Args:
       path: JSON file with images, annotations and categories.
-      class_names: names of the classes in the order of their ids; those that are categories
-        of the file are painted. None: background, then the categories in the order of their
-        ids.
+      choice: Choice.
+      content: what the file holds, if it is read already.
 
     Raises:
-      ValueError: the file cannot be read, holds something else, or no class is a category.
+      ValueError: the file cannot be read, holds something else, contradicts itself, no class is
+        a category, or none of its annotations can be drawn.
     """
     self.path = path
-    content = self._content()
-    try:
-      categories = {item['id']: item['name'] for item in content['categories']}
-      self.class_names = class_names or [BACKGROUND] + [
-          categories[i] for i in sorted(categories) if categories[i] != BACKGROUND]
-      self._class_ids = {i: self.class_names.index(name) for i, name in categories.items()
-                         if name in self.class_names}
-      self._images = self._by_stem(content['images'])
-      self._annotations = collections.defaultdict(list)
-      for item in content['annotations']:
-        if item['category_id'] not in categories:
-          raise ValueError('%s: annotation %s is of category %r, which is not described.'
-                           % (path, item.get('id'), item['category_id']))
-        if item['category_id'] in self._class_ids and item.get('segmentation'):
-          self._annotations[item['image_id']].append(
-              (self._class_ids[item['category_id']], item['segmentation']))
-    except (KeyError, TypeError) as error:
-      raise ValueError('%s: expected images (id, file_name, height, width), categories (id, '
-                       'name) and annotations (image_id, category_id, segmentation); missing: '
-                       '%s.' % (path, error)) from error
-    if not self._class_ids:
-      raise ValueError('%s: none of the classes %s is a category; there are %s.' % (
-          path, ', '.join(self.class_names), ', '.join(categories.values())))
+    self._choice = choice
+    content = self._read() if content is None else content
+    self._check_parts(content)
+    categories = self._by_id(content['categories'], 'categories', 'name')
+    self._categories = {key: str(item['name']) for key, item in categories.items()}
+    self._category_types = {key: type(item['id']) for key, item in categories.items()}
+    self.class_names = choice.class_names or self._names_of(categories)
+    self._class_ids = {
+        key: self.class_names.index(name) if name in self.class_names else choice.ignore_label
+        for key, name in self._categories.items()
+        if name in self.class_names or name in IGNORE_NAMES}
+    self._images = self._by_id(content['images'], 'images', 'file_name')
+    self._stems = self._by_stem()
+    self._areas = collections.defaultdict(list)
+    self._left_out = collections.defaultdict(list)
+    self._check_classes(collections.Counter(
+        _key(item.get('category_id')) for item in content['annotations']
+        if isinstance(item, dict)))
+    self._sort_in(content['annotations'])
 
   def stems(self):
     """Returns the names of the images, without folder and extension, sorted."""
-    return sorted(self._images)
+    return sorted(self._stems)
 
   def label(self, stem, unlabelled):
     """Returns the label source of an image.
@@ -159,24 +144,186 @@ class CocoFile(object):
       stem: name of the image; one that the file does not list has a MissingEntry.
       unlabelled: id of pixels in no annotation.
     """
-    image = self._images.get(stem)
-    if image is None:
+    key = self._stems.get(stem)
+    if key is None:
       return MissingEntry(self.path, stem)
-    return CocoLabel(self.path, (int(image['height']), int(image['width'])),
-                     tuple(self._annotations.get(image['id'], ())), unlabelled)
+    return CocoLabel(self.path, self._size(key), tuple(self._areas.get(key, ())), unlabelled,
+                     tuple(self._left_out.get(key, ())))
 
-  def _content(self):
+  def _read(self):
     try:
       return json_text.read(self.path)
     except (OSError, ValueError) as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (self.path, error)) from error
 
-  def _by_stem(self, images):
+  def _check_parts(self, content):
+    missing = [part for part in _PARTS
+               if not isinstance(content, dict) or not isinstance(content.get(part), list)]
+    if missing:
+      raise ValueError('%s: expected an object with the lists %s; missing: %s.' % (
+          self.path, ', '.join('%s (%s)' % item for item in _PARTS.items()),
+          ', '.join(missing)))
+    if any(isinstance(item, dict) and 'segments_info' in item
+           for item in content['annotations'][:1]):
+      raise ValueError('%s is a file of panoptic COCO, whose labels are PNG files; expected '
+                       'instances or COCO-Stuff.' % self.path)
+
+  def _by_id(self, items, part, name):
+    """Returns dict, _key of the id -> entry."""
+    found = collections.OrderedDict()
+    for item in items:
+      missing = [field for field in ('id', name)
+                 if not isinstance(item, dict) or item.get(field) is None]
+      if missing:
+        raise ValueError('%s: every entry of %s must have %s; missing: %r in %.80r.'
+                         % (self.path, part, _PARTS[part], missing[0], item))
+      key = _key(item['id'])
+      if found.get(key, item) != item:
+        raise ValueError('%s: two entries of %s have the id %s: %s and %s.' % (
+            self.path, part, key, found[key][name], item[name]))
+      found[key] = item
+    return found
+
+  def _names_of(self, categories):
+    """Returns background and the names of the categories by their ids, each once."""
+    names = [BACKGROUND]
+    for key in sorted(categories, key=lambda key: (not key.isdigit(), key.zfill(20))):
+      name = self._categories[key]
+      if name in names[1:]:
+        logging.warning('%s: several categories are called %r; they become one class.',
+                        self.path, name)
+      elif name not in (BACKGROUND,) + IGNORE_NAMES:
+        names.append(name)
+    return names
+
+  def _by_stem(self):
     found = {}
-    for image in images:
-      stem = os.path.splitext(os.path.basename(image['file_name']))[0]
+    for key, image in self._images.items():
+      path = str(image['file_name']).replace('\\', '/')
+      stem = os.path.splitext(os.path.basename(path))[0]
       if stem in found:
         raise ValueError('%s: two images are called %r.' % (self.path, stem))
-      int(image['height']), int(image['width']), image['id']  # noqa: B018  (all must be there)
-      found[stem] = image
+      self._size(key)
+      found[stem] = key
     return found
+
+  def _size(self, key):
+    """Returns (height, width) of an image, None where they are not said."""
+    image = self._images[key]
+    stated = image.get('height') or None, image.get('width') or None
+    try:
+      return None if stated == (None, None) else (int(stated[0]), int(stated[1]))
+    except (TypeError, ValueError) as error:
+      raise ValueError('%s: image %s has the height %r and the width %r, expected two whole '
+                       'numbers.' % (self.path, image['file_name'], *stated)) from error
+
+  def _check_classes(self, counts):
+    """Stops at classes without any category; tells of those without each other.
+
+    Args:
+      counts: Counter, _key of a category -> number of annotations.
+    """
+    there = sorted(set(self._categories.values()))
+    if not self._class_ids:
+      raise ValueError('%s: none of the classes %s is a category; there are %s.' % (
+          self.path, ', '.join(self.class_names), ', '.join(there) or 'none'))
+    unused = ['%r (%d annotations)' % (self._categories[key], counts[key])
+              for key in self._categories if key not in self._class_ids]
+    if unused:
+      logging.info('%s: categories that are not among --class_names are not painted: %s.',
+                   self.path, _shown(unused))
+    empty = [repr(name) for key, name in self._categories.items() if not counts[key]]
+    if empty:
+      logging.info('%s: categories without annotation: %s.', self.path, _shown(empty))
+    for name in self.class_names:
+      if name not in there and name.strip('_').lower() != BACKGROUND:
+        near = difflib.get_close_matches(
+            name.lower(), [each.lower() for each in there if each not in self.class_names], 1, .8)
+        near = [each for each in there if each.lower() in near]
+        logging.warning('%s: class %r is no category, no annotation becomes it%s.', self.path,
+                        name, '; did you mean %r?' % near[0] if near else '')
+
+  def _sort_in(self, annotations):
+    """Puts annotations to their images; raises ValueError if none can be drawn."""
+    nowhere, unwanted, num_renamed, num_crowds = [], [], 0, 0
+    for i, item in enumerate(annotations):
+      if not isinstance(item, dict):
+        nowhere.append(('entry %d' % i, 'no fields'))
+        continue
+      image, category = _key(item.get('image_id')), _key(item.get('category_id'))
+      name = self._name_of(item, i)
+      if image not in self._images:
+        nowhere.append((name, 'an image_id that is no image of the file'))
+      elif category not in self._categories:
+        self._left_out[image].append((name, 'a category_id that is no category of the file'))
+      elif category not in self._class_ids:
+        unwanted.append((name, 'a category that is not among the classes'))
+      else:
+        num_renamed += (type(item['image_id']) is not type(self._images[image]['id'])
+                        or type(item['category_id']) is not self._category_types[category])
+        num_crowds += bool(item.get('iscrowd'))
+        self._add(item, name, image, self._class_ids[category])
+    found = nowhere + [entry for entries in self._left_out.values() for entry in entries]
+    self._require_areas(found + unwanted)
+    self._tell(nowhere, num_renamed, num_crowds)
+
+  def _add(self, item, name, image, class_id):
+    segmentation = item.get('segmentation')
+    try:
+      if not segmentation or (isinstance(segmentation, list) and not any(segmentation)):
+        segmentation = areas.box_segmentation(item.get('bbox'))
+        if not self._choice.boxes_as_areas:
+          raise areas.Unusable(_BOX_ALONE)
+      self._areas[image].append(areas.Area(name, class_id, segmentation, item.get('layer', 0)))
+    except areas.Unusable as error:
+      self._left_out[image].append((name, str(error)))
+
+  def _name_of(self, item, place):
+    category = self._categories.get(_key(item.get('category_id')))
+    return 'annotation %s (%s)' % (
+        item.get('id', 'number %d' % place),
+        'category_id %.20r' % item.get('category_id') if category is None else category)
+
+  def _require_areas(self, found):
+    """Raises ValueError if there are annotations, and no area that can be drawn."""
+    problems = []
+    for image, image_areas in self._areas.items():
+      for area in image_areas:
+        try:
+          areas.check(area.segmentation, self._size(image))
+          return
+        except areas.Unusable as error:
+          problems.append((area.name, str(error)))
+    if found or problems:
+      raise ValueError('%s: none of its annotations can be drawn. %s.' % (
+          self.path, '; '.join(left_out.by_reason(found + problems))))
+
+  def _tell(self, nowhere, num_renamed, num_crowds):
+    """Logs what else there is to know of the annotations."""
+    for line in left_out.by_reason(nowhere):
+      logging.warning('%s: annotations left out: %s', self.path, line)
+    if num_renamed:
+      logging.warning('%s: %d annotations write the ids of images or categories in another way '
+                      '(text, number) than those do; they are taken for the same.', self.path,
+                      num_renamed)
+    if num_crowds:
+      logging.info('%s: %d annotations are crowds (iscrowd); they are painted as their class.',
+                   self.path, num_crowds)
+    empty = [stem for stem, key in sorted(self._stems.items())
+             if key not in self._areas and key not in self._left_out]
+    if empty:
+      logging.info('%s: %d of %d images have no annotation that is painted: %s.', self.path,
+                   len(empty), len(self._stems), _shown(empty))
+
+
+def _key(value):
+  """Returns an id as text, the same for 7, 7.0, "7" and "007"."""
+  if isinstance(value, float) and value.is_integer():
+    value = int(value)
+  text = str(value).strip()
+  return text.lstrip('0') or '0' if text.isdigit() else text
+
+
+def _shown(names):
+  return ', '.join(names[:_SHOWN_NAMES]) + (
+      ', ... (%d in all)' % len(names) if len(names) > _SHOWN_NAMES else '')

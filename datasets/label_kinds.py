@@ -3,6 +3,7 @@
 A new kind is a row, whose key is the flag that holds its file or folder. Flags that it reads
 besides are fields of `LabelOptions`; build_custom_data.py declares them.
 """
+import shlex
 import typing
 
 from absl import logging
@@ -10,12 +11,16 @@ from absl import logging
 from deeplab.datasets import class_names, coco_labels, label_sources, labelme, listing
 
 _BACKGROUND_NAMES = ('background', '_background_')
+_NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
 
 
 class LabelOptions(typing.NamedTuple):
   """Values of the flags that only some kinds of labels read; the rows of `KINDS` name them."""
   color_map: typing.Optional[str]
   unlabelled: typing.Optional[str]
+  negatives: bool
+  boxes_as_areas: bool
+  line_width: int
 
 
 class Request(typing.NamedTuple):
@@ -82,31 +87,73 @@ def _pictures(request):
 
 
 def _labelme(request):
+  pairs = _annotated_pairs(request, ('.json',))
   wanted = request.class_names
   if not wanted:
-    raise ValueError('--labelme_dir needs --class_names.')
-  ids = [(name, i) for i, name in enumerate(wanted)]
-  ids += [(name, request.ignore_label) for name in class_names.IGNORE_NAMES]
+    raise ValueError('--labelme_dir needs --class_names. %s' % _labels_found(pairs))
   unlabelled = _unlabelled(request, wanted)
-  pairs = listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
-                             ('.json',))
-  return Labelled([item._replace(label=labelme.LabelmeLabel(item.label, tuple(ids), unlabelled))
-                   for item in pairs], wanted, request.colors)
+  pens = labelme.Pens(tuple((name, i) for i, name in enumerate(wanted)), request.ignore_label,
+                      request.options.line_width, request.on_error == 'skip')
+  return Labelled(
+      _with_labels(pairs, unlabelled, lambda path: labelme.LabelmeLabel(path, pens, unlabelled)),
+      wanted, request.colors)
+
+
+def _labels_found(pairs):
+  """Returns a sentence on the labels in the labelme files of Examples, with a flag to paste."""
+  counts = labelme.count_labels(item.label for item in pairs if item.label)
+  names = sorted(name for name in counts
+                 if name not in _BACKGROUND_NAMES + class_names.IGNORE_NAMES)
+  return 'Labels found (number of shapes): %s. For example: --class_names=%s' % (
+      ', '.join('%s (%d)' % (name, counts[name]) for name in sorted(counts)) or 'none',
+      shlex.quote(','.join(['background'] + names)))
 
 
 def _coco(request):
-  annotations = coco_labels.CocoFile(request.path, request.class_names)
+  return _of_entries(request, coco_labels.CocoFile(request.path, coco_labels.Choice(
+      request.class_names, request.ignore_label, request.options.boxes_as_areas)))
+
+
+def _of_entries(request, annotations):
+  """Returns the Labelled of a coco_labels.CocoFile."""
   unlabelled = _unlabelled(request, annotations.class_names)
   present = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
-  names = request.names
-  if request.on_error == 'stop':
+  names, negatives = request.names, request.options.negatives
+  if request.on_error == 'stop' and not negatives:
     listing.require_all(names or sorted(present), annotations.stems(), request.path, 'entry',
-                        'images')
+                        'images', _NEGATIVES_HINT)
   # What is only an image or only an entry is skipped, and listed.
   wanted_images = names or sorted(set(present).union(annotations.stems()))
   examples = listing.find_pairs(request.image_dir, None, wanted_images, request.on_error)
-  return Labelled([item._replace(label=annotations.label(item.name, unlabelled))
-                   for item in examples], annotations.class_names, request.colors)
+  listed = set(annotations.stems())
+  return Labelled(
+      _with_labels([item._replace(label=item.name if item.name in listed or not negatives
+                                  else None) for item in examples], unlabelled,
+                   lambda name: annotations.label(name, unlabelled)),
+      annotations.class_names, request.colors)
+
+
+def _annotated_pairs(request, suffixes):
+  """Returns the Examples of images and the files that annotate them; label: path.
+
+  With --negatives the label of images without such a file is None.
+  """
+  if not request.options.negatives:
+    return listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
+                              suffixes)
+  labels = listing.files_by_stem(request.path, suffixes, 'labels')
+  names = request.names
+  if names is None:
+    images = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
+    names = sorted(set(images).union(labels))
+  pairs = listing.find_pairs(request.image_dir, None, names, request.on_error)
+  return [item._replace(label=labels.get(item.name)) for item in pairs]
+
+
+def _with_labels(examples, unlabelled, make):
+  """Returns Examples whose labels are `make` of what they were; None is unlabelled all over."""
+  return [item._replace(label=label_sources.Unannotated(item.image_path, unlabelled)
+                        if item.label is None else make(item.label)) for item in examples]
 
 
 def _unlabelled(request, names):
@@ -117,6 +164,9 @@ def _unlabelled(request, names):
   if name not in names and name not in class_names.IGNORE_NAMES:
     raise ValueError('--unlabelled=%s is not one of the classes %s, nor ignore.'
                      % (name, ', '.join(names)))
+  if request.options.negatives and name not in names:
+    raise ValueError('--negatives: images without annotation would not count at all, because '
+                     'pixels without annotation are `ignore`. Name their class: --unlabelled=...')
   logging.info('Pixels without annotation are %r.', name)
   return names.index(name) if name in names else request.ignore_label
 
@@ -124,6 +174,6 @@ def _unlabelled(request, names):
 # The first is read where none is given, for images without labels.
 KINDS = {
     'label_dir': Kind(_pictures, ('color_map',)),
-    'labelme_dir': Kind(_labelme, ('unlabelled',)),
-    'coco_json': Kind(_coco, ('unlabelled',)),
+    'labelme_dir': Kind(_labelme, ('unlabelled', 'negatives', 'line_width')),
+    'coco_json': Kind(_coco, ('unlabelled', 'negatives', 'boxes_as_areas')),
 }

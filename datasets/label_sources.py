@@ -1,9 +1,10 @@
 """Label maps that are not simply a PNG of class ids.
 
 A label source is a NamedTuple with two methods. `read(height, width)` returns the class ids,
-[height, width] integers, of an upright image of that size; the builder checks their range and
-that the sizes agree. `paths()` returns the files it reads, the one to blame first. Sources
-travel to worker processes and tell by their fields and files whether a shard is up to date.
+[height, width] integers, of an upright image of that size, or a `Drawing` that has them; the
+builder checks their range and that the sizes agree. `paths()` returns the files it reads, the one
+to blame first. Sources travel to worker processes and tell by their fields and files whether a
+shard is up to date.
 """
 import typing
 
@@ -12,6 +13,38 @@ import numpy as np
 from deeplab.datasets import pairs
 
 _SHOWN_COLORS = 5
+
+
+class Drawing(typing.NamedTuple):
+  """Class ids that annotations were drawn into.
+
+  Attributes:
+    labels: [height, width] class ids.
+    num_drawn: number of annotations in them.
+    left_out: list of (name, reason) of annotations, or parts of such, that are not.
+  """
+  labels: typing.Any
+  num_drawn: int
+  left_out: typing.Sequence[typing.Tuple[str, str]] = ()
+
+
+class Unannotated(typing.NamedTuple):
+  """The label of a picture in which nothing is annotated.
+
+  Attributes:
+    image_path: the picture.
+    class_id: value of all its pixels.
+  """
+  image_path: str
+  class_id: int
+
+  def paths(self):
+    """Returns the one file."""
+    return [self.image_path]
+
+  def read(self, height, width):
+    """Returns the [height, width] uint8 class ids."""
+    return np.full((height, width), self.class_id, np.uint8)
 
 
 class ColorPicture(typing.NamedTuple):

@@ -13,7 +13,7 @@ from deeplab.core import files, json_text
 from deeplab.datasets import shard_writer
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
-_RULES_VERSION = 3
+_RULES_VERSION = 4
 _FOLDER = '.build'
 
 

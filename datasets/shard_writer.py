@@ -7,7 +7,7 @@ import numpy as np
 
 from deeplab.core import error_text, files
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import class_frequency, example, pairs
+from deeplab.datasets import class_frequency, example, label_sources, pairs
 
 STOP = 'stop'
 SKIP = 'skip'
@@ -36,15 +36,19 @@ class ShardStats(object):
     pixel_counts: [256] int64, label pixels per value.
     present_pixels: [256] int64, per value, labelled pixels of the label maps it occurs in.
     skipped: list of [name of the example, what is wrong with it].
+    num_drawn: number of annotations that were drawn into label maps.
+    left_out: list of [name of the example, annotation, reason] of those that were not.
   """
 
   def __init__(self, num_examples=0, sizes=(), pixel_counts=None, present_pixels=None,
-               skipped=()):
+               skipped=(), num_drawn=0, left_out=()):
     self.num_examples = num_examples
     self.sizes = collections.Counter(sizes)
     self.pixel_counts = np.zeros(256, np.int64) if pixel_counts is None else pixel_counts
     self.present_pixels = np.zeros(256, np.int64) if present_pixels is None else present_pixels
     self.skipped = list(skipped)
+    self.num_drawn = num_drawn
+    self.left_out = list(left_out)
 
   def add(self, other):
     """Adds the counts of `other` to these."""
@@ -53,20 +57,24 @@ class ShardStats(object):
     self.pixel_counts = self.pixel_counts + other.pixel_counts
     self.present_pixels = self.present_pixels + other.present_pixels
     self.skipped += other.skipped
+    self.num_drawn += other.num_drawn
+    self.left_out += other.left_out
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
     return {'num_examples': self.num_examples,
             'sizes': [[h, w, n] for (h, w), n in sorted(self.sizes.items())],
             'pixel_counts': self.pixel_counts.tolist(),
-            'present_pixels': self.present_pixels.tolist(), 'skipped': self.skipped}
+            'present_pixels': self.present_pixels.tolist(), 'skipped': self.skipped,
+            'num_drawn': self.num_drawn, 'left_out': self.left_out}
 
   @classmethod
   def from_json(cls, content):
     """Returns the ShardStats that `to_json` gave."""
     return cls(content['num_examples'], {(h, w): n for h, w, n in content['sizes']},
                np.array(content['pixel_counts'], np.int64),
-               np.array(content['present_pixels'], np.int64), content['skipped'])
+               np.array(content['present_pixels'], np.int64), content['skipped'],
+               content['num_drawn'], content['left_out'])
 
 
 def write_shard(shard, on_example=None):
@@ -111,7 +119,7 @@ def _record(item, shard, stats):
   """Returns the tf.train.Example of one Example and adds it to `stats`."""
   try:
     image = pairs.read_image(item.image_path)
-    label = _label_of(item, image, shard)
+    label, drawing = _label_of(item, image, shard)
     landmarks = pairs.read_landmarks(item.landmarks)
   except ValueError as error:
     raise ValueError('Record %r: %s' % (item.name, error)) from error
@@ -122,25 +130,31 @@ def _record(item, shard, stats):
     stats.pixel_counts += label.pixel_counts
     stats.present_pixels += class_frequency.present_pixels(label.pixel_counts,
                                                            shard.ignore_label)
+  if drawing is not None:
+    stats.num_drawn += drawing.num_drawn
+    stats.left_out += [[item.name, name, reason] for name, reason in drawing.left_out]
   return example.make_example(image, item.name, label and label.data, landmarks)
 
 
 def _label_of(item, image, shard):
-  """Returns the EncodedLabel, or None for an unlabelled example."""
+  """Returns (EncodedLabel or None for an unlabelled example, its Drawing if it is one)."""
+  drawing = None
   if item.label is None:
-    return None
+    return None, None
   if isinstance(item.label, str):
     path = item.label
     label = pairs.read_label(path, shard.num_classes, shard.ignore_label, shard.label_map)
   else:
     path = item.label.paths()[0]
-    label = pairs.encode_label(item.label.read(image.height, image.width), shard.num_classes,
-                               shard.ignore_label, path)
+    values = item.label.read(image.height, image.width)
+    if isinstance(values, label_sources.Drawing):
+      values, drawing = values.labels, values
+    label = pairs.encode_label(values, shard.num_classes, shard.ignore_label, path)
   if (label.height, label.width) != (image.height, image.width):
     raise ValueError(
         'sizes differ: image %s is %dx%d (height x width, upright), label %s is %dx%d.'
         % (item.image_path, image.height, image.width, path, label.height, label.width))
-  return label
+  return label, drawing
 
 
 def _reason(error):

@@ -31,10 +31,35 @@ class Case(typing.NamedTuple):
   code: int = 0
 
 
+_COCO = ('--image_dir={}/img', '--coco_json={}/a.json')
+_LABELME = ('--image_dir={}', '--labelme_dir={}', '--class_names=background,lane')
 _PNG = ('--image_dir={}/img', '--label_dir={}/lab', '--num_classes=3')
 
 CASES = (
     Case('base', _PNG, [101183, 6412, 7605]),
+    # Squares of 60 pixels; the boxes are the same.
+    Case('co_mixed', _COCO, [31200, 7200, 0], messages=(
+        '2 of its annotations left out, 2 drawn',
+        '2 with a box and no segmentation (--boxes_as_areas paints boxes): annotation 2 (sign) of '
+        'a0, annotation 4 (sign) of a1',
+        "has no pixel of the classes 'sign'")),
+    Case('co_mixed', _COCO + ('--boxes_as_areas',), [31200, 0, 7200]),
+    Case('co_strid', _COCO, [31200, 7200, 0], messages=(
+        '2 annotations write the ids of images or categories in another way',)),
+    # The good polygon is half a square of 40 pixels.
+    Case('co_degen', _COCO, [29640, 7200, 1560], messages=(
+        '2 with a polygon of fewer than three points: polygon 1 of 2 of annotation 2 (sign) of '
+        'a0',)),
+    Case('co_rlelist', _COCO, code=1, messages=(
+        'a.json: none of its annotations can be drawn. 2 with run lengths in place of a polygon; '
+        'they are written {"counts": [...], "size": [height, width]}: annotation 1 (lane)',)),
+    # Lines of 10 pixels, 128 long.
+    Case('lm_linestrip', _LABELME, [35656, 2744]),
+    Case('lm_linestrip', _LABELME + ('--line_width=1',), [38188, 212]),
+    Case('lm_linestrip', _LABELME[:2], code=1, messages=(
+        'Labels found (number of shapes): lane (2). For example: --class_names=background,lane',)),
+    # 50 and 36 pixels long and wide.
+    Case('lm_orect', _LABELME, [33678, 4722]),
 )
 
 
