@@ -41,6 +41,7 @@ from deeplab.command_line.flag_reading import (  # noqa: F401
 )
 from deeplab.command_line.image_limit_flag import define_image_limit_flag  # noqa: F401
 from deeplab.command_line.inference_flags import (  # noqa: F401
+    define_background_flag,
     define_inference_flags,
     define_scales_flags,
     define_sizes_flags,

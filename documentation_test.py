@@ -26,7 +26,7 @@ _READERS_OWN = {
 _NO_PATHS_OF_THE_PROJECT = (
     'data/', 'run/', 'RUN/', 'zoo/', 'photos/', 'records/', 'humanparsing/', 'train/', '~/', '/',
     '../../x', '...', 'gs://', 's3://', 'hdfs://', 'file://', 'image/', 'SCOPE/', 'eval/miou',
-    'eval/boundary', 'benchmark_RELEASE/')
+    'eval/boundary', 'iou_1.0/', 'benchmark_RELEASE/')
 # What scripts write; the name, or what is fixed of it, stands in some source.
 _MADE = {
     'areas.json', 'best/', 'confidence/<name>.png', 'confusion_matrix.png',

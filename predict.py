@@ -49,6 +49,10 @@ flags.DEFINE_list('outputs', list(predict_results.OUTPUTS),
                   'What is written, some of: %s.' % ','.join(predict_results.OUTPUTS))
 flags.DEFINE_float('overlay_opacity', 0.5, 'Share of the colours in the overlay, 0..1.',
                    lower_bound=0, upper_bound=1)
+flags.DEFINE_boolean('overlay_legend', True,
+                     'Names the classes of the overlay below the picture; off: the overlay has the '
+                     'size of the picture.')
+common.define_background_flag('pictures and results')
 flags.DEFINE_list('cutout_classes', [],
                   'Also writes <name>_cutout.png, which is transparent outside of these '
                   'classes: names or ids.')
@@ -115,6 +119,9 @@ def _check_flags():
                      % (','.join(unknown), ','.join(predict_results.OUTPUTS)))
   if not (FLAGS.outputs or FLAGS.cutout_classes or FLAGS.save_probabilities):
     raise ValueError('--outputs is empty: nothing would be written.')
+  if FLAGS.paint_background and predict_results.OVERLAY not in FLAGS.outputs:
+    raise ValueError('--paint_background has no effect: it is for --outputs=overlay. Leave it '
+                     'out, or change what it depends on.')
   if FLAGS.model:
     for name in _CHECKPOINT_FLAGS:
       if FLAGS[name].present:
@@ -194,7 +201,9 @@ def _open_writer(segmenter):
           outputs=FLAGS.outputs,
           overlay_opacity=FLAGS.overlay_opacity,
           cutout_ids=cutout_ids,
-          probabilities=FLAGS.save_probabilities),
+          probabilities=FLAGS.save_probabilities,
+          paint_background=FLAGS.paint_background,
+          legend=FLAGS.overlay_legend),
       model_name=FLAGS.model or FLAGS.checkpoint_dir)
 
 

@@ -27,8 +27,9 @@ flags.DEFINE_boolean('also_save_raw_predictions', False,
                      'Also writes class ids (Cityscapes: evaluation ids) as 8-bit PNG, under '
                      'the names of the records.')
 flags.DEFINE_boolean('save_overlay', False,
-                     'Also writes image, prediction over it, label over it and legend side by '
-                     'side.')
+                     'Also writes image, label over it, prediction over it and errors side by '
+                     'side, with a legend.')
+common.define_background_flag('results')
 flags.DEFINE_boolean('save_confidence', False,
                      'Also writes the probability of the predicted class as grey picture.')
 flags.DEFINE_boolean('save_voc_results', False,
@@ -106,7 +107,8 @@ def _classes(descriptor):
     colormap = descriptor.colormap
   return result_writer.Classes(
       colormaps.colormap(colormap, num_entries=descriptor.num_classes),
-      descriptor.class_names, descriptor.ignore_label, descriptor.train_id_to_eval_id)
+      descriptor.class_names, descriptor.ignore_label, descriptor.train_id_to_eval_id,
+      () if FLAGS.paint_background else None)
 
 
 if __name__ == '__main__':

@@ -2,13 +2,15 @@
 import functools
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import colormaps, feature_extractor
+from deeplab.core import colormaps, feature_extractor, picture_text
+from deeplab.datasets import dataset_info
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches
 
@@ -51,12 +53,36 @@ def test_program_writes_images_predictions_and_raw_ids(run):
     assert confidence.shape == sample.label.shape
     assert confidence.min() >= 63  # the largest of four is a quarter or more
     shown = read(run / 'vis' / 'overlays', '%06d_overlay.png' % index)
-    assert shown.shape[1] > 3 * sample.label.shape[1]
+    height, width = sample.label.shape
+    assert shown.shape[1] > 4 * width
+    np.testing.assert_array_equal(shown[:height, :width], sample.image)
     raw = read(run / 'vis' / 'raw_segmentation_results', sample.name + '.png')
     assert raw.shape == sample.label.shape
     assert np.mean(raw == expected[index]) > 0.999
     np.testing.assert_array_equal(read(pictures, '%06d_prediction.png' % index),
                                   np.array(tiny_run.COLORMAP)[raw])
+
+
+def test_background_is_painted_only_where_that_is_asked(run, tmp_path):
+  records = tmp_path / 'records'
+  shutil.copytree(str(run / 'records'), str(records))
+  info = dataset_info.read(str(records))
+  dataset_info.write(info._replace(class_names=['background'] + info.class_names[1:]),
+                     str(records))
+  line = ('--dataset_dir=%s' % records, '--save_overlay', '--also_save_raw_predictions')
+  assert tiny_run.run_main('vis', flags_for(run, 'clear', *line),
+                           flags_for(run, 'painted', '--paint_background', *line)) == ['', '']
+  # Captions are wider than the samples.
+  step = picture_text.footer(SAMPLES[1].label.shape, 4,
+                             ['image', 'label', 'prediction', 'errors in red'])[1]
+  height, width = SAMPLES[1].label.shape
+  raw = read(run / 'clear' / 'raw_segmentation_results', SAMPLES[1].name + '.png')
+  image = SAMPLES[1].image[raw == 0].astype(int)
+  assert len(image)
+  for folder, expected in (('clear', image), ('painted', (image + tiny_run.COLORMAP[0]) / 2.)):
+    sheet = read(run / folder / 'overlays', '000001_overlay.png')
+    prediction = sheet[:height, 2 * step:2 * step + width][raw == 0]
+    assert np.abs(prediction - expected).max() <= 0.5
 
 
 def test_batches_colours_and_resizing(run):

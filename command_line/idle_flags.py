@@ -119,6 +119,9 @@ ROWS = (
     Row('max_number_of_evaluations', *_is_not_for('eval_once')),
     Row('eval_interval_secs', *_is_not_for('eval_once')),
     Row('eval_timeout_secs', *_is_not_for('eval_once'), is_error=True),
+    Row('overlay_legend', ('outputs',), lambda outputs: 'overlay' in outputs,
+        'is for --outputs=overlay', is_error=True),
+    Row('paint_background', *_is_for_on('save_overlay'), is_error=True),
     Row('num_check_pictures', *_needs('dataset_dir'), is_error=True),
     # The settings of these are in the results.
     Row('normalize_by_image_size', *_is_for('metric', 'pc'), is_error=True),

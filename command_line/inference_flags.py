@@ -57,6 +57,15 @@ def define_tile_flags():
                        'takes more time.', lower_bound=0)
 
 
+def define_background_flag(group):
+  """Declares `paint_background` in the group of a title."""
+  flag_groups.begin(group)
+  flags.DEFINE_bool('paint_background', False,
+                    'Overlays paint the background too: the classes called background, unlabelled '
+                    'and the like, or class 0 where names are not known and its colour is black. '
+                    'Off leaves the picture clear there.')
+
+
 def define_sizes_flags(script):
   """Declares `<script>_batch_size` and `<script>_crop_size`; `input_sizes` returns them."""
   flag_groups.begin('sizes of the input')

@@ -8,19 +8,20 @@ long run. --same_record shows one record again and again.
 if __package__ is None:
   import packages_needed  # noqa: F401
 
+import functools
+
 import numpy as np
 from absl import flags, logging
 from PIL import Image
 
 from deeplab import common
-from deeplab.core import colormaps, files, keys
+from deeplab.core import colormaps, files, keys, painting, picture_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 
 FLAGS = flags.FLAGS
 
 _GAP = 4
-_PAPER = (255, 255, 255)
 # Share of the colour of the class in the overlay.
 _OVERLAY_SHARE = 0.6
 
@@ -29,6 +30,8 @@ flags.DEFINE_string('output', 'preview.png', 'Picture to write, .png or .jpg.')
 flags.DEFINE_integer('num_images', 12, 'Number of crops.', lower_bound=1)
 flags.DEFINE_integer('num_columns', 6, 'Number of crops side by side.', lower_bound=1)
 flags.DEFINE_bool('same_record', False, 'Shows only the first record, varied each time anew.')
+common.define_background_flag('picture')
+common.begin_flag_group('picture')
 flags.DEFINE_list('train_crop_size', '513,513',
                   'Crop height,width in pixels, 1 or more, as for training.')
 common.define_augmentation_flags()
@@ -40,8 +43,13 @@ def main(unused_argv):
   dataset = common.dataset_for_training(
       1, common.size_list('train_crop_size'), should_shuffle=not FLAGS.same_record,
       num_records=1 if FLAGS.same_record else None)
-  sheet = draw_sheet(read_crops(dataset, FLAGS.num_images), FLAGS.num_columns,
-                     palette_of(dataset.descriptor))
+  descriptor = dataset.descriptor
+  palette = palette_of(descriptor)
+  clear_ids = () if FLAGS.paint_background else painting.background_ids(
+      descriptor.class_names, palette[:descriptor.num_classes], descriptor.ignore_label)
+  crops = read_crops(dataset, FLAGS.num_images)
+  sheet = draw_sheet(crops, FLAGS.num_columns, palette, clear_ids,
+                     legend_of(crops, descriptor, palette, clear_ids))
   write_picture(sheet, FLAGS.output)
   logging.info('%d crops of %s, split %s: %s', FLAGS.num_images, FLAGS.dataset_dir,
                FLAGS.train_split, FLAGS.output)
@@ -61,27 +69,40 @@ def palette_of(descriptor):
   return colormaps.colormap(descriptor.colormap or 'pascal', num_entries=256)
 
 
-def draw_sheet(crops, num_columns, palette):
+def legend_of(crops, descriptor, palette, clear_ids):
+  """Returns a list of picture_text.Entry of what the labels of crops have."""
+  ids = functools.reduce(np.union1d, [np.clip(label, 0, 255) for _, label in crops])
+  entries = picture_text.class_entries(
+      ids[ids != descriptor.ignore_label], palette, descriptor.class_names, clear_ids)
+  if descriptor.ignore_label in ids:
+    is_clear = descriptor.ignore_label in clear_ids
+    entries.append(picture_text.Entry(
+        'ignored', None if is_clear else tuple(palette[descriptor.ignore_label].tolist())))
+  return entries
+
+
+def draw_sheet(crops, num_columns, palette, clear_ids=(), legend=()):
   """Returns a Pillow image: rows of crops, each above the row with their labels over them.
 
   Args:
     crops: pairs as `read_crops` returns them.
     num_columns: crops per row.
     palette: [256, 3] uint8 colours.
+    clear_ids: ids of classes that are not painted.
+    legend: list of picture_text.Entry, drawn below.
   """
   height, width = crops[0][1].shape
   num_columns = min(num_columns, len(crops))
   num_rows = 2 * -(-len(crops) // num_columns)
-  sheet = Image.new('RGB', (num_columns * (width + _GAP) - _GAP,
-                            num_rows * (height + _GAP) - _GAP), _PAPER)
+  grid = np.full((num_rows * (height + _GAP) - _GAP, num_columns * (width + _GAP) - _GAP, 3),
+                 picture_text.PAPER, np.uint8)
   for index, (image, label) in enumerate(crops):
     row, column = divmod(index, num_columns)
-    colors = palette[np.clip(label, 0, 255)]
-    overlay = (1 - _OVERLAY_SHARE) * image + _OVERLAY_SHARE * colors
-    for below, pixels in enumerate((image, overlay.round().astype(np.uint8))):
-      sheet.paste(Image.fromarray(pixels), (column * (width + _GAP),
-                                            (2 * row + below) * (height + _GAP)))
-  return sheet
+    blended = painting.blend(image, np.clip(label, 0, 255), palette, _OVERLAY_SHARE, clear_ids)
+    for below, pixels in enumerate((image, blended)):
+      top, left = (2 * row + below) * (height + _GAP), column * (width + _GAP)
+      grid[top:top + height, left:left + width] = pixels
+  return picture_text.sheet([grid], ['rows, from above: image, label'], legend)
 
 
 def write_picture(picture, path):

@@ -1,6 +1,7 @@
 """A page about an evaluation that needs no other file: numbers, charts, images to look at."""
 import base64
 import html
+import math
 import os
 
 from deeplab.core import files
@@ -10,20 +11,33 @@ FILE_NAME = 'report.html'
 _STYLE = """
 body {font-family: sans-serif; margin: 2em auto; max-width: 1700px; padding: 0 1em;
       color: #222;}
+h1, h3, .facts td {overflow-wrap: anywhere;}
 table {border-collapse: collapse;}
 th, td {padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd;}
-th:nth-child(2), td:nth-child(2) {text-align: left;}
+.classes td {white-space: nowrap;}
+.classes th:nth-child(2), .classes td:nth-child(2) {text-align: left; white-space: normal;
+                                                  overflow-wrap: anywhere;}
 .facts td, .facts th {text-align: left;}
+.summary {font-size: 1.2em;}
 .swatch {display: inline-block; width: 1em; height: 1em; margin-right: .5em;
          vertical-align: -.15em; border: 1px solid #888;}
 .bar {display: inline-block; height: .7em; background: #2f6f9f;}
-.barcell {text-align: left; width: 160px;}
+.classes .barcell {text-align: left; width: 160px;}
+.legend span {display: inline-block; margin-right: 1em;}
 .row {display: flex; gap: 8px; flex-wrap: wrap; margin-bottom: 1.5em;}
-.row figure {margin: 0; width: 24%; min-width: 200px;}
-.row img {width: 100%; display: block; border: 1px solid #ccc;}
+.row figure {margin: 0; width: calc(25% - 6px);}
+.row img {width: 100%; display: block; border: 1px solid #ccc; box-sizing: border-box;}
 figcaption {font-size: .85em; color: #555;}
 .charts {display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start;}
 .charts img {max-width: 100%;}
+@media (max-width: 800px) {
+  body {margin: 1em auto; padding: 0 8px;}
+  .classes {font-size: 12px;}
+  .classes th, .classes td {padding: .3em .25em;}
+  .classes .barcell {display: none;}
+  .classes .swatch {margin-right: .2em;}
+  .row figure {width: calc(50% - 4px);}
+}
 """
 _KINDS = (('image', 'image'), ('label', 'label, ignored pixels white'),
           ('prediction', 'prediction'), ('errors', 'errors in red, ignored pixels white'))
@@ -32,6 +46,8 @@ _MEANS = (('miou', 'mean IoU'), ('foreground_miou', 'mean IoU without class 0'),
           ('mean_class_accuracy', 'mean class accuracy'),
           ('frequency_weighted_iou', 'frequency-weighted IoU'), ('mean_dice', 'mean Dice (F1)'),
           ('boundary_iou', 'Boundary IoU'))
+# Classes that the summary names.
+_NUM_WEAKEST = 3
 
 
 def write_page(report, results, colors, charts, folder):
@@ -46,27 +62,47 @@ def write_page(report, results, colors, charts, folder):
   """
   title = '%s, split %s, step %d' % (report['dataset'], report['split'],
                                      report['global_step'])
-  best = results.best
   parts = [
-      '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>',
+      '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+      '<meta name="viewport" content="width=device-width, initial-scale=1"><title>',
       html.escape(title), '</title><style>', _STYLE, '</style></head><body>\n<h1>',
-      html.escape(title), '</h1>\n', _facts(report), '<h2>Classes</h2>\n',
-      _classes(report, colors), '<h2>Charts</h2>\n<div class="charts">',
+      html.escape(title), '</h1>\n', _summary(report),
+      _table(_facts(report)), '<h2>Classes</h2>\n',
+      _classes(report, colors), _near_boundaries(report),
+      '<h2>Charts</h2>\n<div class="charts">',
       ''.join(_chart(path) for path in charts), '</div>\n',
-      '<h2>The %d worst images</h2>\n' % len(results.worst),
-      ''.join(_images(pictures) for pictures in results.worst),
-      '<h2>The %d best images</h2>\n' % len(best),
-      ''.join(_images(pictures) for pictures in best), '</body></html>\n']
+      _image_sections(report, results, colors), '</body></html>\n']
   path = os.path.join(folder, FILE_NAME)
   files.write_text(path, ''.join(parts))
   return path
 
 
+def _summary(report):
+  """Returns a sentence on the whole, and one on the classes that are worst."""
+  present = [c for c in report['classes'] if c['iou'] is not None]
+  weakest = sorted(present, key=lambda c: c['iou'])[:_NUM_WEAKEST]
+  text = '<p class="summary"><b>Mean IoU %s</b> over %d classes in %d images; %s of the pixels ' \
+      'are right.' % (_percent(report['miou']), len(present), report['num_examples'],
+                      _percent(report['pixel_accuracy']))
+  if len(present) > len(weakest):
+    text += ' Weakest: %s.' % ', '.join(
+        '%s %s' % (html.escape(c['name']), _percent(c['iou'])) for c in weakest)
+  return text + '</p>\n'
+
+
 def _facts(report):
-  rows = [('checkpoint', report['checkpoint']), ('images', report['num_examples'])]
-  rows += [(text, _percent(report.get(name))) for name, text in _MEANS]
-  rows += [('mean IoU within %d px of boundaries' % band['width_px'], _percent(band['miou']))
-           for band in report.get('trimap_miou', ())]
+  return [('checkpoint', report['checkpoint']), ('images', report['num_examples'])] + [
+      (text, _percent(report.get(name))) for name, text in _MEANS]
+
+
+def _near_boundaries(report):
+  bands = report.get('trimap_miou', ())
+  return '<h2>Near boundaries</h2>\n' + _table(
+      ('mean IoU within %d px of boundaries' % band['width_px'], _percent(band['miou']))
+      for band in bands) if bands else ''
+
+
+def _table(rows):
   return '<table class="facts">%s</table>\n' % ''.join(
       '<tr><th>%s</th><td>%s</td></tr>' % (html.escape(name), html.escape(str(value)))
       for name, value in rows)
@@ -74,18 +110,43 @@ def _facts(report):
 
 def _classes(report, colors):
   boundary = report.get('boundary_iou_per_class') or [None] * len(report['classes'])
-  lines = ['<table><tr><th>id</th><th>class</th><th>IoU</th><th></th><th>accuracy</th>'
-           '<th>Dice</th><th>Boundary IoU</th><th>label pixels</th></tr>\n']
+  num_pixels = max(1, report['num_pixels'])
+  lines = ['<table class="classes"><tr><th>id</th><th>class</th><th>IoU %</th>'
+           '<th class="barcell"></th><th>accuracy %</th><th>Dice %</th><th>Boundary IoU %</th>'
+           '<th>pixels %</th></tr>\n']
   for c, boundary_iou in zip(report['classes'], boundary):
+    numbers = [c['accuracy'], c['dice'], boundary_iou, c['label_pixels'] / float(num_pixels)]
     lines.append(
-        '<tr><td>%d</td><td><span class="swatch" style="background:rgb(%d,%d,%d)"></span>%s'
-        '</td><td>%s</td><td class="barcell"><span class="bar" style="width:%.0fpx"></span>'
-        '</td><td>%s</td><td>%s</td><td>%s</td><td>%d</td></tr>\n' % (
-            (c['id'],) + tuple(colors[c['id']])
-            + (html.escape(c['name']), _percent(c['iou']), 150 * (c['iou'] or 0),
-               _percent(c['accuracy']), _percent(c['dice']), _percent(boundary_iou),
-               c['label_pixels'])))
+        '<tr><td>%d</td><td>%s</td><td>%s</td><td class="barcell"><span class="bar" '
+        'style="width:%.0fpx"></span></td>%s</tr>\n' % (
+            c['id'], _named_swatch(c, colors), _number(c['iou']), 150 * (c['iou'] or 0),
+            ''.join('<td>%s</td>' % _number(value) for value in numbers)))
   return ''.join(lines + ['</table>\n'])
+
+
+def _named_swatch(c, colors):
+  return '<span class="swatch" style="background:rgb(%d,%d,%d)"></span>%s' % (
+      tuple(colors[c['id']]) + (html.escape(c['name']),))
+
+
+def _image_sections(report, results, colors):
+  """Returns the legend and the images, each of them once."""
+  num_seen = sum(not math.isnan(row.miou) for row in results.rows)
+  worst, best = results.worst, results.best[:num_seen - len(results.worst)]
+  if not worst:
+    return ''
+  images = 'images' if num_seen == len(results.rows) else 'images that have labels'
+  if best:
+    sections = [('The %d worst of %d %s' % (len(worst), num_seen, images), worst),
+                ('The best' if len(best) == 1 else 'The %d best' % len(best), best)]
+  else:
+    sections = [('All %d %s, worst first' % (num_seen, images) if num_seen > 1 else 'The image',
+                 worst)]
+  legend = '<p class="legend">%s</p>\n' % ' '.join(
+      '<span>%s</span>' % _named_swatch(c, colors) for c in report['classes']
+      if c['label_pixels'] or c['predicted_pixels'])
+  return ''.join('<h2>%s</h2>\n%s%s' % (heading, legend, ''.join(map(_images, pictures)))
+                 for heading, pictures in sections)
 
 
 def _images(pictures):
@@ -103,4 +164,8 @@ def _chart(path):
 
 
 def _percent(value):
-  return '-' if value is None else '%.2f %%' % (100 * value)
+  return '-' if value is None else _number(value) + '\u00a0%'
+
+
+def _number(value):
+  return '-' if value is None else '%.2f' % (100 * value)

@@ -15,7 +15,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core import files, painting
 from deeplab.evaluation import boundary_metrics, segmentation_metrics
 
 FILE_NAME = 'per_image.csv'
@@ -27,8 +27,6 @@ _PICTURE_SIDE_PX = 400
 _JPEG_QUALITY = 85
 # Names in a warning.
 _MAX_NAMED = 5
-_IGNORED_COLOR = (255, 255, 255)
-_WRONG_COLOR = (230, 0, 60)
 _COUNT_COLUMNS = ('hits', 'labels', 'predictions')
 
 
@@ -152,11 +150,8 @@ class ImageResults(object):
     image, label, prediction = [a[::step, ::step] for a in (image, label, prediction)]
     is_ignored = label == self._ignore_label
     label_colors = self._colors[np.where(is_ignored, 0, label)]
-    label_colors[is_ignored] = _IGNORED_COLOR
-    grey = image.mean(axis=2, keepdims=True) * 0.6 + 60
-    errors = np.repeat(grey.astype(np.uint8), 3, axis=2)
-    errors[(label != prediction) & ~is_ignored] = _WRONG_COLOR
-    errors[is_ignored] = _IGNORED_COLOR
+    label_colors[is_ignored] = painting.IGNORED_COLOR
+    errors = painting.errors(image, label, prediction, self._ignore_label)
     return Pictures(row.name, row.miou, _data_uri(image, 'jpeg'),
                     _data_uri(label_colors, 'png'),
                     _data_uri(self._colors[prediction], 'png'), _data_uri(errors, 'jpeg'))

@@ -33,10 +33,10 @@ def make_results(wrongs):
   return results
 
 
-def make_report(results):
+def make_report(results, names=NAMES):
   counts = results.boundary_counts
   return report_lib.make_report(
-      counts.all, NAMES, counts, tag='miou_1.0', dataset='streets', split='val',
+      counts.all, names, counts, tag='miou_1.0', dataset='streets', split='val',
       num_examples=len(results.rows), checkpoint='run/model.ckpt-7', global_step=7)
 
 
@@ -128,25 +128,77 @@ def test_charts_are_pictures(tmp_path):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
 
 
-def test_page_needs_no_other_file_and_opens_in_a_browser(tmp_path):
-  results = make_results([4, 9])
-  report = make_report(results)
+def write_page(results, folder, names=NAMES, **facts):
+  """Returns the path and the text of the page of results."""
+  report = dict(make_report(results, names), **facts)
   path = html_report.write_page(report, results, COLORS,
-                                charts.write_charts(report, str(tmp_path)), str(tmp_path))
+                                charts.write_charts(report, str(folder)), str(folder))
   with open(path, encoding='utf-8') as f:
-    page = f.read()
+    return path, f.read()
+
+
+@pytest.mark.parametrize('num_images, num_ignored, headings', [
+    (1, 0, ['The image']), (12, 0, ['All 12 images, worst first']),
+    (20, 1, ['All 20 images that have labels, worst first']),
+    (21, 0, ['The 20 worst of 21 images', 'The best']),
+    (23, 0, ['The 20 worst of 23 images', 'The 3 best']),
+    (40, 0, ['The 20 worst of 40 images', 'The 5 best']), (0, 1, [])])
+def test_every_image_is_on_the_page_at_most_once(tmp_path, num_images, num_ignored, headings):
+  results = make_results(range(num_images))
+  image, label, prediction = sample(0)
+  for index in range(num_ignored):
+    results.add('ignored %d' % index, image, np.full_like(label, 255), prediction)
+  _, page = write_page(results, tmp_path)
+  found = [text for text in re.findall('<h2>(.*?)</h2>', page) if 'image' in text or 'best' in text]
+  assert found == headings
+  shown = re.findall(r'<h3>&lt;i&gt;(\d+): mean IoU', page)
+  assert len(shown) == len(set(shown)) == min(num_images, 25)
+  assert page.count('class="legend"') == len(headings)
+
+
+def test_summary_stands_first_and_boundaries_below_the_classes(tmp_path):
+  _, page = write_page(make_results([4, 9]), tmp_path)
+  places = [page.index(text) for text in (
+      '<b>Mean IoU ', 'pixel accuracy', '<h2>Classes', '<h2>Near boundaries',
+      'within 1 px of boundaries', '<h2>Charts', '<h2>All 2 images')]
+  assert places == sorted(places)
+  assert 'over 3 classes in 2 images; 93.50\u00a0% of the pixels are right.' in page
+  captions = re.findall('<figcaption>(.*?)</figcaption>', page)
+  assert [text.split(',')[0].split(' ')[0] for text in captions] == [
+      'image', 'label', 'prediction', 'errors'] * 2
+
+
+def test_summary_names_the_weakest_of_many_classes():
+  classes = [{'name': name, 'iou': iou} for name, iou in (
+      ('a', 0.5), ('b', None), ('c<', 0.25), ('d', 0.75), ('e', 0.125), ('f', 0.625))]
+  text = html_report._summary({'classes': classes, 'miou': 0.45, 'num_examples': 7,
+                               'pixel_accuracy': None})
+  assert 'over 5 classes in 7 images' in text
+  assert text.replace('\u00a0', ' ').count('Weakest: e 12.50 %, c&lt; 25.00 %, a 50.00 %.') == 1
+
+
+def test_page_needs_no_other_file_and_fits_a_phone(tmp_path):
+  path, page = write_page(make_results([4, 9]), tmp_path,
+                          NAMES[:2] + ['a_class_with_quite_a_long_name'],
+                          checkpoint='run/' * 40 + 'model.ckpt-7')
   assert not re.findall(r'(?:src|href)="(?!data:)', page)
   assert 'a &lt;b&gt; tree' in page
-  assert page.count('alt="errors in red') == 4
+  assert page.count('alt="errors in red') == 2
   browser = shutil.which('chromium') or shutil.which('google-chrome')
   if not browser:
     pytest.skip('No chromium here.')
-  # The page itself says how many of its pictures the browser could show.
+  # The page itself says how many of its pictures the browser could show, and how wide it is.
   with open(path, 'a', encoding='utf-8') as f:
     f.write('<script>window.onload = function() {document.title = "shown " + Array.from('
-            'document.images).filter(i => i.naturalWidth > 5).length;}</script>')
+            'document.images).filter(i => i.naturalWidth > 5).length + ", " + window.innerWidth'
+            ' + " " + document.documentElement.scrollWidth;}</script>')
   process = subprocess.run(
-      [browser, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom',
-       '--user-data-dir=%s' % (tmp_path / 'profile'), 'file://' + path],
+      [browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking',
+       '--window-size=390,844', '--dump-dom', '--user-data-dir=%s' % (tmp_path / 'profile'),
+       'file://' + path],
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
-  assert '<title>shown 18</title>' in process.stdout.decode('utf-8'), process.stderr
+  found = re.search(r'<title>shown (\d+), (\d+) (\d+)</title>', process.stdout.decode('utf-8'))
+  assert found, process.stderr
+  num_shown, screen, width = map(int, found.groups())
+  assert num_shown == 10
+  assert width <= screen

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import re
 
 import numpy as np
 from absl import logging
@@ -16,6 +17,8 @@ PER_CLASS_FILE_NAME = 'per_class.csv'
 
 _PER_CLASS_COLUMNS = ('id', 'name', 'iou', 'dice', 'accuracy', 'boundary_iou', 'label_pixels',
                       'predicted_pixels')
+# A slash would make a group of its own in TensorBoard.
+_NOT_IN_TAGS = re.compile(r'[^\w.-]+')
 
 
 def miou_tag(eval_scales, add_flipped_images):
@@ -75,8 +78,9 @@ def write_per_class(report, folder):
 def scalars(report):
   """Returns the TensorBoard scalars of a report as a dict, tag -> value.
 
-  The mean IoU stands under the report's tag, the rest under 'eval/'. Classes that are
-  absent have none.
+  The mean IoU stands under the report's tag, the rest under 'eval/'. The IoU of a class is there
+  twice: by its id, e.g. 'eval/miou_1.0_class_3', and by id and name, e.g. 'iou_1.0/3_skin'.
+  Classes that are absent have none.
   """
   tag = report['tag']
   values = {tag: report['miou']}
@@ -87,6 +91,8 @@ def scalars(report):
     values['eval/trimap_miou_%d_px' % band['width_px']] = band['miou']
   for c in report['classes']:
     values['eval/%s_class_%d' % (tag, c['id'])] = c['iou']
+    values['%s/%d_%s' % (re.sub('^m', '', tag), c['id'], _NOT_IN_TAGS.sub('_', c['name']))] = (
+        c['iou'])
   return {name: value for name, value in values.items() if value is not None}
 
 

@@ -59,6 +59,18 @@ def test_scalars_reach_the_event_file_under_their_tags(tmp_path):
   assert (7, 'eval/miou_1.0_class_2') not in values
 
 
+def test_classes_have_scalars_by_id_and_by_name():
+  report = report_lib.make_report(np.diag([4, 5, 6]), ['road', 'traffic light', 'a/b \u00fc'],
+                                  tag='miou_0.5_1.0_flipped')
+  values = report_lib.scalars(report)
+  names = ['0_road', '1_traffic_light', '2_a_b_\u00fc']
+  for index, name in enumerate(names):
+    assert values['iou_0.5_1.0_flipped/' + name] == 1
+    assert values['eval/miou_0.5_1.0_flipped_class_%d' % index] == 1
+  unnamed = report_lib.scalars(report_lib.make_report(np.diag([4, 0]), tag='miou_1.0'))
+  assert sorted(tag for tag in unnamed if tag.startswith('iou_1.0/')) == ['iou_1.0/0_class_0']
+
+
 def test_single_predicted_class_is_warned_of(caplog):
   with caplog.at_level('WARNING'):
     report_lib.log_report(make_report())

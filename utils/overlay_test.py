@@ -1,31 +1,53 @@
-"""Tests of classes laid over images."""
+"""Tests of an image beside what is predicted on it."""
 import numpy as np
 
 from deeplab.utils import overlay
 
 COLORS = np.array([[0, 0, 0], [200, 0, 100], [0, 50, 250]], np.uint8)
+NAMES = ['background', 'b', 'c']
+IMAGE = np.full((60, 240, 3), 100, np.uint8)
+STEP = 246
 
 
-def test_blend_is_the_weighted_mean():
-  image = np.full((2, 2, 3), 100, np.uint8)
-  result = overlay.blend(image, np.array([[0, 1], [2, 1]]), COLORS, opacity=0.25)
-  np.testing.assert_array_equal(result[0], [[75, 75, 75], [125, 75, 100]])
-  assert result.dtype == np.uint8
+def shown(picture, color):
+  return (picture.reshape(-1, 3) == color).all(axis=1).any()
 
 
-def test_panels_and_legend_stand_side_by_side():
-  image = np.full((60, 40, 3), 100, np.uint8)
-  labels = np.ones((60, 40), np.int32)
-  truth = np.full((60, 40), 2)
+def test_image_label_prediction_and_errors_stand_side_by_side():
+  labels = np.ones((60, 240), np.int32)
+  labels[:, :20] = 0
+  truth = np.full((60, 240), 2)
   truth[:30] = 255
-  picture = np.array(overlay.side_by_side(image, labels, COLORS, ['a', 'b', 'c'], truth, 255))
-  assert picture.shape[0] == 60
-  assert picture[5, 5].tolist() == [100, 100, 100]
-  assert picture[5, 46 + 5].tolist() == [150, 50, 100]
-  assert picture[5, 92 + 5].tolist() == [100, 100, 100]
-  assert picture[50, 92 + 5].tolist() == [50, 75, 175]
-  legend = picture[:, 138:].reshape(-1, 3)
-  for color, is_shown in zip(COLORS[1:], (True, True)):
-    assert (legend == color).all(axis=1).any() == is_shown
-  without = np.array(overlay.side_by_side(image, labels, COLORS, None))
-  assert not (without[:, 92:].reshape(-1, 3) == COLORS[2]).all(axis=1).any()
+  truth[:, :10] = 0
+  picture = np.array(overlay.side_by_side(IMAGE, labels, COLORS, NAMES, truth, 255))
+  assert picture.shape[1] == 4 * STEP - 6
+  image, label, prediction, errors = [picture[:60, i * STEP:i * STEP + 240] for i in range(4)]
+  np.testing.assert_array_equal(image, IMAGE)
+  # Background and what is ignored are not painted.
+  assert (label[:, :10] == 100).all() and (label[:30] == 100).all()
+  assert (label[30:, 10:] == [50, 75, 175]).all()
+  assert (prediction[:, :20] == 100).all() and (prediction[:, 20:] == [150, 50, 100]).all()
+  assert (errors[30:, 10:] == [230, 0, 60]).all()
+  assert (errors[:, :10] == 120).all() and (errors[:30, 10:] == 255).all()
+  legend = picture[60:]
+  assert shown(legend, COLORS[1]) and shown(legend, COLORS[2])
+
+
+def test_without_a_label_there_are_image_and_prediction_and_only_their_classes():
+  picture = np.array(overlay.side_by_side(IMAGE, np.ones((60, 240), int), COLORS, None))
+  assert picture.shape[1] == 2 * STEP - 6
+  assert (picture[:60, STEP:] == [150, 50, 100]).all()
+  assert shown(picture[60:], COLORS[1]) and not shown(picture[60:], COLORS[2])
+
+
+def test_background_is_painted_where_that_is_asked():
+  labels = np.zeros((60, 240), int)
+  for clear_ids, value in ((None, 100), ((), 50)):
+    picture = np.array(overlay.side_by_side(IMAGE, labels, COLORS, NAMES, clear_ids=clear_ids))
+    assert (picture[:60, STEP:] == value).all()
+
+
+def test_the_first_class_of_a_dataset_without_background_is_painted():
+  labels = np.zeros((60, 240), int)
+  picture = np.array(overlay.side_by_side(IMAGE, labels, COLORS, ['road', 'car', 'sky']))
+  assert (picture[:60, STEP:] == 50).all()

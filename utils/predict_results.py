@@ -2,7 +2,7 @@
 
     <name>_prediction.png      class ids, 8 bit (16 bit where there are more than 256)
     <name>_color.png           their colours
-    <name>_overlay.png         the colours over the picture
+    <name>_overlay.png         the colours over the picture, and their legend below
     <name>_cutout.png          the picture, transparent outside of chosen classes
     <name>_probabilities.npz   'probabilities', float16 [height, width, classes]
     areas.json                 pixels and share of the classes of every picture
@@ -17,7 +17,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files, json_text
+from deeplab.core import files, json_text, painting, picture_text
 from deeplab.utils import background, save_annotation
 
 PREDICTION = 'prediction'
@@ -48,11 +48,15 @@ class Options(typing.NamedTuple):
     overlay_opacity: share of the colours in the overlay, 0..1.
     cutout_ids: ids of the classes that a cut-out shows; empty: no cut-out.
     probabilities: whether to write probabilities.
+    paint_background: whether the overlay paints the background too, see `core/painting.py`.
+    legend: whether the overlay names the classes, below the picture.
   """
   outputs: typing.Sequence[str] = OUTPUTS
   overlay_opacity: float = 0.5
   cutout_ids: typing.Sequence[int] = ()
   probabilities: bool = False
+  paint_background: bool = False
+  legend: bool = False
 
 
 class PredictionWriter(object):
@@ -77,6 +81,8 @@ class PredictionWriter(object):
     self._colormap = colormap
     self._class_names = class_names
     self._options = options
+    self._clear_ids = () if options.paint_background else painting.background_ids(
+        class_names, colormap)
     self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
     self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
     self._notes_lock = threading.Lock()
@@ -161,14 +167,10 @@ class PredictionWriter(object):
     with files.telling_of_disk(self._folder):
       if PREDICTION in outputs:
         self._save(ids_picture(labels), picture.name, PREDICTION)
-      if COLOR in outputs or OVERLAY in outputs:
-        colors = Image.fromarray(self._colormap.take(labels, axis=0))
-        if COLOR in outputs:
-          self._save(colors, picture.name, COLOR)
-        if OVERLAY in outputs:
-          blended = Image.blend(Image.fromarray(picture.image), colors,
-                                self._options.overlay_opacity)
-          self._save(blended, picture.name, OVERLAY)
+      if COLOR in outputs:
+        self._save(Image.fromarray(self._colormap.take(labels, axis=0)), picture.name, COLOR)
+      if OVERLAY in outputs:
+        self._save(self._overlay(picture.image, labels, classes), picture.name, OVERLAY)
       if len(self._options.cutout_ids):
         self._save(cutout(picture.image, labels, self._options.cutout_ids), picture.name,
                    CUTOUT)
@@ -188,6 +190,14 @@ class PredictionWriter(object):
         self._notes_due = float('inf')
     if is_due:
       self._write_notes()
+
+  def _overlay(self, image, labels, classes):
+    """Returns the PIL image of classes over a picture; `classes` as `areas_of` returns them."""
+    blended = painting.blend(image, labels, self._colormap, self._options.overlay_opacity,
+                             self._clear_ids)
+    ids = sorted(each['id'] for each in classes) if self._options.legend else []
+    return picture_text.sheet([blended], entries=picture_text.class_entries(
+        ids, self._colormap, self._class_names, self._clear_ids))
 
   def _save(self, image, name, output):
     path = os.path.join(self._folder, '%s_%s.png' % (name, output))

@@ -73,6 +73,34 @@ def test_overlay_opacity(tmp_path):
   np.testing.assert_array_equal(read(tmp_path / 'a_overlay.png'), IMAGE)
 
 
+@pytest.mark.parametrize('names, paints, expected', [
+    (['background', 'road', 'car'], False, 100), (['background', 'road', 'car'], True, 50),
+    (NAMES, False, 50), (None, False, 100)])
+def test_overlay_leaves_the_background_clear_unless_asked(tmp_path, names, paints, expected):
+  image = np.full((2, 300, 3), 100, np.uint8)
+  labels = np.repeat([[0, 2]], 150, axis=1).repeat(2, axis=0)
+  with predict_results.PredictionWriter(
+      str(tmp_path), COLORS, names, predict_results.Options(
+          ['overlay', 'color'], paint_background=paints)) as writer:
+    writer.write(PICTURE._replace(image=image), labels)
+  overlay = read(tmp_path / 'a_overlay.png')
+  assert (overlay[:, :150] == expected).all() and (overlay[:, 150:] == [50, 75, 175]).all()
+  np.testing.assert_array_equal(read(tmp_path / 'a_color.png'), COLORS[labels])
+
+
+def test_overlay_has_a_legend_of_the_classes_that_are_there_below_the_picture(tmp_path):
+  write(tmp_path / 'plain', outputs=['overlay'])
+  write(tmp_path / 'legend', outputs=['overlay'], legend=True)
+  plain, legend = [read(tmp_path / name / 'a_overlay.png') for name in ('plain', 'legend')]
+  assert plain.shape == IMAGE.shape
+  np.testing.assert_array_equal(legend[:4, :10], plain)
+  below = legend[4:].reshape(-1, 3)
+  assert [(below == color).all(axis=1).any() for color in COLORS[1:3]] == [True, True]
+  write(tmp_path / 'road', labels=np.ones_like(LABELS), outputs=['overlay'], legend=True)
+  below = read(tmp_path / 'road' / 'a_overlay.png')[4:].reshape(-1, 3)
+  assert not (below == COLORS[2]).all(axis=1).any()
+
+
 def test_ids_beyond_8_bits_are_kept(tmp_path):
   write(tmp_path, labels=np.full((4, 10), 299, np.int32))
   assert (read(tmp_path / 'a_prediction.png') == 299).all()

@@ -40,7 +40,7 @@ class Outputs(typing.NamedTuple):
 
   Attributes:
     raw: class ids as 8-bit PNG under the name of the record.
-    overlay: image, prediction, label and legend in one picture.
+    overlay: image, label, prediction, errors and legend in one picture.
     confidence: probability of the predicted class, 0..1 as grey 0..255.
     voc_split: split of a submission to the PASCAL VOC server, PNG with palette; or None.
   """
@@ -58,11 +58,13 @@ class Classes(typing.NamedTuple):
     names: one name per class for legends, or None.
     ignore_label: label that is no class.
     eval_ids: the value of raw files per class id, or None for the id itself.
+    clear_ids: ids that overlays do not paint; None: the background.
   """
   colors: typing.Any
   names: typing.Optional[typing.Sequence[str]] = None
   ignore_label: typing.Optional[int] = None
   eval_ids: typing.Optional[typing.Sequence[int]] = None
+  clear_ids: typing.Optional[typing.Sequence[int]] = None
 
 
 class ResultWriter(object):
@@ -184,7 +186,7 @@ class ResultWriter(object):
       _save(Image.fromarray(raw.astype(np.uint8)), self._raw_folder, safe_name(name))
     if self._overlay_folder:
       _save(overlay.side_by_side(image, labels, self._classes.colors, self._classes.names,
-                                 truth, self._classes.ignore_label),
+                                 truth, self._classes.ignore_label, self._classes.clear_ids),
             self._overlay_folder, '%06d_overlay' % index)
     if self._confidence_folder:
       _save(Image.fromarray(confidence), self._confidence_folder, safe_name(name))

@@ -45,7 +45,10 @@ def test_overlay_confidence_and_voc_results(tmp_path):
   with result_writer.ResultWriter(str(tmp_path), CLASSES, outputs) as writer:
     writer.write(0, IMAGE, LABELS, b'2007_1', confidence=np.full((2, 3), 99, np.uint8))
   assert read(tmp_path, 'confidence', '2007_1.png').tolist() == [[99] * 3] * 2
-  assert read(tmp_path, 'overlays', '000000_overlay.png').shape[1] > 2 * 3
+  sheet = read(tmp_path, 'overlays', '000000_overlay.png')
+  np.testing.assert_array_equal(sheet[:2, :3], IMAGE)
+  for color in COLORS:
+    assert (sheet[2:] == color).all(axis=2).any()
   path = tmp_path / 'results' / 'VOC2012' / 'Segmentation' / 'comp6_test_cls' / '2007_1.png'
   with Image.open(str(path)) as picture:
     assert picture.mode == 'P'

@@ -1,7 +1,10 @@
 """TensorBoard summaries of a training run."""
 import collections
+import io
 
-from deeplab.core import colormaps
+import numpy as np
+
+from deeplab.core import colormaps, painting, picture_text
 from deeplab.core.tf_compat import tf
 
 # Of the histograms of weights; begins their names.
@@ -65,18 +68,22 @@ def add_variable_histograms():
 def add_image_summaries(images, labels, logits, dataset):
   """Adds pictures of input, label and prediction in the dataset's colours.
 
-  `samples/overlay` shows them side by side: the input, and the colours of label and
-  prediction laid over it; pixels of the ignore label stay as they are there.
+  `samples/overlay` shows them side by side: the input, the colours of label and prediction laid
+  over it, and the errors, with captions and a legend of all classes. The background (see
+  `painting.background_ids`) and pixels of the ignore label stay as they are there.
 
   Args:
-    images: [batch, height, width, 3] float tensor in 0..255.
+    images: [batch, height, width, 3] float tensor in 0..255, the sizes static.
     labels: [batch, height, width, 1] int32 class ids.
     logits: [batch, h, w, classes] tensor.
     dataset: DatasetDescriptor; ignored pixels are grey where no class has their id.
   """
   # One entry per id of a byte, so that the ignore label has a colour too.
-  palette = tf.constant(colormaps.colormap(
-      dataset.colormap or _DEFAULT_COLORMAP, num_entries=256), tf.uint8)
+  palette = colormaps.colormap(dataset.colormap or _DEFAULT_COLORMAP, num_entries=256)
+  clear_ids = painting.background_ids(dataset.class_names, palette[:dataset.num_classes],
+                                      dataset.ignore_label)
+  opacities = np.full((256, 1), _OPACITY, np.float32)
+  opacities[list(clear_ids) + [dataset.ignore_label]] = 0
   images = tf.cast(images[:_MAX_IMAGES], tf.float32)
   labels = labels[:_MAX_IMAGES]
   predictions = tf.expand_dims(
@@ -86,11 +93,46 @@ def add_image_summaries(images, labels, logits, dataset):
   panels = [images]
   _add_pictures('image', images)
   for name, ids in (('label', labels), ('prediction', predictions)):
-    colors = tf.cast(tf.gather(palette, tf.clip_by_value(ids[..., 0], 0, 255)), tf.float32)
+    ids = tf.clip_by_value(ids[..., 0], 0, 255)
+    colors = tf.cast(tf.gather(tf.constant(palette, tf.uint8), ids), tf.float32)
     _add_pictures(name, colors)
-    opacity = _OPACITY * tf.cast(tf.not_equal(ids, dataset.ignore_label), tf.float32)
-    panels.append(images + opacity * (colors - images))
-  _add_pictures('overlay', tf.concat(panels, axis=2))
+    panels.append(images + tf.gather(tf.constant(opacities), ids) * (colors - images))
+  panels.append(_errors(images, labels, predictions, dataset.ignore_label))
+  legend = picture_text.class_entries(
+      range(dataset.num_classes), palette, dataset.class_names, clear_ids)
+  legend.append(picture_text.Entry('ignored', painting.IGNORED_COLOR))
+  _add_pictures('overlay', _sheets(panels, legend))
+
+
+def _errors(images, labels, predictions, ignore_label):
+  """Returns `painting.errors` of a batch, [batch, height, width, 3] float32."""
+  pale = painting.GREY_OFFSET + painting.GREY_SHARE * tf.reduce_mean(images, 3, keepdims=True)
+  is_right = tf.cast(tf.equal(labels, predictions), tf.float32)
+  is_ignored = tf.cast(tf.equal(labels, ignore_label), tf.float32)
+  drawn = is_right * pale + (1 - is_right) * tf.constant(painting.WRONG_COLOR, tf.float32)
+  return drawn + is_ignored * (painting.IGNORED_COLOR - drawn)
+
+
+def _sheets(panels, legend):
+  """Returns `picture_text.sheet` of a batch, [batch, height, width, 3] float32.
+
+  Args:
+    panels: the four [batch, height, width, 3] tensors in 0..255, height and width static.
+    legend: list of picture_text.Entry.
+  """
+  size = panels[0].shape.as_list()[1:3]
+  below, step = picture_text.footer(size, len(panels),
+                                    ['image', 'label', 'prediction', 'errors in red'], legend)
+  lefts = [step * index for index in range(len(panels))] + [below.width]
+  # As a file: the graph is stored with every checkpoint.
+  stream = io.BytesIO()
+  below.save(stream, 'PNG')
+  below = tf.cast(tf.image.decode_png(stream.getvalue(), channels=3), tf.float32)
+  row = tf.concat([
+      tf.pad(panel, [[0, 0], [0, 0], [0, right - left - size[1]], [0, 0]],
+             constant_values=picture_text.PAPER[0])
+      for panel, left, right in zip(panels, lefts, lefts[1:])], axis=2)
+  return tf.concat([row, tf.tile(below[tf.newaxis], [tf.shape(row)[0], 1, 1, 1])], axis=1)
 
 
 def _add_pictures(name, pictures):

@@ -4,11 +4,14 @@ import io
 import numpy as np
 from PIL import Image
 
+from deeplab.core import picture_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import gradients, losses, train_summaries
+from deeplab.utils import overlay as overlay_lib
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
+CAPTIONS = ['image', 'label', 'prediction', 'errors in red']
 DATASET = registry.DatasetDescriptor({'train': 2}, 3, 255, colormap=COLORS)
 
 
@@ -106,12 +109,41 @@ def test_pictures_are_in_the_colours_of_the_dataset_and_overlaid():
   np.testing.assert_array_equal(pixels(values['samples/prediction/image/0']),
                                 np.broadcast_to(COLORS[2], (4, 6, 3)))
   overlay = pixels(values['samples/overlay/image/1'])
-  assert overlay.shape == (4, 18, 3)
-  assert (overlay[:, :6] == 100).all()
-  np.testing.assert_array_equal(overlay[0, [6, 11]], [[55, 60, 65], [150, 50, 50]])
+  step = picture_text.footer((4, 6), 4, CAPTIONS)[1]
+  first, of_label, of_prediction, errors = [
+      overlay[:4, i * step:i * step + 6] for i in range(4)]
+  assert (first == 100).all()
+  np.testing.assert_array_equal(of_label[0, [0, 5]], [[55, 60, 65], [150, 50, 50]])
   # Ignored pixels show the image in the overlay of the label, and what was predicted there.
-  assert (overlay[3, 6:12] == 100).all()
-  assert (overlay[:, 12:] == [50, 100, 175]).all()
+  assert (of_label[3] == 100).all()
+  assert (of_prediction == [50, 100, 175]).all()
+  assert (errors[:3] == [230, 0, 60]).all() and (errors[3] == 255).all()
+  # Between the panels is paper; below stand captions and the colours of all classes.
+  assert (overlay[:4, 6:step] == 255).all()
+  below = overlay[4:].reshape(-1, 3)
+  for color in COLORS:
+    assert (below == color).all(axis=1).any()
+
+
+def test_overlays_are_as_those_of_files_and_leave_the_background_clear():
+  rng = np.random.RandomState(0)
+  image = rng.randint(0, 256, (1, 16, 300, 3)).astype(np.float32)
+  label = rng.choice([0, 1, 2, 255], (1, 16, 300, 1)).astype(np.int32)
+  ids = rng.randint(0, 3, (1, 16, 300))
+  dataset = DATASET._replace(class_names=['background', 'b', 'c'])
+  values = summarise(lambda: train_summaries.add_image_summaries(
+      tf.constant(image), tf.constant(label), tf.constant(np.eye(3, dtype=np.float32)[ids]),
+      dataset))
+  seen = pixels(values['samples/overlay/image/0']).astype(int)
+  drawn = np.asarray(overlay_lib.side_by_side(
+      image[0].astype(np.uint8), ids[0], np.array(COLORS), dataset.class_names,
+      label[0, ..., 0], 255)).astype(int)
+  assert seen.shape == drawn.shape
+  # Halves may be rounded either way; the words are the same.
+  assert np.abs(seen - drawn).max() <= 1
+  np.testing.assert_array_equal(seen[16:], drawn[16:])
+  is_background = ids[0] == 0
+  np.testing.assert_array_equal(seen[:16, 612:912][is_background], image[0][is_background])
 
 
 def test_no_more_pictures_than_three_are_made():

@@ -1,13 +1,12 @@
 """One picture that shows many of a dataset, with their labels below them."""
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from deeplab.core import files
+from deeplab.core import files, picture_text
 from deeplab.datasets import registry
 from deeplab.datasets.sample_people import raw_folder
 
-_WIDTH, _ROW_HEIGHT, _GAP, _LEGEND_HEIGHT = 1200, 190, 4, 24
-_PAPER = (255, 255, 255)
+_WIDTH, _ROW_HEIGHT, _GAP = 1200, 190, 4
 # Low bits are mostly sensor noise: without them the PNG is half as large.
 _DROPPED_BITS = 3
 
@@ -27,10 +26,16 @@ def write(path, examples, num_rows=2, predictions=None):
   """
   rows = _rows(examples, num_rows, predictions)
   height = len(rows[0][0]) * (_ROW_HEIGHT + _GAP)
-  sheet = Image.new('RGB', (_WIDTH, len(rows) * height + _LEGEND_HEIGHT), _PAPER)
+  grid = Image.new('RGB', (_WIDTH, len(rows) * height), picture_text.PAPER)
   for i, row in enumerate(rows):
-    _paste_row(sheet, row, i * height)
-  _draw_legend(sheet)
+    _paste_row(grid, row, i * height)
+  colors = raw_folder.palette()
+  legend = picture_text.class_entries(
+      range(len(registry.FORMA_CLASSES)), colors, registry.FORMA_CLASSES)
+  legend.append(picture_text.Entry('ignored', tuple(colors[raw_folder.IGNORE].tolist())))
+  sheet = picture_text.sheet(
+      [np.asarray(grid)],
+      ['rows, from above: image, label' + (', prediction' if predictions else '')], legend)
   try:
     with files.atomic_path(path) as temporary:
       _coarse(sheet).save(temporary, 'PNG', optimize=True)
@@ -79,15 +84,3 @@ def _paste_row(sheet, row, top):
       # What belongs together is closer.
       sheet.paste(picture, (int(left), top + i * (_ROW_HEIGHT + _GAP // 2)))
     left += column[0].width + gap
-
-
-def _draw_legend(sheet):
-  draw = ImageDraw.Draw(sheet)
-  colors = raw_folder.palette()
-  names = list(enumerate(registry.FORMA_CLASSES)) + [(255, 'ignored')]
-  top, step = sheet.height - _LEGEND_HEIGHT + 5, _WIDTH // len(names)
-  for i, (value, name) in enumerate(names):
-    left = i * step + 12
-    draw.rectangle([left, top, left + 13, top + 13], fill=tuple(int(c) for c in colors[value]),
-                   outline=(90, 90, 90))
-    draw.text((left + 20, top + 1), '%d %s' % (value, name), fill=(40, 40, 40))
