@@ -23,6 +23,7 @@
 #   AUGMENTATION         forma, deeplab or none (forma)
 #   TRAIN_FLAGS          further flags of train.py
 #   MODEL_FLAGS          instead of the flags of the backbone, for train, eval, vis and export
+#   EVAL_FLAGS           further flags of eval, vis and export, e.g. --output_stride=8
 #   STAGES               some of: train evaluate visualise export predict, and before them, with
 #                        FORMA_SAMPLE: sources humanparsing17k imaterialist37k nsfw1k tryon1k
 #                        forma54k
@@ -99,20 +100,11 @@ for line in sys.stdin:
                "%s of %s" % (eval_split, eval_name)))'
 }
 
-# Prints the path $1, as seen from where the script was called, as an absolute one.
-absolute_path() {
-  case $1 in
-    "~"/*) echo "$HOME/${1#*/}" ;;
-    /*) echo "$1" ;;
-    *) echo "$caller/$1" ;;
-  esac
-}
-
-case ${1:-} in
-  '' | --list) ;;
-  -h | --help) print_help "$script"; exit 0 ;;
-  *) fail "$1: settings are environment variables; sh $script --help lists them" ;;
-esac
+is_list=
+[ "${1:-}" != --list ] || { is_list=1; shift; }
+check_call "$script" 0 "$@"
+check_switches FORMA_SAMPLE SHORT NEW
+check_numbers NUM_ITERATIONS BATCH_SIZE NUM_CLONES NUM_PICTURES
 stages='train evaluate visualise export predict'
 [ "${FORMA_SAMPLE:-0}" = 0 ] ||
   stages="sources humanparsing17k imaterialist37k nsfw1k tryon1k forma54k $stages"
@@ -120,17 +112,19 @@ stages='train evaluate visualise export predict'
 # shellcheck disable=SC2086
 check_stages $stages
 choose_lane
-[ "${1:-}" != --list ] || { list_sets; exit 0; }
+[ -x "$PYTHON" ] || fail "DRY_RUN=1 installs nothing, but steps and sizes are computed with the" \
+  "packages: \`. utils/setup_env.sh\` installs them"
+[ -z "$is_list" ] || { list_sets; exit 0; }
 
 # --- the generated people ---
 FORMA_SAMPLE=${FORMA_SAMPLE:-0}
 SHORT=${SHORT:-0}
-[ "$SHORT" = 0 ] || [ "$FORMA_SAMPLE" = 1 ] || fail "SHORT=1 is for FORMA_SAMPLE=1"
+[ "$SHORT" = 0 ] || [ "$FORMA_SAMPLE" = 1 ] || refuse "SHORT=1 is for FORMA_SAMPLE=1"
 if [ "$FORMA_SAMPLE" = 1 ]; then
   # A root of their own: the sample sets have the names of the real ones.
-  root=$(absolute_path "${SAMPLE_DIR:-$PWD/experiments/forma_sample}")
+  root=$(absolute "${SAMPLE_DIR:-$PWD/experiments/forma_sample}")
   if [ "$SHORT" = 1 ]; then
-    root=$(absolute_path "${SAMPLE_DIR:-$PWD/experiments/forma_sample_short}")
+    root=$(absolute "${SAMPLE_DIR:-$PWD/experiments/forma_sample_short}")
     NUM_PICTURES=${NUM_PICTURES:-12} NUM_ITERATIONS=${NUM_ITERATIONS:-6}
     CROP_SIZE=${CROP_SIZE:-129,129}
     STAGES=${STAGES:-sources humanparsing17k imaterialist37k tryon1k forma54k train evaluate
@@ -147,7 +141,7 @@ if [ "$FORMA_SAMPLE" = 1 ]; then
   # Pictures at the scale they are evaluated at: faster in a short run.
   TRAIN_FLAGS=${TRAIN_FLAGS:---min_scale_factor=1 --max_scale_factor=1}
 else
-  root=$(absolute_path "${DEEPLAB_STORAGE_DIR:-"$HOME/storage/shared/deeplab"}")
+  root=$(absolute "${DEEPLAB_STORAGE_DIR:-"$HOME/storage/shared/deeplab"}")
 fi
 
 # --- the set ---
@@ -170,18 +164,16 @@ case $MACHINE in
   cpu) clones=1 batch=4 rate=0.002 slow_start=0 policy=adam ;;
   1gpu) clones=1 batch=12 rate=0.007 slow_start=0 policy=poly ;;
   4gpu) clones=4 batch=48 rate=0.014 slow_start=1000 policy=poly ;;
-  *) fail "MACHINE=$MACHINE must be cpu, 1gpu or 4gpu" ;;
+  *) refuse "MACHINE=$MACHINE must be cpu, 1gpu or 4gpu" ;;
 esac
 NUM_CLONES=${NUM_CLONES:-$clones}
 BATCH_SIZE=${BATCH_SIZE:-$batch}
 POLICY=${POLICY:-$policy}
 SLOW_START_STEPS=${SLOW_START_STEPS:-$slow_start}
 
-for setting in "EPOCHS=${EPOCHS:=30}" "BATCH_SIZE=$BATCH_SIZE" "NUM_CLONES=$NUM_CLONES"; do
-  case ${setting#*=} in
-    *[!0-9.]* | 0) fail "$setting must be a number above 0" ;;
-  esac
-done
+case ${EPOCHS:=30} in
+  *[!0-9.]* | 0) refuse "EPOCHS=$EPOCHS must be a number above 0" ;;
+esac
 
 # --- raw folders and records of the generated people ---
 planned_size=
@@ -190,7 +182,7 @@ if [ "$FORMA_SAMPLE" = 1 ]; then
   case $DATASET_NAME in
     forma54k) planned_size=$((planned_size * 2)) ;;
     humanparsing17k | imaterialist37k | nsfw1k | tryon1k) ;;
-    *) fail "FORMA_SAMPLE=1 makes humanparsing17k, imaterialist37k, nsfw1k, tryon1k and" \
+    *) refuse "FORMA_SAMPLE=1 makes humanparsing17k, imaterialist37k, nsfw1k, tryon1k and" \
       "forma54k, not DATASET_NAME=$DATASET_NAME" ;;
   esac
   sources=$root/sources_$NUM_PICTURES
@@ -247,13 +239,13 @@ case $POLICY in
       --learning_rate_decay_step=$(((NUM_ITERATIONS + 2) / 3))
       --base_learning_rate=$LEARNING_RATE" ;;
   finetune)  # Small steps from trained weights, batch norm as it was.
-    [ -n "${INIT_CHECKPOINT:-}" ] || fail "POLICY=finetune needs INIT_CHECKPOINT"
+    [ -n "${INIT_CHECKPOINT:-}" ] || refuse "POLICY=finetune needs INIT_CHECKPOINT"
     policy_flags="--learning_policy=poly --base_learning_rate=$LEARNING_RATE
       --nofine_tune_batch_norm" ;;
   adam)  # Short runs from scratch, with batch norm averages that follow quickly.
     policy_flags="--optimizer=adam --adam_learning_rate=$LEARNING_RATE
       --batch_norm_decay=0.99" ;;
-  *) fail "POLICY=$POLICY must be poly, step, finetune or adam" ;;
+  *) refuse "POLICY=$POLICY must be poly, step, finetune or adam" ;;
 esac
 if [ "$SLOW_START_STEPS" -gt 0 ]; then
   policy_flags="$policy_flags --slow_start_step=$SLOW_START_STEPS
@@ -270,7 +262,8 @@ MODEL_FLAGS=${MODEL_FLAGS:---output_stride=16 --decoder_output_stride=4 $rates}
 # Whole pictures may be larger than the training crop: pooling over windows of its size shows
 # the image-level branch what it was trained on.
 model_flags="--model_variant=$MODEL_VARIANT --image_pooling_crop_size=$CROP_SIZE
-  $MODEL_FLAGS $resize_flags"
+  $MODEL_FLAGS $resize_flags$more_model_flags"
+eval_flags="$model_flags ${EVAL_FLAGS:-}$more_eval_flags"
 
 # --- the experiment: date, host, set, backbone and description ---
 DESCRIPTION=${DESCRIPTION:-$MACHINE-$POLICY-$LANE}
@@ -300,20 +293,20 @@ FACTS
     --train_crop_size="$CROP_SIZE" $policy_flags --augmentation="${AUGMENTATION:-forma}" \
     ${INIT_CHECKPOINT:+"--tf_initial_checkpoint=$INIT_CHECKPOINT"} ${INIT_FLAGS:-} \
     --save_summaries_images --save_summaries_secs=120 --save_interval_secs=600 \
-    $model_flags ${TRAIN_FLAGS:-}
+    $model_flags ${TRAIN_FLAGS:-} $more_train_flags
 
   stage evaluate "$PYTHON" eval.py --dataset_dir="$eval_records" \
     --checkpoint_dir="$run/train" --eval_logdir="$run/eval" --eval_split="$EVAL_SPLIT" \
-    --eval_crop_size="$eval_height,$eval_width" --max_number_of_evaluations=1 $model_flags
+    --eval_crop_size="$eval_height,$eval_width" --max_number_of_evaluations=1 $eval_flags
 
   stage visualise "$PYTHON" vis.py --dataset_dir="$eval_records" \
     --checkpoint_dir="$run/train" --vis_logdir="$run/vis" --vis_split="$EVAL_SPLIT" \
     --vis_crop_size="$eval_height,$eval_width" --max_number_of_iterations=1 \
-    --also_save_raw_predictions $model_flags
+    --also_save_raw_predictions $eval_flags
 
   stage export "$PYTHON" export_model.py --checkpoint_path="$run/train" \
     --export_path="$run/export/frozen_inference_graph.pb" --dataset_dir="$records" \
-    --crop_size="$eval_height" --crop_size="$eval_width" $model_flags
+    --crop_size="$eval_height" --crop_size="$eval_width" $eval_flags
 }
 # A picture that was held out, as vis.py wrote it.
 stage predict "$PYTHON" predict.py --model="$run/export/frozen_inference_graph.pb" \

@@ -188,12 +188,14 @@ def test_every_flag_exists(tmp_path):
     ({'EPOCHS': 'many'}, 'EPOCHS=many must be a number above 0'),
     ({'STAGES': 'train evalute'}, "there is no stage 'evalute'; they are: train evaluate"),
     ({'DATASET_NAME': 'forma54'}, "Did you mean 'forma54k'?"),
+    ({'DATSET_NAME': 'forma54k'}, 'no setting of local_test_forma.sh. Did you mean DATASET_NAME?'),
+    ({'NEW': 'yes'}, 'NEW=yes must be 0 or 1'),
     ({'SHORT': '1'}, 'SHORT=1 is for FORMA_SAMPLE=1'),
     ({'FORMA_SAMPLE': '1', 'DATASET_NAME': 'forma55k'}, 'not DATASET_NAME=forma55k'),
 ])
 def test_settings_that_cannot_be_used_are_one_line(tmp_path, settings, message):
   code, _, log = run(DRY_RUN='1', DEEPLAB_STORAGE_DIR=str(tmp_path), **settings)
-  assert code == 1
+  assert code == (1 if 'Did you mean \'forma54k' in message else 2)
   assert log.startswith('error: ') and message in log
   assert log.count('\n') == 1
 

@@ -31,21 +31,19 @@ cd "$(dirname "$0")"
 . utils/driver.sh
 . datasets/download.sh
 
-case ${1:-} in
-  '') ;;
-  -h | --help) print_help "$script"; exit 0 ;;
-  *) fail "$1: settings are environment variables; sh $script --help lists them" ;;
-esac
+passed_on=datasets/download_and_convert_voc2012.sh
+check_call "$script" 0 "$@"
+check_numbers BATCH_SIZE
 check_stages data weights train evaluate visualise export predict
 choose_lane
 
 rerun="sh $script"
-work_dir=$(absolute "${WORK_DIR:-$PWD/experiments/voc2012_mobilenet_v2}" "$caller")
-voc_dir=$(absolute "${VOC_DIR:-$PWD/datasets/pascal_voc_seg}" "$caller")
-records=$(absolute "${DATASET_DIR:-$voc_dir/tfrecord}" "$caller")
+work_dir=$(absolute "${WORK_DIR:-$PWD/experiments/voc2012_mobilenet_v2}")
+voc_dir=$(absolute "${VOC_DIR:-$PWD/datasets/pascal_voc_seg}")
+records=$(absolute "${DATASET_DIR:-$voc_dir/tfrecord}")
 NUM_ITERATIONS=${NUM_ITERATIONS:-10}
 case $NUM_ITERATIONS in
-  '' | *[!0-9]*) fail "NUM_ITERATIONS=$NUM_ITERATIONS must be a whole number" ;;
+  '' | *[!0-9]*) refuse "NUM_ITERATIONS=$NUM_ITERATIONS must be a whole number" ;;
 esac
 BATCH_SIZE=${BATCH_SIZE:-4}
 CROP_SIZE=${CROP_SIZE:-513,513}
@@ -101,11 +99,11 @@ fi
 run=$work_dir/run
 checkpoints=$run/train
 if [ "$NUM_ITERATIONS" = 0 ]; then
-  [ -n "$INIT_CHECKPOINT" ] || fail "NUM_ITERATIONS=0 needs weights, and INIT_CHECKPOINT is empty"
+  [ -n "$INIT_CHECKPOINT" ] || refuse "NUM_ITERATIONS=0 needs weights, and INIT_CHECKPOINT is empty"
   checkpoints=$INIT_CHECKPOINT
   run=$work_dir/as_published
 fi
-model_flags="--model_variant=mobilenet_v2 --output_stride=16 ${MODEL_FLAGS:-}"
+model_flags="--model_variant=mobilenet_v2 --output_stride=16 ${MODEL_FLAGS:-}$more_model_flags"
 
 # Flags are lists of words on purpose.
 # shellcheck disable=SC2086
@@ -116,7 +114,8 @@ model_flags="--model_variant=mobilenet_v2 --output_stride=16 ${MODEL_FLAGS:-}"
       ${INIT_CHECKPOINT:+"--tf_initial_checkpoint=$INIT_CHECKPOINT"} \
       --training_number_of_steps="$NUM_ITERATIONS" --train_batch_size="$BATCH_SIZE" \
       --train_crop_size="$CROP_SIZE" --base_learning_rate="${LEARNING_RATE:-0.0001}" \
-      --augmentation=deeplab --log_steps=1 $model_flags $TRAIN_FLAGS ${DATA_FLAGS:-}
+      --augmentation=deeplab --log_steps=1 $model_flags $TRAIN_FLAGS ${DATA_FLAGS:-} \
+      $more_train_flags
 
   stage evaluate "$PYTHON" eval.py --dataset_dir="$records" --dataset=pascal_voc_seg \
     --checkpoint_dir="$checkpoints" --eval_logdir="$run/eval" --eval_split="$EVAL_SPLIT" \

@@ -109,7 +109,7 @@ def test_no_steps_evaluate_the_weights_as_they_are(tmp_path):
 ])
 def test_settings_that_cannot_be_used_are_one_line(tmp_path, settings, message):
   code, log = run(tmp_path, DRY_RUN='1', **dict({'STAGES': 'train'}, **settings))
-  assert code == 1 and message in log and log.count('\n') == 1
+  assert code == 2 and message in log and log.count('\n') == 1
 
 
 def test_from_pictures_to_metrics_and_every_flag_exists(tmp_path):

@@ -1,14 +1,22 @@
 #!/bin/sh
 # Runs all tests on every lane this machine has, then the whole job in short form.
 # Sets up its own virtual environments. Usage: sh run_tests.sh
+# Settings: TEST_WORKERS, tests at a time (2); SLOW_TESTS=1, also those that take long.
 set -eu
 cd "$(dirname "$0")"
+case ${1:-} in
+  '') ;;
+  -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' run_tests.sh; exit 0 ;;
+  *) echo "error: $1: sh run_tests.sh takes no arguments" >&2; exit 2 ;;
+esac
+# Both lanes are tested, whatever is active.
+unset VIRTUAL_ENV CONDA_PREFIX
 workers=${TEST_WORKERS:-2}
 
 run_lane() {  # $1: interpreter, or nothing for the default lane
   (
     PYTHON=$1
-    . utils/setup_env.sh
+    . utils/setup_env.sh || exit 1
     echo "== $LANE lane: tests"
     "$PYTHON" -m pytest -n "$workers" --dist loadfile
   )

@@ -11,8 +11,10 @@
 set -eu
 caller=$PWD
 cd "$(dirname "$0")/.."
+. utils/driver.sh
 . datasets/download.sh
-root=$(absolute "${1:-$PWD/datasets/cityscapes}" "$caller")
+check_call datasets/convert_cityscapes.sh 1 "$@"
+root=$(absolute "${1:-$PWD/datasets/cityscapes}")
 rerun="sh datasets/convert_cityscapes.sh '$root'"
 
 missing=
@@ -32,7 +34,7 @@ MESSAGE
   exit 1
 }
 
-choose_python
+choose_lane
 for part in leftImg8bit gtFine; do
   archive=${part}_trainvaltest.zip
   is_unpacked "$archive" "$part" "$root" || unpack "$root/$archive" "$root"

@@ -1,7 +1,6 @@
 # Fetches and unpacks the archives of public datasets; sourced, from the root of the project:
 #
 #     . datasets/download.sh
-#     choose_python
 #     download URL FILE md5|sha1|sha256 CHECKSUM
 #     unpack FILE FOLDER
 #
@@ -9,22 +8,6 @@
 #      DOWNLOAD_ATTEMPTS   how often a download is tried (3)
 #      DOWNLOAD_WAIT_SECS  pause after the first failure, doubled after each further one (2)
 # Out: functions return 1 after a message on stderr.
-
-# Sets PYTHON to an interpreter that can run the builders: $PYTHON or python3 if they have the
-# packages, else that of the project's own virtual environment.
-choose_python() {
-  for candidate in "${PYTHON:-python3}" .venv-tf2/bin/python .venv-tf1/bin/python; do
-    "$candidate" -c '
-import sys
-from importlib import util
-sys.exit(not all(map(util.find_spec, ("deeplab", "tensorflow", "absl", "PIL"))))
-' >/dev/null 2>&1 && {
-      PYTHON=$candidate
-      return 0
-    }
-  done
-  . utils/setup_env.sh
-}
 
 # Fetches $1 into the file $2, whose checksum of kind $3 is $4. What is there is kept: the
 # whole file, or the part of it in $2.part.
@@ -112,11 +95,3 @@ unpack() {
 
 # Whether $2, which the archive $1 brings, is all there in the folder $3.
 is_unpacked() { [ -e "$3/$2" ] && [ ! -e "$3/.unpacking-$(basename "$1")" ]; }
-
-# Prints the path $1, as seen from the folder $2, as an absolute one.
-absolute() {
-  case $1 in
-    /*) echo "$1" ;;
-    *) echo "$2/$1" ;;
-  esac
-}

@@ -11,13 +11,15 @@
 set -eu
 caller=$PWD
 cd "$(dirname "$0")/.."
+. utils/driver.sh
 . datasets/download.sh
-work_dir=$(absolute "${1:-$PWD/datasets/ADE20K}" "$caller")
+check_call datasets/download_and_convert_ade20k.sh 1 "$@"
+work_dir=$(absolute "${1:-$PWD/datasets/ADE20K}")
 rerun="sh datasets/download_and_convert_ade20k.sh '$work_dir'"
 url=${ADE_URL:-http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip}
 sha1=${ADE_SHA1:-219e1696abb36c8ba3a3afe7fb2f4b4606a897c7}
 
-choose_python
+choose_lane
 archive=$work_dir/ADEChallengeData2016.zip
 is_unpacked "$archive" ADEChallengeData2016 "$work_dir" || {
   download "$url" "$archive" sha1 "$sha1"

@@ -13,15 +13,17 @@
 set -eu
 caller=$PWD
 cd "$(dirname "$0")/.."
+. utils/driver.sh
 . datasets/download.sh
-work_dir=$(absolute "${1:-$PWD/datasets/pascal_voc_seg}" "$caller")
+check_call datasets/download_and_convert_voc2012.sh 1 "$@"
+work_dir=$(absolute "${1:-$PWD/datasets/pascal_voc_seg}")
 rerun="${WITH_SBD:+WITH_SBD=$WITH_SBD }sh datasets/download_and_convert_voc2012.sh '$work_dir'"
 voc_url=${VOC_URL:-http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar}
 voc_md5=${VOC_MD5:-6cd6e144f989b92b3379bac3b3de84fd}
 sbd_url=${SBD_URL:-https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz}
 sbd_md5=${SBD_MD5:-82b4d87ceb2ed10f6038a1cba92111cb}
 
-choose_python
+choose_lane
 [ "${WITH_SBD:-0}" = 0 ] || "$PYTHON" -c 'import scipy.io' 2>/dev/null || {
   echo "error: WITH_SBD=1 needs SciPy: $PYTHON -m pip install scipy" >&2
   exit 1

@@ -20,6 +20,7 @@ while [ $# -gt 0 ]; do
     --ps=*) ps=${1#*=} ;;
     --logs=*) logs=${1#*=} ;;
     --evaluator) evaluator=1 ;;
+    -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --) shift; break ;;
     *)
       echo "launch_local.sh: error: $1 is not a flag of it; flags of train.py follow --" >&2
