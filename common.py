@@ -40,6 +40,10 @@ from deeplab.command_line.flag_reading import (  # noqa: F401
     size_list,
 )
 from deeplab.command_line.image_limit_flag import define_image_limit_flag  # noqa: F401
+from deeplab.command_line.image_range_flag import (  # noqa: F401
+    define_image_range_flag,
+    image_range,
+)
 from deeplab.command_line.inference_flags import (  # noqa: F401
     define_background_flag,
     define_inference_flags,

@@ -23,7 +23,7 @@ from deeplab.core import (
     image_limits,
     quantization,
 )
-from deeplab.datasets import registry
+from deeplab.datasets import dataset_info, registry
 from deeplab.deployment import (
     checked_export,
     export,
@@ -108,7 +108,7 @@ def main(unused_argv):
   written = checked_export.export_all(
       FLAGS.format, FLAGS.export_path, source,
       text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
-      content=_content(source, num_classes, *classes))
+      content=dict(_content(source, num_classes, *classes), image_range=_image_range(record)))
   for path, entry in written:
     _describe(path, entry, source.options.output_names)
 
@@ -146,6 +146,12 @@ def _content(source, num_classes, class_names, colormap):
       'colormap': _colors(colormap, num_classes),
       'flags': common.flag_values(),
   }
+
+
+def _image_range(record):
+  """Returns the values that became black and white in the data of the training, or None."""
+  info = dataset_info.read(FLAGS.dataset_dir) if FLAGS.dataset_dir and not record else None
+  return info.image_range if info else run_record.image_range(record)
 
 
 def _describe(path, entry, output_names):

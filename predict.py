@@ -62,6 +62,9 @@ flags.DEFINE_boolean('skip_existing', False,
                      'Leaves out pictures whose results are there, made of the same path and '
                      'not older than it, whatever model made them. Videos are done again.')
 common.define_image_limit_flag('pictures and results')
+common.define_image_range_flag(
+    'pictures and results', '. Default: that of the data the model was trained on, else 0,65535, '
+    'which must be filled.')
 
 common.begin_flag_group('sizes of the input')
 flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
@@ -151,13 +154,15 @@ def _open_segmenter():
   num_classes = checkpoints.num_classes(checkpoint)
   class_names, colormap = _names_and_colors(record, num_classes)
   logging.info('Labelling with %s.', checkpoint)
-  return inference.Segmenter.from_checkpoint(
+  segmenter = inference.Segmenter.from_checkpoint(
       checkpoint,
       common.model_options_of_flags(num_classes),
       common.prediction_function(),
       class_names=class_names,
       colormap=colormap,
       resized_size=common.resized_size_function())
+  segmenter.image_range = run_record.image_range(record)
+  return segmenter
 
 
 def _find_checkpoint():
@@ -237,7 +242,8 @@ def _label_all(named, segmenter, writer):
         bar.update(1)
 
   with progress.bar('labelling', total=None if has_videos else len(named)) as bar:
-    pictures = readable(picture_inputs.read_all(named))
+    pictures = readable(picture_inputs.read_all(
+        named, common.image_range() or segmenter.image_range))
     for batch in picture_batches.batches_of_equal_size(
         pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):
       labelled, messages = _label_pictures(segmenter, batch, FLAGS.batch_size)

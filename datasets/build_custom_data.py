@@ -36,9 +36,23 @@ flags.DEFINE_string('label_dir', None,
                     'or colour pictures with --color_map. Required without --labelme_dir and '
                     '--coco_json.')
 flags.DEFINE_string('color_map', None,
-                    'CSV file of lines name,r,g,b: what the colours in --label_dir mean. Class '
-                    'ids follow the lines; lines called `ignore` do not count. Default: labels '
-                    'are class ids.')
+                    'CSV file of lines name,r,g,b, or a labelmap.txt of CVAT: what the colours in '
+                    '--label_dir mean. Class ids follow the lines; lines called `ignore` do not '
+                    'count. Default: labels are class ids.')
+flags.DEFINE_boolean('reduce_zero_label', False,
+                     'The values 1..num_classes in --label_dir are the classes, which become '
+                     '0..num_classes-1, and 0 stands for pixels without label, which do not count.')
+flags.DEFINE_string('label_suffix', None,
+                    'What names of label files end in behind the name of their image, such as '
+                    '_mask; or with the extension, such as _L.png, .png. With it, labels may lie '
+                    'in --image_dir. Default: nothing.')
+flags.DEFINE_string('image_suffix', None,
+                    'What names of images end in, likewise, such as _sat for 7_sat.jpg of '
+                    '7_mask.png. Default: nothing.')
+flags.DEFINE_boolean('labels_as_stored', False,
+                     'Labels were drawn on the pixels as the image files store them: they are '
+                     'turned with the images where EXIF says so. Where the size shows it, this is '
+                     'done without the flag.')
 flags.DEFINE_string('labelme_dir', None,
                     'Folder of the JSON files of labelme, called like the images. Needs '
                     '--class_names. Default: not used.')
@@ -59,6 +73,10 @@ flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation in --labelme_dir and '
                     '--coco_json, or `ignore`. Default: class 0 if it is called background, '
                     'else ignore.')
+
+common.define_image_range_flag(
+    'images and labels', '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. '
+    'Default: that of other splits, else 0,65535, which must be filled.', allows_auto=True)
 
 common.begin_flag_group('classes')
 flags.DEFINE_string('class_names', None,
@@ -104,21 +122,43 @@ def make_spec():
   labelled = label_kinds.KINDS[flag].read(label_kinds.Request(
       path=FLAGS[flag].value,
       image_dir=FLAGS.image_dir,
-      names=listing.read_split_list(FLAGS.split_list) if FLAGS.split_list else None,
+      names=_listed_names(),
       class_names=names,
       colors=colors,
       ignore_label=FLAGS.ignore_label,
       on_error=FLAGS.on_error,
       options=label_kinds.LabelOptions(
           **{name: FLAGS[name].value for name in label_kinds.LabelOptions._fields})))
+  num_classes = _num_classes(labelled.class_names)
   return builder.DatasetSpec(
       name=_name(),
       splits=_splits(labelled.examples),
-      num_classes=_num_classes(labelled.class_names),
+      num_classes=num_classes,
       ignore_label=FLAGS.ignore_label,
       class_names=labelled.class_names,
       colormap=labelled.colors,
-      num_shards=FLAGS.num_shards)
+      num_shards=FLAGS.num_shards,
+      label_map=_label_map(num_classes),
+      image_range=common.image_range(),
+      labels_as_stored=FLAGS.labels_as_stored)
+
+
+def _listed_names():
+  """Returns the names of --split_list, or None."""
+  if not FLAGS.split_list:
+    return None
+  return listing.read_split_list(FLAGS.split_list, set(listing.stems(FLAGS.image_dir)))
+
+
+def _label_map(num_classes):
+  """Returns the dict, value in label files -> class id, of --reduce_zero_label; else None."""
+  if not FLAGS.reduce_zero_label:
+    return None
+  if FLAGS.ignore_label < num_classes:
+    raise ValueError('--reduce_zero_label turns 0 into --ignore_label=%d, which must not be one of '
+                     'the class ids 0..%d: leave it at 255.'
+                     % (FLAGS.ignore_label, num_classes - 1))
+  return dict([(0, FLAGS.ignore_label)] + [(i + 1, i) for i in range(num_classes)])
 
 
 def _flag_of_labels():
@@ -195,6 +235,9 @@ def _report(info, split):
   for i, count in enumerate(found.class_pixel_counts if total else ()):
     name = info.class_names[i] if info.class_names else ''
     logging.info('class %3d %-16s %6.2f %% of the pixels', i, name, 100.0 * count / total)
+  if total:
+    logging.info('ignored (%d)%13s %6.2f %% of the pixels', info.ignore_label, '',
+                 100.0 * found.num_ignored_pixels / total)
   absent = [repr(info.class_names[i] if info.class_names else i)
             for i, count in enumerate(found.class_pixel_counts if total else ()) if not count]
   if absent:

@@ -13,7 +13,10 @@ from absl import logging
 
 from deeplab.core import files, keys
 from deeplab.datasets import (
+    data_findings,
     dataset_info,
+    doctor_checks,
+    image_range,
     left_out,
     manifests,
     parallel,
@@ -25,6 +28,8 @@ from deeplab.datasets.spec import DatasetSpec, Example
 from deeplab.datasets.tasks import BuildTask
 
 __all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset']
+
+_SHOWN_NAMES = 5
 
 
 def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP,
@@ -57,6 +62,9 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     raise ValueError('on_error must be one of %s, got %r.'
                      % (', '.join(shard_writer.ON_ERROR), on_error))
   kept = _kept_info(spec, output_dir)
+  spec = spec._replace(image_range=image_range.resolve(
+      spec.splits, spec.image_range, kept.image_range, num_processes))
+  kept = kept._replace(image_range=spec.image_range)
   plan = {split: _plan_split(spec, split, output_dir, on_error) for split in sorted(spec.splits)}
   if task.merge:
     stats = _finished_stats(plan, output_dir, task)
@@ -72,10 +80,12 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
   for split, total in totals.items():
     _report_skipped(total, split, output_dir)
     left_out.report(total, split, output_dir)
+    _report_remarks(total, split)
   info = kept._replace(splits=dict(kept.splits, **{
       split: _split_info(totals[split], len(split_plan), spec)
       for split, split_plan in plan.items()}))
   _write_info(info, output_dir)
+  _report_classes(info)
   return info
 
 
@@ -178,7 +188,8 @@ def _kept_info(spec, output_dir):
     return info
   # Names and colours given once hold for the splits that follow.
   info = info._replace(class_names=info.class_names or old.class_names,
-                       colormap=info.colormap or old.colormap, splits=others)
+                       colormap=info.colormap or old.colormap, splits=others,
+                       image_range=old.image_range)
   for field in ('name', 'num_classes', 'ignore_label', 'class_names', 'colormap'):
     if getattr(info, field) != getattr(old, field) and getattr(old, field) is not None:
       raise ValueError(
@@ -211,7 +222,7 @@ def _plan_split(spec, split, output_dir, on_error):
       shard_writer.Shard(
           os.path.join(output_dir, shards.shard_name(split, i, num_shards)),
           examples[i * per_shard:(i + 1) * per_shard], spec.num_classes, spec.ignore_label,
-          spec.label_map, on_error)
+          spec.label_map, on_error, spec.image_range, spec.labels_as_stored)
       for i in range(num_shards)]
 
 
@@ -269,6 +280,22 @@ def _report_skipped(total, split, output_dir):
                      % (num_skipped, split, path, total.skipped[0][1]))
   logging.warning('Split %r: %d of %d examples skipped, listed in %s. First: %s', split,
                   num_skipped, num_skipped + total.num_examples, path, total.skipped[0][1])
+
+
+def _report_classes(info):
+  """Warns of labels that training would stop at."""
+  findings = data_findings.Findings()
+  doctor_checks.judge_classes(doctor_checks.counts_in(info), info, findings)
+  for name in findings.of_severity(data_findings.ERROR):
+    for sentence in findings.named[name]:
+      logging.warning('%s', sentence)
+
+
+def _report_remarks(total, split):
+  """Warns of what was noticed of the examples of a split."""
+  for text, names in sorted(total.remarks.items()):
+    shown = ', '.join(names[:_SHOWN_NAMES]) + (', ...' if len(names) > _SHOWN_NAMES else '')
+    logging.warning('Split %r: %d examples: %s %s', split, len(names), text, shown)
 
 
 def _split_info(total, num_shards, spec):

@@ -195,11 +195,11 @@ def test_a_killed_build_continues_to_the_same_records(tmp_path, raw, monkeypatch
   builder.build_dataset(spec, str(tmp_path / 'fresh'), 1)
   counted, read_image = [], pairs.read_image
 
-  def die_at_the_fifth(path):
+  def die_at_the_fifth(path, *args):
     counted.append(path)
     if len(counted) == 5:
       os.kill(os.getpid(), signal.SIGKILL)
-    return read_image(path)
+    return read_image(path, *args)
 
   with monkeypatch.context() as patch:
     patch.setattr(shard_writer.pairs, 'read_image', die_at_the_fifth)

@@ -1,4 +1,4 @@
-"""The quick look at the data before a run: heads of every shard, numbers of records."""
+"""The quick look at the data before a run: counts told, heads of shards, numbers of records."""
 import time
 
 from absl import logging
@@ -34,6 +34,10 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
     ValueError: names what was found and where.
   """
   findings = data_findings.Findings()
+  info = dataset_info.read(dataset_dir)
+  counts_of = doctor_checks.counts_in(info) if info is not None else {}
+  if split in counts_of:
+    doctor_checks.judge_classes(counts_of, descriptor, findings, split)
   try:
     _look_at_first_records(files, descriptor.has_labels(split), descriptor, findings,
                            skips_bad_records)
@@ -42,8 +46,7 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
     findings.add('corrupt_record', str(error))
     num_records = None
   if num_records is not None:
-    doctor_checks.check_size(split, num_records, descriptor, dataset_info.read(dataset_dir),
-                             findings)
+    doctor_checks.check_size(split, num_records, descriptor, info, findings)
   for name in findings.of_severity(data_findings.WARNING):
     logging.warning('%s %s', findings.named[name][0], data_findings.FINDINGS[name].text)
   errors = [sentence for name in findings.of_severity(data_findings.ERROR)

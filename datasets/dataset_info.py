@@ -44,6 +44,8 @@ class DatasetInfo(typing.NamedTuple):
     class_names: one name per class id, or None.
     colormap: name in `colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
     splits: dict, split name -> SplitInfo.
+    image_range: [lowest, highest] value of images of more than 8 bits, which became black and
+      white in the records; None where there were no such images.
   """
   name: str
   num_classes: int
@@ -51,6 +53,7 @@ class DatasetInfo(typing.NamedTuple):
   class_names: typing.Optional[typing.List[str]] = None
   colormap: typing.Union[None, str, typing.List[typing.List[int]]] = None
   splits: typing.Dict[str, SplitInfo] = {}
+  image_range: typing.Optional[typing.List[float]] = None
 
 
 def path_in(dataset_dir):
@@ -139,7 +142,13 @@ class _Reader(object):
         self._class_names(content.get('class_names'), num_classes),
         self._colormap(content.get('colormap'), num_classes),
         {split: self._split('splits.%s' % split, fields, num_classes)
-         for split, fields in splits.items()})
+         for split, fields in splits.items()},
+        self._image_range(content.get('image_range')))
+
+  def _image_range(self, values):
+    self._require(values is None or _is_range(values), 'image_range', values,
+                  'null or [lowest, highest]')
+    return values
 
   def _split(self, where, fields, num_classes):
     if self._allows_counts and _is_integer(fields) and fields >= 0:
@@ -193,6 +202,26 @@ class _Reader(object):
     if not condition:
       raise ValueError('%s: field %r is %.200r, expected %s. Correct it or build the dataset '
                        'again.' % (self._path, field, value, expected))
+
+
+def range_of(content, where):
+  """Returns the image_range in the content of a JSON file as a pair, None where it has none.
+
+  Raises:
+    ValueError: it is something else; `where` names the file.
+  """
+  values = content.get('image_range')
+  if values is not None and not _is_range(values):
+    raise ValueError('%s: image_range is %.80r, expected null or [lowest, highest].'
+                     % (where, values))
+  return values and tuple(values)
+
+
+def _is_range(values):
+  """Whether a value of JSON is [lowest, highest], two numbers."""
+  return (isinstance(values, list) and len(values) == 2
+          and all(_is_integer(value) or isinstance(value, float) for value in values)
+          and values[0] < values[1])
 
 
 def _is_integer(value):

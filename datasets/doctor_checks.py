@@ -86,7 +86,8 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   for split, result in splits.items():
     findings.merge(result.scan.findings)
     _judge_split(split, result, descriptor, info, findings)
-  _judge_classes(splits, descriptor, findings)
+  judge_classes({split: result.scan.pixel_counts for split, result in splits.items()},
+                descriptor, findings)
   _judge_landmarks(splits, findings)
   _judge_copies(paths, scan_of, findings)
   return Examination(dataset_dir, descriptor, info, splits, findings)
@@ -166,11 +167,7 @@ def _judge_split(split, result, descriptor, info, findings):
     values = np.flatnonzero(counts)
     findings.add('label_colors', 'Split %r has the label values %s.' % (
         split, ', '.join(str(v) for v in values[:data_findings.MAX_NAMED])))
-  num_ignored = int(counts[descriptor.ignore_label])
   counts[descriptor.ignore_label] = 0
-  if num_ignored and not counts.any():
-    findings.add('no_labels', 'All %d label pixels of split %r are ignored.'
-                 % (num_ignored, split))
   if info is None or split not in info.splits or not scan.heights:
     return
   told = info.splits[split]
@@ -184,21 +181,54 @@ def _judge_split(split, result, descriptor, info, findings):
                  % (split, dataset_info.FILE_NAME))
 
 
-def _judge_classes(splits, descriptor, findings):
-  """Adds classes that cannot be learnt."""
-  total = sum((result.scan.pixel_counts for result in splits.values()),
-              np.zeros(256, np.int64))[:descriptor.num_classes]
+def judge_classes(counts_of, descriptor, findings, only_split=None):
+  """Adds what pixel counts tell: splits and classes that cannot be learnt.
+
+  Args:
+    counts_of: dict, split name -> [256] array, label pixels per value.
+    descriptor: DatasetDescriptor or DatasetInfo.
+    findings: Findings that are added to.
+    only_split: name of the one split to judge on its own; None: all.
+  """
   wanted = np.arange(descriptor.num_classes) != descriptor.ignore_label
-  present = np.flatnonzero((total > 0) & wanted)
+  total = sum(counts_of.values(), np.zeros(256, np.int64))
+  present = np.flatnonzero((total[:descriptor.num_classes] > 0) & wanted)
   if len(present) == 1 and wanted.sum() > 1:
-    findings.add('one_class', 'The only class with pixels is %d.' % present[0])
-  for split, result in splits.items():
-    counts = result.scan.pixel_counts[:descriptor.num_classes]
-    absent = np.flatnonzero((counts == 0) & wanted)
-    if split in _HELD_OUT or not counts.any() or not len(absent):
+    findings.add('one_class', 'The only class with pixels is %d%s' % (
+        present[0], _ignored_text(total, descriptor.ignore_label)))
+  for split in [only_split] if only_split else counts_of:
+    counts = counts_of[split]
+    classes = np.where(wanted, counts[:descriptor.num_classes], 0)
+    num_ignored = int(counts[descriptor.ignore_label])
+    if num_ignored and num_ignored == counts.sum():
+      findings.add('no_labels', 'All %d label pixels of split %r are ignored.'
+                   % (num_ignored, split))
+    absent = np.flatnonzero((classes == 0) & wanted)
+    if split in _HELD_OUT or not classes.any() or not len(absent):
       continue
     findings.add('absent_class', 'Split %r has no pixel of %s.' % (split, ', '.join(
         _class_title(i, descriptor) for i in absent)), count=len(absent))
+
+
+def counts_in(info):
+  """Returns `counts_of` for `judge_classes` of the splits of a DatasetInfo that have counts."""
+  counts_of = {}
+  for name, split in info.splits.items():
+    if split.class_pixel_counts is not None:
+      counts_of[name] = np.zeros(256, np.int64)
+      counts_of[name][:len(split.class_pixel_counts)] = split.class_pixel_counts
+      counts_of[name][info.ignore_label] = split.num_ignored_pixels
+  return counts_of
+
+
+def _ignored_text(counts, ignore_label):
+  """Returns how a sentence on the only class ends."""
+  share = counts[ignore_label] / counts.sum()
+  if not share:
+    return '.'
+  return (', %.1f %% of the pixels have the ignore label %d. If that marks objects in masks of two '
+          'colours, build the records with --color_map, lines such as background,0,0,0 and '
+          'NAME,255,255,255.' % (100 * share, ignore_label))
 
 
 def _class_title(index, descriptor):

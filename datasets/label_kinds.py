@@ -17,6 +17,9 @@ _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
 class LabelOptions(typing.NamedTuple):
   """Values of the flags that only some kinds of labels read; the rows of `KINDS` name them."""
   color_map: typing.Optional[str]
+  reduce_zero_label: bool
+  label_suffix: typing.Optional[str]
+  image_suffix: typing.Optional[str]
   unlabelled: typing.Optional[str]
   negatives: bool
   boxes_as_areas: bool
@@ -73,10 +76,16 @@ def kinds_that_read(flag):
 
 
 def _pictures(request):
-  examples = listing.find_pairs(request.image_dir, request.path, request.names, request.on_error)
-  wanted, color_map = request.class_names, request.options.color_map
+  options = request.options
+  examples = listing.find_pairs(
+      request.image_dir, request.path, request.names, request.on_error,
+      endings=_endings(request))
+  wanted, color_map = request.class_names, options.color_map
   if not color_map:
     return Labelled(examples, wanted, request.colors)
+  if options.reduce_zero_label:
+    raise ValueError('--reduce_zero_label is for labels that are class ids. With --color_map, '
+                     'lines called ignore do not count.')
   table = class_names.read_color_table(color_map, request.ignore_label)
   if wanted and wanted != table.class_names:
     raise ValueError('--class_names (%s) and %s (%s) differ; leave out --class_names.'
@@ -140,14 +149,20 @@ def _annotated_pairs(request, suffixes):
   """
   if not request.options.negatives:
     return listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
-                              suffixes)
-  labels = listing.files_by_stem(request.path, suffixes, 'labels')
+                              suffixes, _endings(request))
+  endings = _endings(request)
+  labels = listing.files_by_stem(request.path, suffixes, 'labels', endings.label)
   names = request.names
   if names is None:
-    images = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
+    images = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images',
+                                   endings.image)
     names = sorted(set(images).union(labels))
-  pairs = listing.find_pairs(request.image_dir, None, names, request.on_error)
+  pairs = listing.find_pairs(request.image_dir, None, names, request.on_error, endings=endings)
   return [item._replace(label=labels.get(item.name)) for item in pairs]
+
+
+def _endings(request):
+  return listing.Endings(request.options.image_suffix or '', request.options.label_suffix or '')
 
 
 def _with_labels(examples, unlabelled, make):
@@ -171,9 +186,11 @@ def _unlabelled(request, names):
   return names.index(name) if name in names else request.ignore_label
 
 
+_ENDINGS = ('label_suffix', 'image_suffix')
+
 # The first is read where none is given, for images without labels.
 KINDS = {
-    'label_dir': Kind(_pictures, ('color_map',)),
-    'labelme_dir': Kind(_labelme, ('unlabelled', 'negatives', 'line_width')),
+    'label_dir': Kind(_pictures, ('color_map', 'reduce_zero_label') + _ENDINGS),
+    'labelme_dir': Kind(_labelme, ('unlabelled', 'negatives', 'line_width') + _ENDINGS),
     'coco_json': Kind(_coco, ('unlabelled', 'negatives', 'boxes_as_areas')),
 }

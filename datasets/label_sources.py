@@ -10,7 +10,7 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets import pairs
+from deeplab.datasets import label_files, pairs
 
 _SHOWN_COLORS = 5
 
@@ -70,8 +70,7 @@ class ColorPicture(typing.NamedTuple):
       ValueError: the file cannot be decoded, or has a colour that is not in the table.
     """
     del height, width
-    image, _ = pairs.read_lossless(self.path)
-    codes = _color_codes(np.asarray(image.convert('RGB')))
+    codes = _color_codes(label_files.colors(self.path))
     known = _color_codes(np.array(self.colors, np.uint8))
     order = np.argsort(known)
     places = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)

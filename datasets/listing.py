@@ -135,8 +135,9 @@ def files_by_stem(folder, suffixes, what, ending='', other_ending=''):
 
 
 def stems(folder):
-  """Returns the names without extension of all images of a folder."""
-  return [os.path.splitext(name)[0] for name in sorted(os.listdir(folder))
+  """Returns the names without extension of all images of a folder, [] where there is none."""
+  names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+  return [os.path.splitext(name)[0] for name in names
           if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
 
 

@@ -13,7 +13,7 @@ from deeplab.core import files, json_text
 from deeplab.datasets import shard_writer
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
-_RULES_VERSION = 4
+_RULES_VERSION = 5
 _FOLDER = '.build'
 
 
@@ -74,6 +74,7 @@ def fingerprint_of(shard):
   """
   digest = hashlib.sha256()
   digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label, shard.on_error,
+                      shard.image_range, shard.labels_as_stored,
                       sorted((shard.label_map or {}).items()))).encode())
   for item in shard.examples:
     landmarks = item.landmarks

@@ -1,29 +1,21 @@
 """Reads one image and its label map from disk and checks them against each other."""
-import contextlib
 import io
-import re
 import typing
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from deeplab.core import files, image_limits, json_text
-from deeplab.datasets import jpeg_check
+from deeplab.core import files, image_limits, json_text, orientation, wide_pictures
+from deeplab.datasets import jpeg_check, label_files, raw_files
 
 _JPEG_QUALITY = 95
-_EXIF_ORIENTATION = 0x0112
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.
 _DRAFT_DIVISOR = 8
-# Bits per pixel of grey PNG files of few values; Pillow stretches these values to 0..255.
-_STRETCHED_GREY = {2: 85, 4: 17}
 _PNG_BIT_DEPTH_OFFSET = 24
 _PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
-_COLOR_MODES = ('RGB', 'RGBA', 'LA')
-_WIDE_MODES = ('I', 'I;16', 'I;16B')
-_ID_MODES = ('1', 'L', 'P') + _WIDE_MODES
-_LOSSLESS_FORMATS = ('PNG', 'TIFF', 'BMP')
 _SHOWN_VALUES = 10
-_ADDRESS = re.compile(r' <\S+ object at 0x[0-9a-f]+>')
+_ZERO_HINT = (' If 0 stands for pixels without label and 1..%d for the %d classes, pass '
+              '--reduce_zero_label to build_custom_data.py.')
 
 
 class EncodedImage(typing.NamedTuple):
@@ -42,27 +34,44 @@ class EncodedLabel(typing.NamedTuple):
   pixel_counts: np.ndarray
 
 
-def read_image(path):
+def read_image(path, image_range=None):
   """Returns the EncodedImage of an image file.
 
-  RGB JPEG and RGB PNG files are kept byte for byte. Everything else (grey, palette, CMYK,
-  alpha, other formats, EXIF rotation) is converted to RGB, JPEG to JPEG and the rest to PNG.
+  RGB JPEG and 8-bit RGB PNG files are kept byte for byte. Everything else (grey, palette, CMYK,
+  alpha, more bits, other formats, EXIF rotation) is converted to RGB, JPEG to JPEG and the rest
+  to PNG.
+
+  Args:
+    path: the file.
+    image_range: (lowest, highest) value of images of more than 8 bits, see
+      `wide_pictures.to_rgb`.
 
   Raises:
-    ValueError: the file cannot be read or decoded.
+    ValueError: the file cannot be read or decoded, or without image_range its values do not
+      fill the 16 bits that they have.
   """
-  data = _read_bytes(path)
-  with _decoding(path, 'an image'):
+  data = raw_files.read_bytes(path)
+  with raw_files.decoding(path, 'an image'):
     image = image_limits.open_image(io.BytesIO(data))
+    raw_files.require_one_page(image)
     width, height = image.size
-    is_kept = _is_plain_rgb(image, data)
+    is_wide = wide_pictures.is_wide(image)
+    is_kept = not is_wide and _is_plain_rgb(image, data)
     if is_kept:
       image.draft('RGB', (max(1, width // _DRAFT_DIVISOR), max(1, height // _DRAFT_DIVISOR)))
-    if not (is_kept and jpeg_check.is_whole(data)):
+    if is_wide:
+      values = wide_pictures.read_colors(image, data)
+    elif not (is_kept and jpeg_check.is_whole(data)):
       image.load()
+  if is_wide:
+    try:
+      return _encoded(wide_pictures.to_rgb(values, image_range), 'PNG')
+    except ValueError as error:
+      raise ValueError('%s: %s.' % (path, error)) from error
   if is_kept:
     return EncodedImage(data, image.format.lower(), height, width)
-  return _converted(image, path)
+  encoding = 'JPEG' if image.format == 'JPEG' else 'PNG'
+  return _encoded(orientation.upright_image(image).convert('RGB'), encoding)
 
 
 def read_pixels(path):
@@ -73,6 +82,12 @@ def read_pixels(path):
   """
   with image_limits.open_image(io.BytesIO(read_image(path).data)) as image:
     return np.array(image)
+
+
+def read_orientation(path):
+  """Returns the EXIF orientation that a readable image file states, 1..8."""
+  with image_limits.open_image(path) as image:
+    return orientation.stated(image)
 
 
 def read_label(path, num_classes, ignore_label, label_map=None):
@@ -90,7 +105,8 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   Raises:
     ValueError: the file cannot be decoded, is a colour picture, or has other values.
   """
-  values, data, is_plain = _read_ids(path)
+  image, data = label_files.read_lossless(path)
+  values, is_plain = label_files.ids(image, data, path), _is_plain_grey(image, data)
   labels, pixel_counts = _checked(values, label_map, num_classes, ignore_label, path)
   if label_map is not None or not is_plain:
     data = _encode(Image.fromarray(labels), 'PNG')
@@ -110,13 +126,22 @@ def encode_label(values, num_classes, ignore_label, where):
   return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), height, width, pixel_counts)
 
 
+def turned(label, turn):
+  """Returns an EncodedLabel turned by an EXIF orientation."""
+  with Image.open(io.BytesIO(label.data)) as image:
+    values = orientation.upright(np.asarray(image), turn)
+  return label._replace(data=_encode(Image.fromarray(values), 'PNG'), height=values.shape[0],
+                        width=values.shape[1])
+
+
 def read_ids(path):
   """Returns the values of a lossless label file as stored, [height, width] integers.
 
   Raises:
     ValueError: as `read_label`, the values apart.
   """
-  return _read_ids(path)[0]
+  image, data = label_files.read_lossless(path)
+  return label_files.ids(image, data, path)
 
 
 def read_landmarks(landmarks):
@@ -135,7 +160,7 @@ def read_landmarks(landmarks):
   if isinstance(landmarks, str):
     where = landmarks
     try:
-      landmarks = json_text.parse(files.decode_text(_read_bytes(where)))
+      landmarks = json_text.parse(files.decode_text(raw_files.read_bytes(where)))
     except ValueError as error:
       raise ValueError('%s cannot be read as JSON: %s.' % (where, error)) from error
     if isinstance(landmarks, dict):
@@ -149,36 +174,15 @@ def read_landmarks(landmarks):
                      % (where, landmarks)) from error
 
 
-@contextlib.contextmanager
-def _decoding(path, what):
-  """Turns whatever Pillow raises for broken files, which depends on the format, into one."""
-  try:
-    yield
-  except Exception as error:
-    # The place of an object in memory would make every message another one.
-    reason = _ADDRESS.sub('', str(error)).rstrip('.')
-    raise ValueError('%s cannot be decoded as %s: %s.' % (path, what, reason)) from error
-
-
-def _read_bytes(path):
-  try:
-    with open(path, 'rb') as f:
-      data = f.read()
-  except OSError as error:
-    raise ValueError('%s cannot be read: %s.' % (path, error.strerror)) from error
-  if not data:
-    raise ValueError('%s is empty (0 bytes).' % path)
-  return data
-
-
 def _is_plain_rgb(image, data):
   """Whether TensorFlow decodes the bytes to what Pillow shows."""
-  if image.mode != 'RGB' or image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
+  if image.mode != 'RGB' or orientation.stated(image) != orientation.UPRIGHT:
     return False
   return image.format == 'JPEG' or _is_whole_png(image, data)
 
 
 def _is_plain_grey(image, data):
+  # What was turned has no format.
   return (image.mode == 'L' and _is_whole_png(image, data) and data[_PNG_BIT_DEPTH_OFFSET] == 8
           and 'transparency' not in image.info)
 
@@ -188,20 +192,8 @@ def _is_whole_png(image, data):
   return image.format == 'PNG' and data.endswith(_PNG_END)
 
 
-def _converted(image, path):
-  """Returns the EncodedImage of any Pillow image as upright RGB."""
-  encoding = 'JPEG' if image.format == 'JPEG' else 'PNG'
-  image = ImageOps.exif_transpose(image)
-  if image.mode in _WIDE_MODES:
-    # Pillow would clip 16-bit grey at 255 where the upper byte is meant.
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-      raise ValueError('%s: grey values %d..%d exceed 16 bits; save it as 8-bit RGB.'
-                       % (path, values.min(), values.max()))
-    image = Image.fromarray((values >> 8).astype(np.uint8))
-  elif image.mode == 'F':
-    raise ValueError('%s holds floating point values; save it as 8-bit RGB.' % path)
-  image = image.convert('RGB')
+def _encoded(image, encoding):
+  """Returns the EncodedImage of an upright RGB Pillow image."""
   return EncodedImage(_encode(image, encoding), encoding.lower(), image.height, image.width)
 
 
@@ -210,49 +202,6 @@ def _encode(image, encoding):
   options = {'quality': _JPEG_QUALITY, 'subsampling': 0} if encoding == 'JPEG' else {}
   image.save(buffer, format=encoding, **options)
   return buffer.getvalue()
-
-
-def read_lossless(path):
-  """Returns the loaded Pillow image of a label file, and its bytes.
-
-  Raises:
-    ValueError: the file cannot be decoded, or its format loses information.
-  """
-  data = _read_bytes(path)
-  with _decoding(path, 'a label map'):
-    image = image_limits.open_image(io.BytesIO(data))
-    image.load()
-  if image.format not in _LOSSLESS_FORMATS:
-    raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'
-                     % (path, image.format))
-  return image, data
-
-
-def _read_ids(path):
-  """Returns the values as stored, the bytes, and whether these are an 8-bit grey PNG."""
-  image, data = read_lossless(path)
-  return _ids(image, data, path), data, _is_plain_grey(image, data)
-
-
-def _ids(image, data, path):
-  """Returns the values of a label file as stored, [height, width] integers."""
-  if image.mode in _ID_MODES:
-    values = np.array(image)
-    bit_depth = data[_PNG_BIT_DEPTH_OFFSET] if image.format == 'PNG' else 8
-    if image.mode == 'L' and bit_depth in _STRETCHED_GREY:
-      values //= _STRETCHED_GREY[bit_depth]
-    return values
-  if image.mode not in _COLOR_MODES:
-    raise ValueError('%s: a label map must hold one class id per pixel, got image mode %s.'
-                     % (path, image.mode))
-  channels = np.asarray(image)[:, :, :1 if image.mode == 'LA' else 3]
-  if not np.array_equal(channels.min(axis=2), channels.max(axis=2)):
-    num_colors = len(np.unique(channels.reshape(-1, 3), axis=0))
-    raise ValueError(
-        '%s is a colour picture (%s, %d colours), not a map of class ids. Save one id per '
-        'pixel as a grey or palette PNG, or tell build_custom_data.py what the colours mean '
-        'with --color_map.' % (path, image.mode, num_colors))
-  return channels[:, :, 0]
 
 
 def _checked(values, label_map, num_classes, ignore_label, path):
@@ -266,17 +215,27 @@ def _checked(values, label_map, num_classes, ignore_label, path):
   if bad:
     shown = ', '.join('%d (%d pixels)' % (v, counts[v]) for v in bad[:_SHOWN_VALUES])
     more = ' and %d more' % (len(bad) - _SHOWN_VALUES) if len(bad) > _SHOWN_VALUES else ''
-    expected = ('0..%d' % (num_classes - 1) if label_map is None
-                else 'the %d values of the label map' % len(label_map))
-    raise ValueError('%s: label values %s%s; expected %s, or %d for ignored pixels. Check '
-                     'num_classes and ignore_label, or correct the label.'
-                     % (path, shown, more, expected, ignore_label))
+    raise ValueError('%s: label values %s%s; expected %s. Check num_classes (%d) and ignore_label, '
+                     'or correct the label.%s'
+                     % (path, shown, more, _expected(label_map, num_classes, ignore_label),
+                        num_classes,
+                        _ZERO_HINT % (num_classes, num_classes)
+                        if label_map is None and bad == [num_classes] else ''))
   if label_map is None:
     return values.astype(np.uint8), counts[:256]
   targets = np.zeros(len(counts), np.uint8)
   targets[present] = [label_map.get(v, v) for v in present]
   labels = targets[values]
   return labels, _histogram(labels)
+
+
+def _expected(label_map, num_classes, ignore_label):
+  """Returns the words for the values that a label file may have."""
+  values = ('0..%d' % (num_classes - 1) if label_map is None
+            else 'the %d values of the label map' % len(label_map))
+  if label_map is None and ignore_label < num_classes:
+    return '%s, of which %d is ignored' % (values, ignore_label)
+  return '%s, or %d for ignored pixels' % (values, ignore_label)
 
 
 def _histogram(values):

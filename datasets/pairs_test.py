@@ -84,12 +84,15 @@ def test_16_bit_grey_keeps_its_upper_byte(tmp_path):
 
 
 @pytest.mark.parametrize('values, message', [
-    (np.array([[-1, 5]], np.int32), 'a.tif: grey values -1..5 exceed 16 bits; save it as 8-bit'),
-    (np.array([[7, 65536]], np.int32), 'grey values 7..65536 exceed 16 bits'),
-    (np.array([[0.5, 1]], np.float32), 'a.tif holds floating point values; save it as 8-bit RGB'),
+    (np.array([[-1, 40000]], np.int32), '-1..40000'),
+    (np.array([[7, 65536]], np.int32), '7..65536'),
+    (np.array([[7, 32767]], np.uint16), '7..32767'),
+    (np.array([[0.5, 1]], np.float32), '0.5..1'),
+    (np.array([[0.25, np.nan, 0.5]], np.float32), '0.25..0.5'),
 ])
-def test_grey_values_of_unknown_range_are_refused(tmp_path, values, message):
-  with pytest.raises(ValueError, match=message):
+def test_values_of_unknown_range_are_refused(tmp_path, values, message):
+  with pytest.raises(ValueError, match='a.tif: its values are %s, which do not fill .* '
+                     '--image_range=%s' % (message, message.replace('..', ','))):
     pairs.read_image(_save(tmp_path / 'a.tif', values))
 
 

@@ -16,7 +16,14 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import colormaps, files
-from deeplab.datasets import label_sources, listing, pairs, parallel, shard_writer
+from deeplab.datasets import (
+    label_files,
+    label_sources,
+    listing,
+    pairs,
+    parallel,
+    shard_writer,
+)
 
 FLAGS = flags.FLAGS
 
@@ -42,7 +49,7 @@ def class_ids(path):
   Raises:
     ValueError: the file cannot be decoded, or is in colours that are not those of VOC.
   """
-  image, _ = pairs.read_lossless(path)
+  image, _ = label_files.read_lossless(path)
   if image.mode not in _COLOR_MODES:
     return _checked(pairs.read_ids(path), path)
   ids = list(range(_NUM_CLASSES)) + [_IGNORE_LABEL]

@@ -32,6 +32,10 @@ class DatasetSpec(typing.NamedTuple):
     num_shards: number of shards per split, at most.
     shard_size: number of examples per shard, which then decides instead of num_shards, or
       None.
+    image_range: (lowest, highest) value of images of more than 8 bits, which become black and
+      white; or `image_range.AUTO`; None: as `image_range.resolve` says.
+    labels_as_stored: whether labels were drawn on the pixels as image files store them, and are
+      turned with the image where EXIF says how.
     label_map: dict, value in the label file -> class id or ignore_label, or None to take the
       values as they are. With a map, values that are not in it are an error, the ignore label
       excepted. Label sources give class ids, which no map changes.
@@ -45,3 +49,5 @@ class DatasetSpec(typing.NamedTuple):
   num_shards: int = 4
   label_map: typing.Optional[typing.Dict[int, int]] = None
   shard_size: typing.Optional[int] = None
+  image_range: typing.Any = None
+  labels_as_stored: bool = False

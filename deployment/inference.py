@@ -7,7 +7,7 @@ from absl import logging
 
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor, files, json_text, keys
-from deeplab.datasets import registry
+from deeplab.datasets import dataset_info, registry
 from deeplab.deployment import exported, opened_models, saved_model, zoo_archive
 
 # Rows of the table of colours at least.
@@ -50,6 +50,8 @@ class Segmenter(object):
     colormap: [256 or more, 3] uint8 array, the colours of the class ids.
     has_probabilities: whether `probabilities` works.
     takes_batches: whether more than one image goes through the network at once.
+    image_range: (lowest, highest) value of images of more than 8 bits in the data of the training,
+      which became black and white there; None: not known. Images given here have 8 bits.
   """
 
   def __init__(self, model_path):
@@ -69,6 +71,7 @@ class Segmenter(object):
       self._take(opened_models.open_exported(path, feature_extractor.mean_pixel(variant)),
                  record.get('num_classes'))
     self.describe_classes(record.get('class_names'), record.get('colormap'))
+    self.image_range = dataset_info.range_of(record, exported.RECORD_FILE_NAME)
 
   @classmethod
   def from_checkpoint(cls, checkpoint, model_options, predict=model.predict_labels,
@@ -190,6 +193,7 @@ class Segmenter(object):
     self.num_classes = num_classes
     self.has_probabilities = opened.has_probabilities
     self.takes_batches = opened.takes_batches
+    self.image_range = None
 
 
 def forma_masks(labels):

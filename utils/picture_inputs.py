@@ -13,9 +13,9 @@ import struct
 import typing
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from deeplab.core import files, image_limits
+from deeplab.core import files, image_limits, orientation, wide_pictures
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
@@ -23,8 +23,6 @@ LIST_SUFFIX = '.txt'
 # Endings of the files that labelling writes: a later run on the same folder leaves them out.
 RESULT_ENDINGS = ('_prediction.png', '_color.png', '_overlay.png', '_cutout.png')
 
-# Pillow modes whose values may exceed 8 bits.
-_WIDE_MODES = ('I', 'I;16', 'I;16B', 'I;16L')
 _NUM_THREADS = 2
 # Pictures read ahead; more would only fill the memory.
 _NUM_AHEAD = 4
@@ -93,11 +91,12 @@ def name_pictures(paths):
   return named
 
 
-def read_all(named_paths):
+def read_all(named_paths, image_range=None):
   """Yields a Picture per file, per frame of videos; reads ahead in background threads.
 
   Args:
     named_paths: list of NamedPath.
+    image_range: see `read_picture`.
   """
   waiting = collections.deque()
   with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as threads:
@@ -106,7 +105,7 @@ def read_all(named_paths):
         if is_video(named.path):
           waiting.append((named, None))
         else:
-          waiting.append((named, threads.submit(read_picture, named.path)))
+          waiting.append((named, threads.submit(read_picture, named.path, image_range)))
         if len(waiting) > _NUM_AHEAD:
           for picture in _collect(*waiting.popleft()):
             yield picture
@@ -119,26 +118,27 @@ def read_all(named_paths):
           future.cancel()
 
 
-def read_picture(path):
+def read_picture(path, image_range=None):
   """Returns a picture as a [height, width, 3] uint8 RGB array, upright by its EXIF tag.
 
-  Grey, palette and CMYK become RGB, an alpha channel is dropped, of 16-bit grey the upper
-  byte counts: what the dataset builders do.
+  Grey, palette and CMYK become RGB, an alpha channel is dropped, of 16 bits the upper byte
+  counts: what the dataset builders do.
+
+  Args:
+    path: the file.
+    image_range: (lowest, highest) value of pictures of more than 8 bits, see
+      `wide_pictures.to_rgb`.
 
   Raises:
-    ValueError: the file cannot be read as a picture; names it.
+    ValueError: the file cannot be read as a picture, or without image_range its values do not
+      fill the 16 bits that they have; names it.
   """
   try:
     with image_limits.open_image(path) as picture:
-      picture = ImageOps.exif_transpose(picture)
-      if picture.mode in _WIDE_MODES:
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-          raise ValueError('grey values %d..%d exceed 16 bits' % (values.min(), values.max()))
-        picture = Image.fromarray((values >> 8).astype(np.uint8))
-      elif picture.mode == 'F':
-        raise ValueError('it holds floating point values')
-      return np.array(picture.convert('RGB'))
+      if wide_pictures.is_wide(picture):
+        values = wide_pictures.read_colors(picture, path)
+        return np.array(wide_pictures.to_rgb(values, image_range))
+      return np.array(orientation.upright_image(picture).convert('RGB'))
   except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError,
           Image.DecompressionBombError) as error:
     raise ValueError('%s: not a readable picture (%s).' % (path, error)) from error

@@ -126,8 +126,8 @@ def test_of_16_bit_grey_the_upper_byte_counts(tmp_path):
 @pytest.mark.parametrize('value', [-1, 65536])
 def test_grey_values_beyond_16_bits_are_told(tmp_path, value):
   path = save(tmp_path / 'a.tif', np.array([[0, value]], np.int32))
-  with pytest.raises(ValueError, match=r'a.tif: not a readable picture \(grey values .*%d.* exceed '
-                                       '16 bits' % value):
+  with pytest.raises(ValueError, match=r'a.tif: not a readable picture \(its values are .*%d.*, '
+                                       'which do not fill' % value):
     picture_inputs.read_picture(path)
 
 
@@ -169,7 +169,7 @@ def test_unreadable_pictures_are_named(tmp_path):
 
 def test_few_pictures_are_read_ahead(tmp_path, monkeypatch):
   read = []
-  monkeypatch.setattr(picture_inputs, 'read_picture', read.append)
+  monkeypatch.setattr(picture_inputs, 'read_picture', lambda path, _: read.append(path))
   named = picture_inputs.name_pictures(['%d.png' % index for index in range(30)])
   pictures = picture_inputs.read_all(named)
   next(pictures)

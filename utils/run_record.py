@@ -169,6 +169,18 @@ def classes(record, num_classes):
   return descriptor.class_names, descriptor.colormap
 
 
+def image_range(record):
+  """Returns (lowest, highest) value of images of more than 8 bits in the data of a training.
+
+  Args:
+    record: content of a run.json, or None.
+
+  Returns:
+    A pair of numbers; None where there were no such images, or it is not known.
+  """
+  return dataset_info.range_of((record or {}).get('dataset_info') or {}, FILE_NAME)
+
+
 def git_version():
   """Returns the commit of the project's checkout, with '-dirty' if changed, or None."""
   try:
