@@ -167,7 +167,7 @@ class ModelOptions(options.ModelOptions):
   __slots__ = ()
 
   def __new__(cls, outputs_to_num_classes, crop_size=None, atrous_rates=None,
-              output_stride=8, preprocessed_images_dtype=tf.float32):
+              output_stride=8, preprocessed_images_dtype='float32'):
     """Returns a record for the flags given on the command line.
 
     Args:

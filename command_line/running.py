@@ -11,7 +11,6 @@ from deeplab.command_line import (
     end_signals,
     error_line,
     flag_help,
-    idle_flags,
     image_limit_flag,
     number_flags,
 )
@@ -64,10 +63,9 @@ def _parse(main, required_flags, allows_words, argv):
 
 def _run_guarded(main, argv):
   """Returns what main returns; exits with one line where somebody can do something about it."""
-  _set_up_logging()
+  _load_tensorflow()
   end_signals.raise_on_signals()
   try:
-    idle_flags.check()
     return main(argv)
   except ValueError as error:
     _stop(error)
@@ -81,6 +79,17 @@ def _run_guarded(main, argv):
   except KeyboardInterrupt as error:
     error_line.stop(str(error) or 'interrupted.',
                     getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
+
+
+def _load_tensorflow():
+  """Loads TensorFlow, once it is known that the command line can be used."""
+  try:
+    tf.get_logger().setLevel('WARN')
+  except KeyboardInterrupt:
+    error_line.stop('interrupted.', error_line.EXIT_INTERRUPTED)
+  except Exception as error:  # Packages that do not fit each other raise any.
+    _stop('TensorFlow cannot be loaded: %s. Run it with the Python that it is installed for; '
+          'g3doc/installation.md tells how to install it.' % str(error).rstrip('.'))
 
 
 def _stop(message):
@@ -146,7 +155,6 @@ def _set_up_logging():
   handler = logging.get_absl_handler()
   handler.setFormatter(logging.logging.Formatter(
       '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
-  tf.get_logger().setLevel('WARN')
 
 
 def _escape(error):

@@ -2,8 +2,7 @@
 
     deeplab train --train_logdir=RUN/train --dataset_dir=RECORDS
 
-runs train.py with the rest of the command line. TensorFlow is imported by the scripts only, so
-that `deeplab`, `deeplab --version` and `deeplab completion` answer at once.
+runs train.py with the rest of the command line.
 """
 import platform
 import runpy

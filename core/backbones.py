@@ -83,14 +83,14 @@ OWN_SETTINGS = {
 # --- input scaling ---------------------------------------------------------------------
 
 
-def _preprocess_subtract_imagenet_mean(inputs, dtype=tf.float32):
+def _preprocess_subtract_imagenet_mean(inputs, dtype='float32'):
   """Returns inputs minus the ImageNet mean; channels beyond RGB are left as they are."""
   num_channels = inputs.shape.as_list()[-1]
   mean = MEAN_RGB + [0.0] * (num_channels - len(MEAN_RGB))
   return tf.cast(tf.cast(inputs, tf.float32) - tf.reshape(mean, [1, 1, 1, -1]), dtype)
 
 
-def _preprocess_zero_mean_unit_range(inputs, dtype=tf.float32):
+def _preprocess_zero_mean_unit_range(inputs, dtype='float32'):
   """Returns inputs mapped from 0..255 to -1..1."""
   return tf.cast((2.0 / 255.0) * tf.cast(inputs, tf.float32) - 1.0, dtype)
 

@@ -1,7 +1,7 @@
 """Blocks of a backbone: stride traded for dilation, stacks of units, and symmetric padding."""
 import typing
 
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 DEFAULT_MULTI_GRID = [1, 1, 1]
 
@@ -60,7 +60,7 @@ class Block(typing.NamedTuple):
   args: typing.Sequence[dict]
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None,
                        root_stride=1):
   """Applies blocks in order; strides beyond output_stride become atrous rates.

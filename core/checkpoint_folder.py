@@ -16,8 +16,6 @@ from deeplab.core.tf_compat import tf
 STEP_SUFFIX = re.compile(r'-(\d+)$')
 # Pattern of what the files of a checkpoint have after its prefix.
 FILE_SUFFIX = r'\.(index|meta|data-\d+-of-\d+)'
-# What TensorFlow's reader of checkpoints raises for damaged files.
-READER_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 
 _STATE_FILE = 'checkpoint'
 _INDEX_SUFFIX = '.index'
@@ -27,6 +25,11 @@ _UNFINISHED = re.compile(
     r'(.+\.(index|data-\d+-of-\d+)\.tempstate\d+|(.+\.meta|checkpoint|graph\.pbtxt)\.tmp[0-9a-f]{32}'
     r'|\.(run\.json|losses\.csv)%s)$' % files.TEMPORARY_END)
 _DATA_SUFFIX = re.compile(r'\.data-\d+-of-(\d+)$')
+
+
+def reader_errors():
+  """Returns the classes of what TensorFlow's reader of checkpoints raises for damaged files."""
+  return tf.errors.OpError, RuntimeError, ValueError, IndexError
 
 
 def newest(folder, is_read=False):
@@ -123,7 +126,7 @@ def problem_of(prefix, is_read=False):
     if num_bytes < num_needed:
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
     return not_finite(reader, reader.get_variable_to_shape_map()) if is_read else None
-  except READER_ERRORS + (OSError,) as error:
+  except reader_errors() + (OSError,) as error:
     return 'it cannot be read: %s' % error_text.reason_of(error)
 
 
@@ -135,7 +138,7 @@ def not_finite(reader, names):
     names: iterable of names of variables.
 
   Raises:
-    one of READER_ERRORS: a value cannot be read.
+    one of reader_errors(): a value cannot be read.
   """
   bad = []
   for name in sorted(names):

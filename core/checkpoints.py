@@ -91,7 +91,7 @@ def global_step(checkpoint):
   if reader.has_tensor(_GLOBAL_STEP):
     try:
       return int(reader.get_tensor(_GLOBAL_STEP))
-    except checkpoint_folder.READER_ERRORS as error:
+    except checkpoint_folder.reader_errors() as error:
       raise _unreadable(checkpoint, error) from error
   match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
@@ -153,7 +153,7 @@ def _check_finite(checkpoint, names):
   reader = open_reader(checkpoint)
   try:
     problem = checkpoint_folder.not_finite(reader, names)
-  except checkpoint_folder.READER_ERRORS as error:
+  except checkpoint_folder.reader_errors() as error:
     raise _damaged(checkpoint, error) from error
   if problem:
     raise ValueError('Checkpoint %s cannot be used: %s. Take an earlier one.'
@@ -219,7 +219,7 @@ def open_reader(checkpoint):
   """
   try:
     return tf.train.NewCheckpointReader(checkpoint)
-  except checkpoint_folder.READER_ERRORS as error:
+  except checkpoint_folder.reader_errors() as error:
     raise _unreadable(checkpoint, error) from error
 
 

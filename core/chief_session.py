@@ -3,7 +3,7 @@ from deeplab.core import checkpoint_folder, checkpoints
 from deeplab.core.tf_compat import tf
 
 
-class ChiefSessionCreator(tf.train.SessionCreator):
+class ChiefSessionCreator(object):
   """Creates sessions, and again after a failure, that continue at the newest checkpoint.
 
   TensorFlow's own goes by the paths in the file `checkpoint`: in a copy of a folder it would load

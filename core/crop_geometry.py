@@ -6,6 +6,8 @@
 
 Positions are pixel centres, (0, 0) the first one.
 """
+from __future__ import annotations
+
 import typing
 
 import numpy as np

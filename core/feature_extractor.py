@@ -3,7 +3,7 @@ import functools
 
 from deeplab.core import registry
 from deeplab.core.backbones import BACKBONES, MEAN_RGB, OWN_SETTINGS, BackboneSettings
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import slim
 
 # Key of the decoder's rows in `networks_to_feature_maps`.
 DECODER_END_POINTS = 'decoder_end_points'
@@ -23,7 +23,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
                      divisible_by=None, final_endpoint=None, model_variant=None,
                      weight_decay=0.0001, reuse=None, is_training=False,
                      fine_tune_batch_norm=False, regularize_depthwise=False,
-                     preprocess_images=True, preprocessed_images_dtype=tf.float32,
+                     preprocess_images=True, preprocessed_images_dtype='float32',
                      num_classes=None, global_pool=False,
                      nas_stem_output_num_conv_filters=20,
                      nas_training_hyper_parameters=None, use_bounded_activation=False,
@@ -92,7 +92,7 @@ def decoder_end_points(model_variant, stride):
   return ['%s/%s' % (backbone.scope, name) for name in backbone.decoder_end_points[stride]]
 
 
-def get_network(network_name, preprocess_images, preprocessed_images_dtype=tf.float32,
+def get_network(network_name, preprocess_images, preprocessed_images_dtype='float32',
                 arg_scope=None):
   """Returns the network function of a variant, with preprocessing and arg scope built in.
 

@@ -3,6 +3,8 @@
     plan = plan_restore(read_weights(path), variables, excluded_scopes, path)
     plan.load(session)
 """
+from __future__ import annotations
+
 import os
 import typing
 

@@ -20,7 +20,7 @@ References:
 import typing
 
 from deeplab.core import quantization
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 
 def quantize(quantizer):
@@ -32,7 +32,7 @@ def quantize(quantizer):
   return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum], quantizer=quantizer)
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
   """Applies `slim.conv2d`, or the same quantised.
 
@@ -60,7 +60,7 @@ def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
       'weights', [kernel_size, kernel_size, num_inputs, num_outputs], [num_outputs], convolve))
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
   """Applies `slim.separable_conv2d` without its pointwise half, or the same quantised.
 
@@ -87,12 +87,16 @@ def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
       'depthwise_weights', [kernel_size, kernel_size, channels, 1], [channels, 1], convolve))
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def quantize_sum(total, quantizer=None):
   """Returns a sum of layers as it is, or quantised, for it needs a range of its own."""
   if quantizer is None:
     return total
   return quantization.fake_quantize(total, quantizer, quantization.SUM_SCOPE)
+
+
+def _relu(net):
+  return tf.nn.relu(net)
 
 
 class Layer(typing.NamedTuple):
@@ -101,7 +105,7 @@ class Layer(typing.NamedTuple):
   stride: typing.Union[int, typing.Sequence[int]] = 1
   rate: typing.Union[int, typing.Sequence[int]] = 1
   padding: str = 'SAME'
-  activation_fn: typing.Optional[typing.Callable] = tf.nn.relu
+  activation_fn: typing.Optional[typing.Callable] = _relu
   normalizer_fn: typing.Optional[typing.Callable] = None
   weights_initializer: typing.Optional[typing.Callable] = None
   weights_regularizer: typing.Optional[typing.Callable] = None
@@ -137,12 +141,12 @@ class Kernel(typing.NamedTuple):
     return self.scale_shape[0]
 
 
-# Name, initializer, whether it is trainable.
+# Name, whether it starts at one, whether it is trainable.
 _BATCH_NORM_VARIABLES = (
-    ('gamma', tf.ones_initializer(), True),
-    ('beta', tf.zeros_initializer(), True),
-    ('moving_mean', tf.zeros_initializer(), False),
-    ('moving_variance', tf.ones_initializer(), False),
+    ('gamma', True, True),
+    ('beta', False, True),
+    ('moving_mean', False, False),
+    ('moving_variance', True, False),
 )
 
 
@@ -187,9 +191,10 @@ def _fold_batch_norm(weights, quantizer, kernel):
     raise ValueError('Quantised layers need batch norm with center and scale.')
   with tf.variable_scope('BatchNorm'):
     gamma, beta, mean, variance = [
-        slim.model_variable(name, [kernel.num_outputs], initializer=initializer,
-                            trainable=is_trainable)
-        for name, initializer, is_trainable in _BATCH_NORM_VARIABLES]
+        slim.model_variable(
+            name, [kernel.num_outputs], trainable=is_trainable,
+            initializer=tf.ones_initializer() if is_one else tf.zeros_initializer())
+        for name, is_one, is_trainable in _BATCH_NORM_VARIABLES]
     sigma = tf.sqrt(variance + options.epsilon)
     folded = weights * tf.reshape(gamma / sigma, kernel.scale_shape)
   net = kernel.convolve(quantization.fake_quantize_weights(folded, quantizer))

@@ -194,8 +194,9 @@ def _atrous(kernel_size, net, depth, stride):
   return slim.batch_norm(net, scope='bn_atr_' + name)
 
 
-def _pool(pool2d, kernel_size, net, depth, stride):
+def _pool(kind, kernel_size, net, depth, stride):
   has_depth = net.shape.as_list()[3] == depth
+  pool2d = {'avg': slim.avg_pool2d, 'max': slim.max_pool2d}[kind]
   net = pool2d(net, kernel_size, stride=stride, padding='SAME')
   return net if has_depth else _project(net, depth, 1)
 
@@ -220,6 +221,5 @@ OPERATIONS.update(
 OPERATIONS.update(
     ('atrous_%dx%d' % (k, k), Operation(functools.partial(_atrous, k))) for k in _KERNELS)
 OPERATIONS.update(
-    ('%s_pool_%dx%d' % (kind, k, k), Operation(functools.partial(_pool, pool2d, k)))
-    for kind, pool2d in (('avg', slim.avg_pool2d), ('max', slim.max_pool2d))
-    for k in (2,) + _KERNELS)
+    ('%s_pool_%dx%d' % (kind, k, k), Operation(functools.partial(_pool, kind, k)))
+    for kind in ('avg', 'max') for k in (2,) + _KERNELS)

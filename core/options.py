@@ -1,8 +1,6 @@
 """The immutable record of everything that shapes the network."""
 import typing
 
-from deeplab.core.tf_compat import tf
-
 
 class ModelOptions(typing.NamedTuple):
   """Options of the model graph; the same values in train, eval, vis and export.
@@ -44,7 +42,7 @@ class ModelOptions(typing.NamedTuple):
   crop_size: typing.Optional[typing.Sequence[int]] = None
   atrous_rates: typing.Optional[typing.Sequence[int]] = None
   output_stride: int = 8
-  preprocessed_images_dtype: typing.Any = tf.float32
+  preprocessed_images_dtype: typing.Any = 'float32'
   merge_method: str = 'max'
   add_image_level_feature: bool = True
   image_pooling_crop_size: typing.Optional[typing.Sequence[int]] = None

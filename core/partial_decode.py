@@ -1,4 +1,6 @@
 """Decodes no more of a JPEG file than a crop needs."""
+from __future__ import annotations
+
 import typing
 
 from deeplab.core.tf_compat import tf

@@ -132,7 +132,7 @@ def random_crop(image_list, crop_height, crop_width, do_affine_perturbation=Fals
           for image in image_list]
 
 
-def random_normal_clipped(shape=(), mean=0.0, stddev=0.05, dtype=tf.float32,
+def random_normal_clipped(shape=(), mean=0.0, stddev=0.05, dtype='float32',
                           clip_stddev_factor=3, random_source=None):
   """Returns normal draws, clipped to mean +- clip_stddev_factor * stddev."""
   draws = (random_source or RandomSource()).normal(mean, stddev, shape)

@@ -14,12 +14,13 @@ from deeplab.core.tf_compat import tf
 
 # Read at once; a request to a store takes longer than so many bytes of it.
 _BUFFER_BYTES = 1 << 20
-_CLASSES_TO_NUMBERS = (
-    (tf.errors.NotFoundError, errno.ENOENT),
-    (tf.errors.AlreadyExistsError, errno.EEXIST),
-    (tf.errors.PermissionDeniedError, errno.EACCES),
-    (tf.errors.UnauthenticatedError, errno.EACCES),
-)
+# Of tf.errors.
+_CLASSES_TO_NUMBERS = {
+    'NotFoundError': errno.ENOENT,
+    'AlreadyExistsError': errno.EEXIST,
+    'PermissionDeniedError': errno.EACCES,
+    'UnauthenticatedError': errno.EACCES,
+}
 # Of errors that callers tell apart, by classes of Python.
 _OF_PYTHON = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # Of errors of class NotFoundError that are not about the path.
@@ -176,8 +177,8 @@ def _os_errors(path):
                      % (path, _first_line(error))) from error
   except tf.errors.OpError as error:
     text = _first_line(error)
-    numbers = [number for kind, number in _CLASSES_TO_NUMBERS
-               if isinstance(error, kind) and _NO_LIBRARY not in text]
+    numbers = [number for name, number in _CLASSES_TO_NUMBERS.items()
+               if isinstance(error, getattr(tf.errors, name)) and _NO_LIBRARY not in text]
     numbers += [number for number in _NUMBERS if os.strerror(number) in text]
     raise (_error(numbers[0], path) if numbers
            else StorageError(errno.EIO, text, path)) from error

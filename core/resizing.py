@@ -74,7 +74,7 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
 
 def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None,
                     align_corners=True, label_layout_is_chw=False, scope=None,
-                    method=tf.image.ResizeMethod.BILINEAR):
+                    method='bilinear'):
   """Resizes so that the short side is min_size and the long side at most max_size.
 
   Args:

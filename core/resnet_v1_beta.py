@@ -10,7 +10,7 @@ References:
 """
 from deeplab.core import blocks as blocks_lib
 from deeplab.core.blocks import conv2d_same, stack_blocks_dense
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 _DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
 
@@ -46,7 +46,7 @@ def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.9
     return scope
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def bottleneck(inputs, depth, depth_bottleneck, stride, unit_rate=1, rate=1,
                outputs_collections=None, scope=None):
   """Applies a residual unit: 1x1, 3x3 (stride, atrous), 1x1, plus the shortcut.

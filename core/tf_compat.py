@@ -4,13 +4,20 @@
 
 `tf` is `tensorflow.compat.v1` in graph mode on both runtimes. Everything that depends
 on the TensorFlow version lives here and nowhere else.
+
+Both are loaded when they are first used: a script answers --help, or a mistyped flag, without.
+So nothing uses them while a module is imported: no decorator, default, constant or base class.
 """
 import contextlib
+import functools
 import importlib
 import os
 import re
 import sys
 import tempfile
+import threading
+import types
+import typing
 import warnings
 
 # Read by TensorFlow when it first touches Keras: layers must be those of Keras 2.
@@ -65,17 +72,17 @@ def _import_tensorflow():
     return importlib.import_module('tensorflow')
 
 
-def _settle_absent_gpus():
+def _settle_absent_gpus(tensorflow):
   """Has TensorFlow find out here, not in the first session, that there is no GPU.
 
   It calls that an error, which only is one where there is a driver.
   """
   if not any(os.path.exists(path) for path in _GPU_DEVICES):
     with _without_start_up_notices():
-      tf.config.list_physical_devices()
+      tensorflow.compat.v1.config.list_physical_devices()
 
 
-def _register_legacy_layers():
+def _register_legacy_layers(tensorflow):
   """Puts the tf-keras legacy layers where TensorFlow's lazy loader looks for them.
 
   `slim.batch_norm` asks for `tf_keras.legacy_tf_layers`; since tf-keras 2.13 the modules
@@ -89,7 +96,7 @@ def _register_legacy_layers():
     raise ImportError(
         'TensorFlow %s needs the package tf-keras of the same minor version: '
         'pip install "tf-keras~=%s.0" (%s)'
-        % (_tensorflow.__version__, '.'.join(_tensorflow.__version__.split('.')[:2]), error)
+        % (tensorflow.__version__, '.'.join(tensorflow.__version__.split('.')[:2]), error)
     ) from error
   for name in _LEGACY_LAYER_MODULES:
     module = importlib.import_module('%s.%s' % (_LEGACY_LAYERS_SOURCE, name))
@@ -105,21 +112,95 @@ def _silence_deprecations():
                           module='tf_slim')
 
 
-_tensorflow = _import_tensorflow()
-TF_VERSION = tuple(int(x) for x in _tensorflow.__version__.split('.')[:2])
-IS_TF1 = TF_VERSION[0] == 1
+class _Loaded(typing.NamedTuple):
+  """What there is once TensorFlow is loaded."""
+  tensorflow: types.ModuleType
+  tf: types.ModuleType
+  slim: types.ModuleType
+  TF_VERSION: typing.Tuple[int, int]
+  IS_TF1: bool
 
-_silence_deprecations()
-tf = _tensorflow.compat.v1
-if not IS_TF1:
-  _register_legacy_layers()
-  tf.disable_v2_behavior()
-  _settle_absent_gpus()
 
-import tf_slim as slim  # noqa: E402  (needs the legacy layers in place)
+_loaded_once = None
+_lock = threading.Lock()
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'data_options', 'num_gpus', 'profiler_trace',
-           'projective_transform_op', 'slim', 'tf']
+
+def _loaded():
+  """Returns the _Loaded of this process; the first call loads TensorFlow and sets it up."""
+  global _loaded_once
+  if _loaded_once is None:
+    with _lock:
+      _loaded_once = _loaded_once or _load()
+  return _loaded_once
+
+
+def _load():
+  tensorflow = _import_tensorflow()
+  version = tuple(int(x) for x in tensorflow.__version__.split('.')[:2])
+  _silence_deprecations()
+  if version[0] > 1:
+    _register_legacy_layers(tensorflow)
+    tensorflow.compat.v1.disable_v2_behavior()
+    _settle_absent_gpus(tensorflow)
+  tf_slim = importlib.import_module('tf_slim')  # Needs the legacy layers in place.
+  for function in _functions_with_scope:
+    tf_slim.add_arg_scope(function)
+  return _Loaded(tensorflow, tensorflow.compat.v1, tf_slim, version, version[0] == 1)
+
+
+class _LazyModule(types.ModuleType):
+  """A module whose attributes are those of a field of _Loaded."""
+
+  def __getattr__(self, name):
+    return getattr(self._module(), name)
+
+  def __setattr__(self, name, value):
+    setattr(self._module(), name, value)
+
+  def __delattr__(self, name):
+    delattr(self._module(), name)
+
+  def __dir__(self):
+    return dir(self._module())
+
+  @property
+  def __dict__(self):
+    return self._module().__dict__
+
+  def _module(self):
+    return getattr(_loaded(), self.__name__)
+
+
+tf = _LazyModule('tf')
+slim = _LazyModule('slim')
+
+__all__ = ['IS_TF1', 'TF_VERSION', 'add_arg_scope', 'data_options',  # noqa: F822  (__getattr__)
+           'num_gpus', 'profiler_trace', 'projective_transform_op', 'slim', 'tf']
+
+
+def __getattr__(name):
+  """Returns IS_TF1 or TF_VERSION, which load TensorFlow."""
+  if name in ('IS_TF1', 'TF_VERSION'):
+    return getattr(_loaded(), name)
+  raise AttributeError('%s has no %s' % (__name__, name))
+
+
+_functions_with_scope = []
+
+
+def add_arg_scope(function):
+  """Returns a function whose arguments `slim.arg_scope` may set: `slim.add_arg_scope`, later."""
+  _functions_with_scope.append(function)
+  if _loaded_once:
+    slim.add_arg_scope(function)
+
+  @functools.wraps(function)
+  def call(*args, **kwargs):
+    arguments = slim.current_arg_scope().get(call._key_op, {})
+    return function(*args, **dict(arguments, **kwargs))
+
+  call._key_op = str(function)  # TF-Slim's name of a function.
+  return call
 
 
 def projective_transform_op():
@@ -141,7 +222,7 @@ def projective_transform_op():
 
 def num_gpus():
   """Returns the number of GPUs that TensorFlow can use."""
-  return len(_tensorflow.config.experimental.list_physical_devices('GPU'))
+  return len(_loaded().tensorflow.config.experimental.list_physical_devices('GPU'))
 
 
 @contextlib.contextmanager
@@ -153,7 +234,7 @@ def profiler_trace(folder):
   Args:
     folder: existing folder, to be the --logdir of TensorBoard.
   """
-  if IS_TF1:
+  if _loaded().IS_TF1:
     from tensorflow.python.eager import profiler
     profiler.start()
     try:
@@ -161,7 +242,7 @@ def profiler_trace(folder):
     finally:
       profiler.save(folder, profiler.stop())
   else:
-    with _tensorflow.profiler.experimental.Profile(folder):
+    with _loaded().tensorflow.profiler.experimental.Profile(folder):
       yield
 
 
@@ -175,12 +256,12 @@ def parallel_calls():
   The tuner of TensorFlow 1.15 loses 50 to 110 KB of memory with every training step (measured),
   gigabytes in a long run, so that the numbers are fixed there.
   """
-  return (os.cpu_count() or 1) if IS_TF1 else tf.data.experimental.AUTOTUNE
+  return (os.cpu_count() or 1) if _loaded().IS_TF1 else tf.data.experimental.AUTOTUNE
 
 
 def prefetched_batches():
   """Returns how many batches an input pipeline keeps ready; see `parallel_calls`."""
-  return _PREFETCHED_BATCHES if IS_TF1 else tf.data.experimental.AUTOTUNE
+  return _PREFETCHED_BATCHES if _loaded().IS_TF1 else tf.data.experimental.AUTOTUNE
 
 
 def data_options(is_deterministic, num_threads=0):
@@ -193,6 +274,6 @@ def data_options(is_deterministic, num_threads=0):
   options = tf.data.Options()
   options.experimental_deterministic = is_deterministic
   if num_threads:
-    threading = options.experimental_threading if IS_TF1 else options.threading
+    threading = options.experimental_threading if _loaded().IS_TF1 else options.threading
     threading.private_threadpool_size = num_threads
   return options

@@ -3,7 +3,7 @@ from deeplab.core import layers
 from deeplab.core.tf_compat import slim, tf
 
 
-def resize_bilinear(images, size, output_dtype=tf.float32):
+def resize_bilinear(images, size, output_dtype='float32'):
   """Returns `images` resized with corners aligned.
 
   Args:

@@ -9,7 +9,7 @@ import typing
 
 from deeplab.core import blocks as blocks_lib
 from deeplab.core.blocks import Block, conv2d_same, fixed_padding, stack_blocks_dense
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 __all__ = ['Block', 'fixed_padding', 'separable_conv2d_same', 'stack_blocks_dense',
            'xception', 'xception_41', 'xception_65', 'xception_71', 'xception_arg_scope',
@@ -104,7 +104,7 @@ def _clip(features):
   return tf.clip_by_value(features, -_CLIP_CAP, _CLIP_CAP)
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def separable_conv2d_same(inputs, num_outputs, kernel_size, depth_multiplier, stride,
                           rate=1, use_explicit_padding=True, regularize_depthwise=False,
                           scope=None, **kwargs):
@@ -138,7 +138,7 @@ def separable_conv2d_same(inputs, num_outputs, kernel_size, depth_multiplier, st
   return slim.conv2d(net, num_outputs, 1, scope=scope + '_pointwise', **kwargs)
 
 
-@slim.add_arg_scope
+@add_arg_scope
 def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_list=None,
                     rate=1, activation_fn_in_separable_conv=False,
                     regularize_depthwise=False, outputs_collections=None, scope=None,

@@ -51,7 +51,7 @@ class Dataset(object):
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
                should_repeat=False, augmentation=None, seed=None, num_threads=0,
                num_records=None, on_bad_record=bad_records.STOP, max_bad_fraction=0.01,
-               image_dtype=tf.float32):
+               image_dtype='float32'):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -185,8 +185,10 @@ class Dataset(object):
     if self.is_training:
       elements.append(self._noise_banks())
     make_sample = self._make_crop if self.is_training else self._make_sample
+    # Plain graph code; AutoGraph would wrap its errors in a trace.
     samples = tf.data.Dataset.zip(tuple(elements)).map(
-        make_sample, num_parallel_calls=tf_compat.parallel_calls())
+        tf.autograph.experimental.do_not_convert(make_sample),
+        num_parallel_calls=tf_compat.parallel_calls())
     # Nothing is dropped: a stream that repeats has no last batch.
     is_endless = self.is_training and self.should_repeat
     batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(
@@ -253,8 +255,6 @@ class Dataset(object):
     return tf.data.Dataset.from_tensors(0).map(
         lambda unused: tf.random.stateless_normal([count], seed)).cache().repeat()
 
-  # Plain graph code; AutoGraph would wrap its errors in a trace.
-  @tf.autograph.experimental.do_not_convert
   def _make_crop(self, serialized, index, normal_bank):
     """Returns the training sample of a record."""
     sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
@@ -275,8 +275,6 @@ class Dataset(object):
         Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
         self.augmentation)
 
-  # Plain graph code; AutoGraph would wrap its errors in a trace.
-  @tf.autograph.experimental.do_not_convert
   def _make_sample(self, serialized, index):
     """Returns the whole image of a record as a sample."""
     return self._preprocess_image(self._parsed(serialized), RandomSource(self.seed, index))

@@ -14,19 +14,16 @@ _LABEL = 'image/segmentation/class/encoded'
 _LABEL_FORMAT = 'image/segmentation/class/format'
 _LANDMARKS = 'image/landmarks'
 
-# The message class, which compat.v1 does not name.
-_TENSOR_PROTO = type(tf.make_tensor_proto(0.0))
-
-# What a record that lacks the feature stands for.
+# Its dtype, and what a record that lacks the feature stands for.
 _PARSED_FEATURES = {
-    _IMAGE: (tf.string, ''),
-    _NAME: (tf.string, ''),
-    _IMAGE_FORMAT: (tf.string, 'jpeg'),
-    _HEIGHT: (tf.int64, 0),
-    _WIDTH: (tf.int64, 0),
-    _LABEL: (tf.string, ''),
-    _LABEL_FORMAT: (tf.string, 'png'),
-    _LANDMARKS: (tf.string, ''),
+    _IMAGE: ('string', ''),
+    _NAME: ('string', ''),
+    _IMAGE_FORMAT: ('string', 'jpeg'),
+    _HEIGHT: ('int64', 0),
+    _WIDTH: ('int64', 0),
+    _LABEL: ('string', ''),
+    _LABEL_FORMAT: ('string', 'png'),
+    _LANDMARKS: ('string', ''),
 }
 
 
@@ -154,7 +151,8 @@ def parse_landmarks(data):
     ValueError: the bytes are not a float32 tensor.
   """
   try:
-    points = tf.make_ndarray(_TENSOR_PROTO.FromString(data))
+    # compat.v1 does not name the class of the message.
+    points = tf.make_ndarray(type(tf.make_tensor_proto(0.0)).FromString(data))
   except Exception as error:
     # Implementations of protobuf each have a DecodeError of their own.
     raise ValueError('not a serialised tensor (%s)' % error_text.reason_of(error)) from error

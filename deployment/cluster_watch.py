@@ -13,6 +13,7 @@ import time
 
 from absl import logging
 
+from deeplab.core import session_hook
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster as cluster_lib
 
@@ -96,7 +97,7 @@ def wait_for_tasks(cluster, tasks, timeout_secs):
     time.sleep(min(_PROBE_SECS, timeout_secs))
 
 
-class ClusterWatch(tf.train.SessionRunHook):
+class ClusterWatch(session_hook.SessionRunHook):
   """Ends a session whose cluster has been incomplete for too long; a hook and a context manager.
 
       with ClusterWatch(cluster, tasks, timeout_secs, is_stopping, save) as watch:

@@ -148,7 +148,7 @@ class Replica(object):
         task for task in needed if task != self._cluster.task]
 
 
-class _CompleteClusterCreator(tf.train.SessionCreator):
+class _CompleteClusterCreator(object):
   """Creates sessions, and again after a failure, once all processes that they need are there."""
 
   def __init__(self, creator, wait):
@@ -160,7 +160,7 @@ class _CompleteClusterCreator(tf.train.SessionCreator):
     return self._creator.create_session()
 
 
-class _WorkerSessionCreator(tf.train.SessionCreator):
+class _WorkerSessionCreator(object):
   """Creates the session of a worker that is not the chief, as soon as the weights are there."""
 
   def __init__(self, scaffold, target, config):

@@ -11,8 +11,8 @@ import typing
 
 import numpy as np
 
-from deeplab.core import registry
-from deeplab.core.tf_compat import IS_TF1, TF_VERSION, tf
+from deeplab.core import registry, tf_compat
+from deeplab.core.tf_compat import tf
 from deeplab.deployment import graph_edit, graph_folding, tflite_rewrites
 
 _MAX_PIXEL = 255.
@@ -39,15 +39,15 @@ class Kind(typing.NamedTuple):
   Attributes:
     description: what it is, for people.
     set_up: function (converter, Source).
-    input_dtype: dtype of the input of the graph that the converter is given. The file takes
-      uint8 all the same.
+    input_dtype: name of the dtype of the input of the graph that the converter is given. The
+      file takes uint8 all the same.
     has_8_bits: whether activations are integers, the input too.
     needs_images: whether representative images are needed.
     is_of_tf1: whether the converter of TensorFlow 1.15 can do it.
   """
   description: str
   set_up: typing.Callable
-  input_dtype: typing.Any = tf.float32
+  input_dtype: str = 'float32'
   has_8_bits: bool = False
   needs_images: bool = False
   is_of_tf1: bool = True
@@ -84,9 +84,9 @@ def _qat(converter, source):
 KINDS = {
     'float32': Kind('float32 throughout', _float32),
     'float16': Kind('weights kept as float16, computed in float32', _float16,
-                    input_dtype=tf.uint8, is_of_tf1=False),
+                    input_dtype='uint8', is_of_tf1=False),
     'dynamic': Kind('weights of 8 bits, activations quantised as they come', _dynamic,
-                    input_dtype=tf.uint8, is_of_tf1=False),
+                    input_dtype='uint8', is_of_tf1=False),
     'int8': Kind('weights and activations of 8 bits, ranges from representative images', _int8,
                  has_8_bits=True, needs_images=True),
     'qat': Kind('weights and activations of 8 bits, ranges from the fake quantisation of the '
@@ -101,9 +101,9 @@ def check_kind(kind):
     ValueError: there is none, or the converter of this TensorFlow has not.
   """
   row = registry.lookup(KINDS, kind, what='kind of TFLite file')
-  if IS_TF1 and not row.is_of_tf1:
+  if tf_compat.IS_TF1 and not row.is_of_tf1:
     raise ValueError('TFLite files of kind %r need the converter of TensorFlow 2; this is '
-                     'TensorFlow %d.%d.' % ((kind,) + TF_VERSION))
+                     'TensorFlow %d.%d.' % ((kind,) + tf_compat.TF_VERSION))
   return row
 
 
@@ -181,7 +181,7 @@ def run_converter(converter):
     if type(error).__name__ != 'ConverterError' and not isinstance(error, RuntimeError):
       raise
     raise ValueError('TensorFlow %d.%d cannot convert this graph to TFLite: %s' % (
-        TF_VERSION + (_reason(str(error)),))) from error
+        tf_compat.TF_VERSION + (_reason(str(error)),))) from error
 
 
 def _checked_images(images, kind, size):

@@ -18,6 +18,7 @@ _SERVER = """
 import json, os, runpy, sys, traceback
 from deeplab import common
 from deeplab.datasets import builder, combined_sets, label_maps, label_sources, listing
+from deeplab.core.tf_compat import IS_TF1  # Loads TensorFlow.
 from deeplab.testing import shallow_network
 
 def run(job):

@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 
-from deeplab.core import keys, options
+from deeplab.core import keys, options, tf_compat
 from deeplab.core.augmentation import AUGMENTATIONS
-from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.datasets import registry as dataset_registry
 from deeplab.utils import graph_rewrites, losses, memory_errors, train_graph, train_options
@@ -19,9 +19,10 @@ LEAST_STEPS, LEAST_SECS = 4, 6.0
 _IGNORE_LABEL = 255
 _DATASET = 'pascal_voc_seg'
 _WARM_UP_STEPS = 2
-# Of the process beside tensors: libraries and threads, and what every operation of a graph takes.
-_LIBRARY_BYTES = (240 if IS_TF1 else 600) << 20
-_OPERATION_BYTES = (28 if IS_TF1 else 64) << 10
+# Of the process beside tensors: libraries and threads, and what every operation of a graph takes:
+# with TensorFlow 2, with 1.15.
+_LIBRARY_BYTES = (600 << 20, 240 << 20)
+_OPERATION_BYTES = (64 << 10, 28 << 10)
 
 
 def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
@@ -47,8 +48,9 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
                constant_samples(batch_size, crop))
     train_op = _train_op(samples, variant, crop, model, run_options)
     count = multiply_adds(graph) / batch_size
-    estimated = (memory_errors.step_bytes(graph, run_options.precision) + _LIBRARY_BYTES
-                 + _OPERATION_BYTES * len(graph.get_operations()))
+    estimated = (memory_errors.step_bytes(graph, run_options.precision)
+                 + _LIBRARY_BYTES[tf_compat.IS_TF1]
+                 + _OPERATION_BYTES[tf_compat.IS_TF1] * len(graph.get_operations()))
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
       session.run(tf.global_variables_initializer())
       secs, = median_secs([lambda: session.run(train_op)], **least)

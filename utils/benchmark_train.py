@@ -10,8 +10,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import registry
-from deeplab.core.tf_compat import IS_TF1
+from deeplab.core import registry, tf_compat
 from deeplab.utils import benchmark_child, benchmark_input, benchmark_steps
 
 _MODULE = 'deeplab.utils.benchmark_steps'
@@ -206,7 +205,7 @@ def _kinds(variant, training, peers, records):
       left_out.append(('PyTorch', benchmark_child.NO_PEER))
   kinds['recomputation'] = this(training={'gradient_checkpointing': True})
   kinds['from files'] = this(records=records)
-  if IS_TF1:
+  if tf_compat.IS_TF1:
     left_out.append(('bfloat16 and xla', 'they need TensorFlow 2'))
   else:
     kinds['bfloat16'] = this(training={'precision': 'bfloat16'})

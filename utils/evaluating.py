@@ -2,6 +2,8 @@
 
     samples -> labels predicted -> confusion counts, summed over the split
 """
+from __future__ import annotations
+
 import contextlib
 import typing
 

@@ -84,7 +84,7 @@ def _global_step(weights):
     return None
   try:
     return int(weights.read(weight_names.GLOBAL_STEP))
-  except checkpoint_folder.READER_ERRORS as error:
+  except checkpoint_folder.reader_errors() as error:
     raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
                      % (weights.where, error_text.reason_of(error))) from error
 

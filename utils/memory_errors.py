@@ -18,7 +18,8 @@ from deeplab.utils import free_memory, graph_rewrites
 _GRADIENT_COPIES = 2
 # Gradients of activations, work space and operations that run at the same time come on top of
 # what is kept; the convolutions of TensorFlow 1.15 unfold their input. See g3doc/training.md.
-_PEAK_SHARE = 1.4 if tf_compat.IS_TF1 else 1.15
+# Of TensorFlow 2, of 1.15.
+_PEAK_SHARE = (1.15, 1.4)
 # Of the need by estimate beside the memory there is.
 _CERTAINLY_TOO_LARGE = 1.35
 # Of a picture that goes into the network: three float32.
@@ -103,7 +104,7 @@ def step_bytes(graph, precision='float32'):
         kept[segment and segment.group()][tensor.name] = recomputation.num_bytes(tensor)
   forward, segments = sum(kept.pop(None, {}).values()), [sum(part.values())
                                                          for part in kept.values()]
-  images = _PEAK_SHARE * graph_rewrites.PRECISIONS[precision].memory_share * (
+  images = _PEAK_SHARE[tf_compat.IS_TF1] * graph_rewrites.PRECISIONS[precision].memory_share * (
       forward + max(segments or [0]))
   variables = (graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
                + graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)

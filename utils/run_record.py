@@ -16,8 +16,8 @@ import numpy as np
 import tqdm
 from PIL import Image
 
-from deeplab.core import distributions, files, json_text
-from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.core import distributions, files, json_text, tf_compat
+from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, registry
 
 FILE_NAME = 'run.json'
@@ -81,7 +81,7 @@ def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
           'host': socket.gethostname(),
           'command_line': list(sys.argv if command_line is None else command_line),
           'git': git_version(),
-          'lane': 'tf1' if IS_TF1 else 'tf2',
+          'lane': 'tf1' if tf_compat.IS_TF1 else 'tf2',
           'versions': _versions(),
           'changed_flags': _changes(earlier.get('flags'), flags),
       }],

@@ -2,6 +2,8 @@
 
     samples -> logits per scale -> losses + L2 -> gradients -> train_op
 """
+from __future__ import annotations
+
 import typing
 
 from deeplab import model

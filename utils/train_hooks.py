@@ -8,7 +8,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import progress, tf_compat
+from deeplab.core import progress, session_hook, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.utils import loss_table
 
@@ -22,7 +22,7 @@ _NUM_RUNS_BEFORE_TRACE = 5
 _NUM_TRACED_RUNS = 5
 
 
-class ProgressHook(tf.train.SessionRunHook):
+class ProgressHook(session_hook.SessionRunHook):
   """Logs a line every `log_steps` and at the end; draws a progress bar on a terminal.
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
@@ -183,7 +183,7 @@ class _Window(object):
     return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
-class LockHook(tf.train.SessionRunHook):
+class LockHook(session_hook.SessionRunHook):
   """Ends a run without another save once its folder is another process's."""
 
   def __init__(self, lock):
@@ -227,7 +227,7 @@ def format_duration(secs):
   return '%ds' % secs
 
 
-class TraceHook(tf.train.SessionRunHook):
+class TraceHook(session_hook.SessionRunHook):
   """Traces a few runs of the graph, once per session, after those in which it starts up.
 
   A run that ends before leaves a trace of what it did; one that ends within the runs before

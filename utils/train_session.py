@@ -67,15 +67,16 @@ def _ready_op(replica):
                     tf.report_uninitialized_variables(replica.ready_variables())], 0)
 
 
-class _SteadyTimer(tf.train.SecondOrStepTimer):
-  """A timer of seconds that a change of the time of day neither stops nor triggers.
+class _SteadyTimer(object):
+  """A timer, as TensorFlow has them, that a change of the time of day neither stops nor triggers.
 
   That of TensorFlow saves nothing for an hour after the clock was set back by one.
   """
 
   def __init__(self, every_secs):
     """Makes a timer that triggers at its first step and then every so many seconds."""
-    super(_SteadyTimer, self).__init__(every_secs=every_secs)
+    self._every_secs = every_secs
+    self._last_triggered_step = None
     self._triggered_at = None
 
   def should_trigger_for_step(self, step):
@@ -90,3 +91,7 @@ class _SteadyTimer(tf.train.SecondOrStepTimer):
     now, last, at = time.monotonic(), self._last_triggered_step, self._triggered_at
     self._triggered_at, self._last_triggered_step = now, step
     return (None, None) if last is None else (now - at, step - last)
+
+  def last_triggered_step(self):
+    """Returns the step that was noted last, or None."""
+    return self._last_triggered_step

@@ -180,7 +180,7 @@ def _hooks(graph, options, wait_secs, placement, around):
   return hooks + [staging.StagingHook()]
 
 
-class _SavedListener(tf.train.CheckpointSaverListener):
+class _SavedListener(object):
   """Tells of the checkpoints of a run, but that of its start and that of a run that is stopped."""
 
   def __init__(self, train_logdir, on_saved, start_step, stop):
@@ -188,6 +188,11 @@ class _SavedListener(tf.train.CheckpointSaverListener):
     self._on_saved = on_saved
     self._start_step = start_step
     self._stop = stop
+
+  def before_save(self, *unused_arguments):
+    """Nothing is to be done."""
+
+  begin = end = before_save
 
   def after_save(self, session, global_step_value):
     if global_step_value != self._start_step and not self._stop.is_requested:

@@ -2,6 +2,8 @@
 
     batches -> labels predicted -> padding cut off, tiles joined, resizing undone -> ResultWriter
 """
+from __future__ import annotations
+
 import typing
 
 import numpy as np
