@@ -75,6 +75,7 @@ from deeplab.core.keys import (  # noqa: F401
     WIDTH,
 )
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS
@@ -250,18 +251,19 @@ def _read_dense_prediction_cell(value=None):
   if not value:
     return None
   is_text = value.lstrip().startswith('[')
+  kind = UsageError if is_text else ValueError
   what = 'the text' if is_text else value
   if not is_text and not tf.io.gfile.exists(value):
     raise ValueError('--dense_prediction_cell_json: no file %s.' % value)
   try:
     cell = json_text.parse(value) if is_text else json_text.read(value)
   except ValueError as error:
-    raise ValueError('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
+    raise kind('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
                      ) from error
   try:
     dense_prediction_cell.check_config(cell)
   except ValueError as error:
-    raise ValueError('--dense_prediction_cell_json: %s: %s' % (what, error)) from error
+    raise kind('--dense_prediction_cell_json: %s: %s' % (what, error)) from error
   return cell
 
 

@@ -23,6 +23,7 @@ from deeplab.core import (
     image_limits,
     quantization,
 )
+from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info, registry
 from deeplab.deployment import (
     checked_export,
@@ -214,7 +215,7 @@ def _crop_size():
   if FLAGS.crop_size and set(FLAGS.crop_size) == {0}:
     return None
   if len(FLAGS.crop_size) != 2 or min(FLAGS.crop_size) <= 0:
-    raise ValueError('--crop_size must be given twice, height and width, such as '
+    raise UsageError('--crop_size must be given twice, height and width, such as '
                      '--crop_size=513 --crop_size=513, or be 0 for no padding; got %s.'
                      % ' '.join('--crop_size=%d' % side for side in FLAGS.crop_size))
   image_limits.check_size(FLAGS.crop_size[0], FLAGS.crop_size[1], '--crop_size')

@@ -18,6 +18,7 @@ from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
 from deeplab.core.dense_prediction_cell import DensePredictionCell
 from deeplab.core.logits import LOGITS_SCOPE_NAME, get_branch_logits
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 
 MERGED_LOGITS_SCOPE = 'merged_logits'
 META_ARCHITECTURE_SCOPE = 'meta_architecture'
@@ -145,7 +146,7 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
   crop_size = model_options.crop_size or utils.image_size(images)
   strides = list(model_options.decoder_output_stride or ()) + [model_options.output_stride]
   if max(strides) > model_options.output_stride:
-    raise ValueError('decoder_output_stride=%s: the decoder refines, its strides cannot be '
+    raise UsageError('decoder_output_stride=%s: the decoder refines, its strides cannot be '
                      'larger than output_stride=%d.'
                      % (','.join(map(str, strides[:-1])), model_options.output_stride))
   largest_scale = max(1.0, *names_to_scales.values())
@@ -180,10 +181,10 @@ def _named_scales(image_pyramid):
   """Returns dict, name of the logits of a scale -> the scale, in the order given."""
   scales = [float(scale) for scale in image_pyramid]
   if min(scales) <= 0:
-    raise ValueError('image_pyramid scales must be positive, got %s.' % scales)
+    raise UsageError('image_pyramid scales must be positive, got %s.' % scales)
   named = {'logits_%.2f' % scale: scale for scale in scales}
   if len(named) < len(scales):
-    raise ValueError('image_pyramid scales must differ in their first two decimals, got %s.'
+    raise UsageError('image_pyramid scales must differ in their first two decimals, got %s.'
                      % scales)
   return named
 
@@ -229,7 +230,7 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   cell_config = model_options.dense_prediction_cell_config
   if not model_options.aspp_with_batch_norm:
     if cell_config is not None:
-      raise ValueError('A dense prediction cell needs aspp_with_batch_norm.')
+      raise UsageError('A dense prediction cell needs aspp_with_batch_norm.')
     return features, end_points
   if cell_config is not None:
     return DensePredictionCell(cell_config).build_cell(

@@ -20,7 +20,8 @@ import tqdm
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, files, progress
+from deeplab.core import checkpoints, files, progress, usage
+from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.utils import picture_batches, picture_inputs, predict_results, run_record
@@ -115,26 +116,27 @@ def _check_flags():
     ValueError: names the flags.
   """
   if bool(FLAGS.model) == bool(FLAGS.checkpoint_dir):
-    raise ValueError('Pass either --checkpoint_dir=RUN/train or --model=EXPORTED_MODEL.')
+    raise UsageError('Pass either --checkpoint_dir=RUN/train or --model=EXPORTED_MODEL.')
   unknown = [name for name in FLAGS.outputs if name not in predict_results.OUTPUTS]
   if unknown:
-    raise ValueError('--outputs=%s: no such output; there are %s.'
+    raise UsageError('--outputs=%s: no such output; there are %s.'
                      % (','.join(unknown), ','.join(predict_results.OUTPUTS)))
   if not (FLAGS.outputs or FLAGS.cutout_classes or FLAGS.save_probabilities):
-    raise ValueError('--outputs is empty: nothing would be written.')
+    raise UsageError('--outputs is empty: nothing would be written.')
   if FLAGS.paint_background and predict_results.OVERLAY not in FLAGS.outputs:
-    raise ValueError('--paint_background has no effect: it is for --outputs=overlay. Leave it '
+    raise UsageError('--paint_background has no effect: it is for --outputs=overlay. Leave it '
                      'out, or change what it depends on.')
   if FLAGS.model:
     for name in _CHECKPOINT_FLAGS:
       if FLAGS[name].present:
-        raise ValueError('--%s has no effect on an exported model, whose graph is fixed: leave '
+        raise UsageError('--%s has no effect on an exported model, whose graph is fixed: leave '
                          'it out, export with it, or use --checkpoint_dir.' % name)
   if FLAGS.tile_size is not None:
     # Only to have mistakes told before the model is loaded.
-    picture_batches.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
+    with usage.judged():
+      picture_batches.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
     if FLAGS.min_resize_value:
-      raise ValueError('--tile_size cannot be combined with --min_resize_value: tiles are cut '
+      raise UsageError('--tile_size cannot be combined with --min_resize_value: tiles are cut '
                        'from pictures of their own size.')
 
 

@@ -13,6 +13,7 @@ from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
 from deeplab.core import checkpoint_folder, checkpoints, files, quantization, tf_compat
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
@@ -159,7 +160,7 @@ common.define_data_check_flag()
 def main(unused_argv):
   """Trains as the flags say, or does another task of a cluster."""
   if FLAGS.train_batch_size % FLAGS.num_clones:
-    raise ValueError('--train_batch_size=%d must be divisible by --num_clones=%d.'
+    raise UsageError('--train_batch_size=%d must be divisible by --num_clones=%d.'
                      % (FLAGS.train_batch_size, FLAGS.num_clones))
   cluster = machine_flags.cluster_of_flags()
   if cluster and cluster.task.job == cluster_lib.WORKER:
@@ -245,7 +246,7 @@ def check_worker():
   common.refuse_flags({
       'gradient_accumulation_steps': (1, 'workers add up their gradients already')})
   if graph_rewrites.PRECISIONS[FLAGS.precision].scales_loss:
-    raise ValueError('--precision=%s is for a single worker: each would scale its loss by '
+    raise UsageError('--precision=%s is for a single worker: each would scale its loss by '
                      'itself. Use --precision=float32.' % FLAGS.precision)
 
 

@@ -3,6 +3,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading, number_flags
 from deeplab.core import augmentation
+from deeplab.core.usage import UsageError
 from deeplab.datasets import bad_records
 from deeplab.datasets import registry as dataset_registry
 
@@ -109,5 +110,5 @@ def augmentation_of(descriptor):
     values['affine_stddev'] = values['affine_stddev'][0]
   for name in ('saturation', 'contrast'):
     if name in values and values[name][0] > values[name][1]:
-      raise ValueError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))
+      raise UsageError('--%s=%g,%g: the least factor comes first.' % ((name,) + values[name]))
   return augmentation.AUGMENTATIONS[preset]._replace(**values)

@@ -5,6 +5,7 @@ import sys
 from absl import flags
 
 from deeplab.command_line import flag_groups, image_limit_flag
+from deeplab.core.usage import UsageError
 from deeplab.datasets import forma_storage, shard_writer, tasks
 
 FLAGS = flags.FLAGS
@@ -74,7 +75,7 @@ def refuse_tasks(reason):
   """
   for name in _TASK_FLAGS:
     if FLAGS[name].value != FLAGS[name].default:
-      raise ValueError('--%s: %s' % (name, reason))
+      raise UsageError('--%s: %s' % (name, reason))
 
 
 def _command_without_tasks():

@@ -2,6 +2,7 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups
+from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
 
@@ -26,7 +27,7 @@ def size_list(name, count=2):
   if not numbers or min(numbers) <= 0 or count not in (None, len(numbers)):
     wanted = 'positive integers' if count is None else (
         'two positive integers height,width' if count == 2 else '%d integers' % count)
-    raise ValueError('--%s must be %s such as %s; got %s.' % (
+    raise UsageError('--%s must be %s such as %s; got %s.' % (
         name, wanted, '4' if count is None else '513,513',
         ','.join(str(v) for v in values) or 'nothing'))
   return numbers
@@ -48,7 +49,7 @@ def number_list(name, counts):
   except ValueError:
     numbers = ()
   if len(numbers) not in counts or min(numbers) < 0:
-    raise ValueError('--%s must be %s numbers from 0 up, got %s.' % (
+    raise UsageError('--%s must be %s numbers from 0 up, got %s.' % (
         name, ' or '.join(str(count) for count in counts), ','.join(words) or 'nothing'))
   return numbers
 
@@ -83,7 +84,7 @@ def refuse_flags(allowed):
   """
   for name, (value, reason) in sorted(allowed.items()):
     if FLAGS[name].value != value:
-      raise ValueError('--%s=%s: %s; leave the flag at %s.'
+      raise UsageError('--%s=%s: %s; leave the flag at %s.'
                        % (name, FLAGS[name].value, reason, value))
 
 

@@ -12,6 +12,7 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_reading
 from deeplab.core import options
+from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
 
@@ -158,7 +159,7 @@ def check(is_of_network=False):
       else:
         logging.warning('%s', message)
   if errors:
-    raise ValueError('%s Leave it out, or change what it depends on.' % ' '.join(errors))
+    raise UsageError('%s Leave it out, or change what it depends on.' % ' '.join(errors))
 
 
 def is_idle(row):

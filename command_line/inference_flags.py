@@ -12,6 +12,7 @@ from deeplab.command_line import (
     resize_flags,
 )
 from deeplab.core import options
+from deeplab.core.usage import UsageError
 from deeplab.utils import eval_batches
 
 FLAGS = flags.FLAGS
@@ -136,11 +137,11 @@ def prediction_function(scales_flag='eval_scales'):
   """
   scales = FLAGS[scales_flag].value
   if not scales or min(scales) <= 0:
-    raise ValueError('--%s must be positive, got %s.' % (scales_flag, scales))
+    raise UsageError('--%s must be positive, got %s.' % (scales_flag, scales))
   if list(scales) == [1.0] and not FLAGS.add_flipped_images:
     return functools.partial(model.predict_labels, image_pyramid=FLAGS.image_pyramid)
   if FLAGS.image_pyramid:
-    raise ValueError('--image_pyramid cannot be combined with --%s or --add_flipped_images: '
+    raise UsageError('--image_pyramid cannot be combined with --%s or --add_flipped_images: '
                      'leave one of them out.' % scales_flag)
   return functools.partial(model.predict_labels_multi_scale, eval_scales=tuple(scales),
                            add_flipped_images=FLAGS.add_flipped_images)

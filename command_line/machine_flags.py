@@ -4,7 +4,8 @@ import os
 from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading
-from deeplab.core import tf_compat
+from deeplab.core import tf_compat, usage
+from deeplab.core.usage import UsageError
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import model_deploy
 from deeplab.deployment import replica as replica_lib
@@ -53,11 +54,12 @@ def cluster_of_flags():
     ValueError: the hosts are not those of a cluster, or flags contradict each other.
   """
   hosts_given = FLAGS.worker_hosts or FLAGS.ps_hosts or FLAGS.job_name != 'worker'
-  of_flags = cluster_lib.from_hosts(FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name,
-                                    FLAGS.task)
+  with usage.judged():
+    of_flags = cluster_lib.from_hosts(FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name,
+                                      FLAGS.task)
   of_environment = cluster_lib.from_environment(os.environ)
   if of_environment and hosts_given and of_flags != of_environment:
-    raise ValueError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
+    raise UsageError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
                      '--job_name and --task name different clusters: leave one of them out.')
   cluster = of_environment or of_flags
   is_worker = cluster and cluster.task.job == cluster_lib.WORKER
@@ -65,7 +67,7 @@ def cluster_of_flags():
   for name, count in (('num_replicas', cluster.num_workers if cluster else 1),
                       ('num_ps_tasks', cluster.num_ps if cluster else 0)):
     if FLAGS[name].present and FLAGS[name].value != count and (cluster is None or is_worker):
-      raise ValueError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
+      raise UsageError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
                        '--ps_hosts, or TF_CONFIG.' % (name, FLAGS[name].value, count))
   if cluster is None:
     flag_reading.refuse_flags({'task': (0, 'there are no --worker_hosts')})
@@ -81,7 +83,7 @@ def replica_of(cluster):
     ValueError: a flag is for the other way to bring the gradients of workers together.
   """
   if FLAGS.sync and FLAGS['startup_delay_steps'].present:
-    raise ValueError('--startup_delay_steps is for --nosync: with --sync all workers make every '
+    raise UsageError('--startup_delay_steps is for --nosync: with --sync all workers make every '
                      'step together.')
   return replica_lib.Replica(cluster, FLAGS.sync, FLAGS.cluster_timeout_secs,
                              FLAGS.startup_delay_steps)

@@ -5,6 +5,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups
 from deeplab.core import preprocess_utils
+from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
 
@@ -30,7 +31,7 @@ def resized_size_function():
   """
   if not FLAGS.min_resize_value:
     if FLAGS.max_resize_value:
-      raise ValueError('--max_resize_value=%d needs --min_resize_value too.'
+      raise UsageError('--max_resize_value=%d needs --min_resize_value too.'
                        % FLAGS.max_resize_value)
     return None
   return functools.partial(

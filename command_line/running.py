@@ -7,14 +7,16 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab.command_line import (
+    blanks,
     dataset_flags,
     end_signals,
     error_line,
     flag_help,
+    idle_flags,
     image_limit_flag,
     number_flags,
 )
-from deeplab.core import error_text
+from deeplab.core import error_text, usage
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -24,8 +26,8 @@ def run(main, required_flags=(), allows_words=False):
   """Runs `main(argv)` as a program: parses flags, turns errors into one line, exits.
 
   Exit codes: 0 done or --help, 1 a user's mistake found while running (ValueError), 2 an
-  unusable command line, 130 interrupted, 143 terminated. With --verbosity=1 the traceback is
-  shown too.
+  unusable command line (UsageError), 130 interrupted, 143 terminated. With --verbosity=1 the
+  traceback is shown too.
 
   Args:
     main: function of the left-over command line.
@@ -42,8 +44,8 @@ def _parse(main, required_flags, allows_words, argv):
   try:
     _check_encoding(argv)
     # Flag files may begin with a byte order mark.
-    rest = FLAGS(argv[:1] + [word.lstrip('\ufeff')
-                             for word in FLAGS.read_flags_from_files(argv[1:])])
+    words = [word.lstrip('\ufeff') for word in FLAGS.read_flags_from_files(argv[1:])]
+    rest = FLAGS(argv[:1] + blanks.without(words, allows_words))
     number_flags.check()
     dataset_flags.find_dataset_dir()
     image_limit_flag.obey_image_limit_flag()
@@ -54,11 +56,13 @@ def _parse(main, required_flags, allows_words, argv):
     if len(rest) > 1 and not allows_words:
       raise flags.ValidationError(
           'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
+    _set_up_logging()
+    idle_flags.check()
     return rest
   except flags.Error as error:
     error_line.stop(error, error_line.EXIT_USAGE)
   except ValueError as error:
-    error_line.stop(error, error_line.EXIT_ERROR)
+    _stop(error)
 
 
 def _run_guarded(main, argv):
@@ -96,7 +100,8 @@ def _stop(message):
   """Ends the program at the exception that is handled, with its traceback where that is asked."""
   if logging.get_verbosity() >= logging.DEBUG:
     traceback.print_exc()
-  error_line.stop(message, error_line.EXIT_ERROR)
+  error_line.stop(message, error_line.EXIT_USAGE if isinstance(message, usage.UsageError)
+                  else error_line.EXIT_ERROR)
 
 
 def _memory_is_short(error):

@@ -2,6 +2,7 @@
 import typing
 
 from deeplab.core.tf_compat import add_arg_scope, slim, tf
+from deeplab.core.usage import UsageError
 
 DEFAULT_MULTI_GRID = [1, 1, 1]
 
@@ -33,7 +34,7 @@ class StrideBudget(object):
       return 1, rate
     self.current_stride *= stride
     if self.output_stride is not None and self.current_stride > self.output_stride:
-      raise ValueError(
+      raise UsageError(
           'output_stride=%d cannot be reached: the strides of this network multiply to %d.'
           % (self.output_stride, self.current_stride))
     return stride, 1
@@ -41,7 +42,7 @@ class StrideBudget(object):
   def check_reached(self):
     """Raises ValueError when the network ended at a smaller stride than asked for."""
     if self.output_stride is not None and self.current_stride != self.output_stride:
-      raise ValueError(
+      raise UsageError(
           'output_stride=%d cannot be reached: this network only goes down to stride %d.'
           % (self.output_stride, self.current_stride))
 
@@ -80,7 +81,7 @@ def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None
     ValueError: the blocks cannot give output_stride.
   """
   if output_stride is not None and (output_stride <= 0 or output_stride % root_stride):
-    raise ValueError('output_stride must be a multiple of %d for this network, got %s.'
+    raise UsageError('output_stride must be a multiple of %d for this network, got %s.'
                      % (root_stride, output_stride))
   strides = StrideBudget(output_stride)
   strides.current_stride = root_stride
@@ -103,7 +104,7 @@ def check_multi_grid(multi_grid):
   """
   rates = list(DEFAULT_MULTI_GRID if multi_grid is None else multi_grid)
   if len(rates) != len(DEFAULT_MULTI_GRID) or min(rates) < 1:
-    raise ValueError('multi_grid must be %d positive rates such as 1,2,4, got %s.'
+    raise UsageError('multi_grid must be %d positive rates such as 1,2,4, got %s.'
                      % (len(DEFAULT_MULTI_GRID), multi_grid))
   return rates
 

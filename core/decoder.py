@@ -6,6 +6,7 @@ Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for S
 from deeplab.core import feature_extractor, layers, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 DECODER_SCOPE = 'decoder'
 
@@ -46,7 +47,7 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
   """
   strides = list(decoder_output_stride or ())
   if not strides or strides != sorted(strides, reverse=True):
-    raise ValueError('decoder_output_stride must be descending strides such as 4 or 16,4; '
+    raise UsageError('decoder_output_stride must be descending strides such as 4 or 16,4; '
                      'got %s.' % (decoder_output_stride,))
   with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm,
                       use_bounded_activation, reuse, batch_norm_decay), \

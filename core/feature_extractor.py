@@ -4,6 +4,7 @@ import functools
 from deeplab.core import registry
 from deeplab.core.backbones import BACKBONES, MEAN_RGB, OWN_SETTINGS, BackboneSettings
 from deeplab.core.tf_compat import slim
+from deeplab.core.usage import UsageError
 
 # Key of the decoder's rows in `networks_to_feature_maps`.
 DECODER_END_POINTS = 'decoder_end_points'
@@ -85,7 +86,7 @@ def decoder_end_points(model_variant, stride):
   """
   backbone = _backbone(model_variant)
   if stride not in backbone.decoder_end_points:
-    raise ValueError(
+    raise UsageError(
         'decoder_output_stride=%s: %s has no decoder end point there. Valid strides: %s.'
         % (stride, model_variant,
            ', '.join(str(s) for s in sorted(backbone.decoder_end_points))))
@@ -121,7 +122,7 @@ def _refuse_unknown_settings(model_variant, backbone, settings):
   values = dict(settings._asdict(), **(settings.nas_training_hyper_parameters or {}))
   for name, nothing in sorted(OWN_SETTINGS.items()):
     if name not in backbone.settings and values.get(name, nothing) not in (nothing, None):
-      raise ValueError('%s=%s: %s does not know this setting; leave it out. It is for %s.' % (
+      raise UsageError('%s=%s: %s does not know this setting; leave it out. It is for %s.' % (
           name, values[name], model_variant, ', '.join(
               variant for variant, row in sorted(BACKBONES.items()) if name in row.settings)))
 

@@ -5,6 +5,7 @@ Reference: Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolut
 """
 from deeplab.core import layers
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 LOGITS_SCOPE_NAME = 'logits'
 
@@ -34,7 +35,7 @@ def get_branch_logits(features, num_classes, atrous_rates=None, aspp_with_batch_
   """
   if aspp_with_batch_norm or atrous_rates is None:
     if kernel_size != 1:
-      raise ValueError('logits_kernel_size must be 1 with aspp_with_batch_norm or without '
+      raise UsageError('logits_kernel_size must be 1 with aspp_with_batch_norm or without '
                        'atrous_rates, got %s.' % kernel_size)
     atrous_rates = [1]
   branches = []

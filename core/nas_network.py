@@ -15,6 +15,7 @@ from deeplab.core import blocks as blocks_lib
 from deeplab.core import nas_cell, nas_genotypes, utils
 from deeplab.core.blocks import conv2d_same
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 # End point of the last features at stride 2, inside the stem, and of the stem.
 STEM_STRIDE_2 = 'Conv1'
@@ -168,7 +169,7 @@ def _check_levels(backbone):
 def check_output_stride(scope, output_stride):
   """Raises ValueError if the network of a scope cannot give output_stride."""
   if output_stride not in _LEVELS[scope]:
-    raise ValueError('output_stride=%s: nas_%s gives features at stride %s only.' % (
+    raise UsageError('output_stride=%s: nas_%s gives features at stride %s only.' % (
         output_stride, scope, ', '.join(str(stride) for stride in sorted(_LEVELS[scope]))))
 
 

@@ -13,6 +13,7 @@ Reference: Jacob et al., "Quantization and Training of Neural Networks for Effic
 import typing
 
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 WEIGHTS_SCOPE = 'weights_quant'
 ACTIVATION_SCOPE = 'act_quant'
@@ -63,20 +64,20 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_wo
   where = 'quantize_delay_step=%d needs ' % options.quantize_delay_step
   scales = [float(scale) for scale in scales or (1.0,)]
   if options.model_variant not in _MODEL_VARIANTS:
-    raise ValueError('%s--model_variant=%s, got %s.'
+    raise UsageError('%s--model_variant=%s, got %s.'
                      % (where, ' or '.join(_MODEL_VARIANTS), options.model_variant))
   if num_clones != 1:
-    raise ValueError('%s--num_clones=1, got %d.' % (where, num_clones))
+    raise UsageError('%s--num_clones=1, got %d.' % (where, num_clones))
   if num_workers > 1:
-    raise ValueError('%sa single worker, got %d. Give one of --worker_hosts, or train without '
+    raise UsageError('%sa single worker, got %d. Give one of --worker_hosts, or train without '
                      'a cluster.' % (where, num_workers))
   if precision != 'float32':
-    raise ValueError('%s--precision=float32, got %s.' % (where, precision))
+    raise UsageError('%s--precision=float32, got %s.' % (where, precision))
   if scales != [1.0]:
-    raise ValueError('%sthe scale 1.0 alone, got %s. Leave out --image_pyramid, --eval_scales '
+    raise UsageError('%sthe scale 1.0 alone, got %s. Leave out --image_pyramid, --eval_scales '
                      'and --inference_scales.' % (where, ', '.join(map(str, scales))))
   if add_flipped_images:
-    raise ValueError('%simages as they are: leave out --add_flipped_images.' % where)
+    raise UsageError('%simages as they are: leave out --add_flipped_images.' % where)
   if options.preprocessed_images_dtype != tf.float32:
     raise ValueError('%spreprocessed_images_dtype float32, got %s.'
                      % (where, tf.as_dtype(options.preprocessed_images_dtype).name))

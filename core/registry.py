@@ -1,6 +1,8 @@
 """Lookup in the tables of variants, with errors that help."""
 import difflib
 
+from deeplab.core.usage import UsageError
+
 
 def lookup(table, name, what):
   """Returns `table[name]`.
@@ -11,12 +13,12 @@ def lookup(table, name, what):
     what: the table's subject for the message, e.g. 'model_variant'.
 
   Raises:
-    ValueError: name is not in the table; names the valid ones and the nearest match.
+    UsageError: name is not in the table; names the valid ones and the nearest match.
   """
   if name in table:
     return table[name]
   known = sorted(table, key=str)
   near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
   hint = ' Did you mean %r?' % near[0] if near else ''
-  raise ValueError('Unknown %s %r.%s Valid: %s.' % (
+  raise UsageError('Unknown %s %r.%s Valid: %s.' % (
       what, name, hint, ', '.join(str(k) for k in known)))

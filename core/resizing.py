@@ -1,6 +1,7 @@
 """Sizes of images and labels: what they are, and resizing by a factor or to a range."""
 from deeplab.core.random_source import RandomSource
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 
 
 def resolve_shape(tensor, rank=None, scope=None):
@@ -37,7 +38,7 @@ def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_sourc
     ValueError: min_scale_factor is negative or above max_scale_factor.
   """
   if min_scale_factor < 0 or min_scale_factor > max_scale_factor:
-    raise ValueError('min_scale_factor=%s and max_scale_factor=%s: need 0 <= min <= max.'
+    raise UsageError('min_scale_factor=%s and max_scale_factor=%s: need 0 <= min <= max.'
                      % (min_scale_factor, max_scale_factor))
   if min_scale_factor == max_scale_factor:
     return float(min_scale_factor)
@@ -97,7 +98,7 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
   with tf.name_scope(scope, 'resize_to_range', [image]):
     if not min_size:
       if max_size:
-        raise ValueError('max_resize_value=%s needs min_resize_value too.' % max_size)
+        raise UsageError('max_resize_value=%s needs min_resize_value too.' % max_size)
       return [image, label]
     size = resized_size(resolve_shape(image, rank=3)[:2], min_size, max_size, factor)
     image = _resize(image, size, method, align_corners)

@@ -18,6 +18,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.command_line import flag_reading
 from deeplab.core import files, keys
+from deeplab.core.usage import UsageError
 from deeplab.datasets import (
     builder,
     class_names,
@@ -165,15 +166,15 @@ def _flag_of_labels():
   """Returns the key of the row of label_kinds.KINDS that the command line asks for."""
   given = [name for name in label_kinds.KINDS if FLAGS[name].value]
   if len(given) > 1:
-    raise ValueError('--%s and --%s exclude each other.' % tuple(given[:2]))
+    raise UsageError('--%s and --%s exclude each other.' % tuple(given[:2]))
   if not given and FLAGS.split != keys.TEST_SET:
-    raise ValueError('%s is required for --split=%s; only the split %s goes without.'
+    raise UsageError('%s is required for --split=%s; only the split %s goes without.'
                      % (_either(label_kinds.KINDS), FLAGS.split, keys.TEST_SET))
   flag = (given or list(label_kinds.KINDS))[0]
   for name in label_kinds.LabelOptions._fields:
     kinds = label_kinds.kinds_that_read(name)
     if flag_reading.as_given(name) and not set(given).intersection(kinds):
-      raise ValueError('%s has no effect: it is for %s.'
+      raise UsageError('%s has no effect: it is for %s.'
                        % (flag_reading.as_given(name), _either(kinds)))
   return flag
 
@@ -190,10 +191,10 @@ def _name():
 
 def _num_classes(names):
   if names and FLAGS.num_classes not in (None, len(names)):
-    raise ValueError('--num_classes=%d, but there are %d class names: %s.'
+    raise UsageError('--num_classes=%d, but there are %d class names: %s.'
                      % (FLAGS.num_classes, len(names), ', '.join(names)))
   if not names and FLAGS.num_classes is None:
-    raise ValueError('--num_classes is required where nothing names the classes.')
+    raise UsageError('--num_classes is required where nothing names the classes.')
   return len(names or ()) or FLAGS.num_classes
 
 
@@ -202,14 +203,14 @@ def _splits(examples):
   if not FLAGS.split_fractions:
     return {FLAGS.split: examples}
   if FLAGS['split'].present or FLAGS.split_list:
-    raise ValueError('--split_fractions excludes --split and --split_list.')
+    raise UsageError('--split_fractions excludes --split and --split_list.')
   fractions = []
   for text in FLAGS.split_fractions:
     split, _, fraction = text.partition('=')
     try:
       fractions.append((split.strip(), float(fraction)))
     except ValueError as error:
-      raise ValueError('--split_fractions must be like train=0.8,val=0.2; got %r.'
+      raise UsageError('--split_fractions must be like train=0.8,val=0.2; got %r.'
                        % text) from error
   splits = listing.split_by_fractions(examples, fractions, FLAGS.seed)
   return {split: sorted(items, key=lambda item: item.name) for split, items in splits.items()}

@@ -14,6 +14,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import files
+from deeplab.core.usage import UsageError
 from deeplab.datasets import combined_sets, forma_storage, listing
 
 FLAGS = flags.FLAGS
@@ -75,7 +76,7 @@ def find_parts(names, examples):
     ValueError: both flags are given, a file is missing, or the model cannot be used.
   """
   if FLAGS.parts_model and FLAGS.parts_dir:
-    raise ValueError('--parts_dir and --parts_model exclude each other.')
+    raise UsageError('--parts_dir and --parts_model exclude each other.')
   if FLAGS.parts_model:
     _check_drawing()
     folder = _draw_parts(names, [item.image_path for item in examples])
@@ -142,13 +143,13 @@ def build_folder_set(folder_set):
     ValueError: there are no labels, a split is empty, or a file cannot be used.
   """
   if FLAGS.label_dir and (FLAGS.parts_dir or FLAGS.parts_model):
-    raise ValueError('--label_dir already says what each pixel is: leave out --parts_dir and '
+    raise UsageError('--label_dir already says what each pixel is: leave out --parts_dir and '
                      '--parts_model.')
   examples = listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, on_error=FLAGS.on_error)
   if not FLAGS.label_dir:
     parts = find_parts(folder_set.names, examples)
     if parts is None:
-      raise ValueError('There are no labels: pass --label_dir, or --parts_model to draw them.')
+      raise UsageError('There are no labels: pass --label_dir, or --parts_model to draw them.')
     examples = [item._replace(label=parts[stem_of(item)]) for item in examples]
   # The record is called by its path, as the published sets have it.
   examples = [item._replace(name=item.image_path) for item in examples]
@@ -166,7 +167,7 @@ def _check_drawing():
   advice = 'draw them once with build_part_labels.py and pass their folder as --parts_dir.'
   common.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
   if files.is_remote(forma_storage.dataset_dir(FLAGS.storage_dir, '')):
-    raise ValueError('--parts_model draws into --storage_dir, which is beyond this machine; raw '
+    raise UsageError('--parts_model draws into --storage_dir, which is beyond this machine; raw '
                      'files are read from folders here: ' + advice)
 
 

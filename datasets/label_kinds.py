@@ -8,6 +8,7 @@ import typing
 
 from absl import logging
 
+from deeplab.core.usage import UsageError
 from deeplab.datasets import class_names, coco_labels, label_sources, labelme, listing
 
 _BACKGROUND_NAMES = ('background', '_background_')
@@ -99,7 +100,7 @@ def _labelme(request):
   pairs = _annotated_pairs(request, ('.json',))
   wanted = request.class_names
   if not wanted:
-    raise ValueError('--labelme_dir needs --class_names. %s' % _labels_found(pairs))
+    raise UsageError('--labelme_dir needs --class_names. %s' % _labels_found(pairs))
   unlabelled = _unlabelled(request, wanted)
   pens = labelme.Pens(tuple((name, i) for i, name in enumerate(wanted)), request.ignore_label,
                       request.options.line_width, request.on_error == 'skip')
@@ -177,10 +178,10 @@ def _unlabelled(request, names):
   if name is None:
     name = names[0] if names[0] in _BACKGROUND_NAMES else 'ignore'
   if name not in names and name not in class_names.IGNORE_NAMES:
-    raise ValueError('--unlabelled=%s is not one of the classes %s, nor ignore.'
+    raise UsageError('--unlabelled=%s is not one of the classes %s, nor ignore.'
                      % (name, ', '.join(names)))
   if request.options.negatives and name not in names:
-    raise ValueError('--negatives: images without annotation would not count at all, because '
+    raise UsageError('--negatives: images without annotation would not count at all, because '
                      'pixels without annotation are `ignore`. Name their class: --unlabelled=...')
   logging.info('Pixels without annotation are %r.', name)
   return names.index(name) if name in names else request.ignore_label

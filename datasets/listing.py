@@ -9,6 +9,7 @@ import typing
 from absl import logging
 
 from deeplab.core import files
+from deeplab.core.usage import UsageError
 from deeplab.datasets.spec import Example
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -184,8 +185,8 @@ def split_by_fractions(examples, fractions, seed=0):
   """
   fractions = list(dict(fractions).items())
   total = sum(fraction for _, fraction in fractions)
-  if any(fraction <= 0 for _, fraction in fractions) or abs(total - 1) > 1e-6:
-    raise ValueError('Split fractions must be positive with sum 1, got %s.' % ', '.join(
+  if not (all(fraction > 0 for _, fraction in fractions) and abs(total - 1) < 1e-6):
+    raise UsageError('Split fractions must be positive with sum 1, got %s.' % ', '.join(
         '%s=%s' % pair for pair in fractions))
   shuffled = list(examples)
   random.Random(seed).shuffle(shuffled)

@@ -17,6 +17,7 @@ from PIL import Image
 from deeplab import common
 from deeplab.core import colormaps, files, keys, painting, picture_text
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 from deeplab.datasets.record_check import readable_input_errors
 
 FLAGS = flags.FLAGS
@@ -113,7 +114,7 @@ def write_picture(picture, path):
   """
   kind = Image.registered_extensions().get(path[path.rfind('.'):].lower())
   if kind not in ('PNG', 'JPEG'):
-    raise ValueError('--output=%s: expected a file name that ends in .png or .jpg.' % path)
+    raise UsageError('--output=%s: expected a file name that ends in .png or .jpg.' % path)
   try:
     with files.atomic_open(path) as f:
       picture.save(f, kind, **({'quality': 88} if kind == 'JPEG' else {}))

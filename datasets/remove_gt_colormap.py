@@ -16,6 +16,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import colormaps, files
+from deeplab.core.usage import UsageError
 from deeplab.datasets import (
     label_files,
     label_sources,
@@ -123,7 +124,7 @@ def _convert_piece(piece, on_item):
 def main(unused_argv):
   source, target = FLAGS.original_gt_folder, FLAGS.output_dir
   if os.path.realpath(source) == os.path.realpath(target):
-    raise ValueError('--output_dir must not be --original_gt_folder (%s): the label maps there '
+    raise UsageError('--output_dir must not be --original_gt_folder (%s): the label maps there '
                      'would be overwritten.' % source)
   suffix = '.' + FLAGS.segmentation_format.lower().lstrip('.')
   paths = listing.files_by_stem(source, (suffix,), 'label maps')

@@ -6,6 +6,8 @@ checks that all shards are there and describes them.
 """
 import typing
 
+from deeplab.core.usage import UsageError
+
 _MAX_NAMED = 10
 
 
@@ -39,15 +41,15 @@ ALONE = BuildTask()
 def check(task):
   """Raises ValueError for a BuildTask that contradicts itself; names the flags."""
   if task.num_tasks < 1:
-    raise ValueError('--num_tasks=%d must be at least 1.' % task.num_tasks)
+    raise UsageError('--num_tasks=%d must be at least 1.' % task.num_tasks)
   if task.merge and task.index is not None:
-    raise ValueError('--merge and --task_index=%d exclude each other: start the tasks with '
+    raise UsageError('--merge and --task_index=%d exclude each other: start the tasks with '
                      '--task_index, and when all are done one with --merge.' % task.index)
   if task.index is not None and not 0 <= task.index < task.num_tasks:
-    raise ValueError('--task_index=%d must be in 0..%d with --num_tasks=%d.'
+    raise UsageError('--task_index=%d must be in 0..%d with --num_tasks=%d.'
                      % (task.index, task.num_tasks - 1, task.num_tasks))
   if task.is_part and task.index is None:
-    raise ValueError('--num_tasks=%d: pass --task_index, 0..%d, to write the shards of one task, '
+    raise UsageError('--num_tasks=%d: pass --task_index, 0..%d, to write the shards of one task, '
                      'or --merge when all are written.' % (task.num_tasks, task.num_tasks - 1))
 
 

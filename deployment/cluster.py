@@ -14,6 +14,7 @@ import socket
 import typing
 
 from deeplab.core import json_text
+from deeplab.core.usage import UsageError
 
 PS, WORKER, EVALUATOR = 'ps', 'worker', 'evaluator'
 JOBS = (PS, WORKER, EVALUATOR)
@@ -219,6 +220,6 @@ def check_master(master):
   """
   scheme, _, address = master.rpartition('//')
   if master and (scheme != 'grpc:' or not address.rpartition(':')[2].isdigit()):
-    raise ValueError('--master=%s: it must be such as grpc://host:2222.' % master)
+    raise UsageError('--master=%s: it must be such as grpc://host:2222.' % master)
   if master and not is_reachable(address):
     raise ValueError('--master=%s: no server answers there.' % master)

@@ -14,6 +14,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, running
 from deeplab.core import registry
+from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
 
@@ -226,14 +227,14 @@ def _filled(templates, values):
 def main(argv):
   """Prints the kind of script that the command line names."""
   if len(argv) != 2:
-    raise ValueError('Name one of %s.' % ', '.join(sorted(KINDS)))
+    raise UsageError('Name one of %s.' % ', '.join(sorted(KINDS)))
   make = registry.lookup(KINDS, argv[1], what='kind of script')
   values = {name: FLAGS[name].value for name in SETTINGS}
   for name, value in values.items():
     if isinstance(value, str) and not set(value) <= _PLAIN_CHARACTERS:
-      raise ValueError('--%s=%s: letters, digits and . , : / _ - only.' % (name, value))
+      raise UsageError('--%s=%s: letters, digits and . , : / _ - only.' % (name, value))
   if values['gpus'] and values['batch_size'] % values['gpus']:
-    raise ValueError('--batch_size=%(batch_size)d must be divisible by --gpus=%(gpus)d.' % values)
+    raise UsageError('--batch_size=%(batch_size)d must be divisible by --gpus=%(gpus)d.' % values)
   sys.stdout.write(make(values))
 
 

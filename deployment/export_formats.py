@@ -8,6 +8,7 @@ import typing
 import numpy as np
 
 from deeplab.core import files, registry
+from deeplab.core.usage import UsageError
 from deeplab.deployment import (
     export,
     export_check,
@@ -80,12 +81,12 @@ def paths(formats, export_path):
   for name in formats:
     registry.lookup(FORMATS, name, what='format')
   if not formats or len(set(formats)) < len(formats):
-    raise ValueError('--format must be different names of %s, got %s.' % (
+    raise UsageError('--format must be different names of %s, got %s.' % (
         ', '.join(sorted(FORMATS)), ','.join(formats) or 'nothing'))
   if len(formats) == 1:
     ending = FORMATS[formats[0]].ending
     if FORMATS[formats[0]].needs_ending and not export_path.endswith(ending):
-      raise ValueError('Files of format %s are known by their suffix: --export_path=%s must '
+      raise UsageError('Files of format %s are known by their suffix: --export_path=%s must '
                        'end in %s.' % (formats[0], export_path, ending))
     return [export_path.rstrip(os.sep)]
   base, suffix = os.path.splitext(export_path)
@@ -113,7 +114,7 @@ def check_served(formats, given):
   for setting, text in sorted(given.items()):
     if text and not any(setting in row.served for row in rows):
       serving = sorted(name for name, row in FORMATS.items() if setting in row.served)
-      raise ValueError('%s has no effect with --format=%s: it is for %s. Leave it out, or add %s '
+      raise UsageError('%s has no effect with --format=%s: it is for %s. Leave it out, or add %s '
                        'to the formats.' % (text, ','.join(formats), ', '.join(serving),
                                             ' or '.join(serving)))
 
@@ -167,11 +168,11 @@ def _check_tflite(source):
                          '' if is_quantized else 'not ', source.tflite_kind,
                          'qat' if is_quantized else 'int8'))
   if not source.model_options.crop_size:
-    raise ValueError('A TFLite file has a fixed input size: give --crop_size.')
+    raise UsageError('A TFLite file has a fixed input size: give --crop_size.')
   if source.options.resized_size:
-    raise ValueError('A TFLite file has a fixed input size: leave --min_resize_value out.')
+    raise UsageError('A TFLite file has a fixed input size: leave --min_resize_value out.')
   if row.needs_images and source.representative_images is None:
-    raise ValueError('TFLite files of kind %r need pictures of the dataset: give --dataset_dir.'
+    raise UsageError('TFLite files of kind %r need pictures of the dataset: give --dataset_dir.'
                      % source.tflite_kind)
 
 

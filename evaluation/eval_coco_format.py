@@ -17,6 +17,7 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core import registry
+from deeplab.core.usage import UsageError
 from deeplab.evaluation import (
     cityscapes_panoptic,
     coco_panoptic,
@@ -216,7 +217,7 @@ def _list_cityscapes(settings):
            'ignored_label': cityscapes_panoptic.IGNORED_LABEL}
   for name, value in fixed.items():
     if FLAGS[name].present and FLAGS[name].value != value:
-      raise ValueError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
+      raise UsageError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
                        % (name, value, FLAGS[name].value))
   categories, pairs = cityscapes_panoptic.list_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
   return categories, pairs, settings._replace(**fixed)
@@ -226,7 +227,7 @@ def _list_folders(settings):
   _require('gt_instance_folder', 'pred_instance_folder')
   _refuse('gt_json_file', 'pred_json_file')
   if settings.crowd_excuses != 'any':
-    raise ValueError('--crowd_excuses=%s: the category of a crowd is not known with '
+    raise UsageError('--crowd_excuses=%s: the category of a crowd is not known with '
                      '--layout=folders; leave the flag out.' % settings.crowd_excuses)
   categories = {}
   if FLAGS.categories_file:
@@ -241,14 +242,14 @@ def _list_folders(settings):
 def _require(*names):
   missing = [name for name in names if not FLAGS[name].value]
   if missing:
-    raise ValueError('--layout=%s needs %s.' % (
+    raise UsageError('--layout=%s needs %s.' % (
         FLAGS.layout, ' and '.join('--%s=...' % name for name in missing)))
 
 
 def _refuse(*names):
   for name in names:
     if FLAGS[name].value:
-      raise ValueError('--%s has no use with --layout=%s: leave it out.'
+      raise UsageError('--%s has no use with --layout=%s: leave it out.'
                        % (name, FLAGS.layout))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
+from deeplab.core.usage import UsageError
 from deeplab.evaluation import image_results
 
 FLAGS = flags.FLAGS
@@ -57,7 +58,7 @@ class Comparison(typing.NamedTuple):
 def main(argv):
   """Prints the comparison of the two runs named on the command line."""
   if len(argv) != 3:
-    raise ValueError('Name two runs, such as RUN_A/eval RUN_B/eval; got %d.'
+    raise UsageError('Name two runs, such as RUN_A/eval RUN_B/eval; got %d.'
                      % (len(argv) - 1))
   runs = [image_results.read_per_image(folder) for folder in argv[1:]]
   names, counts = paired_counts(runs, argv[1:])

@@ -13,6 +13,7 @@ import numpy as np
 
 from deeplab.core import feature_extractor, keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info
 
 REGION = 'region'
@@ -183,10 +184,10 @@ def check_tiles(sizes):
     ValueError: the overlap is not below the size of the tile, or the tile is too small.
   """
   if not 0 <= sizes.tile_overlap < min(sizes.tile_size):
-    raise ValueError('The overlap of tiles must be from 0 to less than their size %d,%d, got '
+    raise UsageError('The overlap of tiles must be from 0 to less than their size %d,%d, got '
                      '%d.' % (tuple(sizes.tile_size) + (sizes.tile_overlap,)))
   if any(least > side for least, side in zip(sizes.least_size or (1, 1), sizes.tile_size)):
-    raise ValueError('--tile_size=%d,%d is smaller than the window of image pooling, '
+    raise UsageError('--tile_size=%d,%d is smaller than the window of image pooling, '
                      '--image_pooling_crop_size=%d,%d: pass tiles that hold it.'
                      % (tuple(sizes.tile_size) + tuple(sizes.least_size)))
 

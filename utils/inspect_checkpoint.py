@@ -18,6 +18,7 @@ from absl import flags
 
 from deeplab import common
 from deeplab.core import checkpoint_folder, error_text, initial_weights
+from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.utils import architecture_guess, weight_names
 
@@ -60,7 +61,7 @@ def main(argv):
 def _path(argv):
   paths = list(argv[1:]) + ([FLAGS.checkpoint_path] if FLAGS.checkpoint_path else [])
   if len(paths) != 1:
-    raise ValueError('Name one checkpoint, such as experiments/mine/train/model.ckpt-1000; got '
+    raise UsageError('Name one checkpoint, such as experiments/mine/train/model.ckpt-1000; got '
                      '%s.' % (' '.join(paths) or 'none'))
   return os.path.expanduser(paths[0])
 

@@ -4,6 +4,7 @@ from absl import logging
 
 from deeplab.core import utils
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 from deeplab.datasets import class_frequency
 
 # Keeps the mean over no pixels finite.
@@ -40,7 +41,7 @@ def add_softmax_cross_entropy_loss_for_each_scale(
   if labels is None:
     raise ValueError('No labels: the cross entropy loss needs a split with labels.')
   if not 0.0 < top_k_percent_pixels <= 1.0:
-    raise ValueError('top_k_percent_pixels must be in (0, 1], got %s.' % top_k_percent_pixels)
+    raise UsageError('top_k_percent_pixels must be in (0, 1], got %s.' % top_k_percent_pixels)
   for name, logits in sorted(scales_to_logits.items()):
     with tf.name_scope('%s_%s' % (scope, name) if scope else name):
       def losses_of(logits, labels):
@@ -194,7 +195,7 @@ def parse_label_weights(words, num_classes, split):
     weights = []
   if len(weights) != num_classes or not np.all(np.isfinite(weights)) or min(weights) < 0 or (
       max(weights) == 0):
-    raise ValueError('--label_weights must be %d numbers from 0 up, one per class, or auto; got '
+    raise UsageError('--label_weights must be %d numbers from 0 up, one per class, or auto; got '
                      '%s.' % (num_classes, ','.join(words)))
   return weights
 

@@ -15,6 +15,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import files
+from deeplab.core.usage import UsageError
 from deeplab.utils import loss_table
 
 matplotlib.use('Agg')
@@ -42,10 +43,10 @@ _UNSMOOTHED_OPACITY = 0.25
 def main(argv):
   """Draws the experiments named on the command line."""
   if len(argv) < 2:
-    raise ValueError('Name at least one folder with a %s, such as experiments/NAME.'
+    raise UsageError('Name at least one folder with a %s, such as experiments/NAME.'
                      % loss_table.FILE_NAME)
   if not FLAGS.output.lower().endswith(_SUFFIXES):
-    raise ValueError('--output=%s: the name must end with one of %s.'
+    raise UsageError('--output=%s: the name must end with one of %s.'
                      % (FLAGS.output, ', '.join(_SUFFIXES)))
   tables = [read_experiment(folder) for folder in argv[1:]]
   draw(list(zip(labels_of(argv[1:]), tables)), FLAGS.columns, FLAGS.smoothing, FLAGS.output)
