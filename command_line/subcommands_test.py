@@ -30,11 +30,18 @@ def run(*words, **env):
 def fixture_quick(tmp_path):
   """Returns `run` where TensorFlow cannot be imported."""
   (tmp_path / 'tensorflow.py').write_text(_BROKEN_TENSORFLOW)
-  return lambda *words: run(*words, PYTHONPATH=str(tmp_path))
+  paths = [str(tmp_path)] + os.environ.get('PYTHONPATH', '').split(os.pathsep)
+  return lambda *words: run(*words, PYTHONPATH=os.pathsep.join(filter(None, paths)))
 
 
 def test_the_stand_in_for_tensorflow_works(quick):
-  assert 'TensorFlow was imported' in quick('train', '--help')[2]
+  assert 'TensorFlow was imported' in quick('compare', 'A', 'B')[2]
+
+
+def test_help_of_a_subcommand_needs_no_tensorflow(quick):
+  code, output, errors = quick('train', '--help')
+  assert (code, errors) == (0, '')
+  assert '--learning_policy=poly|step' in output
 
 
 @pytest.mark.parametrize('words', [(), ('help',), ('--help',), ('-h',)])
