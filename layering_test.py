@@ -65,6 +65,7 @@ LOCAL_FILES = {
     'evaluation/panoptic_images.py': 'pictures and JSON of panoptic results',
     'evaluation/panoptic_sample.py': 'pictures and JSON of panoptic results',
     'packages_needed.py': 'environments of the project',
+    'testing/browser.py': 'pages of tests',
     'testing/damage.py': 'files of tests',
     'testing/documentation_pages.py': 'pages of the package',
     'testing/folders.py': 'results of tests',

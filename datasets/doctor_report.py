@@ -23,6 +23,10 @@ td.n, th.n {text-align: right; font-variant-numeric: tabular-nums}
 .good {color: #1b6e2d; font-weight: 600}
 .bar {height: .8em; display: block; border: 1px solid #999; min-width: 1px}
 li, td {overflow-wrap: anywhere} small {color: #555}
+@media (max-width: 800px) {
+  body {margin: 1em auto; padding: 0 8px} table {font-size: 12px} th, td {padding: .25em .3em}
+  ul {padding-left: 1em}
+}
 '''
 
 
@@ -90,7 +94,8 @@ def as_text(content):
 def html_page(content):
   """Returns the report as one HTML page that needs no other file."""
   return '\n'.join(
-      ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
+      ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+       '<meta name="viewport" content="width=device-width, initial-scale=1">',
        '<title>Data report: %s</title><style>%s</style></head><body>' % (
            html.escape(content['dataset']), _STYLE),
        '<h1>Data report: %s</h1>' % html.escape(content['dataset']),

@@ -4,9 +4,10 @@ import json
 import numpy as np
 import pytest
 
+from deeplab.core import files
 from deeplab.datasets import data_findings, doctor_report
 from deeplab.datasets.doctor_test import FIRST, SAMPLES, examine, record_of, write_split
-from deeplab.testing import tiny_run
+from deeplab.testing import browser, tiny_run
 
 
 def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
@@ -51,6 +52,18 @@ def test_shares_are_told_of_splits_with_labels_alone(tmp_path):
   assert row.split()[2:4] == ['-', '%.3f%%' % (
       100 * content['splits']['val']['class_pixel_share'][2])]
   assert '<td>house</td><td>-</td><td>' in doctor_report.html_page(content)
+
+
+def test_the_page_fits_a_phone(tmp_path):
+  tiny_run.write_records(str(tmp_path), SAMPLES, 'train')
+  for split in ('val', 'trainval'):
+    tiny_run.add_records(str(tmp_path), SAMPLES, split)
+  examination = examine(tmp_path)
+  assert examination.findings.counts
+  path = str(tmp_path / 'page.html')
+  files.write_text(path, doctor_report.html_page(doctor_report.content_of(examination)))
+  _, screen, width = browser.on_a_phone(path, tmp_path)
+  assert width <= screen
 
 
 def test_labels_of_a_split_test_are_looked_at_if_they_are_counted(tmp_path):

@@ -3,8 +3,6 @@ import base64
 import io
 import os
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from PIL import Image
 
 from deeplab.evaluation import charts, html_report, image_results, segmentation_metrics
 from deeplab.evaluation import report as report_lib
+from deeplab.testing import browser
 
 COLORS = np.array([[0, 0, 0], [200, 0, 0], [0, 0, 250]], np.uint8)
 NAMES = ['ground', 'a <b> tree', 'sky']
@@ -184,21 +183,6 @@ def test_page_needs_no_other_file_and_fits_a_phone(tmp_path):
   assert not re.findall(r'(?:src|href)="(?!data:)', page)
   assert 'a &lt;b&gt; tree' in page
   assert page.count('alt="errors in red') == 2
-  browser = shutil.which('chromium') or shutil.which('google-chrome')
-  if not browser:
-    pytest.skip('No chromium here.')
-  # The page itself says how many of its pictures the browser could show, and how wide it is.
-  with open(path, 'a', encoding='utf-8') as f:
-    f.write('<script>window.onload = function() {document.title = "shown " + Array.from('
-            'document.images).filter(i => i.naturalWidth > 5).length + ", " + window.innerWidth'
-            ' + " " + document.documentElement.scrollWidth;}</script>')
-  process = subprocess.run(
-      [browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking',
-       '--window-size=390,844', '--dump-dom', '--user-data-dir=%s' % (tmp_path / 'profile'),
-       'file://' + path],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
-  found = re.search(r'<title>shown (\d+), (\d+) (\d+)</title>', process.stdout.decode('utf-8'))
-  assert found, process.stderr
-  num_shown, screen, width = map(int, found.groups())
+  num_shown, screen, width = browser.on_a_phone(path, tmp_path)
   assert num_shown == 10
   assert width <= screen
