@@ -27,7 +27,6 @@ pytestmark = pytest.mark.usefixtures('shallow_network')
 _PAGES = documentation_pages.PAGES
 # Shell script -> why it is not run here.
 _SHELL_NOT_RUN = {
-    'local_test.sh': 'would install; run_tests.sh runs it in short form',
     'run_tests.sh': 'these tests',
     'datasets/download_and_convert_voc2012.sh':
         'download_and_convert_test.py runs it without the download',
@@ -36,7 +35,7 @@ _SHELL_NOT_RUN = {
     'deployment/launch_local.sh': 'cluster_run_test.py runs it',
 }
 # Drivers print here what they would run; run_tests.sh and their own tests run them.
-_DRY_RUN = ('local_test_forma.sh', 'local_test_mobilenetv2.sh')
+_DRY_RUN = ('local_test.sh', 'local_test_forma.sh', 'local_test_mobilenetv2.sh')
 # Part of a block -> why it is not run here.
 _NOT_RUN = {
     'completion ': 'completion_test.py runs it in each shell',

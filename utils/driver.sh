@@ -62,12 +62,16 @@ check_call() {
 }
 
 # Sets the settings, and more_*_flags, that the environment has by their names in the original's
-# drivers. Ends the script at what is nearly a setting. Settings are the words in capitals of the
+# drivers; tells of those of other drivers. Ends the script at what is nearly a setting. Settings are the words in capitals of the
 # help of $script, and of that of $passed_on, to which it passes them on.
 check_settings() {
-  found=$(grep -v '^#' utils/original_settings.txt | awk -v script="$script" \
+  rows=/dev/null others=''
+  case $script in
+    local_test*) rows=utils/original_settings.txt others=$(settings_of local_test*.sh) ;;
+  esac
+  found=$(awk -v script="$script" -v others=" $others " \
     -v known=" $(settings_of "$script" ${passed_on:+"$passed_on"}) " \
-    -v others=" $(settings_of local_test*.sh) " -f utils/settings.awk | LC_ALL=C sort -r)
+    -f utils/settings.awk "$rows" | LC_ALL=C sort -r)
   while IFS=$(printf '\t') read -r kind first second name; do
     case $kind in
       refuse) refuse "$first" ;;

@@ -4,7 +4,7 @@
 #   1. PYTHON, or of the active environment, if they have the packages and this project;
 #   2. .venv-LANE, made on the interpreter that PYTHON, the active environment or a search names.
 #      Where another interpreter has made it already it stays, and .venv-LANE-VERSION is made.
-# An environment that works is never emptied; what is missing is installed into it.
+# Into an environment whose interpreter runs, what is missing is installed; it is never emptied.
 set -eu
 root=$(pwd -P)
 started=$(date +%s)
@@ -41,16 +41,16 @@ $facts
 FACTS
 }
 
-# Whether interpreter $1 has the packages; with $2 also this very project.
+# Whether interpreter $1 has the packages; with a word $2 also this very project.
 has_packages() {
   "$1" -c '
 import os, sys
 from importlib import util
 found = util.find_spec("deeplab")
 is_here = found and found.origin and os.path.samefile(os.path.dirname(found.origin), ".")
-sys.exit(not ((is_here or not sys.argv[1:]) and all(map(
+sys.exit(not ((is_here or not sys.argv[1]) and all(map(
     util.find_spec, ("absl", "matplotlib", "numpy", "PIL", "tensorflow", "tf_slim", "tqdm")))))
-' ${2:+"$2"} >/dev/null 2>&1
+' "$2" >/dev/null 2>&1
 }
 
 # Whether the environment $venv is as pyproject.toml wants it. Its own interpreter tells what it
@@ -59,9 +59,15 @@ is_ready() {
   [ ! -e "$venv/setting-up" ] || return 1
   stamp=$(cat "$venv/installed" 2>/dev/null) || { has_packages "$venv/bin/python" here; return; }
   case $stamp in
-    "$device "*" $sum $root" | "gpu "*" $sum $root") "$venv/bin/python" -c '' 2>/dev/null ;;
+    "$device "*" $sum $root" | "gpu "*" $sum $root") has_packages "$venv/bin/python" "" ;;
     *) return 1 ;;
   esac
+}
+
+# Whether somebody may use the environment $venv: its interpreter runs, and it is no first set-up
+# that was interrupted.
+is_begun() {
+  "$venv/bin/python" -c '' 2>/dev/null && [ "$(cat "$venv/setting-up" 2>/dev/null)" != new ]
 }
 
 # Ends the script: the answer is interpreter $1.
@@ -84,15 +90,15 @@ show_progress() {
 
 # Makes $venv, or installs into it what is missing; $wanted in its file `installed` tells the end.
 set_up() {
-  fresh=--clear again=
-  if has_packages "$venv/bin/python"; then
-    fresh=
+  fresh=--clear again='' kind=new
+  if is_begun; then
+    fresh='' kind=more
     # Packages that were being written when a set-up was killed may be there in parts.
     [ ! -e "$venv/setting-up" ] || again=--force-reinstall
   fi
   {
     echo "-- virtual environment"
-    "$base" -m venv $fresh "$venv" && : > "$venv/setting-up" &&
+    "$base" -m venv $fresh "$venv" && echo $kind > "$venv/setting-up" &&
       echo "-- pip, setuptools, wheel" &&
       "$venv/bin/python" -m pip install --disable-pip-version-check --upgrade pip setuptools wheel &&
       echo "-- packages of pyproject.toml for $lane-$device" &&
@@ -106,7 +112,7 @@ set_up() {
   if [ -z "$fresh$again" ]; then
     # pip takes back what it could not finish.
     rm -f "$venv/setting-up"
-    hint="; PYTHON=$venv/bin/python uses it as it was"
+    ! has_packages "$venv/bin/python" here || hint="; PYTHON=$venv/bin/python uses it as it was"
   fi
   fail "could not set up $venv; the lines above end $log$hint"
 }
@@ -155,7 +161,7 @@ case $prefix in
   *)
     [ -z "${PYTHON:-}$active" ] || ! has_packages "$asked" here || answer "$asked"
     asked_base=$base asked_version=$version
-    if has_packages "$venv/bin/python" && read_facts "$venv/bin/python" &&
+    if is_begun && read_facts "$venv/bin/python" &&
       [ "$base" != "$asked_base" ]; then
       venv=$venv-$asked_version
     fi
@@ -188,7 +194,8 @@ except (IOError, OSError) as error:
 ' "$venv"
 ! is_ready || answer "$venv/bin/python"
 case $(cat "$venv/installed" 2>/dev/null) in "gpu "*) device=gpu ;; esac
-echo "== setting up $venv (Python $version, $lane-$device): some minutes; log: $log"
+echo "== setting up $venv (Python $version, $lane-$device): some minutes, 1 to 3 GB;" \
+  "log: $log"
 wanted="$device $base $sum $root"
 set_up
 echo "   done in $(($(date +%s) - started)) s"

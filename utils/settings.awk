@@ -2,7 +2,7 @@
 #
 # In:  known   names of its settings, between spaces; others: those of other drivers
 #      script  its name
-#      rows on stdin: NAME KIND ..., see utils/original_settings.txt
+#      rows in a file: NAME KIND ..., see utils/original_settings.txt
 # Out: lines of fields between tabs, in any order
 #        refuse TEXT | note TEXT | set SETTING NAME | flag SETTING FLAG NAME
 

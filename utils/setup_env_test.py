@@ -161,6 +161,17 @@ def test_an_environment_made_by_hand_is_taken(project):
   assert set_up(project) == ('', '', '.venv-tf2/bin/python')
 
 
+@pytest.mark.parametrize('has_mark', [False, True])
+def test_packages_that_are_missing_are_installed_beside_what_is_there(project, has_mark):
+  set_up(project)
+  kept = mark(project / '.venv-tf2')
+  (project / '.venv-tf2' / 'packages').unlink()
+  if not has_mark:
+    (project / '.venv-tf2' / 'installed').unlink()
+  assert 'setting up' in set_up(project)[0]
+  assert kept.exists() and installed(project) == 2
+
+
 def test_other_requirements_are_installed_into_what_is_there(project):
   set_up(project)
   kept = mark(project / '.venv-tf2')
@@ -195,6 +206,7 @@ def test_a_failed_first_set_up_is_repaired_by_the_next_one(project):
   assert start(project, then='exit $?').wait() == 1
   (project / 'broken').unlink()
   left = mark(project / '.venv-tf2')
+  assert not (project / '.venv-tf2' / 'installed').exists()
   assert set_up(project)[2] == '.venv-tf2/bin/python'
   assert not left.exists()
 
