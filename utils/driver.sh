@@ -62,8 +62,8 @@ check_call() {
 }
 
 # Sets the settings, and more_*_flags, that the environment has by their names in the original's
-# drivers; tells of those of other drivers. Ends the script at what is nearly a setting. Settings are the words in capitals of the
-# help of $script, and of that of $passed_on, to which it passes them on.
+# drivers; tells of those of other drivers. Ends the script at what is nearly a setting. Settings
+# are the words in capitals of the help of $script, and of $passed_on, to which it passes them on.
 check_settings() {
   rows=/dev/null others=''
   case $script in
