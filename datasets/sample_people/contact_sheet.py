@@ -7,8 +7,6 @@ from deeplab.datasets import registry
 from deeplab.datasets.sample_people import raw_folder
 
 _WIDTH, _ROW_HEIGHT, _GAP = 1200, 190, 4
-# Low bits are mostly sensor noise: without them the PNG is half as large.
-_DROPPED_BITS = 3
 
 
 def write(path, examples, num_rows=2, predictions=None):
@@ -38,17 +36,9 @@ def write(path, examples, num_rows=2, predictions=None):
       ['rows, from above: image, label' + (', prediction' if predictions else '')], legend)
   try:
     with files.atomic_path(path) as temporary:
-      _coarse(sheet).save(temporary, 'PNG', optimize=True)
+      sheet.save(temporary, 'PNG', optimize=True)
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (path, error.strerror or error)) from error
-
-
-def _coarse(image):
-  """Returns an image with fewer levels per channel; black and white stay."""
-  step = 1 << _DROPPED_BITS
-  levels = [0 if v < step else 255 if v >= 256 - step else v // step * step + step // 2
-            for v in range(256)]
-  return image.point(levels * 3)
 
 
 def _rows(examples, num_rows, predictions):
