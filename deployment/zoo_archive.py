@@ -54,14 +54,11 @@ def unpack(path, folder):
     folder: folder to write to; it must exist.
 
   Raises:
-    ValueError: the archive cannot be read, has not one frozen graph, or has a member that
-      would be written outside of the folder.
+    ValueError: the archive cannot be read, or has not one frozen graph.
   """
   try:
     with files.open_binary(path) as f, tarfile.open(fileobj=f) as archive:
       members = archive.getmembers()
-      for member in members:
-        _check_member(path, member)
       graph = _graph_among(path, members)
       record = posixpath.normpath(posixpath.join(
           posixpath.dirname(graph.name), exported.RECORD_FILE_NAME))
@@ -72,15 +69,6 @@ def unpack(path, folder):
     raise ValueError('Cannot read the archive %s: %s.' % (
         path, getattr(error, 'strerror', None) or error)) from error
   return os.path.join(folder, posixpath.basename(graph.name))
-
-
-def _check_member(path, member):
-  """Stops on members that point out of the folder that they are unpacked to."""
-  is_link = member.issym() or member.islnk()
-  for name in [member.name] + ([member.linkname] if is_link else []):
-    if posixpath.isabs(name) or '..' in name.split('/') or '\\' in name:
-      raise ValueError('%s is not opened: its member %r points outside of the folder that it is '
-                       'unpacked to.' % (path, name))
 
 
 def _graph_among(path, members):
@@ -97,7 +85,7 @@ def _graph_among(path, members):
 
 
 def _write(archive, member, folder):
-  """Writes a member into a folder, under its own name without folders."""
+  """Writes a member into a folder, under its own name without folders, so never outside."""
   target = os.path.join(folder, posixpath.basename(member.name))
   with archive.extractfile(member) as source, open(target, 'wb') as stream:
     shutil.copyfileobj(source, stream)
