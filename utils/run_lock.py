@@ -95,11 +95,10 @@ def _check_is_free(path):
   if found is None:
     return None
   here = _this_process()
-  if found.get('machine') == here['machine']:
-    is_alive = _start_of(found.get('pid')) == found.get('process_start') is not None
+  if found.get('machine') == here['machine'] and here['process_start']:
+    is_alive = _start_of(found.get('pid')) == found.get('process_start')
   else:
-    logging.info('%s is of another machine, %s: looking whether it is still in use.',
-                 path, found.get('host'))
+    logging.info('%s is of %s: looking whether it is still in use.', path, found.get('host'))
     is_alive = _changes(path, found)
   if is_alive:
     raise ValueError(_in_use(path, found))
@@ -206,22 +205,12 @@ def _this_process():
 
 
 def _start_of(pid):
-  """Returns when a process of this machine was started, or None if there is none."""
+  """Returns when a process of this machine was started, or None if there is none, or no /proc."""
   try:
     # The fields after the name in parentheses, which may hold anything.
     return _text_of('/proc/%d/stat' % int(pid)).rpartition(')')[2].split()[19]
   except (OSError, TypeError, ValueError, IndexError):
-    return _start_without_proc(pid)
-
-
-def _start_without_proc(pid):
-  if os.path.isdir('/proc/self'):
     return None
-  try:
-    os.kill(int(pid), 0)
-  except (OSError, TypeError, ValueError):
-    return None
-  return 'unknown'
 
 
 def _text_of(path):
