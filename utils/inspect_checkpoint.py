@@ -14,6 +14,7 @@ import os
 import re
 import textwrap
 
+import numpy as np
 from absl import flags
 
 from deeplab import common
@@ -99,7 +100,7 @@ def scope_rows(shapes):
   for name, shape in _in_order(weight_names.model_shapes(shapes)):
     scope = weight_names.scope_of(name)
     number, values = counts.get(scope, (0, 0))
-    counts[scope] = number + 1, values + weight_names.num_values(shape)
+    counts[scope] = number + 1, values + int(np.prod(shape))
   return [('scope', 'variables', 'values')] + [
       (scope, '%d' % number, '{:,}'.format(values))
       for scope, (number, values) in counts.items()]
@@ -109,7 +110,7 @@ def all_rows(shapes):
   """Returns rows (variable, shape, values) of everything that is stored."""
   return [('variable', 'shape', 'values')] + [
       (name, ','.join(str(side) for side in shape) or 'scalar',
-       '{:,}'.format(weight_names.num_values(shape)))
+       '{:,}'.format(int(np.prod(shape))))
       for name, shape in _in_order(shapes)]
 
 
@@ -132,7 +133,7 @@ def total_rows(shapes):
   parts.append(('all', shapes))
   return [('total', 'variables', 'values')] + [
       (what, '%d' % len(part),
-       '{:,}'.format(sum(weight_names.num_values(shape) for shape in part.values())))
+       '{:,}'.format(sum(int(np.prod(shape)) for shape in part.values())))
       for what, part in parts if part]
 
 

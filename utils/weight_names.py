@@ -76,11 +76,3 @@ def scope_of(name, depth=2):
   """Returns the first `depth` scopes of a name; its layer's own parts are left out."""
   parts = [part for part in name.split('/')[:-1] if part not in _LAYERS_OF_A_SCOPE]
   return '/'.join(parts[:depth]) or name
-
-
-def num_values(shape):
-  """Returns the product of a shape's sides."""
-  product = 1
-  for side in shape:
-    product *= int(side)
-  return product

@@ -50,11 +50,6 @@ def test_scope_leaves_out_the_parts_of_a_layer(name, scope):
   assert weight_names.scope_of(name) == scope
 
 
-def test_number_of_values():
-  assert weight_names.num_values([]) == 1
-  assert weight_names.num_values([3, 3, 2, 1]) == 18
-
-
 def test_constants_of_a_frozen_graph_that_are_no_weights_are_left_out():
   assert list(weight_names.weights_of_constants(
       {'aspp0/weights': [2], 'sub/y': [], 'aspp0/Conv2D/dilation_rate': [2]})) == [
