@@ -206,19 +206,6 @@ def slurm(values):
 KINDS = {'slurm': slurm, 'tfjob': tfjob}
 
 
-def defaults():
-  """Returns dict, name -> value of SETTINGS."""
-  return {name: setting.default for name, setting in SETTINGS.items()}
-
-
-def markdown_table():
-  """Returns SETTINGS as a table of Markdown."""
-  rows = ['| flag | default | meaning |', '|---|---|---|']
-  rows += ['| `--%s` | %s | %s |' % (name, setting.default, setting.meaning)
-           for name, setting in SETTINGS.items()]
-  return '\n'.join(rows) + '\n'
-
-
 def _filled(templates, values):
   more = {'clones': max(1, values['gpus']), 'clone_on_cpu': str(not values['gpus']).lower()}
   return [string.Template(template).substitute(values, **more) for template in templates]

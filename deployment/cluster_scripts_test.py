@@ -57,18 +57,22 @@ TFJOB_SCHEMA = {
 
 
 def values_of(**changes):
-  return dict(cluster_scripts.defaults(), **changes)
+  defaults = {name: setting.default for name, setting in cluster_scripts.SETTINGS.items()}
+  return dict(defaults, **changes)
 
 
 @pytest.mark.parametrize('kind', sorted(FILES))
 def test_the_files_here_are_those_of_the_table(kind):
   with open(os.path.join(FOLDER, FILES[kind])) as f:
-    assert f.read() == cluster_scripts.KINDS[kind](cluster_scripts.defaults())
+    assert f.read() == cluster_scripts.KINDS[kind](values_of())
 
 
 def test_the_page_has_the_table_of_settings():
   with open(os.path.join(FOLDER, '..', 'g3doc', 'distributed.md')) as f:
-    assert cluster_scripts.markdown_table() in f.read()
+    page = f.read()
+  rows = ['| `--%s` | %s | %s |' % (name, setting.default, setting.meaning)
+          for name, setting in cluster_scripts.SETTINGS.items()]
+  assert '\n'.join(['| flag | default | meaning |', '|---|---|---|'] + rows) + '\n' in page
 
 
 @pytest.mark.parametrize('changes', [{}, {'workers': 2, 'gpus': 0}, {'parameter_servers': 8}])
