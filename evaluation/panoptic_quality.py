@@ -8,19 +8,12 @@ import collections
 
 import numpy as np
 
-from deeplab.evaluation import base_metric, segment_pairs
+from deeplab.evaluation import base_metric
 
 # Above one half, a segment has at most one partner; the paper's threshold.
 _MATCH_IOU = 0.5
 # An unmatched prediction with a larger share than this on ignored ground truth is excused.
 _EXCUSED_SHARE = 0.5
-
-
-def _ids_to_counts(id_array):
-  """Returns a dict from every id of the array to the number of its pixels."""
-  (values,), lengths = segment_pairs.joint_runs(np.asarray(id_array))
-  ids, inverse = np.unique(values, return_inverse=True)
-  return {int(i): int(n) for i, n in zip(ids, np.bincount(inverse, weights=lengths))}
 
 
 class PanopticQuality(base_metric.SegmentationMetric):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.evaluation import panoptic_quality, test_utils
+from deeplab.evaluation import test_utils
 from deeplab.evaluation.panoptic_quality import PanopticQuality
 
 IGNORED = test_utils.IGNORED
@@ -125,7 +125,3 @@ def test_missed_crowd_or_void_is_no_false_negative():
   metric = count([(0, 0), (0, 1), (1, 0)], [(2, 0), (2, 0), (1, 0)])
   assert metric.fn_per_class.sum() == 0 and metric.fp_per_class.sum() == 0
   assert metric.result() == 1
-
-
-def test_ids_to_counts_counts_pixels():
-  assert panoptic_quality._ids_to_counts(np.array([[7, 7, 0], [7, 3, 3]])) == {0: 1, 3: 2, 7: 3}
