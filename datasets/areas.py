@@ -5,6 +5,7 @@ import numpy as np
 
 from deeplab.datasets.label_sources import Drawing
 
+BOX_ALONE = 'a box and no segmentation (--boxes_as_areas paints boxes)'
 _LEAST_COORDINATES = 6
 # pycocotools needs memory for every pixel that an edge passes, inside of the picture or not.
 _FARTHEST_PX = 100000
@@ -45,6 +46,25 @@ def box_segmentation(box):
   if width <= 0 or height <= 0:
     raise Unusable('a bbox without width or height')
   return [[x, y, x + width, y, x + width, y + height, x, y + height]]
+
+
+def line_segmentation(points, width):
+  """Returns the segmentation of a line, or of a point, drawn with a square pen.
+
+  Args:
+    points: list of (x, y) in pixels, one or more.
+    width: of the line, in pixels.
+  """
+  radius, outlines = width / 2, []
+  for begin, end in zip(points, points[1:] or points):
+    begin, end = np.array(begin, float), np.array(end, float)
+    length = np.hypot(*(end - begin))
+    ahead = (end - begin) * (radius / length) if length else np.array([radius, 0])
+    aside = np.array([-ahead[1], ahead[0]])
+    corners = [begin - ahead - aside, end + ahead - aside, end + ahead + aside,
+               begin - ahead + aside]
+    outlines.append(np.concatenate(corners).tolist())
+  return outlines
 
 
 def draw(areas, size, unlabelled, left_out=()):

@@ -91,3 +91,14 @@ def test_boxes_are_four_numbers(box):
 def test_boxes_have_an_area(box):
   with pytest.raises(areas.Unusable, match='a bbox without width or height'):
     areas.box_segmentation(box)
+
+
+@pytest.mark.parametrize('points, rows, columns', [
+    ([(2, 3), (6, 3)], (2, 4), (1, 7)), ([(6, 3), (2, 3)], (2, 4), (1, 7)),
+    ([(4, 3)], (2, 4), (3, 5)), ([(4, 3), (4, 3)], (2, 4), (3, 5)),
+    ([(4, 1), (4, 5)], (0, 6), (3, 5)), ([(-50, 3), (50, 3)], (2, 4), (0, 8))])
+def test_lines_are_as_wide_as_asked(points, rows, columns):
+  pytest.importorskip('pycocotools')
+  expected = np.zeros(_SIZE, np.uint8)
+  expected[rows[0]:rows[1], columns[0]:columns[1]] = 1
+  np.testing.assert_array_equal(_draw(areas.line_segmentation(points, 2)).labels, expected)

@@ -4,9 +4,10 @@
         --output_dir=records/mydata --num_classes=11 --ignore_label=255 --split=train
 
 Labels are PNGs of class ids (--label_dir), colour pictures (and --color_map), JSON files of
-labelme (--labelme_dir), or a JSON file of COCO (--coco_json). Run once per split with the same
---output_dir, or once with --split_fractions. The dataset_info.json left there lets train.py,
-eval.py and vis.py use the folder with --dataset_dir alone.
+labelme (--labelme_dir), a JSON file of COCO (--coco_json), text files of YOLO (--yolo_dir), or
+what datumaro reads (--datumaro_path). Run once per split with the same --output_dir, or once
+with --split_fractions. The dataset_info.json left there lets train.py, eval.py and vis.py use
+the folder with --dataset_dir alone.
 """
 if __package__ is None:
   import packages_needed  # noqa: F401
@@ -34,8 +35,8 @@ common.begin_flag_group('images and labels')
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
-                    'or colour pictures with --color_map. Required without --labelme_dir and '
-                    '--coco_json.')
+                    'or colour pictures with --color_map. Required without --labelme_dir, '
+                    '--coco_json, --yolo_dir and --datumaro_path.')
 flags.DEFINE_string('color_map', None,
                     'CSV file of lines name,r,g,b, or a labelmap.txt of CVAT: what the colours in '
                     '--label_dir mean. Class ids follow the lines; lines called `ignore` do not '
@@ -61,19 +62,30 @@ flags.DEFINE_string('coco_json', None,
                     'JSON file of COCO instances or COCO-Stuff with the annotations of the '
                     'images. Classes: --class_names, or background and all its categories. '
                     'Default: not used.')
+flags.DEFINE_string('yolo_dir', None,
+                    'Folder of text files of YOLO, called like the images: lines `class x1 y1 x2 '
+                    'y2 ...`, shares of width and height. Classes: --class_names, or background '
+                    'and those of data.yaml or classes.txt beside the labels or above. Default: '
+                    'not used.')
+flags.DEFINE_string('datumaro_path', None,
+                    'File or folder, in any format that datumaro reads, with the annotations of '
+                    'the images. Classes: --class_names, or background and all of its own. '
+                    'Default: not used.')
+flags.DEFINE_string('datumaro_format', None,
+                    'Name that datumaro has for the format of --datumaro_path, such as cvat. '
+                    'Default: found by the files.')
 flags.DEFINE_bool('boxes_as_areas', False,
-                  'Paints the boxes of annotations in --coco_json that have no segmentation. '
-                  'Default: they are left out, counted and named.')
+                  'Paints the boxes of annotations that have no outline, in --coco_json, '
+                  '--yolo_dir and --datumaro_path. Default: they are left out, counted and named.')
 flags.DEFINE_integer('line_width', 10,
-                     'Width of lines and diameter of points in --labelme_dir, in pixels.',
+                     'Width of lines and points in --labelme_dir and --datumaro_path, in pixels.',
                      lower_bound=1)
 flags.DEFINE_bool('negatives', False,
-                  'Takes images without file in --labelme_dir, or without entry in --coco_json, '
-                  'as images without objects. Default: they are errors.')
+                  'Takes images without annotation file or entry as images without objects. '
+                  'Default: they are errors.')
 flags.DEFINE_string('unlabelled', None,
-                    'Name of the class of pixels without annotation in --labelme_dir and '
-                    '--coco_json, or `ignore`. Default: class 0 if it is called background, '
-                    'else ignore.')
+                    'Name of the class of pixels without annotation, or `ignore`; not for '
+                    '--label_dir. Default: class 0 if it is called background, else ignore.')
 
 common.define_image_range_flag(
     'images and labels', '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. '
@@ -82,8 +94,7 @@ common.define_image_range_flag(
 common.begin_flag_group('classes')
 flags.DEFINE_string('class_names', None,
                     'Names separated by commas, or a text or CSV file with one class per line: '
-                    'name or name,r,g,b. Default: those of --color_map or --coco_json, else '
-                    'none.')
+                    'name or name,r,g,b. Default: those that the labels name, else none.')
 flags.DEFINE_integer('num_classes', None,
                      'Number of class ids, 0..num_classes-1. Default: as many as there are '
                      'class names.', lower_bound=1, upper_bound=256)

@@ -121,87 +121,6 @@ def test_coco_annotations_become_class_ids(tmp_path):
   assert dataset_info.read(str(tmp_path / 'o')).class_names == ['background', 'cat']
 
 
-@pytest.mark.parametrize('kind', ['labelme', 'coco'])
-def test_images_without_annotation_are_errors_or_negatives(tmp_path, kind):
-  pytest.importorskip('pycocotools')
-  for name in ('a', 'b'):
-    _save(tmp_path / 'images' / (name + '.png'), np.zeros(_SIZE + (3,), np.uint8))
-  args = _one_annotated(tmp_path, kind) + ['--output_dir=%s' % (tmp_path / 'o')]
-  code, line = _run(*args)
-  assert code == 1 and "for 1 of 2 images: 'b'" in line, line
-  code, line = _run('--negatives', *args)
-  assert code == 0, line
-  found = _labels(tmp_path / 'o', 'train')
-  assert (found['a'][:3] == 1).all() and (found['a'][3:] == 0).all() and (found['b'] == 0).all()
-  code, line = _run('--negatives', '--unlabelled=ignore', *args)
-  assert code == 1 and '--negatives: images without annotation would not count at all' in line
-
-
-def _one_annotated(folder, kind):
-  """Annotates the upper half of the image `a` as cat; returns the flags."""
-  points = [[0, 0], [8, 0], [8, 3], [0, 3]]
-  args = ['--image_dir=%s' % (folder / 'images'), '--class_names=background,cat']
-  if kind == 'labelme':
-    (folder / 'json').mkdir()
-    (folder / 'json' / 'a.json').write_text(json.dumps({'shapes': [
-        {'label': 'cat', 'points': [[0, 0], [7, 2]], 'shape_type': 'rectangle'}]}))
-    return args + ['--labelme_dir=%s' % (folder / 'json')]
-  (folder / 'coco.json').write_text(json.dumps({
-      'images': [{'id': 1, 'file_name': 'a.png', 'height': 6, 'width': 8}],
-      'categories': [{'id': 9, 'name': 'cat'}],
-      'annotations': [{'id': 1, 'image_id': 1, 'category_id': 9,
-                       'segmentation': [sum(points, [])]}]}))
-  return args + ['--coco_json=%s' % (folder / 'coco.json')]
-
-
-@pytest.mark.parametrize('processes', [1, 2])
-def test_what_is_left_out_is_told_once_and_listed_however_many_work(tmp_path, processes):
-  (tmp_path / 'json').mkdir()
-  good = {'label': 'tree', 'points': [[0, 0], [7, 0], [7, 2], [0, 2]]}
-  for i in range(4):
-    _save(tmp_path / 'images' / ('a%d.png' % i), np.zeros(_SIZE + (3,), np.uint8))
-    (tmp_path / 'json' / ('a%d.json' % i)).write_text(json.dumps(
-        {'shapes': [dict(good, points=[[0, 0]])] * i + [good]}))
-  args = ['--image_dir=%s' % (tmp_path / 'images'), '--labelme_dir=%s' % (tmp_path / 'json'),
-          '--class_names=background,tree', '--output_dir=%s' % (tmp_path / 'o')]
-  # The second time all shards are there and only counted.
-  for _ in range(2):
-    result = forked_scripts.run('datasets/build_custom_data.py', *(
-        args + ['--num_processes=%d' % processes]))
-    assert result.code == 0, result.log
-    assert result.log.count("Split 'train': 6 of its annotations left out, 4 drawn") == 1
-    assert ('6 with fewer than the 3 points of a polygon: shape 1 (tree) of a1, shape 1 (tree) of '
-            'a2, shape 2 (tree) of a2, ...') in result.log
-    listed = (tmp_path / 'o' / 'left_out_train.txt').read_text().splitlines()
-    assert [line.split('\t')[:2] for line in listed] == [
-        ['a%d' % i, 'shape %d (tree)' % (j + 1)] for i in range(4) for j in range(i)]
-
-
-def test_a_split_of_which_nothing_can_be_drawn_is_an_error(tmp_path):
-  _save(tmp_path / 'images' / 'a.png', np.zeros(_SIZE + (3,), np.uint8))
-  (tmp_path / 'json').mkdir()
-  (tmp_path / 'json' / 'a.json').write_text(json.dumps(
-      {'shapes': [{'label': 'tree', 'points': [[0, 0]], 'shape_type': 'cuboid'}]}))
-  code, line = _run('--image_dir=%s' % (tmp_path / 'images'), '--output_dir=%s' % (tmp_path / 'o'),
-                    '--labelme_dir=%s' % (tmp_path / 'json'), '--class_names=background,tree')
-  assert code == 1 and '1 of its annotations left out, 0 drawn' in line
-  assert "1 with the unknown shape type 'cuboid'" in line
-  assert dataset_info.read(str(tmp_path / 'o')) is None
-
-
-def test_labels_of_labelme_are_listed_without_class_names(tmp_path):
-  _save(tmp_path / 'images' / 'a.png', np.zeros(_SIZE + (3,), np.uint8))
-  (tmp_path / 'json').mkdir()
-  (tmp_path / 'json' / 'a.json').write_text(json.dumps({'shapes': [
-      {'label': name, 'points': []} for name in ('tree', 'big cat', 'tree', 'ignore')]}))
-  code, line = _run('--image_dir=%s' % (tmp_path / 'images'), '--output_dir=%s' % (tmp_path / 'o'),
-                    '--labelme_dir=%s' % (tmp_path / 'json'))
-  assert code == 1 and line.endswith(
-      '--labelme_dir needs --class_names. Labels found (number of shapes): big cat (1), ignore '
-      "(1), tree (2). For example: --class_names='background,big cat,tree'")
-  assert not (tmp_path / 'o').exists()
-
-
 def _make_coco(folder, num_images):
   """Makes images `a 0`, `a 1`, ... and a file of `a 0`, without annotations, and `gone`."""
   for i in range(num_images):
@@ -323,15 +242,17 @@ def test_unusable_files_are_one_line_and_no_dataset(tmp_path, harm, message):
 
 @pytest.mark.parametrize('args, message', [
     (['--image_dir=i', '--label_dir=l'], '--output_dir'),
-    (['--image_dir=i', '--output_dir=o'], '--label_dir, --labelme_dir or --coco_json is required'),
+    (['--image_dir=i', '--output_dir=o'],
+     '--label_dir, --labelme_dir, --coco_json, --yolo_dir or --datumaro_path is required'),
     (['--image_dir=absent', '--label_dir=absent', '--output_dir=o', '--num_classes=2'],
      "'absent' does not exist"),
     (['--image_dir=i', '--label_dir=l', '--coco_json=c', '--output_dir=o'], 'exclude each other'),
     (['--image_dir=i', '--labelme_dir=l', '--output_dir=o'], "'i' does not exist"),
     (['--image_dir=i', '--labelme_dir=l', '--output_dir=o', '--boxes_as_areas'],
-     '--boxes_as_areas has no effect: it is for --coco_json'),
+     '--boxes_as_areas has no effect: it is for --coco_json, --yolo_dir or --datumaro_path.'),
     (['--image_dir=i', '--label_dir=l', '--output_dir=o', '--unlabelled=c'],
-     '--unlabelled=c has no effect: it is for --labelme_dir or --coco_json.'),
+     '--unlabelled=c has no effect: it is for --labelme_dir, --coco_json, --yolo_dir or '
+     '--datumaro_path.'),
     (['--image_dir=i', '--coco_json=c', '--output_dir=o', '--color_map=x'],
      '--color_map=x has no effect: it is for --label_dir.'),
     (['--image_dir=i', '--coco_json=absent.json', '--output_dir=o'], 'absent.json'),

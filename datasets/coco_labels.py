@@ -17,7 +17,6 @@ from deeplab.datasets.class_names import IGNORE_NAMES
 BACKGROUND = 'background'
 _PARTS = {'images': 'id, file_name, height, width', 'categories': 'id, name',
           'annotations': 'image_id, category_id, segmentation'}
-_BOX_ALONE = 'a box and no segmentation (--boxes_as_areas paints boxes)'
 _SHOWN_NAMES = 5
 
 
@@ -273,7 +272,7 @@ class CocoFile(object):
       if not segmentation or (isinstance(segmentation, list) and not any(segmentation)):
         segmentation = areas.box_segmentation(item.get('bbox'))
         if not self._choice.boxes_as_areas:
-          raise areas.Unusable(_BOX_ALONE)
+          raise areas.Unusable(areas.BOX_ALONE)
       self._areas[image].append(areas.Area(name, class_id, segmentation, item.get('layer', 0)))
     except areas.Unusable as error:
       self._left_out[image].append((name, str(error)))

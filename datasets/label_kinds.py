@@ -3,13 +3,22 @@
 A new kind is a row, whose key is the flag that holds its file or folder. Flags that it reads
 besides are fields of `LabelOptions`; build_custom_data.py declares them.
 """
+import collections
 import shlex
 import typing
 
 from absl import logging
 
 from deeplab.core.usage import UsageError
-from deeplab.datasets import class_names, coco_labels, label_sources, labelme, listing
+from deeplab.datasets import (
+    class_names,
+    coco_labels,
+    datumaro_labels,
+    label_sources,
+    labelme,
+    listing,
+    yolo_labels,
+)
 
 _BACKGROUND_NAMES = ('background', '_background_')
 _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
@@ -25,6 +34,7 @@ class LabelOptions(typing.NamedTuple):
   negatives: bool
   boxes_as_areas: bool
   line_width: int
+  datumaro_format: typing.Optional[str]
 
 
 class Request(typing.NamedTuple):
@@ -119,13 +129,14 @@ def _labels_found(pairs):
       shlex.quote(','.join(['background'] + names)))
 
 
-def _coco(request):
-  return _of_entries(request, coco_labels.CocoFile(request.path, coco_labels.Choice(
-      request.class_names, request.ignore_label, request.options.boxes_as_areas)))
+def _datumaro(request):
+  return _coco(request, datumaro_labels.read_content(
+      request.path, request.options.datumaro_format, request.options.line_width))
 
 
-def _of_entries(request, annotations):
-  """Returns the Labelled of a coco_labels.CocoFile."""
+def _coco(request, content=None):
+  annotations = coco_labels.CocoFile(request.path, coco_labels.Choice(
+      request.class_names, request.ignore_label, request.options.boxes_as_areas), content)
   unlabelled = _unlabelled(request, annotations.class_names)
   present = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
   names, negatives = request.names, request.options.negatives
@@ -141,6 +152,47 @@ def _of_entries(request, annotations):
                                   else None) for item in examples], unlabelled,
                    lambda name: annotations.label(name, unlabelled)),
       annotations.class_names, request.colors)
+
+
+def _yolo(request):
+  images = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
+  labels = listing.files_by_stem(request.path, ('.txt',), 'labels')
+  if request.names is None:
+    lists = set(yolo_labels.NAME_STEMS).difference(images)
+    request = request._replace(names=sorted(set(images).union(labels).difference(lists)))
+  pairs = _annotated_pairs(request, ('.txt',))
+  wanted, classes = _yolo_classes(request, pairs)
+  unlabelled = _unlabelled(request, wanted)
+  return Labelled(
+      _with_labels(pairs, unlabelled, lambda path: yolo_labels.YoloLabel(
+          path, classes, unlabelled, request.options.boxes_as_areas)), wanted, request.colors)
+
+
+def _yolo_classes(request, pairs):
+  """Returns (class names, classes of a YoloLabel)."""
+  names, source = yolo_labels.find_names(request.path)
+  wanted = request.class_names
+  if names is None and not wanted:
+    counts = yolo_labels.count_numbers(item.label for item in pairs if item.label)
+    raise UsageError('--yolo_dir needs --class_names, or data.yaml or classes.txt beside the '
+                     'labels or above. Class numbers found (number of lines): %s.' % (
+                         ', '.join('%d (%d)' % item for item in sorted(counts.items()))))
+  if names is None:
+    # The numbers of YOLO are those of objects.
+    names = dict(enumerate(name for name in wanted if name not in _BACKGROUND_NAMES))
+    source = '--class_names'
+  wanted = wanted or [coco_labels.BACKGROUND] + [
+      name for name in collections.OrderedDict.fromkeys(name for _, name in sorted(names.items()))
+      if name not in _BACKGROUND_NAMES + class_names.IGNORE_NAMES]
+  ids = dict.fromkeys(class_names.IGNORE_NAMES, request.ignore_label)
+  ids.update((name, i) for i, name in enumerate(wanted))
+  if not set(names.values()).intersection(wanted):
+    raise ValueError('%s: none of its classes %s is among --class_names: %s.' % (
+        source, ', '.join(names.values()), ', '.join(wanted)))
+  logging.info('Class numbers by %s: %s.', source, ', '.join(
+      '%d %s%s' % (number, name, '' if name in ids else ' (not painted)')
+      for number, name in sorted(names.items())))
+  return wanted, tuple((number, name, ids.get(name)) for number, name in sorted(names.items()))
 
 
 def _annotated_pairs(request, suffixes):
@@ -194,4 +246,7 @@ KINDS = {
     'label_dir': Kind(_pictures, ('color_map', 'reduce_zero_label') + _ENDINGS),
     'labelme_dir': Kind(_labelme, ('unlabelled', 'negatives', 'line_width') + _ENDINGS),
     'coco_json': Kind(_coco, ('unlabelled', 'negatives', 'boxes_as_areas')),
+    'yolo_dir': Kind(_yolo, ('unlabelled', 'negatives', 'boxes_as_areas')),
+    'datumaro_path': Kind(_datumaro, ('datumaro_format', 'unlabelled', 'negatives',
+                                      'boxes_as_areas', 'line_width')),
 }

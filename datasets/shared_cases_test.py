@@ -56,7 +56,7 @@ CASES = (
     # Lines of 10 pixels, 128 long.
     Case('lm_linestrip', _LABELME, [35656, 2744]),
     Case('lm_linestrip', _LABELME + ('--line_width=1',), [38188, 212]),
-    Case('lm_linestrip', _LABELME[:2], code=1, messages=(
+    Case('lm_linestrip', _LABELME[:2], code=2, messages=(
         'Labels found (number of shapes): lane (2). For example: --class_names=background,lane',)),
     # 50 and 36 pixels long and wide.
     Case('lm_orect', _LABELME, [33678, 4722]),
