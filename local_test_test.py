@@ -125,6 +125,12 @@ def test_settings_that_cannot_be_used_are_one_line(settings, message):
   assert log.startswith('error: ' + message) and log.count('\n') == 1
 
 
+def test_the_builders_of_public_sets_have_no_dry_run(tmp_path):
+  code, output, log = run('datasets/download_and_convert_ade20k.sh', str(tmp_path), DRY_RUN='1')
+  assert (code, output) == (2, '')
+  assert log.startswith('error: DRY_RUN=1 is for the drivers: ') and log.count('\n') == 1
+
+
 def test_records_that_are_not_there_are_told(tmp_path):
   code, output, log = run('local_test.sh', DATASET=str(tmp_path))
   assert (code, output) == (1, '')
@@ -160,14 +166,13 @@ def test_variables_of_other_programs_are_no_settings(script, tmp_path):
   assert code == 0, log
 
 
-@pytest.mark.parametrize('name', sorted(_FLAGS_AT_FORMA))
-def test_the_names_of_other_drivers_are_honoured(name, tmp_path):
-  value = {'TF_INITIAL_CHECKPOINT': '/model.ckpt', 'LEARNING_POLICY': 'step',
-           'TRAIN_CROP_SIZE': '65,65'}.get(name, '4')
+def test_the_names_of_other_drivers_are_honoured(tmp_path):
+  settings = dict(dict.fromkeys(_FLAGS_AT_FORMA, '4'), LEARNING_POLICY='step',
+                  TF_INITIAL_CHECKPOINT='/model.ckpt', TRAIN_CROP_SIZE='65,65')
   words = dry_run('local_test_forma.sh', DEEPLAB_STORAGE_DIR=str(tmp_path), MACHINE='1gpu',
-                  **{name: value})['train']
-  assert [word for word in words if word.startswith(_FLAGS_AT_FORMA[name])][-1] == (
-      _FLAGS_AT_FORMA[name] + value)
+                  **settings)['train']
+  for name, flag in _FLAGS_AT_FORMA.items():
+    assert [word for word in words if word.startswith(flag)][-1] == flag + settings[name]
 
 
 def test_strides_of_training_and_evaluation_may_differ(tmp_path):

@@ -59,6 +59,9 @@ check_call() {
   }
   check_settings
   check_switches DRY_RUN
+  case $script/${DRY_RUN:-0} in
+    datasets/*/1) refuse "DRY_RUN=1 is for the drivers: $script would download and build" ;;
+  esac
 }
 
 # Sets the settings, and more_*_flags, that the environment has by their names in the original's

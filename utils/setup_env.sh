@@ -13,6 +13,7 @@ if [ -f utils/make_env.sh ]; then
   if { deeplab_env=$(PYTHON="${PYTHON:-}" DRY_RUN="${DRY_RUN:-0}" sh utils/make_env.sh \
     4>&1 >&3); } 3>&1; then
     export PYTHON="${deeplab_env#* }" LANE="${deeplab_env%% *}"
+    unset deeplab_env
   else
     false
   fi
