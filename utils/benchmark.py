@@ -22,7 +22,6 @@ from deeplab.utils import (
     benchmark_builder,
     benchmark_distributed,
     benchmark_eval,
-    benchmark_graph,
     benchmark_inference,
     benchmark_input,
     benchmark_memory,
@@ -50,7 +49,8 @@ class Benchmark(typing.NamedTuple):
 
   Attributes:
     title: what is measured.
-    measure: function (repeats, variants) that yields dicts with 'what', 'value' and 'unit',
+    measure: function (repeats, variants) of measurements of which the median counts and of
+      keys of BACKBONES, None for a few; it yields dicts with 'what', 'value' and 'unit',
       'target' where the project has one and 'note' where there is more to say; or with 'what'
       and 'left_out', the reason.
     has_peers: whether `measure` also takes `peers`, whether to measure PyTorch too.
@@ -67,7 +67,7 @@ BENCHMARKS = {
     'distributed': Benchmark('Training by several processes on this machine',
                              benchmark_distributed.measure_all),
     'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
-    'graph': Benchmark('Building graphs on one core', benchmark_graph.measure_all),
+    'graph': Benchmark('Building graphs on one core', benchmark_memory.measure_graphs),
     'inference': Benchmark('Exported models, one image after the other',
                            benchmark_inference.measure_all, has_peers=True,
                            table=benchmark_inference.markdown_table),

@@ -1,11 +1,5 @@
-"""Speed and memory of building records from pictures of the size of PASCAL VOC's.
-
-Compared in one run: one process, two processes, and one process that decodes every picture
-and encodes it again.
-"""
-import io
+"""Speed and memory of building records from pictures of the size of PASCAL VOC's."""
 import os
-import shutil
 import tempfile
 import time
 
@@ -16,108 +10,74 @@ from deeplab.datasets import builder
 from deeplab.utils import benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_builder'
-_NUM_CLASSES = 21
-_HEIGHT, _WIDTH = 375, 500
+NUM_CLASSES, IGNORE_LABEL = 21, 255
+_SIZE = (375, 500)
 # So many different pictures there are; the others are further names of them.
 _NUM_DISTINCT = 40
 _NUM_TIMED = 3000
 _FEW, _MANY = 2000, 20000
 _JPEG_QUALITY = 92
-# Detail of the pictures: columns of random colours, smoothed.
-_TEXTURE_SIZE = 60
-_AGAIN = 'decode and encode again'
-_ONE = 'build, one process'
-_TWO = 'build, two processes'
-_RATES = {
-    _AGAIN: ('time_encoding_again', {}),
-    _ONE: ('time_building', {'num_processes': 1}),
-    _TWO: ('time_building', {'num_processes': 2}),
-}
 
 
 def measure_all(repeats, variants=None):
   """Yields the rows of `utils/benchmark.py`; backbones have no part in this."""
   del variants
-  folder = tempfile.mkdtemp()
-  try:
+  with tempfile.TemporaryDirectory() as folder:
     write_pictures(folder, _MANY)
-    runs = [_measure_rates(folder) for _ in range(repeats)]
-    for name in _RATES:
-      yield _row(name, np.median([run[name] for run in runs]), 'images/s')
-    for name, base, target in ((_TWO, _AGAIN, '>= 3'), (_ONE, _AGAIN, None),
-                               (_TWO, _ONE, '>= 1.7')):
-      yield _row('%s / %s' % (name, base), np.median([run[name] / run[base] for run in runs]),
-                 'x', target)
-    peaks = [benchmark_child.measure(_MODULE, 'time_building', {
-        'folder': folder, 'count': count, 'num_processes': 1})['peak_memory_mib']
-             for count in (_FEW, _MANY)]
-    for count, peak in zip((_FEW, _MANY), peaks):
-      yield _row('peak memory, %d pictures' % count, peak, 'MiB')
-    yield _row('growth per 1,000 pictures', 1000 * (peaks[1] - peaks[0]) / (_MANY - _FEW), 'MiB')
-  finally:
-    shutil.rmtree(folder)
+    runs = [[_build(folder, _NUM_TIMED, num_processes)['images_per_sec']
+             for num_processes in (1, 2)] for _ in range(repeats)]
+    yield benchmark_child.row('one process', [run[0] for run in runs], 'images/s')
+    yield benchmark_child.row('two processes', [run[1] for run in runs], 'images/s')
+    yield benchmark_child.row('two processes / one', [run[1] / run[0] for run in runs], 'x',
+                              '>= 1.7')
+    for count in (_FEW, _MANY):
+      yield benchmark_child.row('peak memory, %d pictures' % count,
+                                _build(folder, count, 1)['peak_memory_mib'], 'MiB')
 
 
-def write_pictures(folder, count):
-  """Writes pairs `images/<i>.jpg` and `labels/<i>.png`, 500x375, of photograph-like detail."""
-  for kind in ('images', 'labels'):
-    os.makedirs(os.path.join(folder, kind))
+def write_pictures(folder, count, size=_SIZE, noise=8):
+  """Writes pictures of photograph-like detail, and labels of large regions.
+
+  Args:
+    folder: existing folder.
+    count: number of pairs.
+    size: (height, width).
+    noise: standard deviation of the noise in 0..255, which makes files larger.
+
+  Returns:
+    List of builder.Example.
+  """
   random = np.random.RandomState(0)
-  for i in range(count):
-    image, label = _paths(folder, i)
+  examples = _examples(folder, count)
+  for i, example in enumerate(examples):
     if i >= _NUM_DISTINCT:
-      for path, source in zip((image, label), _paths(folder, i % _NUM_DISTINCT)):
+      for path, source in zip(example[1:3], examples[i % _NUM_DISTINCT][1:3]):
         os.link(source, path)
       continue
-    coarse = random.randint(0, 256, (_TEXTURE_SIZE * 3 // 4, _TEXTURE_SIZE, 3)).astype(np.uint8)
-    smooth = np.asarray(Image.fromarray(coarse).resize((_WIDTH, _HEIGHT), Image.BICUBIC))
-    noise = random.normal(0, 8, smooth.shape)
-    Image.fromarray(np.clip(smooth + noise, 0, 255).astype(np.uint8)).save(
-        image, quality=_JPEG_QUALITY)
-    regions = random.randint(0, _NUM_CLASSES, (6, 8)).astype(np.uint8)
-    Image.fromarray(regions).resize((_WIDTH, _HEIGHT), Image.NEAREST).save(label)
+    coarse = random.randint(0, 256, (size[0] // 8, size[1] // 8, 3)).astype(np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.BICUBIC))
+    noisy = np.clip(smooth + random.normal(0, noise, smooth.shape), 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(example[1], quality=_JPEG_QUALITY)
+    regions = random.randint(0, NUM_CLASSES, (size[0] // 60, size[1] // 60)).astype(np.uint8)
+    Image.fromarray(regions).resize(size[::-1], Image.NEAREST).save(example[2])
+  return examples
 
 
 def time_building(folder, count, num_processes):
   """Returns {'images_per_sec': ...} of building the first `count` pairs."""
-  examples = [builder.Example('%06d' % i, *_paths(folder, i)) for i in range(count)]
-  output_dir = tempfile.mkdtemp()
-  try:
+  with tempfile.TemporaryDirectory() as output_dir:
     begin = time.time()
     builder.build_dataset(builder.DatasetSpec(
-        'benchmark', {'train': examples}, _NUM_CLASSES, 255, shard_size=200),
-                          output_dir, num_processes)
+        'benchmark', {'train': _examples(folder, count)}, NUM_CLASSES, IGNORE_LABEL,
+        shard_size=200), output_dir, num_processes)
     return {'images_per_sec': count / (time.time() - begin)}
-  finally:
-    shutil.rmtree(output_dir)
 
 
-def time_encoding_again(folder, count):
-  """Returns {'images_per_sec': ...} of decoding and encoding the first `count` pairs."""
-  begin = time.time()
-  for i in range(count):
-    for path, encoding, options in zip(_paths(folder, i), ('JPEG', 'PNG'),
-                                       ({'quality': _JPEG_QUALITY}, {})):
-      with Image.open(path) as image:
-        image.load()
-        image.save(io.BytesIO(), encoding, **options)
-  return {'images_per_sec': count / (time.time() - begin)}
+def _build(folder, count, num_processes):
+  return benchmark_child.measure(_MODULE, 'time_building', {
+      'folder': folder, 'count': count, 'num_processes': num_processes})
 
 
-def _measure_rates(folder):
-  """Returns a dict, what -> images/s, measured one after the other."""
-  return {name: benchmark_child.measure(
-      _MODULE, function, dict(arguments, folder=folder, count=_NUM_TIMED))['images_per_sec']
-          for name, (function, arguments) in _RATES.items()}
-
-
-def _row(what, value, unit, target=None):
-  row = {'what': what, 'value': float(value), 'unit': unit}
-  if target:
-    row['target'] = target
-  return row
-
-
-def _paths(folder, i):
-  return (os.path.join(folder, 'images', '%06d.jpg' % i),
-          os.path.join(folder, 'labels', '%06d.png' % i))
+def _examples(folder, count):
+  return [builder.Example('%06d' % i, *[os.path.join(folder, '%06d%s' % (i, suffix))
+                                        for suffix in ('.jpg', '.png')]) for i in range(count)]

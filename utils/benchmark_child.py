@@ -105,6 +105,13 @@ def median_of(repeats, *args, **kwargs):
   return {name: sorted(run[name] for run in runs)[len(runs) // 2] for name in runs[0]}
 
 
+def row(what, value, unit, target=None):
+  """Returns a row of `utils/benchmark.py`; value: a number, or several whose median counts."""
+  values = sorted(value) if isinstance(value, (list, tuple)) else [value]
+  made = {'what': what, 'value': float(values[len(values) // 2]), 'unit': unit}
+  return dict(made, target=target) if target else made
+
+
 def pin(cores):
   """Keeps this process to its first `cores` processor cores, where the system can."""
   if cores and hasattr(os, 'sched_setaffinity'):

@@ -1,12 +1,10 @@
-"""Speed of evaluation: images of mixed sizes, and what comes after the network.
+"""Speed of evaluation on images of mixed sizes, and of vis and predict on the same images.
 
-Compared in one run, on two cores: every image padded to the largest, and to its own size; the
-network alone, and the whole step with upsampling, argmax and counting; eval, vis and predict
-on the same images. Rates are those of the work itself, without imports and building graphs.
+Compared in one run, on two cores: every image padded to the largest, and to its own size. Rates
+are those of the work itself, without imports and building graphs.
 """
 import glob
 import os
-import shutil
 import tempfile
 import time
 
@@ -14,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import colormaps, keys
+from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.deployment import inference
-from deeplab.evaluation import boundary_metrics, image_results
+from deeplab.evaluation import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,
@@ -39,9 +37,6 @@ _LARGEST = (1601, 1137)
 _SIZES = 5 * [(450, 600), (600, 450), (500, 375), (375, 500), (600, 450), (640, 480),
               (600, 450), (480, 640), (900, 600), (600, 450), (333, 500)] + [_LARGEST]
 _BATCH_SIZE = 4
-_CROP = (513, 513)
-_NUM_CLASSES = 21
-_NUM_STEPS, _WARM_UP_STEPS = 22, 2
 _OPTIONS = tiny_run.MODEL_OPTIONS._replace(depth_multiplier=1.0, add_image_level_feature=True)
 _PHOTO_FOLDER = 'photos'
 _PADDED, _OWN, _IN_BATCHES = 'padded to the largest', 'own size', 'own size, batches of 4'
@@ -58,37 +53,24 @@ _RUNS = {
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of the benchmark; see `utils/benchmark.py`.
-
-  Args:
-    repeats: number of measurements whose median counts.
-    variants: not used; figures are of mobilenet_v2.
-  """
+  """Yields the rows of `utils/benchmark.py`; figures are of mobilenet_v2."""
   del variants
-  folder = tempfile.mkdtemp()
-  try:
+  with tempfile.TemporaryDirectory() as folder:
     write_set(folder)
     # In turns, so that all see the same machine; ratios are of one turn.
     runs = [{name: benchmark_child.measure(_MODULE, function, dict(arguments, folder=folder),
                                            _CORES)
              for name, (function, arguments) in _RUNS.items()} for _ in range(repeats)]
-    for name in _RUNS:
-      yield _row(name, _median(run[name]['images_per_s'] for run in runs), 'images/s')
-      yield _row('%s, peak memory' % name,
-                 _median(run[name]['peak_memory_mib'] for run in runs), 'MiB')
     turns = [{name: figures['images_per_s'] for name, figures in run.items()} for run in runs]
-    yield _row('own size / padded', _median(
-        max(rates[_OWN], rates[_IN_BATCHES]) / rates[_PADDED] for rates in turns), 'x', '>= 4')
+    for name in _RUNS:
+      yield benchmark_child.row(name, [rates[name] for rates in turns], 'images/s')
+      yield benchmark_child.row('%s, peak memory' % name,
+                                [run[name]['peak_memory_mib'] for run in runs], 'MiB')
+    yield benchmark_child.row('own size / padded', [
+        max(rates[_OWN], rates[_IN_BATCHES]) / rates[_PADDED] for rates in turns], 'x', '>= 4')
     for what, name in (('vis', _VIS), ('predict', _PREDICT)):
-      yield _row('%s / eval' % what,
-                 100 * _median(rates[name] / rates[_OWN] for rates in turns), '%', '>= 90')
-    step = benchmark_child.median_of(repeats, _MODULE, 'time_step', {}, _CORES)
-    yield _row('network alone, 513x513', step['network_s'], 's')
-    yield _row('whole step', step['step_s'], 's')
-    yield _row('after the network', 100 * step['share_after'], '%', '<= 15')
-    yield _row('boundaries and counts per image, own thread', step['observe_s'], 's')
-  finally:
-    shutil.rmtree(folder)
+      yield benchmark_child.row(
+          '%s / eval' % what, [100 * rates[name] / rates[_OWN] for rates in turns], '%', '>= 90')
 
 
 def write_set(folder):
@@ -162,52 +144,3 @@ def _setting(folder, batch_size, is_own):
   dataset = data_generator.Dataset(tiny_run.NAME, 'val', folder, batch_size, crop_size)
   sizes = eval_batches.InputSizes(_OPTIONS.output_stride, batch_size, crop_size)
   return dataset, sizes, _OPTIONS._replace(crop_size=crop_size)
-
-
-def time_step():
-  """Returns seconds per image of the network, of the whole step, and of the observer.
-
-  And 'share_after', what the step does after the network as a share of the step.
-  """
-  rng = np.random.RandomState(0)
-  options = _OPTIONS._replace(crop_size=_CROP,
-                              outputs_to_num_classes={keys.OUTPUT_TYPE: _NUM_CLASSES})
-  label = np.kron(rng.randint(0, _NUM_CLASSES, (27, 27)), np.ones((19, 19), np.int32))
-  samples = {
-      keys.IMAGE: tf.constant(rng.uniform(0, 255, (1,) + _CROP + (3,)).astype(np.float32)),
-      keys.LABEL: tf.constant(label.reshape((1,) + _CROP + (1,)), tf.int32),
-      keys.HEIGHT: tf.constant(_CROP[:1]), keys.WIDTH: tf.constant(_CROP[1:]),
-      keys.IMAGE_NAME: tf.constant(['a'])}
-  # Without constant folding of what does not change here.
-  samples[keys.IMAGE] = tf.placeholder_with_default(samples[keys.IMAGE], [1, 513, 513, 3])
-  logits = model.multi_scale_logits(samples[keys.IMAGE], options, None)
-  network = logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
-  with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-    predictions = model.predict_labels(samples[keys.IMAGE], options)[keys.OUTPUT_TYPE]
-  counts = evaluating.streaming_confusion_matrix(
-      samples[keys.LABEL], predictions, _NUM_CLASSES, 255)
-  with tf.Session() as session:
-    session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
-    seconds = {'network_s': [], 'step_s': []}
-    # In turns, so that both see the same machine.
-    for _ in range(_NUM_STEPS):
-      for name, fetch in (('network_s', network), ('step_s', counts)):
-        start = time.time()
-        session.run(fetch.op)
-        seconds[name].append(time.time() - start)
-    predicted = session.run(predictions)[0]
-  start = time.time()
-  boundary_metrics.image_counts(label, predicted, _NUM_CLASSES)
-  observe_secs = time.time() - start
-  figures = {name: _median(values[_WARM_UP_STEPS:]) for name, values in seconds.items()}
-  shares = 1 - np.divide(seconds['network_s'], seconds['step_s'])
-  return dict(figures, observe_s=observe_secs, share_after=_median(shares[_WARM_UP_STEPS:]))
-
-
-def _median(values):
-  return float(np.median(list(values)))
-
-
-def _row(what, value, unit, target=None):
-  row = {'what': what, 'value': float(value), 'unit': unit}
-  return dict(row, target=target) if target else row

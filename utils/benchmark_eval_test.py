@@ -1,16 +1,8 @@
 """Tests of what the benchmark of evaluation measures."""
-import numpy as np
-
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import benchmark_eval
 
 pytestmark = slow.only_if_asked
-
-
-def test_median_and_largest_size_are_those_it_speaks_of():
-  areas = sorted(height * width for height, width in benchmark_eval._SIZES)
-  assert areas[len(areas) // 2] == 600 * 450
-  assert areas[-1] == np.prod(benchmark_eval._LARGEST)
 
 
 def test_images_of_all_sizes_are_run(tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ figures of shared machines drift: what is compared runs in turns, and the median
 counts.
 """
 import os
-import shutil
 import tempfile
 import time
 import typing
@@ -83,38 +82,17 @@ INFERENCES = {
 
 
 def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of the benchmark; see `utils/benchmark.py`.
-
-  Args:
-    repeats: measurements of each figure; the median counts.
-    variants: keys of INFERENCES, or None for all.
-    peers: whether to measure PyTorch too.
-
-  Raises:
-    ValueError: there is no such variant here.
-  """
+  """Yields the rows of `utils/benchmark.py`; variants: keys of INFERENCES, or None for all."""
   variants = variants or sorted(INFERENCES)
   rows = [registry.lookup(INFERENCES, variant, what='backbone of this benchmark')
           for variant in variants]
   for variant, inference in zip(variants, rows):
-    folder = tempfile.mkdtemp()
-    try:
-      for row in rows_of(variant, inference, repeats, peers, folder):
-        yield row
-    finally:
-      shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory() as folder:
+      yield from rows_of(variant, inference, repeats, peers, folder)
 
 
 def rows_of(variant, inference, repeats, peers, folder):
-  """Yields the rows of a backbone.
-
-  Args:
-    variant: key of BACKBONES.
-    inference: Inference.
-    repeats: number of measurements of each kind, in turns.
-    peers: whether to measure PyTorch too.
-    folder: folder to write the models to.
-  """
+  """Yields the rows of an Inference of a backbone, whose models are written to a folder."""
   kinds, sizes, left_out = _kinds(variant, inference, peers, folder)
   runs = benchmark_child.measure_in_turns(kinds, repeats)
   for name in kinds:
@@ -138,11 +116,7 @@ def rows_of(variant, inference, repeats, peers, folder):
 
 
 def markdown_table(rows):
-  """Returns the figures per format as a table of Markdown.
-
-  Args:
-    rows: list of dicts as of `measure_all`.
-  """
+  """Returns the rows of `measure_all` as a table of Markdown, and one of the ratios."""
   lines = ['| backbone | format | p50 ms | p95 ms | images/s | peak memory MiB | file MB |',
            '|---|---|---|---|---|---|---|']
   for row in rows:

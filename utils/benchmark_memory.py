@@ -1,10 +1,16 @@
-"""Peak memory of training steps: what backbone, batch, crop, stride and recomputation cost."""
+"""What training costs beside time per step: peak memory, and seconds to build the graph."""
+import time
 import typing
 
-from deeplab.utils import benchmark_child, benchmark_steps
+from deeplab.core import keys
+from deeplab.core.tf_compat import tf
+from deeplab.utils import benchmark_child, benchmark_steps, train_options
 
 _ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
 _ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
+# Graphs that are built: backbone -> target, or None.
+_GRAPHS = {'mobilenet_v2': None, 'resnet_v1_101_beta': None, 'xception_65': 'under 12 s'}
+_GRAPH_BATCH, _GRAPH_CROP = 4, 513
 
 
 class Configuration(typing.NamedTuple):
@@ -49,12 +55,7 @@ CONFIGURATIONS = (
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`: peaks hardly vary, so that once is enough.
-
-  Args:
-    repeats: not used.
-    variants: backbones to measure; None: all of CONFIGURATIONS.
-  """
+  """Yields the rows of `utils/benchmark.py`: peaks hardly vary, so that once is enough."""
   del repeats
   for row in CONFIGURATIONS:
     if variants and row.variant not in variants:
@@ -85,3 +86,25 @@ def markdown_table(rows):
         settings.batch_size, settings.crop, 'yes' if settings.recomputes else '',
         row['value'] * 2 ** 20 / 1e9, row['estimated_memory_mib'] * 2 ** 20 / 1e9))
   return '\n'.join(lines)
+
+
+def measure_graphs(repeats, variants=None):
+  """Yields a row per backbone: seconds for the train graph with gradients, on one core."""
+  for variant in variants or sorted(_GRAPHS):
+    figures = benchmark_child.median_of(repeats, __name__, 'train_graph_secs',
+                                        {'variant': variant}, cores=1)
+    yield dict(benchmark_child.row('%s, train graph with gradients' % variant, figures['secs'],
+                                   's', _GRAPHS.get(variant)),
+               num_operations=figures['num_operations'])
+
+
+def train_graph_secs(variant):
+  """Returns dict: 'secs' to build the train graph of a variant, its 'num_operations'."""
+  with tf.Graph().as_default() as graph:
+    shape = [_GRAPH_BATCH, _GRAPH_CROP, _GRAPH_CROP]
+    samples = {keys.IMAGE: tf.placeholder(tf.float32, shape + [3]),
+               keys.LABEL: tf.placeholder(tf.int32, shape + [1])}
+    start = time.time()
+    benchmark_steps.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
+                                  train_options.TrainOptions(train_logdir=''))
+    return {'secs': time.time() - start, 'num_operations': len(graph.get_operations())}

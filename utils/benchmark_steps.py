@@ -8,11 +8,16 @@ import time
 import numpy as np
 
 from deeplab.core import keys, options, tf_compat
-from deeplab.core.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_generator
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import graph_rewrites, losses, memory_errors, train_graph, train_options
+from deeplab.utils import (
+    benchmark_input,
+    graph_rewrites,
+    losses,
+    memory_errors,
+    train_graph,
+    train_options,
+)
 
 NUM_CLASSES = 21
 LEAST_STEPS, LEAST_SECS = 4, 6.0
@@ -27,7 +32,7 @@ _OPERATION_BYTES = (64 << 10, 28 << 10)
 
 def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
                num_steps=None):
-  """Returns 'step_secs' and 'images_per_sec' of training steps, and their 'multiply_adds'.
+  """Returns 'step_secs' and 'images_per_sec' of training steps.
 
   And 'estimated_memory_mib', what the peak of memory is by `memory_errors.step_bytes`.
 
@@ -46,15 +51,14 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
   with tf.Graph().as_default() as graph:
     samples = (_read_samples(records, variant, batch_size, crop) if records else
                constant_samples(batch_size, crop))
-    train_op = _train_op(samples, variant, crop, model, run_options)
-    count = multiply_adds(graph) / batch_size
+    train_op = make_train_op(samples, variant, crop, model, run_options)
     estimated = (memory_errors.step_bytes(graph, run_options.precision)
                  + _LIBRARY_BYTES[tf_compat.IS_TF1]
                  + _OPERATION_BYTES[tf_compat.IS_TF1] * len(graph.get_operations()))
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
       session.run(tf.global_variables_initializer())
       secs, = median_secs([lambda: session.run(train_op)], **least)
-  return {'step_secs': secs, 'images_per_sec': batch_size / secs, 'multiply_adds': count,
+  return {'step_secs': secs, 'images_per_sec': batch_size / secs,
           'estimated_memory_mib': estimated / 2. ** 20}
 
 
@@ -70,7 +74,7 @@ def loss_secs(variant, batch_size, crop, model=None):
   run_options = train_options.TrainOptions(train_logdir='')
   with tf.Graph().as_default() as graph:
     samples = constant_samples(batch_size, crop)
-    train_op = _train_op(samples, variant, crop, model, run_options)
+    train_op = make_train_op(samples, variant, crop, model, run_options)
     shape = graph.get_tensor_by_name(keys.OUTPUT_TYPE + ':0').shape
     # Not constant: TensorFlow would compute the loss before the first step.
     logits = tf.get_variable('logits_alone', shape)
@@ -83,32 +87,6 @@ def loss_secs(variant, batch_size, crop, model=None):
       loss_alone, step = median_secs([lambda: session.run([loss, gradient.op]),
                                       lambda: session.run(train_op)])
   return {'loss_secs': loss_alone, 'step_secs': step}
-
-
-def matrix_speed(size):
-  """Returns 'gflops', the rate of float32 products of square matrices of a size."""
-  with tf.Graph().as_default():
-    matrix = tf.get_variable('matrix', [size, size])
-    product = tf.matmul(matrix, matrix)
-    with tf.Session() as session:
-      session.run(tf.global_variables_initializer())
-      secs, = median_secs([lambda: session.run(product.op)], least_secs=2.0)
-  return {'gflops': 2 * size ** 3 / secs / 1e9}
-
-
-def multiply_adds(graph):
-  """Returns the number of multiply-adds of the forward convolutions of a graph.
-
-  Args:
-    graph: tf.Graph whose convolutions have static shapes.
-  """
-  count = 0
-  for operation in graph.get_operations():
-    if operation.type in ('Conv2D', 'DepthwiseConv2dNative'):
-      height, width, num_inputs, num_outputs = operation.inputs[1].shape.as_list()
-      positions = int(np.prod(operation.outputs[0].shape.as_list()[:3]))
-      count += positions * height * width * num_inputs * num_outputs
-  return count
 
 
 def median_secs(functions, least_steps=LEAST_STEPS, least_secs=LEAST_SECS):
@@ -126,7 +104,8 @@ def median_secs(functions, least_steps=LEAST_STEPS, least_secs=LEAST_SECS):
   return [float(value) for value in np.median(secs, axis=0)]
 
 
-def _train_op(samples, variant, crop, model, run_options):
+def make_train_op(samples, variant, crop, model, run_options):
+  """Adds a training graph; returns its train_op. See `step_speed`; run_options: TrainOptions."""
   model_options = options.ModelOptions(
       {keys.OUTPUT_TYPE: NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
       **dict({'output_stride': 16}, **model or {}))
@@ -147,9 +126,6 @@ def constant_samples(batch_size, crop):
 
 
 def _read_samples(records, variant, batch_size, crop):
-  dataset = data_generator.Dataset(
-      None, 'train', records, batch_size, (crop, crop), min_scale_factor=0.5,
-      max_scale_factor=2.0, scale_factor_step_size=0.25, model_variant=variant, num_readers=2,
-      is_training=True, should_shuffle=True, should_repeat=True,
-      augmentation=AUGMENTATIONS['forma'], image_dtype=tf.uint8)
+  dataset = benchmark_input.make_dataset(records, 'forma', batch_size, (crop, crop), variant,
+                                         image_dtype=tf.uint8)
   return tf.data.make_one_shot_iterator(dataset.get_dataset()).get_next()

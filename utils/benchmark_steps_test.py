@@ -1,7 +1,7 @@
 """Tests of timed training steps with tiny images: figures are of what they say they are."""
 import pytest
 
-from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.core.tf_compat import IS_TF1
 from deeplab.testing import slow
 from deeplab.utils import benchmark_input, benchmark_steps
 
@@ -19,7 +19,7 @@ def measure_short(monkeypatch):
 def test_speed_is_images_per_step_time():
   figures = benchmark_steps.step_speed(**_TINY)
   assert figures['images_per_sec'] == pytest.approx(2 / figures['step_secs'])
-  assert figures['multiply_adds'] > 1e6
+  assert figures['estimated_memory_mib'] > 100
 
 
 def test_speed_from_files(tmp_path):
@@ -40,18 +40,6 @@ def test_loss_alone_takes_a_part_of_the_step(monkeypatch):
   monkeypatch.setattr(benchmark_steps.median_secs, '__defaults__', (31, 0.0))
   figures = benchmark_steps.loss_secs(**_TINY)
   assert 0 < figures['loss_secs'] < figures['step_secs']
-
-
-def test_rate_of_matrix_products():
-  assert benchmark_steps.matrix_speed(size=256)['gflops'] > 0.1
-
-
-def test_multiply_adds_of_convolutions():
-  with tf.Graph().as_default() as graph:
-    images = tf.zeros([2, 8, 8, 3])
-    net = tf.nn.conv2d(images, tf.zeros([3, 3, 3, 16]), strides=[1, 2, 2, 1], padding='SAME')
-    tf.nn.depthwise_conv2d(net, tf.zeros([5, 5, 16, 1]), strides=[1] * 4, padding='SAME')
-    assert benchmark_steps.multiply_adds(graph) == 2 * 4 * 4 * (3 * 3 * 3 * 16 + 5 * 5 * 16)
 
 
 def test_functions_take_turns():
