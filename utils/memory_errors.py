@@ -19,15 +19,15 @@ _GRADIENT_COPIES = 2
 # Gradients of activations, work space and operations that run at the same time come on top of
 # what is kept; the convolutions of TensorFlow 1.15 unfold their input. See g3doc/training.md.
 # Of TensorFlow 2, of 1.15.
-_PEAK_SHARE = (1.15, 1.4)
+_PEAK_SHARE = (1.2, 1.5)
 # Of the need by estimate beside the memory there is.
 _CERTAINLY_TOO_LARGE = 1.35
 # Of a picture that goes into the network: three float32.
 _BYTES_PER_PIXEL = 12
 _GB = 1e9
 
-_BACKWARD = re.compile(r'(?:^|/)gradients(?:_\d+)?/')
-_RECOMPUTED = re.compile(r'^%s(?:_\d+)?/' % recomputation.SCOPE)
+# Of operations: those of gradients, and those that are run again for them.
+_SCOPE = re.compile(r'^(?:clone_\d+/)?(.*?/)?(gradients|%s)(?:_\d+)?/' % recomputation.SCOPE)
 # Their result is made of their input again, or is the same memory.
 _PASSING = recomputation.CHEAP_TYPES + (
     'Enter', 'Exit', 'ExpandDims', 'Identity', 'PreventGradient', 'Reshape', 'Squeeze',
@@ -86,8 +86,8 @@ def check_batch(batch_size, crop_size):
 def step_bytes(graph, precision='float32'):
   """Returns the bytes of the tensors of a training step at its peak, by estimate.
 
-  Of all devices together; what has no static shape counts nothing. Copies of activations that
-  are computed again count for one segment, the largest.
+  Of all devices together; what has no static shape counts nothing. Of the segments that are
+  computed again, and of the images whose loss is computed, one is there at a time, the largest.
 
   Args:
     graph: tf.Graph with gradients.
@@ -95,17 +95,19 @@ def step_bytes(graph, precision='float32'):
   """
   kept = collections.defaultdict(dict)
   for operation in graph.get_operations():
-    is_backward = _BACKWARD.search(operation.name)
-    if operation.type in _LOOKS or not (is_backward or _RECOMPUTED.match(operation.name)):
+    reader = _SCOPE.match(operation.name)
+    if not reader or operation.type in _LOOKS:
       continue
     for tensor in map(_origin, operation.inputs):
-      if not (_BACKWARD.search(tensor.op.name) or _is_lasting(tensor)):
-        segment = _RECOMPUTED.match(tensor.op.name)
-        kept[segment and segment.group()][tensor.name] = recomputation.num_bytes(tensor)
-  forward, segments = sum(kept.pop(None, {}).values()), [sum(part.values())
-                                                         for part in kept.values()]
+      maker = _SCOPE.match(tensor.op.name)
+      if not (maker and maker.group(2) != recomputation.SCOPE or _is_lasting(tensor)):
+        # Gradients within the forward pass are those of the loss, of one image after the other.
+        scope = maker or (reader if reader.group(1) else None)
+        kept[scope and scope.group()][tensor.name] = recomputation.num_bytes(tensor)
+  forward = sum(kept.pop(None, {}).values())
+  parts = [sum(part.values()) for part in kept.values()]
   images = _PEAK_SHARE[tf_compat.IS_TF1] * graph_rewrites.PRECISIONS[precision].memory_share * (
-      forward + max(segments or [0]))
+      forward + max(parts or [0]))
   variables = (graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
                + graph.get_collection(tf.GraphKeys.LOCAL_VARIABLES)
                + _GRADIENT_COPIES * graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES))

@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import slow
-from deeplab.utils import benchmark_child, graph_rewrites, memory_errors, train_graph
+from deeplab.utils import benchmark_child, graph_rewrites, losses, memory_errors, train_graph
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
 _FLOAT = 4
@@ -21,7 +21,7 @@ def step_bytes_of(network):
   with tf.Graph().as_default() as graph:
     source = tf.placeholder(tf.float32, [1000])
     tf.gradients(network(source), [source])
-  return memory_errors.step_bytes(graph) / memory_errors._PEAK_SHARE
+  return memory_errors.step_bytes(graph) / memory_errors._PEAK_SHARE[IS_TF1]
 
 
 @pytest.mark.parametrize('network, kept', [
@@ -37,13 +37,26 @@ def test_what_gradients_read_of_the_forward_pass_counts_once(network, kept):
   assert step_bytes_of(network) == pytest.approx(1000 * _FLOAT * kept, abs=100)
 
 
+def test_of_the_loss_one_image_counts():
+  num_bytes = []
+  for batch_size in (1, 6):
+    with tf.Graph().as_default() as graph:
+      logits = tf.placeholder(tf.float32, [batch_size, 5, 5, 3])
+      losses.add_softmax_cross_entropy_loss_for_each_scale(
+          {'scale': logits}, tf.zeros([batch_size, 65, 65, 1], tf.int32), 3, 255)
+      tf.gradients(tf.losses.get_losses(), [logits])
+    num_bytes.append(memory_errors.step_bytes(graph))
+  assert num_bytes[0] > 65 * 65 * 3 * _FLOAT
+  assert num_bytes[1] == pytest.approx(num_bytes[0], rel=0.1)
+
+
 def test_weights_count_with_optimizer_and_gradients():
   with tf.Graph().as_default() as graph:
     images = tf.placeholder(tf.float32, [8, 30])
     weights = tf.get_variable('weights', [30, 700])
     tf.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_sum(tf.matmul(images, weights)))
   # Value, momentum, gradient twice.
-  expected = 4 * 30 * 700 * _FLOAT + memory_errors._PEAK_SHARE * 8 * 30 * _FLOAT
+  expected = 4 * 30 * 700 * _FLOAT + memory_errors._PEAK_SHARE[IS_TF1] * 8 * 30 * _FLOAT
   assert memory_errors.step_bytes(graph) == pytest.approx(expected, abs=100)
 
 
