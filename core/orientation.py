@@ -24,7 +24,7 @@ _TURN = {
 def stated(image):
   """Returns the orientation that a Pillow image states, 1..8; 1: it is upright or says nothing.
 
-  To be asked before it is loaded.
+  To be asked before it is loaded; a PNG file is loaded by it.
   """
   number = image.getexif().get(_EXIF_TAG, UPRIGHT)
   return number if number in _TURN else UPRIGHT

@@ -37,9 +37,8 @@ def read_lossless(path):
     raw_files.require_one_page(image)
     file_format = image.format
     if image.mode in _COLOR_MODES and wide_pictures.is_wide(image):
-      turn = orientation.after_loading(image)
       values = wide_pictures.narrowed(wide_pictures.read_values(image, data))
-      image = Image.fromarray(orientation.upright(values, turn))
+      image = Image.fromarray(orientation.upright(values, orientation.after_loading(image)))
     image = orientation.upright_image(image)
   if file_format not in _LOSSLESS_FORMATS:
     raise ValueError('%s is a %s file: label maps must be lossless, save class ids as PNG.'

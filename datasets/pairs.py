@@ -12,6 +12,8 @@ _JPEG_QUALITY = 95
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.
 _DRAFT_DIVISOR = 8
 _PNG_BIT_DEPTH_OFFSET = 24
+# What is in PNG files that state an orientation.
+_PNG_EXIF_MARKS = (b'eXIf', b'Raw profile type', b'Orientation')
 _PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
 _SHOWN_VALUES = 10
 _ZERO_HINT = (' If 0 stands for pixels without label and 1..%d for the %d classes, pass '
@@ -86,7 +88,11 @@ def read_pixels(path):
 
 def read_orientation(path):
   """Returns the EXIF orientation that a readable image file states, 1..8."""
-  with image_limits.open_image(path) as image:
+  data = raw_files.read_bytes(path)
+  with image_limits.open_image(io.BytesIO(data)) as image:
+    # Pillow decodes whole PNG files to look behind the pixels as well.
+    if image.format == 'PNG' and not any(mark in data for mark in _PNG_EXIF_MARKS):
+      return orientation.UPRIGHT
     return orientation.stated(image)
 
 

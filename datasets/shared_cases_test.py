@@ -33,10 +33,38 @@ class Case(typing.NamedTuple):
 
 _COCO = ('--image_dir={}/img', '--coco_json={}/a.json')
 _LABELME = ('--image_dir={}', '--labelme_dir={}', '--class_names=background,lane')
+_ROBO = ('--image_dir={}/train', '--label_dir={}/train', '--class_names={}/train/_classes.csv')
+_RZ = ('--image_dir={}/img', '--label_dir={}/lab', '--class_names=a,b,c')
 _PNG = ('--image_dir={}/img', '--label_dir={}/lab', '--num_classes=3')
 
 CASES = (
     Case('base', _PNG, [101183, 6412, 7605]),
+    Case('base', _PNG + ('--split_list={}/../bom.txt',), [50851, 2700, 4049]),
+    Case('base', ('--image_dir={}/img', '--label_dir={}/img', '--num_classes=3',
+                  '--on_error=skip'), code=1, messages=('in the same folder',)),
+    Case('img16', _PNG, code=1, messages=(
+        '2 images have more than 8 bits per channel, with values 280..544',
+        '--image_range=280,544')),
+    Case('img16', _PNG + ('--image_range=auto',), [33611, 1911, 2878], messages=(
+        'percentiles 0.5 and 99.5 are 295 and 544',)),
+    Case('img16', _PNG + ('--image_range=800,100',), code=2, messages=('the first one lower',)),
+    Case('alpha_black', _PNG, code=1, messages=(
+        'its mask is in the alpha channel, with the values 0 (17362 pixels), 255 (1838 pixels)',)),
+    Case('robo', _ROBO + ('--on_error=skip',), code=1, messages=('--label_suffix=_mask',)),
+    Case('robo', _ROBO + ('--label_suffix=_mask',), [50379, 3830, 3391]),
+    Case('suffix', _PNG, code=1, messages=('--label_suffix=_segmentation',)),
+    Case('suffix', _PNG + ('--label_suffix=_segmentation',), [50753, 3503, 3344]),
+    Case('png_exif3', _PNG, [32680, 2056, 3664], messages=(
+        '2 examples: EXIF turns the images without a change of size.',
+        'pass --labels_as_stored: a0, a1')),
+    Case('cvat', ('--image_dir={}/JPEGImages', '--label_dir={}/SegmentationClass',
+                  '--color_map={}/labelmap.txt'), [49625, 3103, 4872]),
+    Case('rz', _RZ, code=1, messages=(
+        'label values 3 (2052 pixels); expected 0..2, or 255 for ignored pixels. Check num_classes '
+        '(3)', 'pass --reduce_zero_label')),
+    Case('rz', _RZ + ('--ignore_label=0',), code=1, messages=(
+        'expected 0..2, of which 0 is ignored',)),
+    Case('rz', _RZ + ('--reduce_zero_label',), [61278, 3321, 5801], 6400),
     # Squares of 60 pixels; the boxes are the same.
     Case('co_mixed', _COCO, [31200, 7200, 0], messages=(
         '2 of its annotations left out, 2 drawn',
