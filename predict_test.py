@@ -12,8 +12,8 @@ from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.deployment import exported
-from deeplab.testing import tiny_run
+from deeplab.deployment import exported, inference
+from deeplab.testing import tiny_run, wide_png
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -71,6 +71,46 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   # The legend below has the colour itself.
   assert (overlay[4:] == [0, 50, 250]).all(axis=2).any()
   assert read('a_prediction.png').shape == (16, 8)
+
+
+@pytest.mark.parametrize('recorded, flags, expected', [
+    (None, [], None),
+    (None, ['--image_range=0,1023'], [0, 1, 2]),
+    ([0, 1023], [], [0, 1, 2]),
+    ([0, 1023], ['--image_range=0,65535'], [0, 0, 0]),
+])
+def test_pictures_of_more_than_8_bits_are_scaled_as_those_of_the_training(
+    tmp_path, model_path, recorded, flags, expected):
+  model = str(tmp_path / 'graph.pb')
+  shutil.copy(model_path, model)
+  exported.write_record(model, {'class_names': None, 'colormap': None, 'image_range': recorded})
+  values = np.array([[10, 402, 1000]])
+  Image.fromarray(values.astype(np.uint16)).save(str(tmp_path / 'grey.png'))
+  (tmp_path / 'color.png').write_bytes(wide_png.data_of(np.repeat(values[..., None], 3, 2)))
+  Image.fromarray((values * 255 // 1023).astype(np.uint8)).save(str(tmp_path / '8bit.png'))
+  code, _, log = tiny_run.run_script(
+      'predict.py', '--model=' + model, '--input=%s' % (tmp_path / '*.png'), *flags,
+      '--output_dir=%s' % (tmp_path / 'out'), '--outputs=prediction')
+
+  def labels(name):
+    return np.array(Image.open(str(tmp_path / 'out' / (name + '_prediction.png')))).tolist()
+
+  assert labels('8bit') == [[0, 1, 2]]
+  if expected is None:
+    assert code == 3
+    assert log.split('Not labelled:')[1].count(
+        'its values are 10..1000, which do not fill the 0..65535 of 16 bits') == 2
+  else:
+    assert code == 0, log
+    assert labels('grey') == labels('color') == [expected]
+
+
+def test_a_damaged_range_of_an_export_is_told(tmp_path, model_path):
+  model = str(tmp_path / 'graph.pb')
+  shutil.copy(model_path, model)
+  exported.write_record(model, {'class_names': None, 'colormap': None, 'image_range': [9, 1]})
+  with pytest.raises(ValueError, match=r'export.json: image_range is \[9, 1\], expected null or'):
+    inference.Segmenter(model)
 
 
 def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_path):

@@ -167,7 +167,7 @@ def _label_map(num_classes):
   if not FLAGS.reduce_zero_label:
     return None
   if FLAGS.ignore_label < num_classes:
-    raise ValueError('--reduce_zero_label turns 0 into --ignore_label=%d, which must not be one of '
+    raise UsageError('--reduce_zero_label turns 0 into --ignore_label=%d, which must not be one of '
                      'the class ids 0..%d: leave it at 255.'
                      % (FLAGS.ignore_label, num_classes - 1))
   return dict([(0, FLAGS.ignore_label)] + [(i + 1, i) for i in range(num_classes)])

@@ -69,6 +69,39 @@ def test_records_are_not_counted_where_that_takes_long(tmp_path, monkeypatch):
   look(tmp_path)
 
 
+def _tell_counts(folder, counts, num_ignored=0, split='val'):
+  """Writes sound records, and other pixel counts of a split into their dataset_info.json."""
+  write_split(folder, [record_of(s) for s in SAMPLES], others=['train'])
+  info = dataset_info.read(str(folder))
+  counts = (counts + [0] * info.num_classes)[:info.num_classes]
+  splits = dict.fromkeys(('train', 'val'), info.splits['val']._replace(
+      class_pixel_counts=[0] * info.num_classes, num_ignored_pixels=0))
+  splits[split] = splits[split]._replace(class_pixel_counts=counts, num_ignored_pixels=num_ignored)
+  dataset_info.write(info._replace(splits=splits), str(folder))
+
+
+def test_quick_look_stops_at_one_class_by_the_counts_told(tmp_path):
+  _tell_counts(tmp_path, [60], 40)
+  with pytest.raises(ValueError, match='The only class with pixels is 0, 40.0 % of the pixels '
+                                       'have the ignore label 255. .* --color_map') as raised:
+    look(tmp_path)
+  assert '--skip_data_check' in str(raised.value)
+  _tell_counts(tmp_path, [60])
+  with pytest.raises(ValueError, match='The only class with pixels is 0. The whole picture'):
+    look(tmp_path)
+  _tell_counts(tmp_path, [60, 40])
+  look(tmp_path)
+
+
+def test_quick_look_stops_at_a_split_of_ignored_pixels_by_the_counts_told(tmp_path):
+  _tell_counts(tmp_path, [], 40)
+  with pytest.raises(ValueError, match="All 40 label pixels of split 'val' are ignored"):
+    look(tmp_path)
+  # Of no concern to others.
+  _tell_counts(tmp_path, [], 40, 'train')
+  look(tmp_path)
+
+
 @slow.only_if_asked_on_tf1
 def test_training_and_evaluation_look_first_unless_told_not_to(tmp_path):
   write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])

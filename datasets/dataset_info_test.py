@@ -11,7 +11,8 @@ def _info():
   split = dataset_info.SplitInfo(
       4, 2, {'min': [10, 20], 'median': [11, 21], 'max': [12, 22]}, [5, 0, 7], 3, [12, 0, 9])
   return dataset_info.DatasetInfo(
-      'Straßen', 3, 255, ['a', 'b', 'ü'], [[0, 0, 0], [255, 0, 0], [0, 0, 9]], {'val': split})
+      'Straßen', 3, 255, ['a', 'b', 'ü'], [[0, 0, 0], [255, 0, 0], [0, 0, 9]], {'val': split},
+      [-1.5, 800])
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -43,6 +44,9 @@ def test_a_folder_without_the_file_gives_none(tmp_path):
     (['colormap'], 'rainbow'),
     (['colormap'], [[0, 0, 0]]),
     (['colormap'], [[0, 0, 256]] * 3),
+    (['image_range'], [9, 1]),
+    (['image_range'], [1, '9']),
+    (['image_range'], [1, 5, 9]),
     (['splits'], {}),
     (['splits', 'val'], 7),
     (['splits', 'val', 'num_examples'], -1),

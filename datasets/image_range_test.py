@@ -1,9 +1,11 @@
 """Tests of the range that images of more than 8 bits are scaled by."""
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import image_range
+from deeplab.datasets import builder, example, image_range, registry
 from deeplab.datasets.spec import Example
 
 
@@ -91,3 +93,29 @@ def test_files_that_cannot_be_read_do_not_count(make, tmp_path):
   assert image_range.resolve({'train': examples}, None, None, 1) == [0, 65535]
   with pytest.raises(ValueError, match='None of the 1 images .* can be read'):
     image_range.resolve({'train': examples[1:]}, None, None, 1)
+
+
+def test_records_hold_scaled_images_and_the_info_the_range(make, tmp_path):
+  examples = make(a=_wide(100, 450, 800), b=np.array([[5, 6]], np.uint8))
+  examples = [item._replace(label=_label(tmp_path, item)) for item in examples]
+  out = str(tmp_path / 'out')
+  spec = builder.DatasetSpec('wide', {'train': examples}, 2, 255, image_range=(100, 800))
+  assert builder.build_dataset(spec, out, 1).image_range == [100, 800]
+  found = {}
+  for path in registry.split_files(out, 'train'):
+    for record in example.read_records(path):
+      with Image.open(io.BytesIO(example.image_bytes(record))) as image:
+        found[example.record_name(record)] = np.asarray(image)[..., 1].tolist()
+  assert found == {'a': [[0, 128, 255]], 'b': [[5, 6]]}
+  # Another split follows without being told, and not with another range.
+  other = spec._replace(splits={'val': examples}, image_range=None)
+  assert builder.build_dataset(other, out, 1).image_range == [100, 800]
+  with pytest.raises(ValueError, match='other splits have image_range=100,800'):
+    builder.build_dataset(other._replace(image_range=(0, 9)), out, 1)
+
+
+def _label(folder, item):
+  path = str(folder / ('label_%s.png' % item.name))
+  with Image.open(item.image_path) as image:
+    Image.new('L', image.size, 1).save(path)
+  return path

@@ -95,7 +95,7 @@ def _pictures(request):
   if not color_map:
     return Labelled(examples, wanted, request.colors)
   if options.reduce_zero_label:
-    raise ValueError('--reduce_zero_label is for labels that are class ids. With --color_map, '
+    raise UsageError('--reduce_zero_label is for labels that are class ids. With --color_map, '
                      'lines called ignore do not count.')
   table = class_names.read_color_table(color_map, request.ignore_label)
   if wanted and wanted != table.class_names:

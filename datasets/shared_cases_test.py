@@ -64,6 +64,10 @@ CASES = (
         '(3)', 'pass --reduce_zero_label')),
     Case('rz', _RZ + ('--ignore_label=0',), code=1, messages=(
         'expected 0..2, of which 0 is ignored',)),
+    Case('rz', _RZ + ('--reduce_zero_label', '--ignore_label=0'), code=2, messages=(
+        'must not be one of the class ids 0..2',)),
+    Case('rz', _RZ[:2] + ('--color_map={}/../cvat/labelmap.txt', '--reduce_zero_label'), code=2,
+         messages=('With --color_map, lines called ignore do not count',)),
     Case('rz', _RZ + ('--reduce_zero_label',), [61278, 3321, 5801], 6400),
     # Squares of 60 pixels; the boxes are the same.
     Case('co_mixed', _COCO, [31200, 7200, 0], messages=(

@@ -159,3 +159,12 @@ def test_git_version_is_that_of_the_own_checkout_only(tmp_path, monkeypatch):
   monkeypatch.setenv('PATH', os.devnull)
   monkeypatch.setattr(run_record, '_ROOT', str(tmp_path))
   assert run_record.git_version() is None
+
+
+def test_a_run_tells_the_range_of_images_of_more_than_8_bits(tmp_path):
+  info = dataset_info.DatasetInfo('mine', 2, 255, splits={}, image_range=[100, 800])
+  run_record.write(str(tmp_path), FLAGS, info)
+  assert run_record.image_range(run_record.read(str(tmp_path))) == (100, 800)
+  run_record.write(str(tmp_path), FLAGS, info._replace(image_range=None))
+  assert run_record.image_range(run_record.read(str(tmp_path))) is None
+  assert run_record.image_range(None) is None
