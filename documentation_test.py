@@ -20,7 +20,8 @@ _SHELL_FLAGS = {'list', 'logdir', 'logs', 'ps', 'workers'}
 _READERS_OWN = {
     'core/tiny_net.py', 'utils/soft_dice.py', 'a.jpg', 'a.png', 'classes.csv', 'instances_val.json',
     'classes.txt', 'data.yaml', 'name.png', 'test.txt', 'train_aug.txt', 'train.csv',
-    'label_descriptions.json',
+    'label_descriptions.json', 'labelmap.txt', 'label_colors.txt', '_classes.csv',
+    'x.jpg', 'x.png', 'x_mask.png', 'x_L.png', 'x_sat.jpg',
     'atr_label.txt', 'cityscapes_panoptic_val.json', '<city>_<sequence>_<frame>.png',
     '<image_name>.json', '*.txt', 'model.pb', 'model_saved_model/', 'model.onnx', 'model.tflite'}
 # Beginnings of the reader's own folders, of stores, and of what has a slash and is no path.
