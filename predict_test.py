@@ -309,6 +309,8 @@ def test_unusable_command_lines_are_told(tmp_path, picture, model_path, run):
       (exported_model + inputs + ['--eval_scales=0.5'], '--eval_scales has no effect on'),
       (exported_model + inputs + ['--tile_size=9,9'], '--tile_size has no effect on'),
       (exported_model + inputs + ['--outputs=colour'], '--outputs=colour: no such output'),
+      (exported_model + inputs + ['--outputs=color', '--paint_background'],
+       '--paint_background has no effect: it is for --outputs=overlay'),
       (exported_model + inputs + ['--outputs='], '--outputs is empty: nothing would be written.'),
       (exported_model + inputs + ['--save_probabilities'], 'graph.pb has none. Export it with'),
       (exported_model + inputs + ['--cutout_classes=sky,cat'],
