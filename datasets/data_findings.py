@@ -41,6 +41,8 @@ FINDINGS = {
                         'be too good.'),
     'all_ignored': Kind(WARNING, 'Label maps are of the ignore label alone.'),
     'blank_image': Kind(WARNING, 'Images are of one colour.'),
+    'wide_image': Kind(WARNING, 'Images have over 8 bits, of which the upper byte alone is read: '
+                                'values that do not fill 16 bits become black. Scale them.'),
     'recorded_size': Kind(WARNING, 'The stated height and width are not those of the image.'),
     'missing_landmarks': Kind(WARNING, 'Records lack landmarks: their legs are never cut off '
                                        'in training.'),

@@ -18,7 +18,7 @@ from deeplab.datasets import (
     registry,
     shards,
 )
-from deeplab.testing import tiny_run
+from deeplab.testing import tiny_run, wide_png
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)
@@ -97,6 +97,8 @@ DEFECTS = {
     'bad_landmarks': (record_of(FIRST, landmarks=POINTS[:, :5]), 'shape [1, 5, 4]'),
     'all_ignored': (record_of(FIRST, label=png(np.full_like(LABEL, 255))), 'ignore label 255'),
     'blank_image': (record_of(FIRST, image=png(np.full_like(FIRST.image, 7))), '(7, 7, 7)'),
+    'wide_image': (record_of(FIRST, image=wide_png.data_of(FIRST.image.astype(int) * 257)),
+                   'the image has 16 bits per channel'),
     'recorded_size': (record_of(FIRST, size=(41, 33)), 'says 41x33, the image is 33x41'),
 }
 

@@ -162,7 +162,10 @@ class _Inspection(object):
     self._problems = []
 
   def facts(self, record, has_label):
-    image = self._open(example.image_bytes(record), 'image', ('JPEG', 'PNG'))
+    data = example.image_bytes(record)
+    image = self._open(data, 'image', ('JPEG', 'PNG'))
+    if image and image.format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] > 8:
+      self._add('wide_image', 'the image has %d bits per channel.' % data[_PNG_BIT_DEPTH_OFFSET])
     size = image and (image.height, image.width)
     image_hash = self._hash(image) if image and self._with_pixels else None
     recorded = example.recorded_size(record)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core import files, image_limits, orientation, wide_pictures
+from deeplab.datasets import raw_files
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
@@ -135,6 +136,7 @@ def read_picture(path, image_range=None):
   """
   try:
     with image_limits.open_image(path) as picture:
+      raw_files.require_one_page(picture)
       if wide_pictures.is_wide(picture):
         values = wide_pictures.read_colors(picture, path)
         return np.array(wide_pictures.to_rgb(values, image_range))

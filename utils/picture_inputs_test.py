@@ -255,3 +255,10 @@ def test_videos_without_opencv_say_what_to_install(monkeypatch):
   picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))
   assert picture.error == (
       'film.mp4: videos need OpenCV: pip install opencv-python-headless.')
+
+
+def test_pages_behind_the_first_one_are_told(tmp_path):
+  path = str(tmp_path / 'a.tif')
+  Image.new('L', (3, 2)).save(path, save_all=True, append_images=[Image.new('L', (3, 2), 9)])
+  with pytest.raises(ValueError, match='a.tif: not a readable picture .it has 2 pages, of which'):
+    picture_inputs.read_picture(path)
