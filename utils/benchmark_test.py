@@ -44,5 +44,5 @@ def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
 
 def test_unknown_benchmark_is_told_with_the_valid_ones():
   code, _, log = tiny_run.run_script('utils/benchmark.py', 'grph')
-  assert code == 1
+  assert code == 2
   assert "Unknown benchmark 'grph'" in log and 'graph' in log

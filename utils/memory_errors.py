@@ -19,7 +19,7 @@ _GRADIENT_COPIES = 2
 # Gradients of activations, work space and operations that run at the same time come on top of
 # what is kept; the convolutions of TensorFlow 1.15 unfold their input. See g3doc/training.md.
 # Of TensorFlow 2, of 1.15.
-_PEAK_SHARE = (1.2, 1.5)
+_PEAK_SHARE = (1.2, 1.7)
 # Of the need by estimate beside the memory there is.
 _CERTAINLY_TOO_LARGE = 1.35
 # Of a picture that goes into the network: three float32.

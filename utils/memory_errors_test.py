@@ -72,16 +72,18 @@ def of_training(batch_size, side, **kwargs):
 
 @slow.only_if_asked
 def test_it_grows_with_batch_and_pixels_and_shrinks_with_gradient_checkpointing():
-  small = of_training(2, 257)
-  assert of_training(6, 257) == pytest.approx(3 * small, rel=0.1)
-  # Small features have more of a rim.
-  assert of_training(2, 513) == pytest.approx(4 * small, rel=0.15)
-  assert of_training(2, 257, gradient_checkpointing=True) < 0.6 * small
-  assert of_training(2, 257, optimizer='adam') > small
+  two, four, six, large = (of_training(*step) for step in ((2, 257), (4, 257), (6, 257), (2, 513)))
+  # Weights and the loss, of one image, stay the same.
+  assert six - two == pytest.approx(2 * (four - two), rel=0.02)
+  # Small features have more of a rim, and the loss has an image of more pixels.
+  assert large - two == pytest.approx(3 * (four - two), rel=0.2)
+  assert of_training(2, 513, gradient_checkpointing=True) < 0.6 * large
+  assert of_training(2, 257, optimizer='adam') > two
 
 
 @slow.only_if_asked
-@pytest.mark.parametrize('recomputes', [False, True])
+@pytest.mark.parametrize('recomputes', [False, pytest.param(True, marks=pytest.mark.skipif(
+    IS_TF1, reason='its convolutions have work space; there the estimate refuses nothing'))])
 def test_estimated_is_what_is_measured(recomputes):
   step = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 257,
           'training': {'gradient_checkpointing': recomputes}}
