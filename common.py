@@ -182,7 +182,8 @@ class ModelOptions(options.ModelOptions):
       ValueError: a flag's value cannot be used.
     """
     registry.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
-    strides = size_list('decoder_output_stride', count=None)
+    # Empty: no decoder, as in other versions of DeepLab.
+    strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
     return cls._make(options.ModelOptions(
         outputs_to_num_classes=outputs_to_num_classes,
         crop_size=crop_size,
@@ -191,8 +192,8 @@ class ModelOptions(options.ModelOptions):
         preprocessed_images_dtype=preprocessed_images_dtype,
         merge_method=FLAGS.merge_method,
         add_image_level_feature=FLAGS.add_image_level_feature,
-        image_pooling_crop_size=size_list('image_pooling_crop_size'),
-        image_pooling_stride=size_list('image_pooling_stride'),
+        image_pooling_crop_size=_pooling_size('image_pooling_crop_size', None),
+        image_pooling_stride=_pooling_size('image_pooling_stride', [1, 1]),
         aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
         aspp_with_separable_conv=FLAGS.aspp_with_separable_conv,
         multi_grid=flag_reading.repeated('multi_grid'),
@@ -214,6 +215,11 @@ class ModelOptions(options.ModelOptions):
 
   def __reduce__(self):
     return type(self)._make, (tuple(self),)
+
+
+def _pooling_size(name, default):
+  """Returns the size that a flag is; where the flag has no effect, whatever it is, the default."""
+  return default if idle_flags.is_without_effect(name) else size_list(name)
 
 
 def model_options_of_flags(num_classes, crop_size=None):

@@ -17,7 +17,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
-from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
+from deeplab.utils import best_checkpoint, eval_batches, evaluating, run_record, sessions
 
 FLAGS = flags.FLAGS
 
@@ -50,13 +50,14 @@ common.define_sizes_flags('eval')
 
 def main(unused_argv):
   """Evaluates the newest checkpoint, and those that follow."""
-  common.take_flags_of_run(FLAGS.checkpoint_dir)
+  record = common.take_flags_of_run(FLAGS.checkpoint_dir)
   cluster.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)
   dataset.require_labels()
   common.check_data(dataset)
+  run_record.warn_of_other_dataset(record, dataset.descriptor.name)
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
   prefixes = _checkpoints()

@@ -18,6 +18,7 @@ from deeplab.datasets import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.utils import (
+    continued_run,
     graph_rewrites,
     learning_rate,
     losses,
@@ -197,12 +198,15 @@ def train(dataset, model_options, cluster):
   graph_rewrites.check(options, FLAGS.clone_on_cpu)
   clones = machine_flags.clones_of(cluster)
   has_gpu_alone = tf_compat.num_gpus() and not clones
+  # The flag may be left at its default, the records say whose they are.
+  values = dict(common.flag_values(), dataset=dataset.descriptor.name)
   with contextlib.ExitStack() as around:
     lock = replica = None
     if cluster is None or cluster.is_chief:
       lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
       if FLAGS.profile_logdir:
         files.check_folder(FLAGS.profile_logdir, 'profile_logdir')
+      around.enter_context(continued_run.told(FLAGS.train_logdir, values, dataset.descriptor))
     if cluster:
       replica = around.enter_context(
           machine_flags.replica_of(cluster).open(clones and clones.session_config))
@@ -210,8 +214,7 @@ def train(dataset, model_options, cluster):
         training.Data(dataset.descriptor,
                       lambda: dataset.get_one_shot_iterator().get_next(), dataset.files),
         model_options, options,
-        lambda step: run_record.write(FLAGS.train_logdir, common.flag_values(),
-                                      FLAGS.dataset_dir, step),
+        lambda step: run_record.write(FLAGS.train_logdir, values, FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
         training.Placement(clones, '/device:GPU:0' if has_gpu_alone else None, replica,
                            FLAGS.master, lock))

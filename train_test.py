@@ -34,9 +34,15 @@ def test_program_trains_logs_and_summarises(records, tmp_path):
       '--save_summaries_images', '--save_summaries_secs=1', '--label_weights=1,2,0.5,1', *FLAGS)
   assert code == 0, log
   assert 'Weights of the classes in the loss: 1, 2, 0.5, 1.' in log
-  assert 'step 1/2  loss ' in log
-  assert 'images/s' in log
-  assert run_record.read(str(tmp_path / 'run'))['flags']['train_batch_size'] == 2
+  # Each part of the start is told before it begins.
+  told = ['Training on ', 'Building the graph of mobilenet_v2', 'All weights start at random',
+          'Starting the session', 'The first step begins.', 'The first step took ',
+          'step 1/2  loss ', 'images/s', 'Done: ']
+  places = [log.index(text) for text in told]
+  assert places == sorted(places)
+  flags = run_record.read(str(tmp_path / 'run'))['flags']
+  assert flags['train_batch_size'] == 2
+  assert flags['dataset'] == tiny_run.NAME
   table = loss_table.read(str(tmp_path / 'run' / 'losses.csv'))
   assert table['step'].tolist() == [1, 2]
   checkpoint = checkpoints.resolve_checkpoint(str(tmp_path / 'run'))

@@ -15,7 +15,7 @@ from deeplab import common
 from deeplab.core import checkpoints, colormaps, files, progress
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
-from deeplab.utils import result_writer, sessions, visualizing
+from deeplab.utils import result_writer, run_record, sessions, visualizing
 
 FLAGS = flags.FLAGS
 
@@ -51,11 +51,12 @@ common.define_sizes_flags('vis')
 
 def main(unused_argv):
   """Visualises the newest checkpoint, and those that follow."""
-  common.take_flags_of_run(FLAGS.checkpoint_dir)
+  record = common.take_flags_of_run(FLAGS.checkpoint_dir)
   cluster.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('vis')
   dataset = common.inference_dataset('vis', sizes)
+  run_record.warn_of_other_dataset(record, dataset.descriptor.name)
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():

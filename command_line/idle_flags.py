@@ -3,14 +3,14 @@
 The rows of `ROWS` are all such flags. Those that scripts for other versions of DeepLab may have
 are told in a line of the log each, so that these scripts keep running; the project's own are
 errors. A flag that is given its default value does no harm, and flags that come from a run.json
-are not looked at.
+are not looked at. Values out of range are no errors where they have no effect.
 """
 import os
 import typing
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_reading
+from deeplab.command_line import flag_reading, number_flags
 from deeplab.core import options
 from deeplab.core.usage import UsageError
 
@@ -73,10 +73,19 @@ def _in_cluster(worker_hosts, ps_hosts, job_name):
   return bool(worker_hosts or ps_hosts or job_name != 'worker' or os.environ.get('TF_CONFIG'))
 
 
+def _has_servers(num_replicas, *cluster):
+  # Several workers without hosts are an error of their own.
+  return num_replicas != 1 or _in_cluster(*cluster)
+
+
 def _evaluates(eval_during_training, *cluster):
   # The processes of a cluster may all be given the flags of the evaluator.
   return eval_during_training or _in_cluster(*cluster)
 
+
+_ADVICE = 'Leave it out, or change what it depends on.'
+# What is said of flags that are left out, until `check`.
+_left_out = []
 
 _CLUSTER = ('worker_hosts', 'ps_hosts', 'job_name')
 _POOLING = ('aspp_with_batch_norm', 'add_image_level_feature', 'dense_prediction_cell_json')
@@ -109,6 +118,8 @@ ROWS = (
     Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
     Row('eval_split', ('eval_during_training',) + _CLUSTER, _evaluates,
         'is for --eval_during_training and evaluators', is_error=True),
+    Row('num_ps_tasks', ('num_replicas',) + _CLUSTER, _has_servers,
+        'is for several processes, and this one holds the weights itself'),
     Row('startup_delay_steps', _CLUSTER, _in_cluster, _OF_CLUSTER),
     Row('cluster_timeout_secs', _CLUSTER, _in_cluster, _OF_CLUSTER, is_error=True),
     # --- sizes ---
@@ -151,20 +162,80 @@ def check(is_of_network=False):
     ValueError: names the flags and what they are for.
   """
   errors = []
+  while _left_out:
+    logging.warning('%s', _left_out.pop(0))
   for row in ROWS:
     if row.is_of_network == is_of_network and is_idle(row):
-      message = '%s has no effect: it %s.' % (flag_reading.as_given(row.flag), row.condition)
+      message = _message(flag_reading.as_given(row.flag), row)
       if row.is_error:
         errors.append(message)
       else:
         logging.warning('%s', message)
   if errors:
-    raise UsageError('%s Leave it out, or change what it depends on.' % ' '.join(errors))
+    raise UsageError('%s %s' % (' '.join(errors), _ADVICE))
 
 
 def is_idle(row):
   """Whether the flag of a Row is on the command line, with a value of its own, for nothing."""
-  if any(name not in FLAGS for name in (row.flag,) + row.beside):
+  return _has_no_effect(row) and bool(flag_reading.as_given(row.flag))
+
+
+def set_aside(words):
+  """Returns (words without, list of) those of a command line with values out of range.
+
+  Only those of flags that may have no effect: `put_back` knows it once the others are read.
+
+  Args:
+    words: list of words, flags as `--name=value`.
+  """
+  aside = [word for word in words if _is_out_of_range(word)]
+  return [word for word in words if word not in aside], aside
+
+
+def is_without_effect(name):
+  """Whether the flag of a name has a Row and does nothing beside the values of the others."""
+  return any(row.flag == name and _has_no_effect(row) for row in ROWS)
+
+
+def put_back(aside):
+  """Warns of words of `set_aside` whose flags have no effect, or stops as parsing them would.
+
+  Raises:
+    flags.Error: a flag has an effect, or the project's rules have it refused without one.
+  """
+  for word in aside:
+    rows = [row for row in ROWS if row.flag == _name_of(word) and _has_no_effect(row)]
+    if not rows:
+      FLAGS(['', word])
+      continue
+    message = _message(word, rows[0])
+    if rows[0].is_error:
+      raise flags.ValidationError('%s %s' % (message, _ADVICE))
+    _left_out.append(message)
+
+
+def _name_of(word):
+  return word[2:].split('=')[0] if word.startswith('--') else None
+
+
+def _is_out_of_range(word):
+  name, text = _name_of(word), word.partition('=')[2]
+  if name not in FLAGS or all(row.flag != name for row in ROWS):
     return False
-  return bool(flag_reading.as_given(row.flag)) and not row.counts(
+  flag = FLAGS[name]
+  try:
+    value = flag.parser.convert(text)
+    return bool(number_flags.problem_of(value)) or flag.parser.is_outside_bounds(value) or not all(
+        validator.checker(value) for validator in flag.validators)
+  except (AttributeError, ValueError):
+    return False  # No number.
+
+
+def _has_no_effect(row):
+  """Whether the flag of a Row does nothing in this script, beside the values of the others."""
+  return all(name in FLAGS for name in (row.flag,) + row.beside) and not row.counts(
       *[FLAGS[name].value for name in row.beside])
+
+
+def _message(given, row):
+  return '%s has no effect: it %s.' % (given, row.condition)

@@ -35,6 +35,7 @@ EXAMPLES = {
     'batch_norm_decay': ('train', '=0.5', ['--nofine_tune_batch_norm'], []),
     'max_bad_fraction': ('train', '=0.5', [], ['--on_bad_record=skip']),
     'eval_split': ('train', '=test', [], ['--eval_during_training']),
+    'num_ps_tasks': ('train', '=1', ['--num_replicas=1'], ['--num_replicas=2']),
     'startup_delay_steps': ('train', '=5', [], ['--worker_hosts=a:1,b:1', '--ps_hosts=c:1']),
     'cluster_timeout_secs': ('train', '=5', [], ['--job_name=ps']),
     'resize_factor': ('train', '=16', [], ['--min_resize_value=33']),
@@ -72,20 +73,29 @@ from deeplab.command_line import idle_flags
 module, lines = json.loads(sys.argv[1])
 importlib.import_module('deeplab.' + module)
 """, """
+def beyond(word):
+  # A word as --name=BEYOND with a value that is out of range, None where there is none.
+  words = [word.replace('BEYOND', str(value)) for value in (-1, 0, 2)]
+  return next(filter(idle_flags._is_out_of_range, words), None)
+
 def said(words):
   if words is None:
     return None
   warnings = []
   idle_flags.logging.warning = lambda form, text: warnings.append(text)
-  parse_line(words)
   try:
+    words, aside = idle_flags.set_aside(words)
+    parse_line(words)
+    idle_flags.put_back(aside)
     for is_of_network in (False, True):
       idle_flags.check(is_of_network)
-  except ValueError as error:
+  except (ValueError, flags.Error) as error:
     return warnings, str(error)
   return warnings, ''
 
 def at_default(words):
+  if words is None:
+    return None
   # The flag of the first word as if its default had been given, None where it has none.
   name = words[0][2:].split('=')[0] if words else ''
   default = flags.FLAGS[name].default if name in flags.FLAGS else None
@@ -95,6 +105,9 @@ def at_default(words):
   return ['--%s=%s' % (name, text)] + words[1:]
 
 os.environ.pop('TF_CONFIG', None)
+lines = [[beyond(words[0])] + words[1:] if words and 'BEYOND' in words[0] else words
+         for words in lines]
+lines = [words if None not in words else None for words in lines]
 print(json.dumps([(said(words), said(at_default(words))) for words in lines]))
 """])
 
@@ -138,7 +151,37 @@ def test_idle_flags_are_told_unless_they_are_at_their_default(said_of_examples, 
   assert idle_at_default in (None, [[], ''])
 
 
+def test_values_out_of_range_are_no_errors_where_they_have_no_effect():
+  names = []
+  for module in sorted({example[0] for example in EXAMPLES.values()}):
+    rows = [row for row in idle_flags.ROWS if EXAMPLES[row.flag][0] == module]
+    said = said_by(module, [['--%s=BEYOND' % row.flag] + words for row in rows
+                            for words in EXAMPLES[row.flag][2:]])
+    for row, (idle, _), (active, _) in zip(rows, said[::2], said[1::2]):
+      if idle is None:  # A list, a choice or a number of any size.
+        continue
+      names.append(row.flag)
+      warnings, error = idle
+      assert ''.join(warnings) + error == '--%s=%s has no effect: it %s.%s' % (
+          row.flag, (''.join(warnings) + error).split('=')[1].split(' ')[0], row.condition,
+          ' ' + idle_flags._ADVICE if row.is_error else ''), row.flag
+      assert bool(error) == row.is_error
+      assert active[0] == [] and active[1].startswith('flag --%s=' % row.flag), row.flag
+  assert {'learning_power', 'learning_rate_decay_step', 'learning_rate_decay_factor', 'momentum',
+          'base_learning_rate', 'resize_factor', 'atrous_rates', 'max_bad_fraction'} <= set(names)
+
+
 @pytest.mark.parametrize('words, warnings, error', [
+    (['--learning_policy=step', '--learning_power=0'],
+     ['--learning_power=0 has no effect: it is for --learning_policy=poly.'], ''),
+    (['--learning_rate_decay_step=0', '--learning_rate_decay_factor=0'],
+     ['--learning_rate_decay_step=0 has no effect: it is for --learning_policy=step.',
+      '--learning_rate_decay_factor=0.0 has no effect: it is for --learning_policy=step.'], ''),
+    (['--learning_power=inf', '--learning_policy=step'],
+     ['--learning_power=inf has no effect: it is for --learning_policy=poly.'], ''),
+    # No number at all is a mistake wherever it is.
+    (['--learning_policy=step', '--learning_power=x'], [],
+     "flag --learning_power=x: could not convert string to float: 'x'"),
     (['--momentum=0.5', '--optimizer=adam'],
      ['--momentum=0.5 has no effect: it is for --optimizer=momentum.'], ''),
     (['--noinitialize_last_layer'],
@@ -162,6 +205,30 @@ def test_idle_flags_are_told_unless_they_are_at_their_default(said_of_examples, 
 ])
 def test_flags_are_told_as_they_were_given(words, warnings, error):
   assert said_by('train', [words])[0][0] == [warnings, error]
+
+
+# The flags of train.py in the reference's driver of the Forma sets, paths and sizes apart.
+_OF_REFERENCE = [
+    '--logtostderr', '--train_split=train', '--model_variant=xception_65', '--atrous_rates=6',
+    '--atrous_rates=12', '--atrous_rates=18', '--output_stride=16', '--decoder_output_stride=4',
+    '--train_crop_size=513,513', '--num_clones=8', '--train_batch_size=32',
+    '--base_learning_rate=0.01', '--fine_tune_batch_norm=false', '--initialize_last_layer=true',
+    '--last_layers_contain_logits_only=true', '--dataset=forma55k',
+    '--save_interaval_secs=1200', '--save_summary_secs', '=', '600', '--save_summaries_images=true']
+
+
+@pytest.mark.parametrize('policy', [
+    ['--learning_policy=step', '--learning_rate_decay_factor=0.1',
+     '--learning_rate_decay_step=68000', '--learning_power=0'],
+    ['--learning_policy=poly', '--learning_rate_decay_factor=0', '--learning_rate_decay_step=0',
+     '--learning_power=0.9']], ids=['step', 'poly'])
+def test_flags_of_the_driver_of_the_reference_are_taken(tmp_path, policy):
+  result = forked_scripts.run('train.py', '--train_logdir=%s' % (tmp_path / 'run'),
+                              '--dataset_dir=%s' % tmp_path, *_OF_REFERENCE + policy)
+  assert '--save_interaval_secs is read as --save_interval_secs.' in result.log
+  assert '--save_summary_secs is read as --save_summaries_secs.' in result.log
+  assert ' has no effect: it is for --learning_policy=' in result.log
+  assert ' holds no records ' in result.last_line
 
 
 def test_tiles_go_with_an_empty_crop_size():

@@ -66,7 +66,10 @@ def cluster_of_flags():
   cluster_lib.check_master(FLAGS.master)
   for name, count in (('num_replicas', cluster.num_workers if cluster else 1),
                       ('num_ps_tasks', cluster.num_ps if cluster else 0)):
-    if FLAGS[name].present and FLAGS[name].value != count and (cluster is None or is_worker):
+    # A lone worker computes the same whoever holds the weights: `idle_flags` warns.
+    is_idle = cluster is None and name == 'num_ps_tasks' and FLAGS.num_replicas == 1
+    if FLAGS[name].present and FLAGS[name].value != count and not is_idle and (
+        cluster is None or is_worker):
       raise UsageError('--%s=%d, but the hosts are those of %d: give --worker_hosts and '
                        '--ps_hosts, or TF_CONFIG.' % (name, FLAGS[name].value, count))
   if cluster is None:

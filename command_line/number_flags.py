@@ -27,12 +27,18 @@ def check():
   for module, module_flags in FLAGS.flags_by_module_dict().items():
     for flag in module_flags if flag_groups.is_own(module) else ():
       for value in _numbers(flag.value):
-        if not math.isfinite(value):
-          raise flags.ValidationError('flag --%s=%s: must be a finite number.' % (
-              flag.name, value))
-        if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
-          raise flags.ValidationError('flag --%s=%d: must be at most %d.' % (
-              flag.name, value, _LARGEST_WHOLE))
+        problem = problem_of(value)
+        if problem:
+          raise flags.ValidationError('flag --%s=%s: %s.' % (flag.name, value, problem))
+
+
+def problem_of(number):
+  """Returns why nothing can be computed with a number, None if it can."""
+  if not math.isfinite(number):
+    return 'must be a finite number'
+  if isinstance(number, int) and abs(number) > _LARGEST_WHOLE:
+    return 'must be at most %d' % _LARGEST_WHOLE
+  return None
 
 
 def _numbers(value):

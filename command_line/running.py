@@ -7,6 +7,7 @@ import traceback
 from absl import app, flags, logging
 
 from deeplab.command_line import (
+    accepted_forms,
     blanks,
     dataset_flags,
     end_signals,
@@ -45,7 +46,11 @@ def _parse(main, required_flags, allows_words, argv):
     _check_encoding(argv)
     # Flag files may begin with a byte order mark.
     words = [word.lstrip('\ufeff') for word in FLAGS.read_flags_from_files(argv[1:])]
-    rest = FLAGS(argv[:1] + blanks.without(words, allows_words))
+    words = accepted_forms.read(
+        blanks.without(accepted_forms.correct_names(words), allows_words))
+    words, aside = idle_flags.set_aside(words)
+    rest = FLAGS(argv[:1] + words)
+    idle_flags.put_back(aside)
     number_flags.check()
     dataset_flags.find_dataset_dir()
     image_limit_flag.obey_image_limit_flag()
@@ -57,6 +62,7 @@ def _parse(main, required_flags, allows_words, argv):
       raise flags.ValidationError(
           'Not a flag: %s. Flags are written --name=value.' % ' '.join(rest[1:]))
     _set_up_logging()
+    accepted_forms.tell()
     idle_flags.check()
     return rest
   except flags.Error as error:

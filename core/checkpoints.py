@@ -6,7 +6,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import checkpoint_folder, error_text, files, keys, quantization
+from deeplab.core import checkpoint_folder, checkpoint_hints, error_text, files, keys
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -21,15 +21,19 @@ _REMIND_SECS = 300.0
 # Names of a message; the rest is counted.
 _MAX_NAMED = 3
 
-# Scopes that exist or not by an option -> that option. A prefix is enough.
-_SCOPES_TO_OPTIONS = (
-    ('decoder', '--decoder_output_stride'),
-    ('image_pooling', '--add_image_level_feature'),
-    ('aspp0', '--aspp_with_batch_norm'),
-    ('aspp', '--atrous_rates and --aspp_with_separable_conv'),
-    ('concat_projection', '--aspp_with_batch_norm'),
-    ('meta_architecture', '--dense_prediction_cell_json'),
-)
+
+class OtherModelError(ValueError):
+  """A checkpoint does not fit a graph.
+
+  Attributes:
+    checkpoint: its prefix.
+    num_classes: (that of the checkpoint, that of the graph), None where they agree.
+  """
+
+  def __init__(self, message, checkpoint, num_classes):
+    super(OtherModelError, self).__init__(message)
+    self.checkpoint = checkpoint
+    self.num_classes = num_classes
 
 
 def resolve_checkpoint(path):
@@ -122,18 +126,20 @@ def check_restorable(checkpoint_path, variables):
     variables: list of tf.Variable, those of the whole graph.
 
   Raises:
-    ValueError: one line with the differing variables and the options to look at; or values are
-      not finite, or damaged.
+    OtherModelError: one line with the differing variables and the options to look at.
+    ValueError: values are not finite, or damaged.
   """
   stored = open_reader(checkpoint_path).get_variable_to_shape_map()
   expected = {v.op.name: v.shape.as_list() for v in variables}
   missing = sorted(name for name in expected if name not in stored)
   reshaped = sorted(name for name in expected
                     if name in stored and list(stored[name]) != expected[name])
-  unused = _unused_head_scopes(stored, expected)
+  unused = checkpoint_hints.unused_head_scopes(stored, expected)
   if not missing and not reshaped and not unused:
     _check_finite(checkpoint_path, expected)
     return
+  missing, reshaped = [[name for name in names if not checkpoint_hints.is_slot(name)]
+                       for names in (missing, reshaped)]
   problems = []
   if reshaped:
     problems.append(_some(
@@ -144,9 +150,11 @@ def check_restorable(checkpoint_path, variables):
     problems.append('not in the checkpoint: %s' % _some(missing, 'variables'))
   if unused:
     problems.append('only in the checkpoint: %s' % ', '.join(s + '/...' for s in unused))
-  hints = _hints(stored, expected, missing, reshaped, unused)
-  raise ValueError('Checkpoint of another model: %s: %s.%s' % (
-      checkpoint_path, '; '.join(problems), ''.join(' %s.' % hint for hint in hints)))
+  hints = checkpoint_hints.hints(stored, expected, missing, reshaped)
+  raise OtherModelError('Checkpoint of another model: %s.%s' % (
+      ': '.join([checkpoint_path] + ['; '.join(problems)] * bool(problems)),
+      ''.join(' %s.' % hint for hint in hints)), checkpoint_path,
+                        checkpoint_hints.num_classes(stored, expected))
 
 
 def _check_finite(checkpoint, names):
@@ -250,42 +258,6 @@ def _damaged(checkpoint, error):
   return ValueError(
       'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
       'before it.' % (checkpoint, error_text.reason_of(error)))
-
-
-def _unused_head_scopes(stored, expected):
-  """Returns the scopes of the head that only the checkpoint has."""
-  present = {name.split('/')[0] for name in expected}
-  return [scope for scope in sorted({name.split('/')[0] for name in stored} - present)
-          if _option_of(scope)]
-
-
-def _option_of(scope):
-  for prefix, option in _SCOPES_TO_OPTIONS:
-    if scope.startswith(prefix):
-      return option
-  return None
-
-
-def _hints(stored, expected, missing, reshaped, unused):
-  """Returns sentences, without full stop, that say which options differ."""
-  hints = []
-  if any(quantization.is_range(name) for name in missing):
-    hints.append('It was trained in floats: leave out --quantize_delay_step, or train with it, '
-                 'starting from this checkpoint as --tf_initial_checkpoint')
-  if any(name.startswith('logits/') and list(stored[name])[:-1] == expected[name][:-1]
-         for name in reshaped):
-    hints.append('It was trained with another number of classes: check the dataset')
-  scopes = {name.split('/')[0] for name in stored}
-  absent = sorted({name.split('/')[0] for name in missing} - scopes)
-  options = {_option_of(scope) for scope in absent + unused}
-  hints.extend('Check %s' % option for option in sorted(o for o in options if o))
-  if any(_option_of(scope) is None for scope in absent) or (
-      reshaped and not hints):
-    backbones = sorted(scope for scope in scopes
-                       if scope not in (_GLOBAL_STEP, 'logits') and not _option_of(scope))
-    hints.append('Check --model_variant and --depth_multiplier; the checkpoint has %s'
-                 % (', '.join(s + '/...' for s in backbones[:_MAX_NAMED]) or 'no backbone'))
-  return hints
 
 
 def _some(items, what, separator=', '):

@@ -127,7 +127,7 @@ def test_other_number_of_classes_is_named(tmp_path):
   text = str(error.value)
   assert 'Checkpoint of another model: %s' % prefix in text
   assert ('logits/semantic/weights is [1,1,8,21] in the checkpoint, [1,1,8,11] here') in text
-  assert 'another number of classes' in text
+  assert 'another number of classes, 21, and this is for 11: check the dataset.' in text
   assert '\n' not in text
 
 
@@ -139,7 +139,7 @@ def test_other_backbone_is_named(tmp_path):
   text = str(error.value)
   assert ('not in the checkpoint: xception_65/conv0/weights, xception_65/conv1/weights, '
           'xception_65/conv2/weights and 2 more variables') in text
-  assert 'Check --model_variant and --depth_multiplier; the checkpoint has MobilenetV2/' in text
+  assert 'Check --model_variant, --depth_multiplier and --divisible_by; it has MobilenetV2/' in text
 
 
 def test_float_checkpoint_of_a_quantised_model_is_named(tmp_path):

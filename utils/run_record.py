@@ -14,6 +14,7 @@ import sys
 
 import numpy as np
 import tqdm
+from absl import logging
 from PIL import Image
 
 from deeplab.core import distributions, files, json_text, tf_compat
@@ -83,7 +84,7 @@ def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
           'git': git_version(),
           'lane': 'tf1' if tf_compat.IS_TF1 else 'tf2',
           'versions': _versions(),
-          'changed_flags': _changes(earlier.get('flags'), flags),
+          'changed_flags': changes(earlier, flags),
       }],
   }
   path = os.path.join(train_logdir, FILE_NAME)
@@ -133,22 +134,59 @@ def resolve(given_flags, record):
     dict, name -> value of flags that were not given and are to have this value.
 
   Raises:
-    ValueError: a given flag contradicts the run; names it and both values.
+    ValueError: given flags contradict the run; names them and both values of each.
   """
   if record is None:
     return {}
   trained = {name: record['flags'][name] for name in ARCHITECTURE_FLAGS
              if name in record['flags']}
   allowed = _RESOLUTION_FLAGS if _is_rescaled(given_flags, trained) else ()
-  for name, value in sorted(trained.items()):
-    if name in given_flags and name not in allowed and (
-        _comparable(given_flags[name]) != _comparable(value)):
-      raise ValueError(
-          '--%s=%s, but the checkpoint was trained with --%s=%s (%s beside it). Leave the '
-          'flag out, or name another checkpoint.%s'
-          % (name, _text(given_flags[name]), name, _text(value), FILE_NAME,
-             _rescaling_advice(given_flags, trained) if name in _RESOLUTION_FLAGS else ''))
+  conflicts = [name for name, value in sorted(trained.items())
+               if name in given_flags and name not in allowed
+               and _comparable(given_flags[name]) != _comparable(value)]
+  if conflicts:
+    raise ValueError('%s (%s beside it). Leave the flag%s out, or name another checkpoint.%s' % (
+        '; '.join('--%s=%s, but the checkpoint was trained with --%s=%s' % (
+            name, _text(given_flags[name]), name, _text(trained[name])) for name in conflicts),
+        FILE_NAME, 's' if len(conflicts) > 1 else '',
+        _rescaling_advice(given_flags, trained) if set(conflicts) & set(_RESOLUTION_FLAGS)
+        else ''))
   return {name: value for name, value in trained.items() if name not in given_flags}
+
+
+def changes(record, flags):
+  """Returns dict, name -> [value at the last start, value now] of flags that differ, by name.
+
+  Args:
+    record: content of a run.json, or None.
+    flags: dict, name -> value of every flag now.
+  """
+  earlier = dict((record or {}).get('flags', {}))
+  if earlier.get('dataset'):
+    earlier['dataset'] = dataset_name(record)
+  # Flags that one of the versions does not have say nothing.
+  new = {name: _plain(value) for name, value in flags.items() if name in earlier}
+  return {name: [earlier[name], value] for name, value in sorted(new.items())
+          if _comparable(earlier[name]) != _comparable(value)}
+
+
+def dataset_name(record):
+  """Returns the name of the dataset of a training, None where it is not known.
+
+  Args:
+    record: content of a run.json, or None.
+  """
+  # The flag may have been left at its default, and the records have said whose they are.
+  record = record or {}
+  return (record.get('dataset_info') or {}).get('name') or record.get('flags', {}).get('dataset')
+
+
+def warn_of_other_dataset(record, name):
+  """Warns where a network is used on the dataset `name` and was trained on another one."""
+  trained_on = dataset_name(record)
+  if trained_on and trained_on != name:
+    logging.warning('The checkpoint was trained on %s, and these are records of %s (%s).',
+                    trained_on, name, FILE_NAME)
 
 
 def classes(record, num_classes):
@@ -229,15 +267,6 @@ def _plain(value):
   return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _changes(earlier, flags):
-  """Returns dict, name -> [earlier, new value] of flags that differ from the last start."""
-  if earlier is None:
-    return {}
-  new = {name: _plain(value) for name, value in flags.items()}
-  return {name: [earlier.get(name), new.get(name)] for name in sorted(set(earlier) | set(new))
-          if earlier.get(name) != new.get(name)}
-
-
 def _is_rescaled(given, trained):
   """Whether given stride and rates are those of the training at another resolution."""
   stride, rates = given.get('output_stride'), given.get('atrous_rates')
@@ -258,9 +287,9 @@ def _rescaling_advice(given, trained):
 
 
 def _comparable(value):
-  """Returns a value in which 1 equals 1.0 and '1', and tuples equal lists."""
+  """Returns a value in which 1 equals 1.0 and '1', tuples equal lists, and none of them None."""
   if isinstance(value, (list, tuple)):
-    return [_comparable(item) for item in value]
+    return [_comparable(item) for item in value] or None
   if value is None or isinstance(value, bool):
     return value
   try:

@@ -183,6 +183,30 @@ class _Window(object):
     return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
+class StartHook(session_hook.SessionRunHook):
+  """Says that the first step takes longer than others, and when it is done."""
+
+  def __init__(self, log_steps):
+    """Prepares the hook; `log_steps` are the steps between two lines of the log."""
+    self._log_steps = log_steps
+    self._start = None
+
+  def after_create_session(self, session, coord):
+    logging.info('The first step begins. It takes longer than others: TensorFlow prepares the '
+                 'graph.')
+    self._start = time.perf_counter()
+
+  def after_run(self, run_context, run_values):
+    if self._start is not None:
+      logging.info('The first step took %s. A line follows every %d steps.',
+                   format_duration(time.perf_counter() - self._start), self._log_steps)
+      self.close()
+
+  def close(self):
+    """Has nothing more told."""
+    self._start = None
+
+
 class LockHook(session_hook.SessionRunHook):
   """Ends a run without another save once its folder is another process's."""
 

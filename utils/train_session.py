@@ -2,6 +2,8 @@
 import os
 import time
 
+from absl import logging
+
 from deeplab.core import chief_session
 from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites
@@ -40,6 +42,7 @@ class TrainSession(object):
       hooks: list of SessionRunHooks.
       listeners: list of CheckpointSaverListeners.
     """
+    logging.info('Starting the session: the weights are loaded.')
     options, replica, clones = self._options, self._placement.replica, self._placement.clones
     config = graph_rewrites.session_config(options, clones and clones.session_config)
     hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks

@@ -88,12 +88,11 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       checkpoints.check_restorable(newest, tf.global_variables())
       logging.info('Continuing at %s.', newest)
     if step >= options.training_number_of_steps:
-      logging.info('Nothing to do: step %d of %d is reached already.', step,
+      logging.info('Nothing to do: step %d of %d is reached already. For more steps, give a higher '
+                   '--training_number_of_steps; to begin anew, another --train_logdir.', step,
                    options.training_number_of_steps)
       return newest
-    start = None
-    if options.tf_initial_checkpoint and not newest and placement.is_chief:
-      start = _plan_start(graph, options)
+    start = _plan_start(graph, options) if placement.is_chief and not newest else None
     if placement.is_chief:
       tf.gfile.MakeDirs(options.train_logdir)
       if placement.lock:
@@ -122,6 +121,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
 
 def _build_graph(data, model_options, options, placement):
   """Adds input and training; returns the TrainGraph and the seconds waited, see `timed_inputs`."""
+  logging.info('Building the graph of %s and of its gradients.', model_options.model_variant)
   samples, wait_secs = train_hooks.timed_inputs(data.samples_fn)
   if placement.input_device:
     samples = staging.to_device(samples, placement.input_device)
@@ -170,7 +170,8 @@ def _hooks(graph, options, wait_secs, placement, around):
       shown = shown._replace(train_logdir=None, profile_logdir=None)
     shown = shown._replace(
         train_batch_size=options.train_batch_size * placement.replica.batches_per_step)
-  hooks = [train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
+  hooks = [train_hooks.StartHook(options.log_steps),
+           train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
   if shown.profile_logdir:
     hooks.append(train_hooks.TraceHook(shown.profile_logdir))
   for hook in hooks:
@@ -200,7 +201,10 @@ class _SavedListener(object):
 
 
 def _plan_start(graph, options):
-  """Returns the initial_weights.Plan of tf_initial_checkpoint."""
+  """Returns the initial_weights.Plan of tf_initial_checkpoint, None without one."""
+  if not options.tf_initial_checkpoint:
+    logging.info('All weights start at random: there is no --tf_initial_checkpoint.')
+    return None
   last_layers = model.get_extra_layer_scopes(options.last_layers_contain_logits_only)
   return initial_weights.plan_restore(
       initial_weights.read_weights(options.tf_initial_checkpoint, 'tf_initial_checkpoint'),

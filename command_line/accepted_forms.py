@@ -1,0 +1,119 @@
+"""Command lines that scripts for other versions of DeepLab have, in the form of this one.
+
+    --train_crop_size=513 --train_crop_size=513    --train_crop_size=513,513
+    --atrous_rates=6,12                            --atrous_rates=6 --atrous_rates=12
+    --decay_steps=30000.0                          --decay_steps=30000
+    --fine_tune_batch_norm False                   --fine_tune_batch_norm=False
+    --save_summary_secs=600                        --save_summaries_secs=600
+"""
+import itertools
+import re
+
+from absl import flags, logging
+
+from deeplab.command_line import flag_groups
+
+FLAGS = flags.FLAGS
+
+# Lists that other versions have as flags to be repeated, a number each time.
+_ONCE_REPEATED = ('train_crop_size', 'eval_crop_size', 'vis_crop_size', 'label_weights')
+# Misspelt in scripts for versions that ignored what they did not know.
+_MISSPELT = {'save_interaval_secs': 'save_interval_secs',
+             'save_summary_secs': 'save_summaries_secs'}
+_WORD = re.compile(r'--?(?P<name>[^=\s-][^=\s]*)(?P<value>=.*)?$', re.DOTALL)
+_TRUTHS = ('true', 'false')
+
+# Sentences on what was read otherwise than written, until `tell`.
+_notes = []
+
+
+def correct_names(words):
+  """Returns words of a command line; flags that are known to be misspelt have their names."""
+  return [_corrected(word) for word in words]
+
+
+def read(words):
+  """Returns a command line whose flags are written `--name=value`, in the form of this version.
+
+  Args:
+    words: list of words, without the name of the program; all flags are declared.
+
+  Raises:
+    flags.Error: an integer has a fraction.
+  """
+  found = []  # Words, and pairs of a flag's name and a value.
+  while words and _WORD.match(words[0]):
+    name, value = _WORD.match(words[0]).groups()
+    follows = words[1:2] if value is None else [value[1:]]
+    if name not in FLAGS or not follows or (
+        FLAGS[name].boolean and value is None and follows[0].lower() not in _TRUTHS):
+      found.append(words[0])
+      words = words[1:]
+      continue
+    found += [(name, each) for each in _values(FLAGS[name], follows[0])]
+    words = words[1 if value else 2:]
+  return _joined(found) + words
+
+
+def tell():
+  """Warns of what was read otherwise than written."""
+  while _notes:
+    logging.warning('%s', _notes.pop(0))
+
+
+def _corrected(word):
+  match = _WORD.match(word)
+  name = _MISSPELT.get(match.group('name')) if match else None
+  if name is None or name not in FLAGS:
+    return word
+  _notes.append('--%s is read as --%s.' % (match.group('name'), name))
+  return '--%s%s' % (name, match.group('value') or '')
+
+
+def _values(flag, text):
+  """Returns the list of texts of the values that a word gives a flag."""
+  kind = flag.parser.flag_type()
+  if not flag_groups.is_own(FLAGS.find_module_defining_flag(flag.name)):
+    return [text]
+  texts = text.split(',') if isinstance(flag, flags.MultiFlag) and kind in (
+      'int', 'float') else [text]
+  return [_whole(flag, each) for each in texts] if kind == 'int' else texts
+
+
+def _whole(flag, text):
+  """Returns the text of an integer, without the fraction of 30000.0 and the exponent of 3e4."""
+  try:
+    flag.parser.convert(text)
+    return text
+  except ValueError:
+    pass
+  try:
+    if float(text).is_integer():
+      return str(int(float(text)))
+  except ValueError:
+    pass
+  raise flags.IllegalFlagValueError('flag --%s=%s: must be a whole number.' % (flag.name, text))
+
+
+def _joined(found):
+  """Returns words for words and pairs of `read`; flags that are no lists are there once."""
+  values = {}
+  for name, value in (pair for pair in found if isinstance(pair, tuple)):
+    values.setdefault(name, []).append(value)
+  words = []
+  for item in found:
+    if not isinstance(item, tuple) or isinstance(FLAGS[item[0]], flags.MultiFlag):
+      words.append(item if isinstance(item, str) else '--%s=%s' % item)
+    elif item[0] in values:
+      words.append('--%s=%s' % (item[0], _last(item[0], values.pop(item[0]))))
+  return words
+
+
+def _last(name, values):
+  """Returns the value of a flag that is there with these; a list may be in several words."""
+  if name in _ONCE_REPEATED:
+    parts = list(itertools.takewhile(lambda value: value and ',' not in value, reversed(values)))
+    return ','.join(reversed(parts)) or values[-1]
+  if len(set(values)) > 1:
+    _notes.append('--%s is there with %s: the last one counts.' % (name, ' and with '.join(values)))
+  return values[-1]
