@@ -21,6 +21,12 @@ FLAGS = ('--train_crop_size=33,33', '--train_batch_size=2', '--training_number_o
          '--log_steps=1') + tiny_run.MODEL_FLAGS
 
 
+# Written as for other versions of DeepLab, of which some ran on one machine like this.
+_OF_OTHER_VERSIONS = (
+    '--num_ps_tasks=1', '--num_replicas=1', '--decay_steps=30000.0', '--decoder_output_stride=',
+    '--label_weights=1', '--label_weights=2', '--label_weights=0.5', '--label_weights=1')
+
+
 @pytest.fixture(scope='module', name='records')
 def make_records(tmp_path_factory):
   folder = tmp_path_factory.mktemp('records')
@@ -31,8 +37,9 @@ def make_records(tmp_path_factory):
 def test_program_trains_logs_and_summarises(records, tmp_path):
   code, _, log = tiny_run.run_script(
       'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % (tmp_path / 'run'),
-      '--save_summaries_images', '--save_summaries_secs=1', '--label_weights=1,2,0.5,1', *FLAGS)
+      '--save_summaries_images', '--save_summaries_secs=1', *FLAGS + _OF_OTHER_VERSIONS)
   assert code == 0, log
+  assert '--num_ps_tasks=1 has no effect: it is for several processes' in log
   assert 'Weights of the classes in the loss: 1, 2, 0.5, 1.' in log
   # Each part of the start is told before it begins.
   told = ['Training on ', 'Building the graph of mobilenet_v2', 'All weights start at random',
@@ -41,7 +48,7 @@ def test_program_trains_logs_and_summarises(records, tmp_path):
   places = [log.index(text) for text in told]
   assert places == sorted(places)
   flags = run_record.read(str(tmp_path / 'run'))['flags']
-  assert flags['train_batch_size'] == 2
+  assert flags['train_batch_size'] == 2 and flags['decay_steps'] == 30000
   assert flags['dataset'] == tiny_run.NAME
   table = loss_table.read(str(tmp_path / 'run' / 'losses.csv'))
   assert table['step'].tolist() == [1, 2]

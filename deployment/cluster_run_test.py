@@ -273,7 +273,7 @@ def test_the_launcher_starts_all_and_stops_them(records, tmp_path):
     (('--worker_hosts=a:1,b:1',), '2 workers need at least one parameter server'),
     (('--worker_hosts=a:1', '--ps_hosts=b'), "hosts are written host:port, got 'b'"),
     (('--num_replicas=2',), '--num_replicas=2, but the hosts are those of 1'),
-    (('--num_ps_tasks=1',), '--num_ps_tasks=1, but the hosts are those of 0'),
+    (('--num_ps_tasks=1', '--num_replicas=2'), '--num_replicas=2, but the hosts are those of 1'),
     (('--task=1',), '--task=1: there are no --worker_hosts'),
     (('--job_name=ps',), 'there are no workers for ps 0'),
     (('--worker_hosts=a:1,b:1', '--ps_hosts=c:1', '--master=grpc://d:1'), '--master=grpc://d:1'),

@@ -100,6 +100,28 @@ def test_a_run_without_info_file_has_the_classes_of_its_dataset(tmp_path, datase
   assert run_record.classes(None, num_classes) == (None, None)
 
 
+@pytest.mark.parametrize('record, name', [
+    (None, None), ({'flags': {}}, None), ({'flags': {'dataset': 'ade20k'}}, 'ade20k'),
+    # The flag is at its default where the records say whose they are.
+    ({'flags': {'dataset': 'pascal_voc_seg'}, 'dataset_info': {'name': 'mine'}}, 'mine')])
+def test_another_dataset_than_that_of_the_training_is_told(caplog, record, name):
+  assert run_record.dataset_name(record) == name
+  for other in ('mine', 'ade20k'):
+    run_record.warn_of_other_dataset(record, other)
+  assert [each.getMessage() for each in caplog.records] == [
+      'The checkpoint was trained on %s, and these are records of %s (run.json).' % (name, other)
+      for other in ('mine', 'ade20k') if name and other != name]
+
+
+def test_flags_that_differ_are_those_that_both_versions_have(tmp_path):
+  write(tmp_path, dict(FLAGS, dataset='mine'))
+  changes = run_record.changes(run_record.read(str(tmp_path)), {
+      'dataset': 'mine', 'output_stride': 8, 'depth_multiplier': 1, 'atrous_rates': (6, 12, 18),
+      'multi_grid': [], 'base_learning_rate': 0.1, 'new_flag': 3})
+  assert changes == {'base_learning_rate': [0.5, 0.1], 'output_stride': [16, 8]}
+  assert run_record.changes(None, {'dataset': 'mine'}) == {}
+
+
 @pytest.mark.parametrize('given, wanted', [
     ({'model_variant': 'mobilenet_v2'},
      '--model_variant=mobilenet_v2, but the checkpoint was trained with '
@@ -111,6 +133,9 @@ def test_a_run_without_info_file_has_the_classes_of_its_dataset(tmp_path, datase
     ({'multi_grid': [1, 2, 4]}, '--multi_grid=1,2,4, but .* --multi_grid=None'),
     ({'aspp_with_batch_norm': False}, '--aspp_with_batch_norm=False, but'),
     ({'decoder_output_stride': ['4', '2']}, '--decoder_output_stride=4,2, but'),
+    ({'multi_grid': [1, 2, 4], 'depth_multiplier': 0.5, 'output_stride': 16},
+     '--depth_multiplier=0.5, but the checkpoint was trained with --depth_multiplier=1.0; '
+     '--multi_grid=1,2,4, but .* Leave the flags out, or name another checkpoint.$'),
 ])
 def test_a_contradiction_names_flag_and_both_values(tmp_path, given, wanted):
   write(tmp_path)
