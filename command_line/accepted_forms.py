@@ -96,17 +96,17 @@ def _whole(flag, text):
 
 
 def _joined(found):
-  """Returns words for words and pairs of `read`; flags that are no lists are there once."""
+  """Returns words for words and pairs of `read`; of flags that are no lists, only the last."""
   values = {}
   for name, value in (pair for pair in found if isinstance(pair, tuple)):
     values.setdefault(name, []).append(value)
   words = []
-  for item in found:
+  for item in reversed(found):
     if not isinstance(item, tuple) or isinstance(FLAGS[item[0]], flags.MultiFlag):
       words.append(item if isinstance(item, str) else '--%s=%s' % item)
     elif item[0] in values:
       words.append('--%s=%s' % (item[0], _last(item[0], values.pop(item[0]))))
-  return words
+  return words[::-1]
 
 
 def _last(name, values):

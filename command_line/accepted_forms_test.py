@@ -32,7 +32,7 @@ def read(*words):
      ['--label_weights=1,2,0.5']),
     (['--label_weights=1,2,0.5'], ['--label_weights=1,2,0.5']),
     (['--train_crop_size=513', '--steps=3', '--train_crop_size', '257'],
-     ['--train_crop_size=513,257', '--steps=3']),
+     ['--steps=3', '--train_crop_size=513,257']),
     (['--train_crop_size=513', '--train_crop_size=513'], ['--train_crop_size=513,513']),
     (['--train_crop_size=513,513', '--train_crop_size=33', '--train_crop_size=65'],
      ['--train_crop_size=33,65']),
@@ -51,6 +51,7 @@ def read(*words):
     # Truths apart from their flag, which end a command line for absl.
     (['--freeze', 'False', '--steps=3'], ['--freeze=False', '--steps=3']),
     (['--freeze', '--steps=3'], ['--freeze', '--steps=3']),
+    (['--freeze=False', '--nofreeze', '--freeze=True'], ['--nofreeze', '--freeze=True']),
     (['--nofreeze', 'word'], ['--nofreeze', 'word']),
     (['--save_interaval_secs=5', '--save_summary_secs', '7'],
      ['--save_interval_secs=5', '--save_summaries_secs=7']),
@@ -76,7 +77,7 @@ def test_integers_must_be_whole(text):
 
 def test_what_is_read_otherwise_than_written_is_told_once(caplog):
   assert read('--save_summary_secs=600', '--strides=4', '--folder=a', '--folder=a',
-              '--strides=8') == ['--save_summaries_secs=600', '--strides=8', '--folder=a']
+              '--strides=8') == ['--save_summaries_secs=600', '--folder=a', '--strides=8']
   for _ in range(2):
     accepted_forms.tell()
   assert [record.getMessage() for record in caplog.records] == [

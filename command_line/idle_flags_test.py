@@ -292,7 +292,7 @@ def test_programs_stop_at_errors_and_go_on_after_warnings(tmp_path):
   assert '--momentum=0.5 has no effect: it is for --optimizer=momentum.' in result.log
   assert 'has no effect' not in result.last_line
   result = forked_scripts.run('train.py', '--max_bad_fraction=0.5', *flags)
-  assert result.code == 1
+  assert result.code == 2
   assert result.last_line == (
       'train.py: error: --max_bad_fraction=0.5 has no effect: it is for --on_bad_record=skip. '
       'Leave it out, or change what it depends on.')
