@@ -49,12 +49,13 @@ common.define_image_limit_flag('files and tensors')
 
 def main(unused_argv):
   """Converts as the flags say."""
+  asked_size = common.size_list('input_size')
   image = picture_inputs.read_picture(FLAGS.test_image_path) if FLAGS.test_image_path else None
   path = FLAGS.output_tflite_path
   graph_def = opened_models.read_graph_def(FLAGS.quantized_graph_def_path)
   placeholder = _find_node(graph_def, 'input_tensor_name')
   output = _find_node(graph_def, 'output_tensor_name')
-  size = _input_size(placeholder)
+  size = _input_size(placeholder, asked_size)
   kind = 'qat' if tflite_rewrites.has_fake_quantization(graph_def) else 'float32'
   if kind == 'float32':
     logging.info('%s has no fake quantisation: the file computes in floats.',
@@ -89,11 +90,10 @@ def _find_node(graph_def, flag):
       flag, tensor, what, ', '.join(node.name + ':0' for node in choice) or 'none'))
 
 
-def _input_size(placeholder):
-  """Returns (height, width), of the flag or of the placeholder."""
+def _input_size(placeholder, size):
+  """Returns the (height, width) asked for, or that of the placeholder where it is None."""
   shape = tf.TensorShape(placeholder.attr['shape'].shape)
   sides = shape.as_list() if shape.rank == 4 else [None] * 4
-  size = common.size_list('input_size')
   if size is None and None in sides[1:3]:
     raise ValueError('%s takes images of any size, a TFLite file of one: give '
                      '--input_size=height,width.' % placeholder.name)
