@@ -59,7 +59,7 @@ def cluster_of_flags():
                                       FLAGS.task)
   of_environment = cluster_lib.from_environment(os.environ)
   if of_environment and hosts_given and of_flags != of_environment:
-    raise UsageError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
+    raise ValueError('The variable TF_CONFIG and the flags --ps_hosts, --worker_hosts, '
                      '--job_name and --task name different clusters: leave one of them out.')
   cluster = of_environment or of_flags
   is_worker = cluster and cluster.task.job == cluster_lib.WORKER

@@ -99,7 +99,7 @@ def _pictures(request):
                      'lines called ignore do not count.')
   table = class_names.read_color_table(color_map, request.ignore_label)
   if wanted and wanted != table.class_names:
-    raise UsageError('--class_names (%s) and %s (%s) differ; leave out --class_names.'
+    raise ValueError('--class_names (%s) and %s (%s) differ; leave out --class_names.'
                      % (', '.join(wanted), color_map, ', '.join(table.class_names)))
   examples = [item._replace(label=label_sources.ColorPicture(item.label, table.colors, table.ids))
               for item in examples]
