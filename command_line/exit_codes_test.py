@@ -46,7 +46,7 @@ _UNUSABLE = [
     ('train.py', ('--saturation=1',), '--saturation must be'),
     ('train.py', ('--contrast=2,1',), 'the least factor comes first'),
     ('train.py', ('--min_scale_factor=2', '--max_scale_factor=1'), 'scale'),
-    ('train.py', ('--max_resize_value=33',), 'max_resize_value=33 needs'),
+    ('train.py', ('--max_resize_value=33',), 'needs --min_resize_value'),
     ('train.py', ('--model_variant=xcepton_65',), "Did you mean 'xception_65'"),
     ('train.py', ('--image_pyramid=0',), 'image_pyramid'),
     ('train.py', ('--image_pooling_crop_size=3',), '--image_pooling_crop_size must be'),

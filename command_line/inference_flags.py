@@ -9,7 +9,6 @@ from deeplab.command_line import (
     flag_groups,
     flag_reading,
     records_to_read,
-    resize_flags,
 )
 from deeplab.core import options
 from deeplab.core.usage import UsageError
@@ -118,7 +117,6 @@ def inference_dataset(script, sizes):
   Raises:
     ValueError: the flags do not fit each other or the records.
   """
-  resize_flags.resized_size_function()
   split = FLAGS['%s_split' % script].value
   dataset = records_to_read.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
   if sizes.crop_size is not None:

@@ -1,7 +1,7 @@
 """The datasets that flags describe: records, sizes and the random variation of training."""
 from absl import flags
 
-from deeplab.command_line import augmentation_flags, dataset_flags
+from deeplab.command_line import augmentation_flags, dataset_flags, resize_flags
 from deeplab.datasets import data_generator
 
 FLAGS = flags.FLAGS
@@ -17,8 +17,9 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
     **settings: more arguments of data_generator.Dataset.
 
   Raises:
-    ValueError: the split or its records are not there.
+    ValueError: the split or its records are not there, or images have a limit, but no size.
   """
+  resize_flags.resized_size_function()
   return data_generator.Dataset(
       dataset_name=dataset_flags.dataset_name(),
       split_name=split,
