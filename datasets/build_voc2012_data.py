@@ -59,7 +59,8 @@ def make_spec():
     ValueError: a folder, list or file is missing.
   """
   paths = listing.files_by_stem(FLAGS.list_folder, ('.txt',), 'split lists')
-  splits = {split: listing.read_split_list(path) for split, path in paths.items()}
+  present = set(listing.stems(FLAGS.image_folder))
+  splits = {split: listing.read_split_list(path, present) for split, path in paths.items()}
   label_folder = _label_folder()
   voc = _Files(
       listing.files_by_stem(FLAGS.image_folder, listing.IMAGE_SUFFIXES, 'images'),
