@@ -15,6 +15,8 @@ from deeplab.datasets import areas, left_out
 from deeplab.datasets.class_names import IGNORE_NAMES
 
 BACKGROUND = 'background'
+# Field of annotations that other formats have put into the content: areas.Area.layer.
+LAYER = ' layer'
 _PARTS = {'images': 'id, file_name, height, width', 'categories': 'id, name',
           'annotations': 'image_id, category_id, segmentation'}
 _SHOWN_NAMES = 5
@@ -212,7 +214,7 @@ class CocoFile(object):
     stated = image.get('height') or None, image.get('width') or None
     try:
       return None if stated == (None, None) else (int(stated[0]), int(stated[1]))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
       raise ValueError('%s: image %s has the height %r and the width %r, expected two whole '
                        'numbers.' % (self.path, image['file_name'], *stated)) from error
 
@@ -273,7 +275,8 @@ class CocoFile(object):
         segmentation = areas.box_segmentation(item.get('bbox'))
         if not self._choice.boxes_as_areas:
           raise areas.Unusable(areas.BOX_ALONE)
-      self._areas[image].append(areas.Area(name, class_id, segmentation, item.get('layer', 0)))
+      self._areas[image].append(
+          areas.Area(name, class_id, segmentation, item.get(LAYER, 0)))
     except areas.Unusable as error:
       self._left_out[image].append((name, str(error)))
 

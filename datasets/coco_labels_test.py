@@ -207,6 +207,8 @@ def test_another_size_is_an_error(tmp_path):
     ([], {'annotations': [{'segments_info': []}]}, 'a file of panoptic COCO'),
     ([], {'images': [{'id': 1, 'file_name': 'a.png', 'width': 3}]},
      'image a.png has the height None and the width 3'),
+    ([], {'images': [{'id': 1, 'file_name': 'a.png', 'width': 3, 'height': float('inf')}]},
+     'image a.png has the height inf and the width 3'),
     ([], {'images': [{'id': 1, 'file_name': 'a.png'}, {'id': '1', 'file_name': 'b.png'}]},
      'two entries of images have the id 1: a.png and b.png'),
     ([], {'images': [{'id': 1, 'file_name': 'x/a.png', 'width': 3, 'height': 3},

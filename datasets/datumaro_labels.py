@@ -5,7 +5,7 @@ Reference: github.com/open-edge-platform/datumaro.
 import numpy as np
 from absl import logging
 
-from deeplab.datasets import areas
+from deeplab.datasets import areas, coco_labels
 
 _WHOLE_PICTURE = ('label', 'caption')
 _OUTLINES = ('polygon', 'rotated_bbox', 'ellipse')
@@ -56,7 +56,7 @@ def read_content(path, format_name=None, line_width=10):
         content['annotations'].append(dict(
             _segmentation(annotation, line_width), id=name, image_id=number,
             category_id=getattr(annotation, 'label', None),
-            layer=getattr(annotation, 'z_order', 0)))
+            **{coco_labels.LAYER: getattr(annotation, 'z_order', 0)}))
   if num_whole:
     logging.warning('%s: %d labels or captions of whole pictures are left out.', path, num_whole)
   return content

@@ -22,6 +22,7 @@ from deeplab.datasets import (
 
 _BACKGROUND_NAMES = ('background', '_background_')
 _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
+_SKIP_HINT = ' Or leave them out with --on_error=skip.'
 
 
 class LabelOptions(typing.NamedTuple):
@@ -143,6 +144,9 @@ def _coco(request, content=None):
   if request.on_error == 'stop' and not negatives:
     listing.require_all(names or sorted(present), annotations.stems(), request.path, 'entry',
                         'images', _NEGATIVES_HINT)
+  if request.on_error == 'stop' and names is None:
+    listing.require_all(annotations.stems(), present, request.image_dir, 'image',
+                        'images that %s lists' % request.path, _SKIP_HINT)
   # What is only an image or only an entry is skipped, and listed.
   wanted_images = names or sorted(set(present).union(annotations.stems()))
   examples = listing.find_pairs(request.image_dir, None, wanted_images, request.on_error)
