@@ -158,3 +158,18 @@ def test_class_numbers_of_yolo_without_meaning_are_an_error(tmp_path, names_text
                     '--yolo_dir=%s' % (tmp_path / 'labels'), *args)
   assert code == exit_code and message in line, line
   assert not (tmp_path / 'o').exists()
+
+
+def test_images_that_coco_lists_and_nobody_has_are_told_or_skipped(tmp_path):
+  pytest.importorskip('pycocotools')
+  _save(tmp_path / 'images' / 'a.png', np.zeros(_SIZE + (3,), np.uint8))
+  args = _one_annotated(tmp_path, 'coco') + ['--output_dir=%s' % (tmp_path / 'o')]
+  content = json.loads((tmp_path / 'coco.json').read_text())
+  content['images'].append({'id': 2, 'file_name': 'gone.png', 'height': 6, 'width': 8})
+  (tmp_path / 'coco.json').write_text(json.dumps(content))
+  code, line = _run(*args)
+  assert code == 1 and "has no image for 1 of 2 images that " in line
+  assert line.endswith("coco.json lists: 'gone'. Add the files or take the others away. Or leave "
+                       'them out with --on_error=skip.')
+  code, line = _run('--on_error=skip', *args)
+  assert code == 0 and list(_labels(tmp_path / 'o')) == ['a'], line
