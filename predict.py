@@ -131,8 +131,9 @@ def _check_flags():
       if FLAGS[name].present:
         raise UsageError('--%s has no effect on an exported model, whose graph is fixed: leave '
                          'it out, export with it, or use --checkpoint_dir.' % name)
+  # Only to have mistakes told before the model is loaded, as below.
+  common.prediction_function()
   if FLAGS.tile_size is not None:
-    # Only to have mistakes told before the model is loaded.
     with usage.judged():
       picture_batches.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
     if FLAGS.min_resize_value:
