@@ -61,7 +61,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import dense_prediction_cell, feature_extractor, json_text, options, registry
+from deeplab.core import dense_prediction_cell, feature_extractor, options, registry
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -74,6 +74,7 @@ from deeplab.core.keys import (  # noqa: F401
     TEST_SET,
     WIDTH,
 )
+from deeplab.core.storage import json_text
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.utils import run_record

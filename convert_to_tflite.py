@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import (
     export_check,

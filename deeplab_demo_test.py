@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.deployment import export, exported
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import overlay

@@ -12,7 +12,8 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, files, progress
+from deeplab.core import checkpoints, colormaps, progress
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster
 from deeplab.evaluation import charts, html_report, image_results

@@ -15,14 +15,8 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import (
-    checkpoints,
-    colormaps,
-    feature_extractor,
-    files,
-    image_limits,
-    quantization,
-)
+from deeplab.core import checkpoints, colormaps, feature_extractor, image_limits, quantization
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info, registry
 from deeplab.deployment import (

@@ -40,7 +40,7 @@ def source_files():
 LOCAL_FILES = {
     'command_line/flag_listing.py': 'a file of the package',
     'command_line/script_flags.py': 'files of the package',
-    'core/files.py': 'the one place for both kinds',
+    'core/storage/files.py': 'the one place for both kinds',
     'core/tf_compat.py': 'device files',
     'datasets/build_cityscapes_data.py': 'raw pictures',
     'datasets/build_voc2012_data.py': 'raw pictures',
@@ -187,7 +187,7 @@ def test_paths_may_have_schemes(path):
   if path in LOCAL_FILES:
     assert found, '%s need not be an exception any more' % path
   else:
-    assert not found, '%s: %s. Use deeplab.core.files, or add the file to LOCAL_FILES if all it ' \
+    assert not found, '%s: %s. Use deeplab.core.storage.files, or add the file to LOCAL_FILES if all it ' \
         'opens is on this machine.' % (path, ', '.join(sorted(found)))
 
 

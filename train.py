@@ -11,7 +11,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
-from deeplab.core import checkpoint_folder, checkpoints, files, quantization, tf_compat
+from deeplab.core import checkpoint_folder, checkpoints, quantization, tf_compat
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info, worker_share

@@ -10,7 +10,8 @@ from absl import logging
 
 from deeplab import common
 from deeplab.command_line import flag_listing, script_flags, subcommands
-from deeplab.core import feature_extractor, files
+from deeplab.core import feature_extractor
+from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.deployment import export_formats
 from deeplab.utils import predict_results

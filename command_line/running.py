@@ -17,7 +17,8 @@ from deeplab.command_line import (
     image_limit_flag,
     number_flags,
 )
-from deeplab.core import error_text, usage
+from deeplab.core import usage
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 FLAGS = flags.FLAGS
@@ -82,7 +83,7 @@ def _run_guarded(main, argv):
   except MemoryError as error:
     _stop(_memory_is_short(error))
   except (OSError, tf.errors.OpError) as error:
-    trouble = error_text.trouble_of(error)
+    trouble = errors.trouble_of(error)
     if trouble is None:
       raise
     error_line.stop(trouble, error_line.EXIT_ERROR)

@@ -10,7 +10,7 @@ import re
 import numpy as np
 from absl import logging
 
-from deeplab.core import error_text, files
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
 STEP_SUFFIX = re.compile(r'-(\d+)$')
@@ -127,7 +127,7 @@ def problem_of(prefix, is_read=False):
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
     return not_finite(reader, reader.get_variable_to_shape_map()) if is_read else None
   except reader_errors() + (OSError,) as error:
-    return 'it cannot be read: %s' % error_text.reason_of(error)
+    return 'it cannot be read: %s' % errors.reason_of(error)
 
 
 def not_finite(reader, names):

@@ -6,7 +6,8 @@ import time
 
 from absl import logging
 
-from deeplab.core import checkpoint_folder, checkpoint_hints, error_text, files, keys
+from deeplab.core import checkpoint_folder, checkpoint_hints, keys
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -232,7 +233,7 @@ def open_reader(checkpoint):
 
 
 def _unreadable(checkpoint, error):
-  return ValueError('Checkpoint %s cannot be read: %s' % (checkpoint, error_text.reason_of(error)))
+  return ValueError('Checkpoint %s cannot be read: %s' % (checkpoint, errors.reason_of(error)))
 
 
 def restore(saver, session, checkpoint):
@@ -257,7 +258,7 @@ def readable_damage(checkpoint):
 def _damaged(checkpoint, error):
   return ValueError(
       'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
-      'before it.' % (checkpoint, error_text.reason_of(error)))
+      'before it.' % (checkpoint, errors.reason_of(error)))
 
 
 def _some(items, what, separator=', '):

@@ -7,7 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints, files
+from deeplab.core import checkpoints
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 
 NAMES_TO_SHAPES = {

@@ -11,7 +11,8 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import checkpoints, error_text, quantization
+from deeplab.core import checkpoints, quantization
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
@@ -163,7 +164,7 @@ def _read_frozen_graph(path, flag):
   except Exception as error:
     # The file system and the parser each have errors of their own.
     raise ValueError('--%s=%s cannot be read as a frozen graph: %s.'
-                     % (flag, path, error_text.reason_of(error))) from error
+                     % (flag, path, errors.reason_of(error))) from error
   nodes = {node.name: node.attr['value'].tensor for node in graph_def.node
            if node.op == 'Const'}
   if not nodes:

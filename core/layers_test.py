@@ -7,12 +7,12 @@ import pytest
 
 from deeplab import model
 from deeplab.core import (
-  golden_weights,
-  initial_weights,
-  layers,
-  mobilenet_v2,
-  quantization,
-  tf_compat,
+    golden_weights,
+    initial_weights,
+    layers,
+    mobilenet_v2,
+    quantization,
+    tf_compat,
 )
 from deeplab.core.options import ModelOptions
 from deeplab.core.quantization import Quantizer

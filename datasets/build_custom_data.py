@@ -18,7 +18,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import flag_reading
-from deeplab.core import files, keys
+from deeplab.core import keys
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import (
     builder,

@@ -13,7 +13,7 @@ import typing
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import combined_sets, forma_storage, listing
 

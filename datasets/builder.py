@@ -11,7 +11,8 @@ import os
 import numpy as np
 from absl import logging
 
-from deeplab.core import files, keys
+from deeplab.core import keys
+from deeplab.core.storage import files
 from deeplab.datasets import (
     data_findings,
     dataset_info,

@@ -4,7 +4,7 @@ import os
 import re
 import typing
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 _HEADER = ['name', 'r', 'g', 'b']
 # Lines of tables as other programs write them: labelmap.txt of CVAT, label_colors.txt of CamVid.

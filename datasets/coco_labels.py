@@ -10,7 +10,7 @@ import typing
 
 from absl import logging
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 from deeplab.datasets import areas, left_out
 from deeplab.datasets.class_names import IGNORE_NAMES
 

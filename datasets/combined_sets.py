@@ -3,7 +3,7 @@ import os
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.datasets import dataset_info, example, forma_storage, shards
 
 # Set -> the sets it is put together from.

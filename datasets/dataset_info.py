@@ -4,7 +4,8 @@ import os
 import re
 import typing
 
-from deeplab.core import colormaps, files, json_text
+from deeplab.core import colormaps
+from deeplab.core.storage import files, json_text
 
 FILE_NAME = 'dataset_info.json'
 _FORMAT_VERSION = 1

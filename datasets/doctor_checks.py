@@ -7,7 +7,8 @@ import typing
 
 import numpy as np
 
-from deeplab.core import files, keys
+from deeplab.core import keys
+from deeplab.core.storage import files
 from deeplab.datasets import (
     data_findings,
     dataset_info,

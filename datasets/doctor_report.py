@@ -5,7 +5,8 @@ import os
 
 import numpy as np
 
-from deeplab.core import colormaps, files
+from deeplab.core import colormaps
+from deeplab.core.storage import files
 from deeplab.datasets import class_frequency, data_findings
 
 JSON_NAME = 'doctor_report.json'

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.datasets import data_findings, doctor_report
 from deeplab.datasets.doctor_test import FIRST, SAMPLES, examine, record_of, write_split
 from deeplab.testing import browser, tiny_run

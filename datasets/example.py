@@ -1,7 +1,8 @@
 """The record format of the TFRecord shards: written and parsed here and nowhere else."""
 import numpy as np
 
-from deeplab.core import error_text, image_headers, keys
+from deeplab.core import image_headers, keys
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 _IMAGE = 'image/encoded'
@@ -113,7 +114,7 @@ def read_records(path):
       if not isinstance(error, tf.errors.OpError) and type(error).__name__ != 'DecodeError':
         raise
       raise ValueError('%s: record %d is corrupt or cut off (%s). Build this shard again.'
-                       % (path, index, error_text.reason_of(error))) from error
+                       % (path, index, errors.reason_of(error))) from error
     yield record
     index += 1
 
@@ -155,7 +156,7 @@ def parse_landmarks(data):
     points = tf.make_ndarray(type(tf.make_tensor_proto(0.0)).FromString(data))
   except Exception as error:
     # Implementations of protobuf each have a DecodeError of their own.
-    raise ValueError('not a serialised tensor (%s)' % error_text.reason_of(error)) from error
+    raise ValueError('not a serialised tensor (%s)' % errors.reason_of(error)) from error
   if points.dtype != np.float32:
     raise ValueError('a tensor of %s instead of float32' % points.dtype)
   return points

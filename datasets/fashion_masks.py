@@ -9,7 +9,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 from deeplab.datasets import label_sources
 from deeplab.datasets.forma_storage import IGNORE_LABEL
 

@@ -4,7 +4,7 @@ import random
 
 from absl import logging
 
-from deeplab.core import files, json_text
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import builder, registry
 
 DEFAULT_ROOT = '~/storage/shared/deeplab'

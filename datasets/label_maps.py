@@ -3,7 +3,7 @@
 A table lists (target class, source classes); where a source class stands in two rows, the
 later row wins.
 """
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.datasets import registry
 
 ATR = (

@@ -9,7 +9,8 @@ import typing
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deeplab.core import image_limits, json_text
+from deeplab.core import image_limits
+from deeplab.core.storage import json_text
 from deeplab.datasets.class_names import IGNORE_NAMES
 from deeplab.datasets.label_sources import Drawing
 

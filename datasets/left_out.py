@@ -4,7 +4,7 @@ import os
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 _SHOWN_NAMES = 3
 _SHOWN_REASONS = 6

@@ -8,7 +8,7 @@ import typing
 
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.spec import Example
 

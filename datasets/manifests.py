@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from deeplab.core import files, json_text
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import shard_writer
 
 # Part of every fingerprint: shards written or counted by other rules are written again.

@@ -5,7 +5,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files, image_limits, json_text, orientation, wide_pictures
+from deeplab.core import image_limits, orientation, wide_pictures
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import jpeg_check, label_files, raw_files
 
 _JPEG_QUALITY = 95

@@ -4,7 +4,8 @@ import contextlib
 import numpy as np
 from absl import logging
 
-from deeplab.core import error_text, image_headers, input_errors, keys
+from deeplab.core import image_headers, input_errors, keys
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, shards
 
@@ -139,7 +140,7 @@ def record_problem(record, descriptor, decode, has_label=True):
     try:
       arrays.append(decode(record, key))
     except (tf.errors.OpError, UnicodeDecodeError) as error:
-      return 'the %s cannot be decoded (%s).' % (what, error_text.reason_of(error))
+      return 'the %s cannot be decoded (%s).' % (what, errors.reason_of(error))
   if not has_label:
     return None
   image, label = arrays

@@ -17,7 +17,8 @@ import typing
 
 from absl import logging
 
-from deeplab.core import files, json_text, keys
+from deeplab.core import keys
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import dataset_info, shards
 from deeplab.datasets.shards import split_files
 

@@ -15,7 +15,8 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import colormaps, files
+from deeplab.core import colormaps
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import (
     label_files,

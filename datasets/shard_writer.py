@@ -5,7 +5,8 @@ import typing
 
 import numpy as np
 
-from deeplab.core import error_text, files, orientation
+from deeplab.core import orientation
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import class_frequency, example, label_sources, pairs
 
@@ -200,4 +201,4 @@ def _read_label(label, sizes, shard):
 def _reason(error):
   if isinstance(error, OSError) and error.errno:
     return os.strerror(error.errno)
-  return error_text.reason_of(error)
+  return errors.reason_of(error)

@@ -4,7 +4,7 @@ import re
 import struct
 import time
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 _SHARD = '%s-%05d-of-%05d.tfrecord'
 _NUMBERED = re.compile(r'^(?P<split>.+)-(?P<shard>\d+)-of-(?P<count>\d+)(\.[a-z]+)?$')

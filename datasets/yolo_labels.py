@@ -6,7 +6,7 @@ import collections
 import os
 import typing
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.datasets import areas
 
 # Where the names of class numbers stand, beside the labels or up to two folders above.

@@ -9,7 +9,8 @@ import os
 import tempfile
 import typing
 
-from deeplab.core import feature_extractor, files
+from deeplab.core import feature_extractor
+from deeplab.core.storage import files
 from deeplab.deployment import (
     export,
     export_check,

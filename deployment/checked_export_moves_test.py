@@ -1,7 +1,7 @@
 """Tests of moving several files and folders, all or none."""
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.deployment import checked_export
 from deeplab.testing import folders
 

@@ -13,7 +13,7 @@ import json
 import socket
 import typing
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 from deeplab.core.usage import UsageError
 
 PS, WORKER, EVALUATOR = 'ps', 'worker', 'evaluator'

@@ -7,7 +7,8 @@ import typing
 
 import numpy as np
 
-from deeplab.core import files, registry
+from deeplab.core import registry
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.deployment import (
     export,

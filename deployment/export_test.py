@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import feature_extractor, files, options, preprocess_utils, quantization
+from deeplab.core import feature_extractor, options, preprocess_utils, quantization
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported
 from deeplab.testing import tiny_run

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 
-from deeplab.core import files, json_text
+from deeplab.core.storage import files, json_text
 
 INPUT_NAME = 'ImageTensor'
 OUTPUT_NAME = 'SemanticPredictions'

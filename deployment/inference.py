@@ -6,7 +6,8 @@ import numpy as np
 from absl import logging
 
 from deeplab import model
-from deeplab.core import colormaps, feature_extractor, files, json_text, keys
+from deeplab.core import colormaps, feature_extractor, keys
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import dataset_info, registry
 from deeplab.deployment import exported, opened_models, saved_model, zoo_archive
 

@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import exported, inference

@@ -5,7 +5,7 @@ Both are optional: pip install "deeplab[onnx]".
 import importlib
 import logging
 
-from deeplab.core import error_text, files
+from deeplab.core.storage import errors, files
 from deeplab.deployment import exported
 
 SUFFIX = '.onnx'
@@ -37,7 +37,7 @@ class OnnxModel(object):
           files.read_bytes(path), providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime has a class of its own per kind of error
       raise ValueError('%s cannot be used as an ONNX model: %s' % (
-          path, error_text.reason_of(error))) from error
+          path, errors.reason_of(error))) from error
 
   def predict(self, images, with_probabilities=False):
     """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None.
@@ -50,7 +50,7 @@ class OnnxModel(object):
       return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
     except Exception as error:  # onnxruntime has a class of its own per kind of error
       raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
-          images.shape[:3] + (error_text.reason_of(error) or type(error).__name__,))) from error
+          images.shape[:3] + (errors.reason_of(error) or type(error).__name__,))) from error
 
   def close(self):
     """Releases the memory."""
@@ -84,7 +84,7 @@ def write(graph_def, path):
         output_names=[exported.OUTPUT_NAME + ':0'], tensors_to_rename=names)
   except Exception as error:  # tf2onnx raises what its passes happen to meet
     raise ValueError('The graph cannot be converted to ONNX: %s'
-                     % (error_text.reason_of(error) or type(error).__name__)) from error
+                     % (errors.reason_of(error) or type(error).__name__)) from error
   _check_operations(proto)
   with exported.writing(path):
     files.write_bytes(path, proto.SerializeToString())

@@ -10,7 +10,7 @@ import os
 import numpy as np
 
 from deeplab import model
-from deeplab.core import error_text, files
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, onnx_model, saved_model, tflite_model
 
@@ -54,7 +54,7 @@ class SessionModel(object):
       values = self._session.run(fetches, {self._images: images})
     except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
       raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
-          images.shape[:3] + (error_text.reason_of(error),))) from error
+          images.shape[:3] + (errors.reason_of(error),))) from error
     return values[0].astype(np.int32), values[1] if with_probabilities else None
 
   def close(self):
@@ -145,7 +145,7 @@ def _open_frozen_graph(path):
           return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
     except (ValueError, tf.errors.OpError) as error:
       raise ValueError('%s cannot be used as an exported model: %s' % (
-          path, error_text.reason_of(error))) from error
+          path, errors.reason_of(error))) from error
   return SessionModel(tf.Session(graph=graph), *tensors)
 
 
@@ -163,7 +163,7 @@ def _open_saved_model(folder):
     except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
       session.close()
       raise ValueError('%s cannot be used as a SavedModel: %s' % (
-          folder, error_text.reason_of(error))) from error
+          folder, errors.reason_of(error))) from error
     probabilities = signature.outputs.get(saved_model.PROBABILITIES_KEY)
     tensor = graph.get_tensor_by_name
     return SessionModel(session, tensor(images), tensor(labels),

@@ -4,7 +4,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import error_text
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import cluster_watch
@@ -54,7 +54,7 @@ def start_server(cluster, config=None):
   except tf.errors.OpError as error:
     raise ValueError('%s cannot listen on %s: %s'
                      % (cluster.task, cluster.address(cluster.task),
-                        error_text.reason_of(error))) from error
+                        errors.reason_of(error))) from error
 
 
 def serve(cluster, timeout_secs):
@@ -129,7 +129,7 @@ def tell_done(cluster, target):
         cluster_watch.run_within(_TELL_SECS, session.close)
     except tf.errors.OpError as error:
       logging.warning('%s was not told that this worker is done: %s', task,
-                      error_text.reason_of(error))
+                      errors.reason_of(error))
 
 
 def device_filters(tasks):

@@ -10,7 +10,8 @@ import threading
 import numpy as np
 from PIL import Image
 
-from deeplab.core import error_text, feature_extractor, files
+from deeplab.core import feature_extractor
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
 SUFFIX = '.tflite'
@@ -50,7 +51,7 @@ class TfliteModel(object):
       outputs = self._interpreter.get_output_details()
     except (RuntimeError, ValueError) as error:
       raise ValueError('%s cannot be used as a TFLite model: %s' % (
-          path, error_text.reason_of(error))) from error
+          path, errors.reason_of(error))) from error
     _check_ends(path, inputs, outputs)
     self._input, self._output = inputs[0]['index'], outputs[0]['index']
     self.input_size = tuple(int(side) for side in inputs[0]['shape'][1:3])

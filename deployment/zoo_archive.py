@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import zlib
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.deployment import exported
 
 SUFFIXES = ('.tar', '.tar.gz', '.tgz')

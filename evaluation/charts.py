@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 CONFUSION_FILE_NAME = 'confusion_matrix.png'
 IOU_FILE_NAME = 'per_class_iou.png'

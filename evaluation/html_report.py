@@ -4,7 +4,7 @@ import html
 import math
 import os
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 FILE_NAME = 'report.html'
 

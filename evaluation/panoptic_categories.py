@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 
 
 class Category(typing.NamedTuple):

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.evaluation import base_metric, panoptic_categories
 
 _KINDS = {True: 'thing', False: 'stuff', None: '-'}

@@ -11,7 +11,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 CATEGORIES = (
     {'id': 1, 'name': 'ball', 'isthing': 1},

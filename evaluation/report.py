@@ -8,7 +8,7 @@ import re
 import numpy as np
 from absl import logging
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import boundary_metrics, segmentation_metrics
 

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 
 
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):

@@ -17,7 +17,8 @@ import typing
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import files, registry
+from deeplab.core import registry
+from deeplab.core.storage import files
 from deeplab.utils import (
     benchmark_builder,
     benchmark_distributed,

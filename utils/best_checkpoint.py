@@ -7,7 +7,8 @@ import json
 import os
 import re
 
-from deeplab.core import checkpoint_folder, files, json_text
+from deeplab.core import checkpoint_folder
+from deeplab.core.storage import files, json_text
 from deeplab.utils import run_record
 
 RECORD_FILE_NAME = 'best.json'

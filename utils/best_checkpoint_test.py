@@ -1,7 +1,7 @@
 """Tests of keeping the best checkpoint."""
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.utils import best_checkpoint
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from absl import flags
 
 from deeplab import common
-from deeplab.core import checkpoint_folder, error_text, initial_weights
+from deeplab.core import checkpoint_folder, initial_weights
+from deeplab.core.storage import errors
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.utils import architecture_guess, weight_names
@@ -88,7 +89,7 @@ def _global_step(weights):
     return int(weights.read(weight_names.GLOBAL_STEP))
   except checkpoint_folder.reader_errors() as error:
     raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
-                     % (weights.where, error_text.reason_of(error))) from error
+                     % (weights.where, errors.reason_of(error))) from error
 
 
 # --- tables ------------------------------------------------------------------------------

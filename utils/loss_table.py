@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 FILE_NAME = 'losses.csv'
 STEP = 'step'

@@ -10,7 +10,8 @@ import re
 
 from absl import logging
 
-from deeplab.core import error_text, recomputation, tf_compat
+from deeplab.core import recomputation, tf_compat
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.utils import free_memory, graph_rewrites
 
@@ -56,7 +57,7 @@ def readable_memory_errors(crop_size, options, clones=None):
   try:
     yield
   except tf.errors.ResourceExhaustedError as error:
-    if error_text.trouble_of(error):
+    if errors.trouble_of(error):
       raise  # The disk is full.
     raise ValueError('Out of memory with %s (%s). %s'
                      % (what, _allocation(str(error)), advice)) from error

@@ -15,7 +15,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files, image_limits, orientation, wide_pictures
+from deeplab.core import image_limits, orientation, wide_pictures
+from deeplab.core.storage import files
 from deeplab.datasets import raw_files
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')

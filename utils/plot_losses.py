@@ -14,7 +14,7 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.utils import loss_table
 

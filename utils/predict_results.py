@@ -17,7 +17,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files, json_text, painting, picture_text
+from deeplab.core import painting, picture_text
+from deeplab.core.storage import files, json_text
 from deeplab.utils import background, save_annotation
 
 PREDICTION = 'prediction'

@@ -10,7 +10,8 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import colormaps, files, json_text
+from deeplab.core import colormaps
+from deeplab.core.storage import files, json_text
 from deeplab.utils import background, overlay, save_annotation
 
 PICTURE_FOLDER = 'segmentation_results'

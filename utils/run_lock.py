@@ -19,7 +19,7 @@ import uuid
 
 from absl import logging
 
-from deeplab.core import files, json_text
+from deeplab.core.storage import files, json_text
 
 FILE_NAME = 'train.lock'
 

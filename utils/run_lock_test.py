@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.utils import run_lock
 
 

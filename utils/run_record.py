@@ -17,7 +17,8 @@ import tqdm
 from absl import logging
 from PIL import Image
 
-from deeplab.core import distributions, files, json_text, tf_compat
+from deeplab.core import distributions, tf_compat
+from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, registry
 

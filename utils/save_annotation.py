@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.utils import get_dataset_colormap
 
 # The lowest level with zlib's strategy of runs: files as small as with the default, photographs

@@ -9,12 +9,12 @@ from deeplab.core import checkpoint_folder, checkpoints, initial_weights, stagin
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
-  memory_errors,
-  stop_on_signal,
-  train_errors,
-  train_graph,
-  train_hooks,
-  train_session,
+    memory_errors,
+    stop_on_signal,
+    train_errors,
+    train_graph,
+    train_hooks,
+    train_session,
 )
 
 

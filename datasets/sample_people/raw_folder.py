@@ -16,7 +16,8 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import colormaps, files, json_text
+from deeplab.core import colormaps
+from deeplab.core.storage import files, json_text
 from deeplab.datasets import parallel, registry
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE

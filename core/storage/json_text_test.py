@@ -1,7 +1,7 @@
 """Tests of reading JSON of any origin."""
 import pytest
 
-from deeplab.core import json_text
+from deeplab.core.storage import json_text
 from deeplab.testing import damage
 
 

@@ -9,7 +9,7 @@ import importlib
 import io
 import os
 
-from deeplab.core import error_text
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 # Read at once; a request to a store takes longer than so many bytes of it.
@@ -200,4 +200,4 @@ def _error(number, path):
 
 
 def _first_line(error):
-  return error_text.reason_of(error)
+  return errors.reason_of(error)

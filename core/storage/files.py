@@ -339,7 +339,7 @@ def telling_of_disk(folder):
 
 
 def _remote():
-  return importlib.import_module('deeplab.core.remote_files')
+  return importlib.import_module('deeplab.core.storage.remote_files')
 
 
 def _sync(path):

@@ -1,7 +1,7 @@
 """Reads JSON that anybody may have written: whatever is wrong with it is a ValueError."""
 import json
 
-from deeplab.core import files
+from deeplab.core.storage import files
 
 
 def read(path, object_pairs_hook=None):

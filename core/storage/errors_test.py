@@ -3,7 +3,7 @@ import errno
 
 import pytest
 
-from deeplab.core import error_text, files
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
 
@@ -12,22 +12,22 @@ def test_the_line_of_a_failed_step_says_what_failed():
     image = tf.image.decode_png(tf.placeholder_with_default('no picture', []))
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
       session.run(image)
-  reason = error_text.reason_of(caught.value)
+  reason = errors.reason_of(caught.value)
   assert '\n' not in reason
   assert 'Detected at node' not in reason and 'Graph execution' not in reason
   assert 'image' in reason.lower() or 'png' in reason.lower()
 
 
 def test_other_errors_have_their_first_line():
-  assert error_text.reason_of(ValueError('one.\ntwo')) == 'one'
-  assert error_text.reason_of(tf.errors.DataLossError(None, None, 'lost\n\tmore')) == 'lost'
+  assert errors.reason_of(ValueError('one.\ntwo')) == 'one'
+  assert errors.reason_of(tf.errors.DataLossError(None, None, 'lost\n\tmore')) == 'lost'
 
 
 def test_path_reason_and_advice_are_told(tmp_path):
   with pytest.raises(OSError) as caught:
     with files.atomic_open(str(tmp_path / 'a.json')):
       raise OSError(errno.ENOSPC, 'No space left on device')
-  assert error_text.trouble_of(caught.value) == (
+  assert errors.trouble_of(caught.value) == (
       '%s: No space left on device. Make room, and run the same command again.'
       % (tmp_path / 'a.json'))
   assert list(tmp_path.iterdir()) == []
@@ -46,7 +46,7 @@ def test_path_reason_and_advice_are_told(tmp_path):
      'again.'),
     (tf.errors.ResourceExhaustedError, 'OOM when allocating tensor with shape[1]', None)])
 def test_words_of_tensorflow_are_understood(kind, words, wanted):
-  assert error_text.trouble_of(kind(None, None, words)) == wanted
+  assert errors.trouble_of(kind(None, None, words)) == wanted
 
 
 def test_a_shard_that_is_a_link_to_itself_is_told(tmp_path):
@@ -54,7 +54,7 @@ def test_a_shard_that_is_a_link_to_itself_is_told(tmp_path):
   path.symlink_to('a.tfrecord')
   with pytest.raises(tf.errors.OpError) as caught:
     tf.gfile.Stat(str(path))
-  assert error_text.trouble_of(caught.value) == (
+  assert errors.trouble_of(caught.value) == (
       '%s; Too many levels of symbolic links. A link leads back to itself: remove it, or name the '
       'file itself.' % path)
 
@@ -62,10 +62,10 @@ def test_a_shard_that_is_a_link_to_itself_is_told(tmp_path):
 def test_a_name_that_is_taken_is_told(tmp_path):
   with pytest.raises(OSError) as caught:
     (tmp_path / 'a').mkdir() or (tmp_path / 'a').mkdir()
-  assert error_text.trouble_of(caught.value) == (
+  assert errors.trouble_of(caught.value) == (
       '%s: File exists. Choose another name, or move away what has it.' % (tmp_path / 'a'))
 
 
 def test_other_errors_are_none_of_storage():
-  assert error_text.trouble_of(OSError('image file is truncated')) is None
-  assert error_text.trouble_of(OSError(errno.ECHILD, 'No child processes')) is None
+  assert errors.trouble_of(OSError('image file is truncated')) is None
+  assert errors.trouble_of(OSError(errno.ECHILD, 'No child processes')) is None

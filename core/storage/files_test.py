@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from deeplab.core import files
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import IS_TF1
 
 
@@ -191,7 +191,7 @@ def test_an_unknown_scheme_is_a_clear_error(function):
 @pytest.mark.skipif(IS_TF1, reason='TensorFlow 1 has all of its file systems from the start')
 def test_tensorflow_io_is_loaded_for_schemes_that_tensorflow_lacks(tmp_path):
   (tmp_path / 'tensorflow_io.py').write_text('raise SystemExit("loaded")')
-  code = ('import sys; sys.path.append(sys.argv[1]); from deeplab.core import files; '
+  code = ('import sys; sys.path.append(sys.argv[1]); from deeplab.core.storage import files; '
           'files.exists("file://" + sys.argv[1]); print("not for file"); files.exists("s3://a")')
   process = subprocess.run([sys.executable, '-c', code, str(tmp_path)], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
@@ -200,7 +200,7 @@ def test_tensorflow_io_is_loaded_for_schemes_that_tensorflow_lacks(tmp_path):
 
 
 def test_tensorflow_is_loaded_for_schemes_alone(tmp_path):
-  code = ('import sys; from deeplab.core import files; files.exists(sys.argv[1]); '
+  code = ('import sys; from deeplab.core.storage import files; files.exists(sys.argv[1]); '
           'files.write_text(sys.argv[1] + "/a", ""); files.copy(sys.argv[1] + "/a", '
           'sys.argv[1] + "/b"); print("tensorflow" in sys.modules)')
   assert subprocess.check_output([sys.executable, '-c', code, str(tmp_path)]).strip() == b'False'
