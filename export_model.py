@@ -15,7 +15,8 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, feature_extractor, image_limits, quantization
+from deeplab.core import checkpoints, colormaps, feature_extractor, quantization
+from deeplab.core.images import limits
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import dataset_info, registry
@@ -212,7 +213,7 @@ def _crop_size():
     raise UsageError('--crop_size must be given twice, height and width, such as '
                      '--crop_size=513 --crop_size=513, or be 0 for no padding; got %s.'
                      % ' '.join('--crop_size=%d' % side for side in FLAGS.crop_size))
-  image_limits.check_size(FLAGS.crop_size[0], FLAGS.crop_size[1], '--crop_size')
+  limits.check_size(FLAGS.crop_size[0], FLAGS.crop_size[1], '--crop_size')
   return list(FLAGS.crop_size)
 
 

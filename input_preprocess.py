@@ -2,18 +2,13 @@
 
 The order of the steps, each on image and label together where it moves pixels: leg cut,
 resize to range, random scale, pad, affine warp and crop, flip, colour, blur, noise, clip.
-Outside training only resizing and padding take place. `datasets/one_pass_crop` takes all the
+Outside training only resizing and padding take place. `core/images/one_pass_crop` takes all the
 steps of training that move pixels at once.
 """
-from deeplab.core import (
-    feature_extractor,
-    input_errors,
-    leg_cut,
-    photometric,
-    preprocess_utils,
-)
-from deeplab.core.augmentation import AUGMENTATIONS, Padding
-from deeplab.core.random_source import RandomSource
+from deeplab.core import feature_extractor, preprocess_utils
+from deeplab.core.images import input_errors, leg_cut, photometric
+from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 

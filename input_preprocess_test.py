@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab import input_preprocess
-from deeplab.core import photometric
+from deeplab.core.images import photometric
 from deeplab.core.tf_compat import tf
 
 _IMAGE = np.random.RandomState(0).uniform(0, 255, (12, 10, 3)).astype(np.float32)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import colormaps, feature_extractor, picture_text
+from deeplab.core import colormaps, feature_extractor
+from deeplab.core.images import picture_text
 from deeplab.datasets import dataset_info
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches

@@ -2,7 +2,7 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups
-from deeplab.core import image_limits
+from deeplab.core.images import limits
 
 FLAGS = flags.FLAGS
 
@@ -15,7 +15,7 @@ def define_image_limit_flag(group):
   if 'max_image_pixels' in FLAGS:
     return
   flag_groups.begin(group)
-  flags.DEFINE_integer('max_image_pixels', image_limits.DEFAULT_MAX_PIXELS,
+  flags.DEFINE_integer('max_image_pixels', limits.DEFAULT_MAX_PIXELS,
                        'Most pixels of an image or label map: a file that states more is '
                        'refused before memory is taken for it; 0: no limit.', lower_bound=0)
 
@@ -23,4 +23,4 @@ def define_image_limit_flag(group):
 def obey_image_limit_flag():
   """Sets the limit of this process, where a script has the flag."""
   if 'max_image_pixels' in FLAGS:
-    image_limits.set_max_pixels(FLAGS.max_image_pixels)
+    limits.set_max_pixels(FLAGS.max_image_pixels)

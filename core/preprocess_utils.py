@@ -2,10 +2,10 @@
 
 What changes sizes is in `resizing`, what cuts legs in `leg_cut`; their names are here too.
 """
-from deeplab.core import affine
-from deeplab.core.leg_cut import half_plane_mask, random_crop_legs
-from deeplab.core.random_source import RandomSource
-from deeplab.core.resizing import (
+from deeplab.core.images import affine
+from deeplab.core.images.leg_cut import half_plane_mask, random_crop_legs
+from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.resizing import (
     get_random_scale,
     randomly_scale_image_and_label,
     resize_to_range,

@@ -4,7 +4,7 @@ import threading
 import numpy as np
 from absl import logging
 
-from deeplab.core import input_errors
+from deeplab.core.images import input_errors
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_findings, example, record_scan
 

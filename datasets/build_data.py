@@ -9,7 +9,8 @@ import numpy as np
 from absl import flags
 
 from deeplab.command_line import flag_groups
-from deeplab.core import image_limits, registry
+from deeplab.core import registry
+from deeplab.core.images import limits
 from deeplab.datasets import example, pairs
 
 FLAGS = flags.FLAGS
@@ -60,7 +61,7 @@ class ImageReader(object):
       ValueError: the bytes are not an image of this reader's format.
     """
     try:
-      image = image_limits.open_image(io.BytesIO(image_data))
+      image = limits.open_image(io.BytesIO(image_data))
       image.load()
     except (OSError, SyntaxError, ValueError) as error:
       raise ValueError('The data (%d bytes) cannot be decoded as %s: %s.'

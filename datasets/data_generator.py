@@ -5,19 +5,13 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import crop_geometry, feature_extractor, keys, preprocess_utils, tf_compat
+from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat
 from deeplab.core import registry as core_registry
-from deeplab.core.augmentation import AUGMENTATIONS, Padding
-from deeplab.core.random_source import RandomSource
+from deeplab.core.images import crop_geometry, one_pass_crop
+from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import (
-    bad_records,
-    example,
-    one_pass_crop,
-    record_check,
-    registry,
-    worker_share,
-)
+from deeplab.datasets import bad_records, example, record_check, registry, worker_share
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512

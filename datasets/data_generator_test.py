@@ -4,8 +4,9 @@ import os
 import numpy as np
 import pytest
 
-from deeplab.core import input_errors, keys
-from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core import keys
+from deeplab.core.images import input_errors
+from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import (
     data_check,

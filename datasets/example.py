@@ -1,7 +1,8 @@
 """The record format of the TFRecord shards: written and parsed here and nowhere else."""
 import numpy as np
 
-from deeplab.core import image_headers, keys
+from deeplab.core import keys
+from deeplab.core.images import headers
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
@@ -79,14 +80,14 @@ def parse_encoded(serialized, has_label=True):
       for name, (dtype, default) in _PARSED_FEATURES.items()})
   name = features[_NAME]
   sample = {
-      keys.IMAGE: image_headers.checked(features[_IMAGE], name, 'image'),
+      keys.IMAGE: headers.checked(features[_IMAGE], name, 'image'),
       keys.IMAGE_NAME: name,
       keys.HEIGHT: features[_HEIGHT],
       keys.WIDTH: features[_WIDTH],
       keys.LANDMARKS: features[_LANDMARKS],
   }
   if has_label:
-    label = tf.image.decode_png(image_headers.checked(features[_LABEL], name, 'label'),
+    label = tf.image.decode_png(headers.checked(features[_LABEL], name, 'label'),
                                 channels=1)
     label.set_shape([None, None, 1])
     sample[keys.LABELS_CLASS] = label

@@ -5,7 +5,8 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import image_limits, keys, wide_pictures
+from deeplab.core import keys
+from deeplab.core.images import limits, wide_pictures
 from deeplab.datasets import parallel
 
 AUTO = 'auto'
@@ -110,7 +111,7 @@ def _values_of_each(piece, on_item):
   found = []
   for path in paths:
     with contextlib.suppress(Exception):  # Whoever writes the records says what is wrong.
-      with image_limits.open_image(path) as image:
+      with limits.open_image(path) as image:
         values = wide_pictures.read_colors(image, path).ravel()
       samples = values[::max(1, values.size // num_samples)]
       found.append(Values(*wide_pictures.value_range(values), samples[np.isfinite(samples)]))
@@ -122,7 +123,7 @@ def _is_wide(path):
   if not path.lower().endswith(_SUFFIXES):
     return False
   with contextlib.suppress(Exception):  # As above.
-    with image_limits.open_image(path) as image:
+    with limits.open_image(path) as image:
       return wide_pictures.is_wide(image)
   return False
 

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from deeplab.core import image_limits, orientation, wide_pictures
+from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.datasets import raw_files
 
 # Bits per pixel of grey PNG files of few values; Pillow stretches these values to 0..255.
@@ -33,7 +33,7 @@ def read_lossless(path):
   """
   data = raw_files.read_bytes(path)
   with raw_files.decoding(path, 'a label map'):
-    image = image_limits.open_image(io.BytesIO(data))
+    image = limits.open_image(io.BytesIO(data))
     raw_files.require_one_page(image)
     file_format = image.format
     if image.mode in _COLOR_MODES and wide_pictures.is_wide(image):

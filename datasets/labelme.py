@@ -9,7 +9,7 @@ import typing
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deeplab.core import image_limits
+from deeplab.core.images import limits
 from deeplab.core.storage import json_text
 from deeplab.datasets.class_names import IGNORE_NAMES
 from deeplab.datasets.label_sources import Drawing
@@ -151,7 +151,7 @@ def _draw(shape, labels, value, line_width):
 
 def _paste_mask(shape, labels, points, value, unused_width):
   try:
-    mask = image_limits.open_image(io.BytesIO(base64.b64decode(shape['mask']))).convert('L')
+    mask = limits.open_image(io.BytesIO(base64.b64decode(shape['mask']))).convert('L')
   except (KeyError, TypeError, OSError, SyntaxError, binascii.Error) as error:
     raise _Unusable('a mask that cannot be decoded') from error
   except ValueError as error:

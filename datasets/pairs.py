@@ -5,7 +5,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import image_limits, orientation, wide_pictures
+from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import jpeg_check, label_files, raw_files
 
@@ -55,7 +55,7 @@ def read_image(path, image_range=None):
   """
   data = raw_files.read_bytes(path)
   with raw_files.decoding(path, 'an image'):
-    image = image_limits.open_image(io.BytesIO(data))
+    image = limits.open_image(io.BytesIO(data))
     raw_files.require_one_page(image)
     width, height = image.size
     is_wide = wide_pictures.is_wide(image)
@@ -83,14 +83,14 @@ def read_pixels(path):
   Raises:
     ValueError: the file cannot be read or decoded.
   """
-  with image_limits.open_image(io.BytesIO(read_image(path).data)) as image:
+  with limits.open_image(io.BytesIO(read_image(path).data)) as image:
     return np.array(image)
 
 
 def read_orientation(path):
   """Returns the EXIF orientation that a readable image file states, 1..8."""
   data = raw_files.read_bytes(path)
-  with image_limits.open_image(io.BytesIO(data)) as image:
+  with limits.open_image(io.BytesIO(data)) as image:
     # Pillow decodes whole PNG files to look behind the pixels as well.
     if image.format == 'PNG' and not any(mark in data for mark in _PNG_EXIF_MARKS):
       return orientation.UPRIGHT

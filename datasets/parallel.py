@@ -10,7 +10,8 @@ import typing
 
 from absl import logging
 
-from deeplab.core import image_limits, progress
+from deeplab.core import progress
+from deeplab.core.images import limits
 
 # Worker processes are forked where the system can: they need no second import of TensorFlow
 # (some seconds each), and they use only its file writer and protocol buffers, never a
@@ -61,7 +62,7 @@ def run(function, work, sizes, num_processes=None, description='', may_fork=True
       return [function(piece, bar.update) for piece in work]
     pool = concurrent.futures.ProcessPoolExecutor(
         num_processes, mp_context=context, initializer=_start_worker,
-        initargs=(shared, os.getpid(), image_limits.max_pixels()))
+        initargs=(shared, os.getpid(), limits.max_pixels()))
     return _run_in_pool(pool, function, work, shared, bar)
 
 
@@ -106,7 +107,7 @@ def _wait(futures, finished, bar):
 
 def _start_worker(shared, parent, max_image_pixels):
   _shared.update(shared._asdict())
-  image_limits.set_max_pixels(max_image_pixels)
+  limits.set_max_pixels(max_image_pixels)
   # Ctrl-C reaches the whole process group; the parent alone decides what happens.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.signal(signal.SIGTERM, signal.SIG_DFL)

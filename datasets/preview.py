@@ -15,7 +15,8 @@ from absl import flags, logging
 from PIL import Image
 
 from deeplab import common
-from deeplab.core import colormaps, keys, painting, picture_text
+from deeplab.core import colormaps, keys
+from deeplab.core.images import painting, picture_text
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError

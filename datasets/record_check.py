@@ -4,7 +4,8 @@ import contextlib
 import numpy as np
 from absl import logging
 
-from deeplab.core import image_headers, input_errors, keys
+from deeplab.core import keys
+from deeplab.core.images import headers, input_errors
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example, shards
@@ -26,7 +27,7 @@ def checked_sample(sample, descriptor):
   image, label = sample[keys.IMAGE], sample[keys.LABELS_CLASS]
   name = sample[keys.IMAGE_NAME]
   if image.dtype == tf.string:
-    size = image_headers.stated_size(image)
+    size = headers.stated_size(image)
   else:
     size = tf.shape(image)[:2]
   with tf.control_dependencies([

@@ -11,7 +11,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import colormaps, image_limits
+from deeplab.core import colormaps
+from deeplab.core.images import limits
 from deeplab.datasets import class_frequency, data_findings, example
 
 _MAX_VALUES = 5
@@ -183,7 +184,7 @@ class _Inspection(object):
     try:
       if not data:
         raise ValueError('it is empty')
-      image = image_limits.open_image(io.BytesIO(data))
+      image = limits.open_image(io.BytesIO(data))
       if image.format not in formats:
         raise ValueError('it is a %s file instead of %s'
                          % (image.format, ' or '.join(formats)))

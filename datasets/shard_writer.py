@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import orientation
+from deeplab.core.images import orientation
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import class_frequency, example, label_sources, pairs

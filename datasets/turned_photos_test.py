@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import orientation
+from deeplab.core.images import orientation
 from deeplab.datasets import builder, example, labelme, registry
 from deeplab.datasets.label_sources import ColorPicture
 

@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import image_limits
+from deeplab.core.images import limits as image_limits
 from deeplab.datasets import example, shards
 from deeplab.deployment import export, exported, opened_models
 

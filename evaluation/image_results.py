@@ -15,7 +15,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from deeplab.core import painting
+from deeplab.core.images import painting
 from deeplab.core.storage import files
 from deeplab.evaluation import boundary_metrics, segmentation_metrics
 

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import image_limits
+from deeplab.core.images import limits as image_limits
 from deeplab.evaluation import segment_pairs
 
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'

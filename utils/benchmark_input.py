@@ -3,7 +3,7 @@ import os
 import tempfile
 import time
 
-from deeplab.core.augmentation import AUGMENTATIONS
+from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import builder, data_generator
 from deeplab.utils import benchmark_builder, benchmark_child

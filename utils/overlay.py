@@ -1,7 +1,7 @@
 """Pictures for people: an image beside what is labelled and predicted on it."""
 import numpy as np
 
-from deeplab.core import painting, picture_text
+from deeplab.core.images import painting, picture_text
 
 
 def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=None,

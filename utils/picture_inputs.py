@@ -15,7 +15,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import image_limits, orientation, wide_pictures
+from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import files
 from deeplab.datasets import raw_files
 
@@ -136,7 +136,7 @@ def read_picture(path, image_range=None):
       fill the 16 bits that they have; names it.
   """
   try:
-    with image_limits.open_image(path) as picture:
+    with limits.open_image(path) as picture:
       raw_files.require_one_page(picture)
       if wide_pictures.is_wide(picture):
         values = wide_pictures.read_colors(picture, path)
@@ -179,7 +179,7 @@ def read_frames(path):
 def _check_frame(height, width, path):
   """Stops if frames of a video have more pixels than allowed; names the path."""
   try:
-    image_limits.check_size(int(height), int(width), 'a frame')
+    limits.check_size(int(height), int(width), 'a frame')
   except ValueError as error:
     raise ValueError('%s: not a readable video (%s).' % (path, error)) from error
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import image_limits
+from deeplab.core.images import limits
 from deeplab.utils import picture_inputs
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (5, 8, 3)).astype(np.uint8)
@@ -215,18 +215,18 @@ def test_videos_are_read_frame_by_frame(monkeypatch):
 
 def test_videos_with_more_pixels_than_allowed_are_refused(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
-  monkeypatch.setattr(image_limits, '_limit', 39)
+  monkeypatch.setattr(limits, '_limit', 39)
   named = picture_inputs.name_pictures(['film.mp4', 'lies.mov'])
   assert [(picture.source, picture.error) for picture in picture_inputs.read_all(named)] == [
       (path, '%s: not a readable video (a frame is 5x8 (height x width), more pixels than the 39 '
              'that --max_image_pixels allows).' % path) for path in ('film.mp4', 'lies.mov')]
-  monkeypatch.setattr(image_limits, '_limit', 40)
+  monkeypatch.setattr(limits, '_limit', 40)
   assert [picture.error for picture in picture_inputs.read_all(named)] == [None] * 4
 
 
 def test_a_video_is_refused_by_the_size_it_states_before_a_frame_is_read(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
-  monkeypatch.setattr(image_limits, '_limit', 39)
+  monkeypatch.setattr(limits, '_limit', 39)
   monkeypatch.delattr(FakeVideo, 'read')
   picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))
   assert 'a frame is 5x8' in picture.error

@@ -17,7 +17,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core import painting, picture_text
+from deeplab.core.images import painting, picture_text
 from deeplab.core.storage import files, json_text
 from deeplab.utils import background, save_annotation
 
@@ -49,7 +49,7 @@ class Options(typing.NamedTuple):
     overlay_opacity: share of the colours in the overlay, 0..1.
     cutout_ids: ids of the classes that a cut-out shows; empty: no cut-out.
     probabilities: whether to write probabilities.
-    paint_background: whether the overlay paints the background too, see `core/painting.py`.
+    paint_background: whether the overlay paints the background too, see `core/images/painting.py`.
     legend: whether the overlay names the classes, below the picture.
   """
   outputs: typing.Sequence[str] = OUTPUTS

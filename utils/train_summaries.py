@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 
-from deeplab.core import colormaps, painting, picture_text
+from deeplab.core import colormaps
+from deeplab.core.images import painting, picture_text
 from deeplab.core.tf_compat import tf
 
 # Of the histograms of weights; begins their names.

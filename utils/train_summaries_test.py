@@ -4,7 +4,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from deeplab.core import picture_text
+from deeplab.core.images import picture_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import gradients, losses, train_summaries

@@ -2,7 +2,7 @@
 import numpy as np
 from PIL import Image
 
-from deeplab.core import picture_text
+from deeplab.core.images import picture_text
 from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.datasets.sample_people import raw_folder

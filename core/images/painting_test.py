@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import colormaps, painting
+from deeplab.core import colormaps
+from deeplab.core.images import painting
 from deeplab.datasets import registry
 
 COLORS = np.array([[0, 0, 0], [200, 0, 100], [0, 50, 250]], np.uint8)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core.random_source import RandomSource
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from deeplab.core import image_limits, orientation
+from deeplab.core.images import limits, orientation
 
 _GREY_MODES = ('I', 'I;16', 'I;16B', 'I;16L', 'F')
 _UNSIGNED_32 = ('I;32', 'I;32B', 'I;32N')
@@ -74,7 +74,7 @@ def read_values(image, source):
   order = order.group(1).replace('N', _NATIVE)
   # Read as if its bytes lay the other way round, the upper byte is the lower one.
   source = io.BytesIO(source) if isinstance(source, bytes) else source
-  with image_limits.open_image(source) as again:
+  with limits.open_image(source) as again:
     lower = _read_as(again, _WIDE_LAYOUT.sub(';16' + _OTHER_ORDER[order], layout))
   return _read_as(image, layout) << 8 | lower
 

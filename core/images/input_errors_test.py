@@ -1,7 +1,7 @@
 """Tests of the sentences that checks inside the input graph give."""
 import pytest
 
-from deeplab.core import input_errors
+from deeplab.core.images import input_errors
 from deeplab.core.tf_compat import tf
 
 

@@ -1,7 +1,7 @@
 """Tests of the presets of augmentation."""
 import pytest
 
-from deeplab.core.augmentation import AUGMENTATIONS, Augmentation
+from deeplab.core.images.augmentation import AUGMENTATIONS, Augmentation
 
 
 def test_default_is_forma_with_the_strengths_of_its_models():

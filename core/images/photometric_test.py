@@ -4,7 +4,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from deeplab.core import photometric
+from deeplab.core.images import photometric
 from deeplab.core.tf_compat import tf
 
 _OFF = {'hue': 0, 'saturation': (1.0, 1.0), 'brightness': 0, 'contrast': (1.0, 1.0)}

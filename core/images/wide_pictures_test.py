@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin, TiffTags
 
-from deeplab.core import wide_pictures
+from deeplab.core.images import wide_pictures
 from deeplab.testing import wide_png
 
 _VALUES = np.random.RandomState(0).randint(0, 65536, (4, 6, 4)).astype(np.uint16)

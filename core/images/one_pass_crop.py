@@ -1,11 +1,12 @@
 """A training crop from an encoded image in one pass, decoding no more than it shows.
 
-It shows what the single steps of `input_preprocess` would, see `core/crop_geometry`.
+It shows what the single steps of `input_preprocess` would, see `core/images/crop_geometry`.
 """
 import typing
 
-from deeplab.core import affine, crop_geometry, keys, leg_cut, partial_decode, photometric
-from deeplab.core.augmentation import Augmentation, Padding
+from deeplab.core import keys
+from deeplab.core.images import affine, crop_geometry, leg_cut, partial_decode, photometric
+from deeplab.core.images.augmentation import Augmentation, Padding
 from deeplab.core.tf_compat import tf
 
 

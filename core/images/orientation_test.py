@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from deeplab.core import orientation
+from deeplab.core.images import orientation
 
 _VALUES = np.random.RandomState(0).randint(0, 256, (4, 6, 3)).astype(np.uint8)
 

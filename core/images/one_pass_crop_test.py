@@ -6,11 +6,12 @@ import pytest
 from PIL import Image
 
 from deeplab import input_preprocess
-from deeplab.core import augmentation, crop_geometry, feature_extractor, keys
-from deeplab.core.augmentation import Padding
-from deeplab.core.random_source import RandomSource
+from deeplab.core import feature_extractor, keys
+from deeplab.core.images import augmentation, crop_geometry, one_pass_crop
+from deeplab.core.images.augmentation import Padding
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example, one_pass_crop
+from deeplab.datasets import example
 
 _IGNORE = 255
 _GEOMETRY_ONLY = augmentation.AUGMENTATIONS['none']._replace(

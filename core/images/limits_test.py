@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import image_headers, image_limits
+from deeplab.core.images import headers, limits
 from deeplab.core.tf_compat import tf
 from deeplab.testing import damage
 
@@ -16,7 +16,7 @@ _SIZE = (70, 300)
 def keep_limit():
   """The limit is that of the process."""
   yield
-  image_limits.set_max_pixels(image_limits.DEFAULT_MAX_PIXELS)
+  limits.set_max_pixels(limits.DEFAULT_MAX_PIXELS)
 
 
 def encode(encoding, size=_SIZE):
@@ -33,14 +33,14 @@ def run(make, *feeds):
 @pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
 def test_the_stated_size_is_that_of_the_decoded_image(encoding):
   data = encode(encoding)
-  assert run(image_headers.stated_size, data).tolist() == list(_SIZE)
+  assert run(headers.stated_size, data).tolist() == list(_SIZE)
   decoded = run(lambda image: tf.image.decode_image(image, channels=3), data)
   assert decoded.shape[-3:-1] == _SIZE
 
 
 @pytest.mark.parametrize('data', [b'', b'\x89', b'\x89PNG\r\n\x1a\n', b'no image' * 9])
 def test_other_bytes_have_no_size(data):
-  assert run(image_headers.stated_size, data).tolist() == [0, 0]
+  assert run(headers.stated_size, data).tolist() == [0, 0]
 
 
 def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
@@ -48,7 +48,7 @@ def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
   first, second = [Image.fromarray(pixels) for pixels in noise]
   buffer = io.BytesIO()
   first.save(buffer, 'MPO', save_all=True, append_images=[second], quality=95)
-  image = image_limits.open_image(buffer)
+  image = limits.open_image(buffer)
   assert image.format == 'JPEG'
   alone = io.BytesIO()
   first.save(alone, 'JPEG', quality=95)
@@ -58,7 +58,7 @@ def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
 
 
 def check(data):
-  return run(lambda image, name: image_headers.checked(image, name, 'label'), data, 'records/7')
+  return run(lambda image, name: headers.checked(image, name, 'label'), data, 'records/7')
 
 
 def test_more_pixels_than_allowed_fail_by_their_header():
@@ -68,36 +68,36 @@ def test_more_pixels_than_allowed_fail_by_their_header():
                            'pixels than the 89478485 that --max_image_pixels allows'):
     check(data)
   with pytest.raises(ValueError, match='a.png (is 60000x60001|has more pixels than the 89478485)'):
-    image_limits.open_image(io.BytesIO(data), 'a.png')
+    limits.open_image(io.BytesIO(data), 'a.png')
   # Their product does not fit into 32 bits, nor do the sides of a broken file.
   with pytest.raises(tf.errors.InvalidArgumentError, match='65536x65536'):
     check(damage.png_that_claims(1 << 16, 1 << 16))
 
 
 def test_the_limit_of_pillow_itself_is_told_alike(monkeypatch):
-  monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', image_limits.DEFAULT_MAX_PIXELS)
+  monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', limits.DEFAULT_MAX_PIXELS)
   with pytest.raises(ValueError, match='a.png has more pixels than the 89478485 that '
                                        '--max_image_pixels allows'):
-    image_limits.open_image(io.BytesIO(damage.png_that_claims(60000, 60001)), 'a.png')
+    limits.open_image(io.BytesIO(damage.png_that_claims(60000, 60001)), 'a.png')
 
 
 @pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
 @pytest.mark.parametrize('spare', [-1, 0])
 def test_the_limit_can_be_set(encoding, spare):
   data = encode(encoding)
-  image_limits.set_max_pixels(_SIZE[0] * _SIZE[1] + spare)
+  limits.set_max_pixels(_SIZE[0] * _SIZE[1] + spare)
   if spare < 0:
     with pytest.raises(tf.errors.InvalidArgumentError, match='70x300'):
       check(data)
     with pytest.raises(ValueError, match='it is 70x300'):
-      image_limits.open_image(io.BytesIO(data))
+      limits.open_image(io.BytesIO(data))
   else:
     assert check(data) == data
-    assert image_limits.open_image(io.BytesIO(data)).size == _SIZE[::-1]
+    assert limits.open_image(io.BytesIO(data)).size == _SIZE[::-1]
 
 
 def test_zero_is_no_limit():
-  image_limits.set_max_pixels(0)
+  limits.set_max_pixels(0)
   data = damage.png_that_claims(60000, 60000)
   assert check(data) == data
-  assert image_limits.open_image(io.BytesIO(data)).size == (60000, 60000)
+  assert limits.open_image(io.BytesIO(data)).size == (60000, 60000)

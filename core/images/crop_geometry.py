@@ -13,7 +13,7 @@ import typing
 import numpy as np
 
 from deeplab.core import preprocess_utils
-from deeplab.core.random_source import RandomSource
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 # Pixels read around a position: its neighbours, and one for rounding.

@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import affine, tf_compat
+from deeplab.core import tf_compat
+from deeplab.core.images import affine
 from deeplab.core.tf_compat import tf
 
 _IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0)

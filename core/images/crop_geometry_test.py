@@ -1,8 +1,8 @@
 """Tests of the map from crop pixels to source pixels."""
 import numpy as np
 
-from deeplab.core import augmentation, crop_geometry
-from deeplab.core.random_source import RandomSource
+from deeplab.core.images import augmentation, crop_geometry
+from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
 
 _GEOMETRY_ONLY = augmentation.AUGMENTATIONS['none']._replace(

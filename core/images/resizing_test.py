@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import resizing
+from deeplab.core.images import resizing
 from deeplab.core.preprocess_utils_test import ramp, run
 from deeplab.core.tf_compat import tf
 

@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import colormaps, picture_text
+from deeplab.core import colormaps
+from deeplab.core.images import picture_text
 
 COLORS = [[0, 0, 0], [200, 0, 100], [0, 50, 250]]
 PANEL = np.full((40, 300, 3), 77, np.uint8)

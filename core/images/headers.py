@@ -1,5 +1,5 @@
 """What encoded images state about their size, before they are decoded."""
-from deeplab.core import image_limits, input_errors
+from deeplab.core.images import input_errors, limits
 from deeplab.core.tf_compat import tf
 
 _HEAD_BYTES = 32
@@ -19,14 +19,14 @@ def checked(data, name, what):
     name: string scalar tensor, name of the record.
     what: 'image' or 'label'.
   """
-  if not image_limits.max_pixels():
+  if not limits.max_pixels():
     return data
   size = stated_size(data)
-  is_allowed = tf.reduce_prod(tf.cast(size, tf.int64)) <= image_limits.max_pixels()
+  is_allowed = tf.reduce_prod(tf.cast(size, tf.int64)) <= limits.max_pixels()
   with tf.control_dependencies([input_errors.check(is_allowed, lambda: [
       'Record ', name, ': the %s is ' % what,
       tf.strings.reduce_join(tf.as_string(size), separator='x'),
-      ' (height x width), more pixels than %s.' % image_limits.allowed()])]):
+      ' (height x width), more pixels than %s.' % limits.allowed()])]):
     return tf.identity(data)
 
 
