@@ -20,7 +20,8 @@ import tqdm
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, progress, usage
+from deeplab.core import checkpoints, usage
+from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry

@@ -12,7 +12,8 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, progress
+from deeplab.core import checkpoints, colormaps
+from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster

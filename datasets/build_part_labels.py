@@ -16,7 +16,7 @@ from absl import flags, logging
 from PIL import Image
 
 from deeplab import common
-from deeplab.core import progress
+from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.datasets import pairs, registry
 from deeplab.deployment import inference

@@ -14,7 +14,7 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import progress
+from deeplab.core.jobs import progress
 from deeplab.datasets.sample_people import forma_layouts, scene
 
 FLAGS = flags.FLAGS

@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from deeplab.core import keys
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.datasets import (
     data_findings,
@@ -20,7 +21,6 @@ from deeplab.datasets import (
     image_range,
     left_out,
     manifests,
-    parallel,
     shard_writer,
     shards,
     tasks,

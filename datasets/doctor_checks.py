@@ -8,15 +8,9 @@ import typing
 import numpy as np
 
 from deeplab.core import keys
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import (
-    data_findings,
-    dataset_info,
-    example,
-    parallel,
-    record_scan,
-    shards,
-)
+from deeplab.datasets import data_findings, dataset_info, example, record_scan, shards
 
 # Splits that measure; training must not have seen their images. 'trainval' is either, by
 # dataset, so sharing images with it is only told.

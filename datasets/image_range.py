@@ -7,7 +7,7 @@ from absl import logging
 
 from deeplab.core import keys
 from deeplab.core.images import limits, wide_pictures
-from deeplab.datasets import parallel
+from deeplab.core.jobs import parallel
 
 AUTO = 'auto'
 # What is beyond them does not count, such as single hot pixels. Isensee et al., "nnU-Net", Nature

@@ -16,16 +16,10 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import colormaps
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import (
-    label_files,
-    label_sources,
-    listing,
-    pairs,
-    parallel,
-    shard_writer,
-)
+from deeplab.datasets import label_files, label_sources, listing, pairs, shard_writer
 
 FLAGS = flags.FLAGS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import progress
+from deeplab.core.jobs import progress
 from deeplab.evaluation import eval_coco_format, panoptic_sample
 from deeplab.testing import forked_scripts
 

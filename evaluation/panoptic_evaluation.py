@@ -5,7 +5,7 @@ import typing
 
 from absl import logging
 
-from deeplab.datasets import parallel
+from deeplab.core.jobs import parallel
 from deeplab.evaluation import panoptic_images
 from deeplab.evaluation.base_metric import SegmentationMetric
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 import typing
 
-from deeplab.core import keys, progress
+from deeplab.core import keys
+from deeplab.core.jobs import background, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
-from deeplab.utils import background, eval_batches, sessions
+from deeplab.utils import eval_batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20

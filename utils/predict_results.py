@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import painting, picture_text
+from deeplab.core.jobs import background
 from deeplab.core.storage import files, json_text
-from deeplab.utils import background, save_annotation
+from deeplab.utils import save_annotation
 
 PREDICTION = 'prediction'
 COLOR = 'color'

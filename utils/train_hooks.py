@@ -8,7 +8,8 @@ import time
 
 from absl import logging
 
-from deeplab.core import progress, session_hook, tf_compat
+from deeplab.core import session_hook, tf_compat
+from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
 from deeplab.utils import loss_table
 

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import keys, progress
+from deeplab.core import keys
+from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import eval_batches, sessions

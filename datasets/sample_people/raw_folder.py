@@ -17,8 +17,9 @@ from absl import logging
 from PIL import Image
 
 from deeplab.core import colormaps
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import parallel, registry
+from deeplab.datasets import registry
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE
 from deeplab.datasets.spec import Example

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from deeplab.datasets import parallel
+from deeplab.core.jobs import parallel
 
 
 def _square(piece, on_item):

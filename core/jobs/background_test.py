@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from deeplab.utils import background
+from deeplab.core.jobs import background
 
 
 def test_all_work_is_done_at_the_end_of_the_block():

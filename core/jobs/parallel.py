@@ -10,8 +10,8 @@ import typing
 
 from absl import logging
 
-from deeplab.core import progress
 from deeplab.core.images import limits
+from deeplab.core.jobs import progress
 
 # Worker processes are forked where the system can: they need no second import of TensorFlow
 # (some seconds each), and they use only its file writer and protocol buffers, never a

@@ -1,6 +1,6 @@
 import pytest
 
-from deeplab.core import progress
+from deeplab.core.jobs import progress
 
 
 def test_a_log_file_gets_the_first_and_the_last_state(capsys):
