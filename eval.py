@@ -12,7 +12,8 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps
+from deeplab.core import colormaps
+from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
@@ -76,8 +77,8 @@ def main(unused_argv):
 def _checkpoints():
   """Returns an iterator of the checkpoints to evaluate."""
   if FLAGS.eval_once:
-    return iter([checkpoints.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')])
-  return checkpoints.wait_for_checkpoints(
+    return iter([restoring.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')])
+  return restoring.wait_for_checkpoints(
       FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_evaluations,
       FLAGS.eval_timeout_secs)
 
@@ -95,7 +96,7 @@ def _evaluate(graph, checkpoint, dataset, writer):
     results = image_results.ImageResults(descriptor.num_classes, descriptor.ignore_label,
                                          colors)
   # Before: a training that goes on may delete the checkpoint meanwhile.
-  global_step = checkpoints.global_step(checkpoint)
+  global_step = restoring.global_step(checkpoint)
   start = time.time()
   counts, num_images = evaluating.count_pixels(
       graph, checkpoint, descriptor, FLAGS.eval_split, dataset.files,

@@ -15,7 +15,8 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps, feature_extractor, quantization
+from deeplab.core import colormaps, feature_extractor, quantization
+from deeplab.core.checkpoints import restoring
 from deeplab.core.images import limits
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
@@ -93,7 +94,7 @@ def main(unused_argv):
   """Exports as the flags say."""
   export_formats.check_served(FLAGS.format, {
       name: common.as_given(name) for name in export_formats.served_settings()})
-  checkpoint = checkpoints.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
+  checkpoint = restoring.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
   record = common.take_flags_of_run(checkpoint)
   descriptor = _dataset()
   num_classes = _num_classes(descriptor, checkpoint)
@@ -132,7 +133,7 @@ def _content(source, num_classes, class_names, colormap):
   """Returns what export.json tells of all models, dict for JSON."""
   return {
       'checkpoint': source.checkpoint,
-      'global_step': checkpoints.global_step(source.checkpoint),
+      'global_step': restoring.global_step(source.checkpoint),
       'input': {'name': exported.INPUT_NAME, 'dtype': 'uint8',
                 'shape': source.options.input_shape},
       'outputs': source.options.output_names,
@@ -199,7 +200,7 @@ def _num_classes(descriptor, checkpoint):
   """Returns the number of classes that flags or dataset tell, else that of the checkpoint."""
   if descriptor is None:
     return (FLAGS.num_classes if FLAGS['num_classes'].present
-            else checkpoints.num_classes(checkpoint))
+            else restoring.num_classes(checkpoint))
   if FLAGS['num_classes'].present and FLAGS.num_classes != descriptor.num_classes:
     raise ValueError('--num_classes=%d, but dataset %r has %d classes: leave one of the flags '
                      'out.' % (FLAGS.num_classes, descriptor.name, descriptor.num_classes))

@@ -20,7 +20,8 @@ import tqdm
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, usage
+from deeplab.core import usage
+from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
@@ -156,7 +157,7 @@ def _open_segmenter():
     return segmenter
   checkpoint = _find_checkpoint()
   record = common.take_flags_of_run(checkpoint)
-  num_classes = checkpoints.num_classes(checkpoint)
+  num_classes = restoring.num_classes(checkpoint)
   class_names, colormap = _names_and_colors(record, num_classes)
   logging.info('Labelling with %s.', checkpoint)
   segmenter = inference.Segmenter.from_checkpoint(
@@ -173,9 +174,9 @@ def _open_segmenter():
 def _find_checkpoint():
   """Returns the checkpoint prefix of --checkpoint_dir, also where that is the run's folder."""
   below = os.path.join(FLAGS.checkpoint_dir, _TRAIN_FOLDER)
-  if not checkpoints.resolve_checkpoint(FLAGS.checkpoint_dir) and files.is_dir(below):
-    return checkpoints.require_checkpoint(below, 'checkpoint_dir')
-  return checkpoints.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')
+  if not restoring.resolve_checkpoint(FLAGS.checkpoint_dir) and files.is_dir(below):
+    return restoring.require_checkpoint(below, 'checkpoint_dir')
+  return restoring.require_checkpoint(FLAGS.checkpoint_dir, 'checkpoint_dir')
 
 
 def _names_and_colors(record, num_classes):

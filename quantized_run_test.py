@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import checkpoints, quantization
+from deeplab.core import quantization
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import inference, opened_models
 from deeplab.testing import forked_scripts, slow, tiny_run
@@ -54,8 +55,8 @@ def labels_of(folder, name):
 
 
 def test_float_weights_are_the_start_and_ranges_are_learnt(folder):
-  reader = checkpoints.open_reader(checkpoints.resolve_checkpoint(str(folder / 'train')))
-  start = checkpoints.open_reader(checkpoints.resolve_checkpoint(str(folder / 'float')))
+  reader = restoring.open_reader(restoring.resolve_checkpoint(str(folder / 'train')))
+  start = restoring.open_reader(restoring.resolve_checkpoint(str(folder / 'float')))
   names = set(reader.get_variable_to_shape_map())
   for name in start.get_variable_to_shape_map():
     if name.endswith('weights'):

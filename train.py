@@ -11,7 +11,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.command_line import evaluation_in_training, machine_flags
-from deeplab.core import checkpoint_folder, checkpoints, quantization, tf_compat
+from deeplab.core import quantization, tf_compat
+from deeplab.core.checkpoints import folder, restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
@@ -239,8 +240,8 @@ def num_records_done(num_workers):
 
   With --nosync it is the mean over the workers: a step is that of any of them.
   """
-  newest = checkpoint_folder.newest_to_continue(FLAGS.train_logdir)
-  step = checkpoints.global_step(newest) if newest else 0
+  newest = folder.newest_to_continue(FLAGS.train_logdir)
+  step = restoring.global_step(newest) if newest else 0
   num_batches = step if FLAGS.sync else step // num_workers
   return num_batches * FLAGS.train_batch_size * FLAGS.gradient_accumulation_steps
 

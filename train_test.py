@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
 from deeplab.utils import best_checkpoint, loss_table, run_record
@@ -52,8 +52,8 @@ def test_program_trains_logs_and_summarises(records, tmp_path):
   assert flags['dataset'] == tiny_run.NAME
   table = loss_table.read(str(tmp_path / 'run' / 'losses.csv'))
   assert table['step'].tolist() == [1, 2]
-  checkpoint = checkpoints.resolve_checkpoint(str(tmp_path / 'run'))
-  assert checkpoints.global_step(checkpoint) == 2
+  checkpoint = restoring.resolve_checkpoint(str(tmp_path / 'run'))
+  assert restoring.global_step(checkpoint) == 2
   events, = glob.glob(str(tmp_path / 'run' / 'events*'))
   tags = {value.tag for event in tf.train.summary_iterator(events)
           for value in event.summary.value}
@@ -159,7 +159,7 @@ def test_bad_records_are_named(tmp_path):
   assert code == 1
   assert 'train.py: error: Record odd one: the label has the values 9' in log
   assert 'It is record 0 of shard %s' % records in log
-  assert os.path.basename(str(checkpoints.resolve_checkpoint(str(tmp_path / 'run')))) in (
+  assert os.path.basename(str(restoring.resolve_checkpoint(str(tmp_path / 'run')))) in (
       'model.ckpt-0', 'None')
 
 
@@ -178,8 +178,8 @@ def test_bad_records_are_skipped_if_asked(tmp_path):
       'train', common[0] + ('--on_bad_record=stop',), *common)
   assert 'Record odd 0: the label has the values 9' in stopped
   assert some == ''
-  assert checkpoints.global_step(
-      checkpoints.resolve_checkpoint(str(tmp_path / 'some' / 'run'))) == 2
+  assert restoring.global_step(
+      restoring.resolve_checkpoint(str(tmp_path / 'some' / 'run'))) == 2
   assert 'Training ended at step 0 of 2: no record is left that can be used in the' in none
   assert str(tmp_path / 'all') in none
 
@@ -194,7 +194,7 @@ def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
   best = best_checkpoint.read_best(str(run / 'best'))
   assert best['checkpoint'] == 'model.ckpt-2'
   assert 'Mean IoU on train: %.4f, the best so far' % best['miou'] in log
-  assert checkpoints.global_step(str(run / 'best' / 'model.ckpt-2')) == 2
+  assert restoring.global_step(str(run / 'best' / 'model.ckpt-2')) == 2
   assert run_record.read(str(run / 'best'))['flags']['eval_during_training'] is True
   events, = glob.glob(str(run / 'eval' / 'events*'))
   points = {value.tag: (event.step, value.simple_value)
@@ -204,7 +204,7 @@ def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
 
 def weights_of(run):
   """Returns dict, name -> value, of everything in the newest checkpoint of a run."""
-  reader = tf.train.NewCheckpointReader(checkpoints.resolve_checkpoint(str(run)))
+  reader = tf.train.NewCheckpointReader(restoring.resolve_checkpoint(str(run)))
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 

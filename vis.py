@@ -12,7 +12,8 @@ import time
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import checkpoints, colormaps
+from deeplab.core import colormaps
+from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
@@ -65,7 +66,7 @@ def main(unused_argv):
     graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
                                         FLAGS.save_confidence)._replace(master=FLAGS.master)
     sessions.for_each_checkpoint(
-        checkpoints.wait_for_checkpoints(
+        restoring.wait_for_checkpoints(
             FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations,
             FLAGS.eval_timeout_secs),
         lambda checkpoint: _visualize(graph, checkpoint, dataset))

@@ -5,7 +5,7 @@ import os
 from absl import logging
 
 from deeplab import model
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
@@ -39,7 +39,7 @@ def evaluation(dataset, split, model_options, image_pyramid, train_logdir):
 
   def evaluate(checkpoint):
     # First: the training may delete the checkpoint meanwhile.
-    global_step = checkpoints.global_step(checkpoint)
+    global_step = restoring.global_step(checkpoint)
     with graph.as_default():
       counts, num_images = evaluating.count_pixels(
           eval_graph, checkpoint, dataset.descriptor, split, dataset.files)
@@ -65,9 +65,9 @@ def evaluate_all(evaluate, train_logdir, last_step):
     last_step: global step at which the training ends.
   """
   def up_to_the_last():
-    for checkpoint in checkpoints.wait_for_checkpoints(train_logdir, 0, max_number=0):
+    for checkpoint in restoring.wait_for_checkpoints(train_logdir, 0, max_number=0):
       # Read first: the checkpoint may be gone when it has been evaluated.
-      is_last = checkpoints.global_step(checkpoint) >= last_step
+      is_last = restoring.global_step(checkpoint) >= last_step
       yield checkpoint
       if is_last:
         return

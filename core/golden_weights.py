@@ -3,7 +3,7 @@ import zlib
 
 import numpy as np
 
-from deeplab.core import initial_weights
+from deeplab.core.checkpoints import initial_weights
 
 # Last part of a name -> function (random state, shape) -> float64 values.
 _RULES = {

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import (
-    golden_weights,
-    initial_weights,
-    layers,
-    mobilenet_v2,
-    quantization,
-    tf_compat,
-)
+from deeplab.core import golden_weights, layers, mobilenet_v2, quantization, tf_compat
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.options import ModelOptions
 from deeplab.core.quantization import Quantizer
 from deeplab.core.tf_compat import slim, tf

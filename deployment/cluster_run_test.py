@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import shards
 from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run
@@ -57,7 +57,7 @@ def run_flags(records, logdir):
 
 
 def values_in(logdir):
-  reader = tf.train.NewCheckpointReader(checkpoints.resolve_checkpoint(str(logdir)))
+  reader = tf.train.NewCheckpointReader(restoring.resolve_checkpoint(str(logdir)))
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
@@ -123,11 +123,11 @@ def test_a_chief_that_is_killed_continues_at_its_checkpoint(records, tmp_path):
       run_flags(records, tmp_path / 'run') + ENDLESS)) as processes:
     (chief, worker), _ = processes.start_all()
     tiny_cluster.wait_until(
-        lambda: (checkpoints.resolve_checkpoint(str(tmp_path / 'run')) or '-0')[-2:] != '-0',
+        lambda: (restoring.resolve_checkpoint(str(tmp_path / 'run')) or '-0')[-2:] != '-0',
         'second checkpoint', chief)
     chief.send(signal.SIGKILL)
     tiny_cluster.wait_for_end(chief)
-    saved = checkpoints.global_step(checkpoints.resolve_checkpoint(str(tmp_path / 'run')))
+    saved = restoring.global_step(restoring.resolve_checkpoint(str(tmp_path / 'run')))
     chief = processes.start('worker', 0)
     tiny_cluster.wait_for_step(chief, saved + 5)
     assert 'Continuing at %s' % (tmp_path / 'run' / ('model.ckpt-%d' % saved)) in chief.log
@@ -146,7 +146,7 @@ def test_a_lost_parameter_server_ends_the_training_and_all_can_start_again(recor
   with tiny_cluster.TinyCluster(tmp_path, 2, 2, *flags) as processes:
     workers, servers = processes.start_all()
     tiny_cluster.wait_until(
-        lambda: (checkpoints.resolve_checkpoint(str(tmp_path / 'run')) or '-0')[-2:] != '-0',
+        lambda: (restoring.resolve_checkpoint(str(tmp_path / 'run')) or '-0')[-2:] != '-0',
         'second checkpoint', workers[0])
     servers[1].send(signal.SIGKILL)
     assert tiny_cluster.wait_for_end(*workers) == [1, 1]
@@ -156,7 +156,7 @@ def test_a_lost_parameter_server_ends_the_training_and_all_can_start_again(recor
     # The other server has nobody to serve.
     assert tiny_cluster.wait_for_end(servers[0]) == [1]
     assert 'The chief, worker 0' in servers[0].log
-  saved = checkpoints.global_step(checkpoints.resolve_checkpoint(str(tmp_path / 'run')))
+  saved = restoring.global_step(restoring.resolve_checkpoint(str(tmp_path / 'run')))
   with tiny_cluster.TinyCluster(tmp_path, 2, 2, *flags) as processes:
     (chief, _), _ = processes.start_all()
     tiny_cluster.wait_for_step(chief, saved + 2)
@@ -173,7 +173,7 @@ def test_processes_that_never_start_are_named(records, tmp_path):
     assert ', worker 2 (127.0.0.1:' in last_line
     assert 'did not answer within --cluster_timeout_secs=3' in last_line
     assert tiny_cluster.wait_for_end(server) == [1]
-  assert not checkpoints.resolve_checkpoint(str(tmp_path / 'run'))
+  assert not restoring.resolve_checkpoint(str(tmp_path / 'run'))
 
 
 def test_all_are_told_to_stop_at_once(records, tmp_path):

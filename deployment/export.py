@@ -10,7 +10,8 @@
 import typing
 
 from deeplab import model
-from deeplab.core import checkpoints, feature_extractor, keys, utils
+from deeplab.core import feature_extractor, keys, utils
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import graph_folding
 from deeplab.deployment.exported import (
@@ -111,11 +112,11 @@ def open_session(checkpoint, model_options, predict, options):
   with tf.Graph().as_default() as graph:
     outputs = build_inference_graph(model_options, predict, options)
     variables = tf.global_variables()
-    checkpoints.check_restorable(checkpoint, variables)
+    restoring.check_restorable(checkpoint, variables)
     saver = tf.train.Saver(variables)
   session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
   try:
-    checkpoints.restore(saver, session, checkpoint)
+    restoring.restore(saver, session, checkpoint)
   except BaseException:
     session.close()
     raise

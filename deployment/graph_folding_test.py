@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import initial_weights, options
+from deeplab.core import options
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import export, exported, graph_folding
 from deeplab.testing import tiny_run

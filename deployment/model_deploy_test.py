@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import initial_weights, options
+from deeplab.core import options
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
 from deeplab.datasets import registry
 from deeplab.deployment import model_deploy

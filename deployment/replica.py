@@ -8,7 +8,7 @@ import contextlib
 
 from absl import logging
 
-from deeplab.core import chief_session
+from deeplab.core.checkpoints import sessions
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import cluster_watch, parameter_server, synchronous
@@ -118,7 +118,7 @@ class Replica(object):
         self._cluster.tasks(cluster_lib.PS) + [self._cluster.task]))
     target = self._server.target
     if self.is_chief:
-      creator = chief_session.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
+      creator = sessions.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
     else:
       creator = _WorkerSessionCreator(scaffold, target, own_config)
     return tf.train.MonitoredSession(

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
@@ -149,7 +149,7 @@ def test_training_on_damaged_records(samples, tmp_path, measured):
   check_named(outcomes)
   for index, (kind, outcome) in enumerate(outcomes):
     run = str(tmp_path / ('run%d' % index))
-    newest = checkpoints.resolve_checkpoint(run) if os.path.isdir(run) else None
+    newest = restoring.resolve_checkpoint(run) if os.path.isdir(run) else None
     if outcome == 0:
       assert newest, kind
     if newest:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_run
@@ -72,7 +72,7 @@ def test_training(folder, disk, measured):
   fill(place, 3 * _MEBIBYTE)
   result = forked_scripts.run('train.py', *flags, '--training_number_of_steps=4')
   check_refused(result, 'train.py')
-  newest = checkpoints.resolve_checkpoint(str(place / 'run'))
+  newest = restoring.resolve_checkpoint(str(place / 'run'))
   assert newest.endswith('model.ckpt-2')
   check_whole(newest)
   (place / 'filler').unlink()
@@ -94,7 +94,7 @@ def test_training_without_inodes(folder, disk, measured):
     fillers[-1].write_bytes(b'')
   check_refused(forked_scripts.run('train.py', *flags, '--training_number_of_steps=4'),
                 'train.py')
-  check_whole(checkpoints.resolve_checkpoint(str(place / 'run')))
+  check_whole(restoring.resolve_checkpoint(str(place / 'run')))
   for path in fillers:
     path.unlink()
   log = forked_scripts.run_checked('train.py', *flags, '--training_number_of_steps=4')

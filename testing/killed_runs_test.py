@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
@@ -68,8 +68,8 @@ def values_of(checkpoint):
 
 
 def newest_step(run):
-  newest = checkpoints.resolve_checkpoint(str(run)) if run.exists() else None
-  return checkpoints.global_step(newest) if newest else -1
+  newest = restoring.resolve_checkpoint(str(run)) if run.exists() else None
+  return restoring.global_step(newest) if newest else -1
 
 
 def secs_lost(run, saved):
@@ -106,7 +106,7 @@ def test_a_killed_training_continues_at_what_was_saved(folder, tmp_path, measure
     behind = max(behind, reached - saved)
     worst = max(worst, reached - max(told, 0))
     assert all(np.isfinite(value).all() for value in values_of(
-        checkpoints.resolve_checkpoint(str(run))).values())
+        restoring.resolve_checkpoint(str(run))).values())
     assert len(glob.glob(str(run / 'model.ckpt-*.index'))) <= 6
   result = forked_scripts.run('train.py', *train_flags(folder, run, saved + 3))
   assert result.code == 0, result.log
@@ -145,7 +145,7 @@ def test_a_training_killed_within_a_save_continues_at_the_one_before(folder, tmp
     saved = newest_step(run)
     assert saved >= known
     assert all(np.isfinite(value).all() for value in values_of(
-        checkpoints.resolve_checkpoint(str(run))).values())
+        restoring.resolve_checkpoint(str(run))).values())
   assert num_hits, 'no kill hit a save'
   log = forked_scripts.run_checked('train.py', *train_flags(folder, run, saved + 2),
                                     *_MANY_WEIGHTS)
@@ -180,7 +180,7 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder, tmp_path, mea
   assert 0 < middle < num_steps
   result = forked_scripts.run('train.py', *flags_of('killed'), **threads)
   assert result.code == 0, result.log
-  whole, killed = [values_of(checkpoints.resolve_checkpoint(str(tmp_path / name)))
+  whole, killed = [values_of(restoring.resolve_checkpoint(str(tmp_path / name)))
                    for name in ('whole', 'killed')]
   assert sorted(whole) == sorted(killed)
   largest = max(np.abs(np.float64(whole[name]) - killed[name]).max() for name in whole)

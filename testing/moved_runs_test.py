@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.testing import damage, folders, forked_scripts, slow, tiny_cluster, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -29,7 +29,7 @@ def train_flags(records, run, num_steps, *more):
 
 
 def newest_step(run):
-  return checkpoints.global_step(checkpoints.resolve_checkpoint(str(run)))
+  return restoring.global_step(restoring.resolve_checkpoint(str(run)))
 
 
 @pytest.fixture(scope='module', name='trained')

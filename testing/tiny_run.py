@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import initial_weights, options, utils
+from deeplab.core import options, utils
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import dataset_info, example, pairs, shards
 from deeplab.testing import forked_scripts

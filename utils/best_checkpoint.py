@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from deeplab.core import checkpoint_folder
+from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.storage import files, json_text
 from deeplab.utils import run_record
 

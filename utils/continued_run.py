@@ -3,7 +3,7 @@ import contextlib
 
 from absl import logging
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.utils import run_record
 
 # Flags that say where things are, how often something is told, and what the machine does: the
@@ -45,7 +45,7 @@ def told(train_logdir, flags, descriptor):
   Raises:
     ValueError: in the context, the checkpoint was found to be of another model.
   """
-  is_continued = checkpoints.resolve_checkpoint(train_logdir) is not None
+  is_continued = restoring.resolve_checkpoint(train_logdir) is not None
   record = run_record.read(train_logdir) if is_continued else None
   changed = {name: values for name, values in run_record.changes(record, flags).items()
              if name not in NOT_OF_WEIGHTS}
@@ -54,7 +54,7 @@ def told(train_logdir, flags, descriptor):
                     ' '.join(_sentence(name, *changed[name]) for name in changed))
   try:
     yield
-  except checkpoints.OtherModelError as error:
+  except restoring.OtherModelError as error:
     reasons = {name: _sentence(name, *changed[name]) for name in changed
                if name == 'optimizer' or name in run_record.ARCHITECTURE_FLAGS}
     if error.num_classes:

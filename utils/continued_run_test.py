@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deeplab import train_test
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.testing import forked_scripts, tiny_run
 from deeplab.utils import continued_run, run_record
 
@@ -72,7 +72,7 @@ def test_the_advice_on_other_classes_works(run):
                  '--initialize_last_layer=false', '--last_layers_contain_logits_only',
                  records='fewer', logdir='other')
   assert result.code == 0, result.log
-  assert checkpoints.num_classes(str(run / 'other' / 'model.ckpt-2')) == 2
+  assert restoring.num_classes(str(run / 'other' / 'model.ckpt-2')) == 2
 
 
 def test_flags_that_a_finished_run_does_not_obey_are_told(run):

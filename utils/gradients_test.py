@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import initial_weights
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
 from deeplab.utils import gradients
 

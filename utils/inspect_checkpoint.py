@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 from deeplab import common
-from deeplab.core import checkpoint_folder, initial_weights
+from deeplab.core.checkpoints import folder, initial_weights
 from deeplab.core.storage import errors
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
@@ -87,7 +87,7 @@ def _global_step(weights):
     return None
   try:
     return int(weights.read(weight_names.GLOBAL_STEP))
-  except checkpoint_folder.reader_errors() as error:
+  except folder.reader_errors() as error:
     raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
                      % (weights.where, errors.reason_of(error))) from error
 

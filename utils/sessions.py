@@ -3,7 +3,7 @@ import contextlib
 
 from absl import logging
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 
 
@@ -21,10 +21,10 @@ def restored_session(saver, checkpoint, master=''):
   Raises:
     ValueError: the checkpoint is of another model, or damaged.
   """
-  checkpoints.check_restorable(checkpoint, tf.global_variables())
+  restoring.check_restorable(checkpoint, tf.global_variables())
   with tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True)) as session:
     session.run(tf.local_variables_initializer())
-    checkpoints.restore(saver, session, checkpoint)
+    restoring.restore(saver, session, checkpoint)
     yield session
 
 
@@ -56,7 +56,7 @@ def for_each_checkpoint(prefixes, work):
       work(prefix)
       is_done = True
     except (ValueError, tf.errors.OpError) as error:
-      if checkpoints.resolve_checkpoint(prefix):
+      if restoring.resolve_checkpoint(prefix):
         raise
       logging.warning('%s was deleted meanwhile: left out.', prefix)
       error_of_deleted = error

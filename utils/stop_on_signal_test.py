@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.utils import stop_on_signal
 
@@ -82,7 +82,7 @@ class Run(object):
 
 
 def saved_step(folder):
-  return checkpoints.global_step(checkpoints.resolve_checkpoint(str(folder)))
+  return restoring.global_step(restoring.resolve_checkpoint(str(folder)))
 
 
 @pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -4,7 +4,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import chief_session
+from deeplab.core.checkpoints import sessions
 from deeplab.core.tf_compat import tf
 from deeplab.utils import graph_rewrites
 
@@ -58,7 +58,7 @@ class TrainSession(object):
       hooks += [saver, summaries]
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
-    return tf.train.MonitoredSession(chief_session.ChiefSessionCreator(
+    return tf.train.MonitoredSession(sessions.ChiefSessionCreator(
         self._scaffold, self._placement.master, config, options.train_logdir), hooks=hooks)
 
 

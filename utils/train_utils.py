@@ -1,5 +1,5 @@
 """The public names of the training pieces."""
-from deeplab.core import checkpoints, initial_weights
+from deeplab.core.checkpoints import initial_weights, restoring
 from deeplab.core.tf_compat import tf
 from deeplab.utils.gradients import get_model_gradient_multipliers
 from deeplab.utils.learning_rate import get_model_learning_rate
@@ -27,7 +27,7 @@ def get_model_init_fn(train_logdir, tf_initial_checkpoint, initialize_last_layer
   Raises:
     ValueError: a variable has another shape there, or is missing and must not be.
   """
-  if not tf_initial_checkpoint or checkpoints.resolve_checkpoint(train_logdir):
+  if not tf_initial_checkpoint or restoring.resolve_checkpoint(train_logdir):
     return None
   global_step = tf.train.get_or_create_global_step()
   excluded = [] if initialize_last_layer else list(last_layers)

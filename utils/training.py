@@ -5,7 +5,8 @@ import typing
 from absl import logging
 
 from deeplab import model
-from deeplab.core import checkpoint_folder, checkpoints, initial_weights, staging
+from deeplab.core import staging
+from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.record_check import readable_input_errors
 from deeplab.utils import (
@@ -79,13 +80,13 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       finite, a process of the cluster is missing, or another one has the folder.
   """
   # The chief alone may change the folder; others may look while it does.
-  newest = (checkpoint_folder.newest_to_continue if placement.is_chief
-            else checkpoints.resolve_checkpoint)(options.train_logdir)
-  step = checkpoints.global_step(newest) if newest else 0
+  newest = (folder.newest_to_continue if placement.is_chief
+            else restoring.resolve_checkpoint)(options.train_logdir)
+  step = restoring.global_step(newest) if newest else 0
   with tf.Graph().as_default(), _device(placement):
     graph, wait_secs = _build_graph(data, model_options, options, placement)
     if newest and placement.is_chief:
-      checkpoints.check_restorable(newest, tf.global_variables())
+      restoring.check_restorable(newest, tf.global_variables())
       logging.info('Continuing at %s.', newest)
     if step >= options.training_number_of_steps:
       logging.info('Nothing to do: step %d of %d is reached already. For more steps, give a higher '
@@ -96,7 +97,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
     if placement.is_chief:
       tf.gfile.MakeDirs(options.train_logdir)
       if placement.lock:
-        checkpoint_folder.remove_unfinished(options.train_logdir)
+        folder.remove_unfinished(options.train_logdir)
       if on_start:
         on_start(step)
     with contextlib.ExitStack() as around:
@@ -113,7 +114,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       session = around.enter_context(opener.open(hooks, listeners))
       while not session.should_stop():
         session.run(graph.train_op)
-  newest = checkpoints.resolve_checkpoint(options.train_logdir)
+  newest = restoring.resolve_checkpoint(options.train_logdir)
   if placement.is_chief:
     _check_complete(newest, options, data.files)
   return newest
@@ -145,8 +146,8 @@ def _check_complete(newest, options, files):
 
   The input repeats the records that it has.
   """
-  step = checkpoints.global_step(newest) if newest else 0
-  problem = checkpoint_folder.problem_of(newest, is_read=True) if newest else None
+  step = restoring.global_step(newest) if newest else 0
+  problem = folder.problem_of(newest, is_read=True) if newest else None
   if problem:
     raise ValueError(
         'The last checkpoint, %s, cannot be used: %s. Lower the learning rate; the same command '
@@ -197,7 +198,7 @@ class _SavedListener(object):
 
   def after_save(self, session, global_step_value):
     if global_step_value != self._start_step and not self._stop.is_requested:
-      self._on_saved(checkpoints.resolve_checkpoint(self._train_logdir))
+      self._on_saved(restoring.resolve_checkpoint(self._train_logdir))
 
 
 def _plan_start(graph, options):

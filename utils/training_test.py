@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import checkpoints, options
+from deeplab.core import options
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import run_lock, train_graph, train_options, training
@@ -131,7 +132,7 @@ def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
                    make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
                    placement=training.Placement(lock=lock))
   assert len(checks) == 2
-  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-0')
+  assert restoring.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-0')
 
 
 def test_training_resumes_and_then_has_nothing_to_do(tmp_path):
@@ -142,7 +143,7 @@ def test_training_resumes_and_then_has_nothing_to_do(tmp_path):
   assert os.path.exists(str(tmp_path / 'run' / 'graph.pbtxt'))
   # What the run itself has reached goes before a start; old checkpoints go.
   checkpoint = train(tmp_path / 'run', 3, tf_initial_checkpoint='absent', keep_checkpoint_max=1)
-  assert checkpoints.global_step(checkpoint) == 3
+  assert restoring.global_step(checkpoint) == 3
   assert not os.path.exists(str(tmp_path / 'run' / 'model.ckpt-2.index'))
   modified = os.path.getmtime(checkpoint + '.index')
   assert train(tmp_path / 'run', 3) == checkpoint
@@ -159,7 +160,7 @@ def test_checkpoint_of_another_model_is_refused(tmp_path):
 def test_loss_that_is_not_finite_stops_and_keeps_the_weights(tmp_path):
   with pytest.raises(ValueError, match='The (loss|gradient) became NaN.*base_learning_rate'):
     train(tmp_path, 2, samples_fn=lambda: make_samples(fill=np.nan))
-  reader = tf.train.NewCheckpointReader(checkpoints.resolve_checkpoint(str(tmp_path)))
+  reader = tf.train.NewCheckpointReader(restoring.resolve_checkpoint(str(tmp_path)))
   assert reader.get_tensor('global_step') == 0
   assert all(np.isfinite(reader.get_tensor(name)).all()
              for name in reader.get_variable_to_shape_map())

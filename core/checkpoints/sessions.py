@@ -1,5 +1,6 @@
 """Sessions of the process that saves, from the newest whole checkpoint of a folder."""
-from deeplab.core import checkpoint_folder, checkpoints
+from deeplab.core.checkpoints import folder as checkpoint_folder
+from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 
 
@@ -31,7 +32,7 @@ class ChiefSessionCreator(object):
                                            checkpoint_filename_with_path=newest)
     if not newest:
       return creator.create_session()
-    with checkpoints.readable_damage(newest):
+    with restoring.readable_damage(newest):
       session = creator.create_session()
     kept = [prefix for prefix in checkpoint_folder.recorded(self._folder) if prefix != newest]
     self._scaffold.saver.recover_last_checkpoints(kept + [newest])

@@ -6,7 +6,9 @@ import time
 
 from absl import logging
 
-from deeplab.core import checkpoint_folder, checkpoint_hints, keys
+from deeplab.core import keys
+from deeplab.core.checkpoints import folder as checkpoint_folder
+from deeplab.core.checkpoints import hints as checkpoint_hints
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 

@@ -4,7 +4,7 @@ import logging as python_logging
 import numpy as np
 import pytest
 
-from deeplab.core import initial_weights
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
 
 _LAST = ['logits', 'aspp']

@@ -11,7 +11,8 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.core import checkpoints, quantization
+from deeplab.core import quantization
+from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
@@ -70,8 +71,8 @@ def read_weights(path, flag):
   """
   if os.path.splitext(path)[1] == '.pb':
     return _read_frozen_graph(path, flag)
-  prefix = checkpoints.require_checkpoint(path, flag)
-  reader = checkpoints.open_reader(prefix)
+  prefix = restoring.require_checkpoint(path, flag)
+  reader = restoring.open_reader(prefix)
   return Weights(prefix, reader.get_variable_to_shape_map(), reader.get_tensor)
 
 

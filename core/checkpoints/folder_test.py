@@ -4,8 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoint_folder, checkpoints
-from deeplab.core.checkpoints_test import write_checkpoint
+from deeplab.core.checkpoints import folder as checkpoint_folder
+from deeplab.core.checkpoints import restoring
+from deeplab.core.checkpoints.restoring_test import write_checkpoint
 from deeplab.core.tf_compat import tf
 from deeplab.testing import damage
 
@@ -18,11 +19,11 @@ def test_a_copied_folder_stands_for_its_own_checkpoints(tmp_path):
   # As TensorFlow writes it by itself: absolute.
   assert str(folder) in (copy / 'checkpoint').read_text()
   write_checkpoint(folder, 6)
-  assert checkpoints.resolve_checkpoint(str(copy)) == str(copy / 'model.ckpt-5')
+  assert restoring.resolve_checkpoint(str(copy)) == str(copy / 'model.ckpt-5')
   assert checkpoint_folder.recorded(str(copy)) == [str(copy / 'model.ckpt-5')]
   for path in copy.glob('model.ckpt-5.*'):
     path.unlink()
-  assert checkpoints.resolve_checkpoint(str(copy)) is None
+  assert restoring.resolve_checkpoint(str(copy)) is None
 
 
 def test_a_folder_that_only_points_elsewhere_says_where(tmp_path):
@@ -33,14 +34,14 @@ def test_a_folder_that_only_points_elsewhere_says_where(tmp_path):
   shutil.copy(str(folder / 'checkpoint'), str(pointer))
   with pytest.raises(ValueError, match='names another one: --checkpoint_dir=%s'
                                        % (folder / 'model.ckpt-5')):
-    checkpoints.require_checkpoint(str(pointer), 'checkpoint_dir')
+    restoring.require_checkpoint(str(pointer), 'checkpoint_dir')
 
 
 def test_the_file_of_tensorflow_may_name_an_earlier_checkpoint(tmp_path):
   for step in (5, 6):
     write_checkpoint(tmp_path, step)
   (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model.ckpt-5"\n')
-  assert checkpoints.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
+  assert restoring.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-5')
 
 
 @pytest.mark.parametrize('content', [
@@ -50,7 +51,7 @@ def test_a_damaged_file_of_tensorflow_is_passed_over(tmp_path, content):
   for step in (5, 12):
     write_checkpoint(tmp_path, step)
   (tmp_path / 'checkpoint').write_bytes(content)
-  assert checkpoints.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
+  assert restoring.resolve_checkpoint(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
   assert checkpoint_folder.newest_to_continue(str(tmp_path)) == str(tmp_path / 'model.ckpt-12')
 
 
@@ -91,15 +92,15 @@ def test_of_a_folder_the_newest_whole_checkpoint_counts(tmp_path, caplog, kind):
 @pytest.mark.parametrize('kind', sorted(_INCOMPLETE))
 def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path, kind):
   told = write_incomplete(tmp_path, kind)
-  assert checkpoints.resolve_checkpoint(str(tmp_path)) is None
+  assert restoring.resolve_checkpoint(str(tmp_path)) is None
   with pytest.raises(ValueError, match='No checkpoint in .* is whole: .*model.ckpt-12: ' + told):
     checkpoint_folder.newest_to_continue(str(tmp_path))
   with pytest.raises(ValueError, match='--x=.*no checkpoint in the folder is whole: .*' + told):
-    checkpoints.require_checkpoint(str(tmp_path), 'x')
+    restoring.require_checkpoint(str(tmp_path), 'x')
   with pytest.raises(ValueError, match='--x=.*model.ckpt-12 is damaged: ' + told):
-    checkpoints.require_checkpoint(str(tmp_path / 'model.ckpt-12'), 'x')
+    restoring.require_checkpoint(str(tmp_path / 'model.ckpt-12'), 'x')
   with pytest.raises(ValueError, match='model.ckpt-12 (is damaged|cannot be read)'):
-    checkpoints.global_step(str(tmp_path / 'model.ckpt-12'))
+    restoring.global_step(str(tmp_path / 'model.ckpt-12'))
 
 
 def test_a_training_passes_over_a_checkpoint_with_wrong_bytes(tmp_path, caplog):

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from deeplab.core import checkpoints
+from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 
@@ -33,25 +33,25 @@ def write_checkpoint(folder, step, names_to_shapes=None, has_step=True):
 
 def check(prefix, names_to_shapes):
   with tf.Graph().as_default():
-    checkpoints.check_restorable(prefix, [
+    restoring.check_restorable(prefix, [
         tf.get_variable(name, shape) for name, shape in names_to_shapes.items()])
 
 
 def test_folder_stands_for_its_newest_checkpoint(tmp_path):
-  assert checkpoints.resolve_checkpoint(str(tmp_path)) is None
+  assert restoring.resolve_checkpoint(str(tmp_path)) is None
   write_checkpoint(tmp_path, 5)
   newest = write_checkpoint(tmp_path, 12)
-  assert checkpoints.resolve_checkpoint(str(tmp_path)) == newest
-  assert checkpoints.global_step(newest) == 12
+  assert restoring.resolve_checkpoint(str(tmp_path)) == newest
+  assert restoring.global_step(newest) == 12
 
 
 def test_moved_folder_without_valid_state_file_goes_by_step(tmp_path):
   for step in (9, 10):
     write_checkpoint(tmp_path, step)
   os.remove(str(tmp_path / 'checkpoint'))
-  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
+  assert restoring.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
   (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "/gone/model.ckpt-10"\n')
-  assert checkpoints.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
+  assert restoring.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-10')
 
 
 def test_prefix_and_files_stand_for_themselves(tmp_path):
@@ -59,36 +59,36 @@ def test_prefix_and_files_stand_for_themselves(tmp_path):
   write_checkpoint(tmp_path, 6)
   for path in (prefix, prefix + '.index', prefix + '.meta',
                prefix + '.data-00000-of-00001'):
-    assert checkpoints.resolve_checkpoint(path) == prefix
-  assert checkpoints.resolve_checkpoint(str(tmp_path / 'model.ckpt-7')) is None
-  assert checkpoints.resolve_checkpoint(None) is None
+    assert restoring.resolve_checkpoint(path) == prefix
+  assert restoring.resolve_checkpoint(str(tmp_path / 'model.ckpt-7')) is None
+  assert restoring.resolve_checkpoint(None) is None
 
 
 def test_step_comes_from_the_name_where_the_variable_is_absent(tmp_path):
-  assert checkpoints.global_step(write_checkpoint(tmp_path, 31, has_step=False)) == 31
+  assert restoring.global_step(write_checkpoint(tmp_path, 31, has_step=False)) == 31
 
 
 def test_required_checkpoint_names_flag_and_neighbours(tmp_path):
   with pytest.raises(ValueError, match='--checkpoint_path=.*the folder holds no checkpoint'):
-    checkpoints.require_checkpoint(str(tmp_path), 'checkpoint_path')
+    restoring.require_checkpoint(str(tmp_path), 'checkpoint_path')
   write_checkpoint(tmp_path, 5)
   with pytest.raises(ValueError, match='no such checkpoint; there are model.ckpt-5 in'):
-    checkpoints.require_checkpoint(str(tmp_path / 'model.ckpt-6'), 'checkpoint_path')
+    restoring.require_checkpoint(str(tmp_path / 'model.ckpt-6'), 'checkpoint_path')
 
 
 def test_unreadable_checkpoint_is_named(tmp_path):
   prefix = write_checkpoint(tmp_path, 5)
   (tmp_path / 'model.ckpt-5.index').write_bytes(b'not an index')
   with pytest.raises(ValueError, match='model.ckpt-5 cannot be read'):
-    checkpoints.global_step(prefix)
+    restoring.global_step(prefix)
 
 
 def test_the_number_of_classes_is_that_of_the_logits(tmp_path):
-  assert checkpoints.num_classes(write_checkpoint(tmp_path, 1)) == 21
+  assert restoring.num_classes(write_checkpoint(tmp_path, 1)) == 21
   prefix = write_checkpoint(tmp_path, 2, {'MobilenetV2/Conv/weights': [3, 3, 3, 8]})
   with pytest.raises(ValueError, match='model.ckpt-2 is no checkpoint of this package: it has no '
                                        'variable logits/semantic/biases.'):
-    checkpoints.num_classes(prefix)
+    restoring.num_classes(prefix)
 
 
 def test_values_that_are_not_those_written_are_told(tmp_path):
@@ -99,7 +99,7 @@ def test_values_that_are_not_those_written_are_told(tmp_path):
     for name, shape in NAMES_TO_SHAPES.items():
       tf.get_variable(name, shape)
     with pytest.raises(ValueError, match='Checkpoint .*model.ckpt-1 is damaged .*Copy it again'):
-      checkpoints.restore(tf.train.Saver(), session, prefix)
+      restoring.restore(tf.train.Saver(), session, prefix)
 
 
 def test_same_model_is_restorable_whatever_else_is_stored(tmp_path):
@@ -166,7 +166,7 @@ def test_head_parts_on_one_side_only_are_refused(tmp_path):
 def test_waiting_starts_at_the_newest_and_goes_on_to_newer_ones(tmp_path):
   write_checkpoint(tmp_path, 1)
   newest = write_checkpoint(tmp_path, 2)
-  found = checkpoints.wait_for_checkpoints(str(tmp_path), 0, max_number=2)
+  found = restoring.wait_for_checkpoints(str(tmp_path), 0, max_number=2)
   assert next(found) == newest
   newer = write_checkpoint(tmp_path, 3)
   assert next(found) == newer
@@ -176,9 +176,9 @@ def test_waiting_starts_at_the_newest_and_goes_on_to_newer_ones(tmp_path):
 def test_waiting_ends_with_what_was_waited_for(tmp_path):
   absent = tmp_path / 'absent'
   with pytest.raises(ValueError, match='Waited 0 s for a first checkpoint in .*absent'):
-    next(checkpoints.wait_for_checkpoints(str(absent), 0, 1, timeout=0))
+    next(restoring.wait_for_checkpoints(str(absent), 0, 1, timeout=0))
   prefix = write_checkpoint(tmp_path, 1)
-  found = checkpoints.wait_for_checkpoints(str(tmp_path), 0, 0, timeout=0)
+  found = restoring.wait_for_checkpoints(str(tmp_path), 0, 0, timeout=0)
   assert next(found) == prefix
   with pytest.raises(ValueError, match='newer than .*model.ckpt-1'):
     next(found)
@@ -194,14 +194,14 @@ def test_setting_the_clock_neither_ends_nor_prolongs_waiting(tmp_path, monkeypat
 
   # An hour forward or back at every look.
   jumps = itertools.cycle([1e9, 1e9 + 3600, 1e9 - 3600])
-  monkeypatch.setattr(checkpoints, 'time', types.SimpleNamespace(
+  monkeypatch.setattr(restoring, 'time', types.SimpleNamespace(
       time=lambda: next(jumps), monotonic=lambda: steady[0], sleep=sleep))
   with pytest.raises(ValueError, match='Waited 10 s for a first checkpoint'):
-    next(checkpoints.wait_for_checkpoints(str(tmp_path), 0, 1, timeout=10))
+    next(restoring.wait_for_checkpoints(str(tmp_path), 0, 1, timeout=10))
   assert sum(slept) == 10
   del slept[:]
   write_checkpoint(tmp_path, 1)
-  found = checkpoints.wait_for_checkpoints(str(tmp_path), 60, 2)
+  found = restoring.wait_for_checkpoints(str(tmp_path), 60, 2)
   next(found)
   write_checkpoint(tmp_path, 2)
   next(found)
@@ -211,13 +211,13 @@ def test_setting_the_clock_neither_ends_nor_prolongs_waiting(tmp_path, monkeypat
 def test_prefix_is_yielded_once(tmp_path):
   prefix = write_checkpoint(tmp_path, 1)
   write_checkpoint(tmp_path, 2)
-  assert list(checkpoints.wait_for_checkpoints(prefix, 100, 0)) == [prefix]
+  assert list(restoring.wait_for_checkpoints(prefix, 100, 0)) == [prefix]
 
 
 def test_absent_prefix_is_not_waited_for(tmp_path):
   write_checkpoint(tmp_path, 1)
   with pytest.raises(ValueError, match='model.ckpt-7: no such checkpoint; there are model.ckpt-1'):
-    next(checkpoints.wait_for_checkpoints(str(tmp_path / 'model.ckpt-7'), 0, 1))
+    next(restoring.wait_for_checkpoints(str(tmp_path / 'model.ckpt-7'), 0, 1))
 
 
 def test_deleted_checkpoint_is_not_yielded(tmp_path):
@@ -226,13 +226,13 @@ def test_deleted_checkpoint_is_not_yielded(tmp_path):
   write_checkpoint(folder, 1)
   shutil.rmtree(str(folder))
   with pytest.raises(ValueError, match='first checkpoint'):
-    next(checkpoints.wait_for_checkpoints(str(folder), 0, 1, timeout=0))
+    next(restoring.wait_for_checkpoints(str(folder), 0, 1, timeout=0))
 
 
 def test_paths_in_absent_folders_are_no_checkpoints(tmp_path):
-  assert checkpoints.resolve_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1')) is None
+  assert restoring.resolve_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1')) is None
   with pytest.raises(ValueError, match='no such checkpoint; give a folder'):
-    checkpoints.require_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1'), 'x')
+    restoring.require_checkpoint(str(tmp_path / 'absent' / 'model.ckpt-1'), 'x')
 
 
 def test_a_folder_that_is_made_at_this_moment_is_no_checkpoint(tmp_path, monkeypatch):
@@ -242,5 +242,5 @@ def test_a_folder_that_is_made_at_this_moment_is_no_checkpoint(tmp_path, monkeyp
   monkeypatch.setattr(files, 'is_dir', lambda path: (
       answers.pop() if path == folder and answers else is_folder(path)))
   os.mkdir(folder)
-  assert checkpoints.resolve_checkpoint(folder) is None
+  assert restoring.resolve_checkpoint(folder) is None
   assert not answers
