@@ -20,7 +20,8 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.images import limits
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 from deeplab.deployment import (
     checked_export,
     export,

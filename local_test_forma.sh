@@ -65,7 +65,8 @@ SETS
 # the crop and the largest picture of the evaluation.
 describe='
 import os, sys
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets.records import dataset_info
+from deeplab.datasets import registry
 
 def records(name):
   folder = os.path.join(root, "datasets", name, "tfrecord")

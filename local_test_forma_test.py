@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import forked_scripts, tiny_run
 
 _SCRIPTS = ('train.py', 'eval.py', 'vis.py', 'export_model.py', 'predict.py')

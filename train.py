@@ -16,7 +16,7 @@ from deeplab.core.checkpoints import folder, restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets import dataset_info, worker_share
+from deeplab.datasets.records import dataset_info, worker_share
 from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import parameter_server
 from deeplab.utils import (

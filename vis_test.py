@@ -11,7 +11,7 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor
 from deeplab.core.images import picture_text
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import picture_batches
 

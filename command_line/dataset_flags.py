@@ -2,7 +2,8 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
-from deeplab.datasets import bad_records, data_check, dataset_info, registry
+from deeplab.datasets import bad_records, data_check, registry
+from deeplab.datasets.records import dataset_info
 
 FLAGS = flags.FLAGS
 

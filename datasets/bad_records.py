@@ -6,7 +6,8 @@ from absl import logging
 
 from deeplab.core.images import input_errors
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_findings, example, record_scan
+from deeplab.datasets import data_findings, record_scan
+from deeplab.datasets.records import example
 
 STOP = 'stop'
 SKIP = 'skip'

@@ -1,7 +1,7 @@
 """Public helpers for scripts that write records themselves; flags of the image formats.
 
 The datasets of this project go through `datasets/builder.py`; the record format is in
-`datasets/example.py`.
+`datasets/records/example.py`.
 """
 import io
 
@@ -11,7 +11,8 @@ from absl import flags
 from deeplab.command_line import flag_groups
 from deeplab.core import registry
 from deeplab.core.images import limits
-from deeplab.datasets import example, pairs
+from deeplab.datasets import pairs
+from deeplab.datasets.records import example
 
 FLAGS = flags.FLAGS
 

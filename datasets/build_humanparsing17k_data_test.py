@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info, example, label_maps, registry
+from deeplab.datasets import label_maps, registry
+from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
 
 _ATR = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import example, registry
+from deeplab.datasets import registry
 from deeplab.datasets.build_ade20k_data_test import assert_refused
+from deeplab.datasets.records import example
 from deeplab.testing import forked_scripts, tiny_trees
 
 

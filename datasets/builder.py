@@ -14,17 +14,8 @@ from absl import logging
 from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import (
-    data_findings,
-    dataset_info,
-    doctor_checks,
-    image_range,
-    left_out,
-    manifests,
-    shard_writer,
-    shards,
-    tasks,
-)
+from deeplab.datasets import data_findings, doctor_checks, left_out, manifests, shard_writer, tasks
+from deeplab.datasets.records import dataset_info, image_range, shards
 from deeplab.datasets.spec import DatasetSpec, Example
 from deeplab.datasets.tasks import BuildTask
 

@@ -4,7 +4,8 @@ import os
 from absl import logging
 
 from deeplab.core.storage import files
-from deeplab.datasets import dataset_info, example, forma_storage, shards
+from deeplab.datasets import forma_storage
+from deeplab.datasets.records import dataset_info, example, shards
 
 # Set -> the sets it is put together from.
 PARTS = {

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import combined_sets, dataset_info, example, forma_storage, registry
+from deeplab.datasets import combined_sets, forma_storage, registry
+from deeplab.datasets.records import dataset_info, example
 from deeplab.datasets.spec import Example
 from deeplab.testing import forked_scripts
 

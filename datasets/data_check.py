@@ -3,15 +3,8 @@ import time
 
 from absl import logging
 
-from deeplab.datasets import (
-    data_findings,
-    dataset_info,
-    doctor_checks,
-    example,
-    record_check,
-    record_scan,
-    shards,
-)
+from deeplab.datasets import data_findings, doctor_checks, record_check, record_scan
+from deeplab.datasets.records import dataset_info, example, shards
 
 _RECORDS_PER_SHARD = 2
 # Records are decoded, and then counted, as long as this lasts; heads are looked at in any

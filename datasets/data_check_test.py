@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from deeplab.datasets import data_check, data_findings, dataset_info, registry, shards
+from deeplab.datasets import data_check, data_findings, registry
 from deeplab.datasets.doctor_test import DEFECTS, SAMPLES, record_of, write_split
+from deeplab.datasets.records import dataset_info, shards
 from deeplab.testing import slow, tiny_run
 
 

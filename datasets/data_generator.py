@@ -11,7 +11,8 @@ from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import bad_records, example, record_check, registry, worker_share
+from deeplab.datasets import bad_records, record_check, registry
+from deeplab.datasets.records import example, worker_share
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512

@@ -8,14 +8,8 @@ from deeplab.core import keys
 from deeplab.core.images import input_errors
 from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import (
-    data_check,
-    data_generator,
-    example,
-    record_check,
-    shards,
-    worker_share,
-)
+from deeplab.datasets import data_check, data_generator, record_check
+from deeplab.datasets.records import example, shards, worker_share
 from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')

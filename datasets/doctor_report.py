@@ -7,7 +7,8 @@ import numpy as np
 
 from deeplab.core import colormaps
 from deeplab.core.storage import files
-from deeplab.datasets import class_frequency, data_findings
+from deeplab.datasets import data_findings
+from deeplab.datasets.records import class_frequency
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'

@@ -8,16 +8,8 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import (
-    data_findings,
-    dataset_info,
-    doctor_checks,
-    doctor_report,
-    example,
-    pairs,
-    registry,
-    shards,
-)
+from deeplab.datasets import data_findings, doctor_checks, doctor_report, pairs, registry
+from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import tiny_run, wide_png
 
 SAMPLES = tiny_run.make_samples()

@@ -9,7 +9,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from deeplab.datasets import dataset_info, example
+from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import tiny_trees
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info, example, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
 
 _SIZE = (6, 8)

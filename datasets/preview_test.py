@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import tiny_run
 
 

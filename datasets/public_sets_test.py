@@ -3,7 +3,8 @@ import logging
 
 import pytest
 
-from deeplab.datasets import dataset_info, public_sets, registry
+from deeplab.datasets import public_sets, registry
+from deeplab.datasets.records import dataset_info
 
 
 @pytest.mark.parametrize('name', ['pascal_voc_seg', 'cityscapes', 'ade20k'])

@@ -8,7 +8,7 @@ from deeplab.core import keys
 from deeplab.core.images import headers, input_errors
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example, shards
+from deeplab.datasets.records import example, shards
 
 _MAX_VALUES = 5
 # Begins sentences on a record.

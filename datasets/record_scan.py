@@ -13,7 +13,8 @@ from PIL import Image
 
 from deeplab.core import colormaps
 from deeplab.core.images import limits
-from deeplab.datasets import class_frequency, data_findings, example
+from deeplab.datasets import data_findings
+from deeplab.datasets.records import class_frequency, example
 
 _MAX_VALUES = 5
 _PNG_BIT_DEPTH_OFFSET = 24

@@ -19,8 +19,8 @@ from absl import logging
 
 from deeplab.core import keys
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import dataset_info, shards
-from deeplab.datasets.shards import split_files
+from deeplab.datasets.records import dataset_info, shards
+from deeplab.datasets.records.shards import split_files
 
 __all__ = ['DATASETS', 'DatasetDescriptor', 'FORMA_CLASSES', 'UserEntry', 'check_split',
            'register', 'resolve', 'split_files', 'user_entry', 'user_folder', 'user_names']

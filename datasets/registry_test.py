@@ -4,7 +4,8 @@ import json
 import pytest
 
 from deeplab.core import colormaps
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import forked_scripts
 
 # split sizes in the order train, trainval, val, train_aug; classes; ignore label.

@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import forked_scripts, tiny_run
 
 _CASES = os.path.join(os.path.dirname(tiny_run.ROOT), 'shared', 'cases')

@@ -11,7 +11,7 @@ import pytest
 
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import shards
+from deeplab.datasets.records import shards
 from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run
 from deeplab.utils import run_lock
 

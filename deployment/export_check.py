@@ -17,7 +17,7 @@ from absl import logging
 from PIL import Image
 
 from deeplab.core.images import limits as image_limits
-from deeplab.datasets import example, shards
+from deeplab.datasets.records import example, shards
 from deeplab.deployment import export, exported, opened_models
 
 NUM_PICTURES = 4

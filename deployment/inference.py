@@ -8,7 +8,8 @@ from absl import logging
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor, keys
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 from deeplab.deployment import exported, opened_models, saved_model, zoo_archive
 
 # Rows of the table of colours at least.

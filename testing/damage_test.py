@@ -1,5 +1,5 @@
 """Tests that damage is damage, the same every time, and that checksums are right where meant."""
-from deeplab.datasets import example
+from deeplab.datasets.records import example
 from deeplab.testing import damage, tiny_run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]

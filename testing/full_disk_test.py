@@ -8,7 +8,7 @@ from PIL import Image
 
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets.records import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets.records import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
 from deeplab.utils import loss_table
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import forked_scripts, slow, tiny_run
 
 pytestmark = slow.only_if_asked

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core import colormaps
-from deeplab.datasets import example, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import example
 
 SIZE = (20, 30)
 _VOC_LISTS = {

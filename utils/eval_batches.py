@@ -14,7 +14,7 @@ import numpy as np
 from deeplab.core import feature_extractor, keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 
 REGION = 'region'
 

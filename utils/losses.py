@@ -5,7 +5,7 @@ from absl import logging
 from deeplab.core import utils
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets import class_frequency
+from deeplab.datasets.records import class_frequency
 
 # Keeps the mean over no pixels finite.
 _MIN_COUNT = 1e-5

@@ -4,7 +4,7 @@ import pytest
 from absl import logging
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import class_frequency, dataset_info
+from deeplab.datasets.records import class_frequency, dataset_info
 from deeplab.utils import losses
 
 NUM_CLASSES = 4

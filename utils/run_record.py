@@ -20,7 +20,8 @@ from PIL import Image
 from deeplab.core import distributions, tf_compat
 from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 
 FILE_NAME = 'run.json'
 

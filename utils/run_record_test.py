@@ -9,7 +9,8 @@ import pytest
 
 from deeplab import common
 from deeplab.core import options
-from deeplab.datasets import dataset_info, registry
+from deeplab.datasets import registry
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import damage, tiny_run
 from deeplab.utils import run_record
 

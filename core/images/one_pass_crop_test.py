@@ -11,7 +11,7 @@ from deeplab.core.images import augmentation, crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import Padding
 from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import example
+from deeplab.datasets.records import example
 
 _IGNORE = 255
 _GEOMETRY_ONLY = augmentation.AUGMENTATIONS['none']._replace(

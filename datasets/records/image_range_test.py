@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import builder, example, image_range, registry
+from deeplab.datasets import builder, registry
+from deeplab.datasets.records import example, image_range
 from deeplab.datasets.spec import Example
 
 

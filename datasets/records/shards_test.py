@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from deeplab.datasets import registry, shards
+from deeplab.datasets import registry
+from deeplab.datasets.records import shards
 
 
 def _touch(folder, *names):

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from deeplab.datasets import dataset_info
+from deeplab.datasets.records import dataset_info
 from deeplab.testing import damage
 
 

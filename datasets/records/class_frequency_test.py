@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.datasets import class_frequency
+from deeplab.datasets.records import class_frequency
 
 
 def test_frequencies_are_over_the_label_maps_that_hold_a_class():
