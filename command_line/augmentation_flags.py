@@ -4,8 +4,8 @@ from absl import flags
 from deeplab.command_line import flag_groups, flag_reading, number_flags
 from deeplab.core.images import augmentation
 from deeplab.core.usage import UsageError
-from deeplab.datasets import bad_records
 from deeplab.datasets import registry as dataset_registry
+from deeplab.datasets.checks import bad_records
 
 FLAGS = flags.FLAGS
 

@@ -2,7 +2,8 @@
 from absl import flags
 
 from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
-from deeplab.datasets import bad_records, data_check, registry
+from deeplab.datasets import registry
+from deeplab.datasets.checks import bad_records, quick_look
 from deeplab.datasets.records import dataset_info
 
 FLAGS = flags.FLAGS
@@ -60,7 +61,7 @@ def check_data(dataset):
     ValueError: names what was found and the record.
   """
   if not FLAGS.skip_data_check:
-    data_check.check(dataset.files, dataset.split_name, dataset.descriptor,
+    quick_look.check(dataset.files, dataset.split_name, dataset.descriptor,
                      dataset.dataset_dir, dataset.on_bad_record == bad_records.SKIP)
 
 

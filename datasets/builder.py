@@ -14,7 +14,9 @@ from absl import logging
 from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import data_findings, doctor_checks, left_out, manifests, shard_writer, tasks
+from deeplab.datasets import left_out, manifests, shard_writer, tasks
+from deeplab.datasets.checks import examination
+from deeplab.datasets.checks import findings as data_findings
 from deeplab.datasets.records import dataset_info, image_range, shards
 from deeplab.datasets.spec import DatasetSpec, Example
 from deeplab.datasets.tasks import BuildTask
@@ -277,7 +279,7 @@ def _report_skipped(total, split, output_dir):
 def _report_classes(info):
   """Warns of labels that training would stop at."""
   findings = data_findings.Findings()
-  doctor_checks.judge_classes(doctor_checks.counts_in(info), info, findings)
+  examination.judge_classes(examination.counts_in(info), info, findings)
   for name in findings.of_severity(data_findings.ERROR):
     for sentence in findings.named[name]:
       logging.warning('%s', sentence)

@@ -11,7 +11,8 @@ from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.images.random_source import RandomSource
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import bad_records, record_check, registry
+from deeplab.datasets import registry
+from deeplab.datasets.checks import bad_records, in_graph
 from deeplab.datasets.records import example, worker_share
 
 # Encoded records, so that a large buffer costs little memory.
@@ -252,7 +253,7 @@ class Dataset(object):
 
   def _make_crop(self, serialized, index, normal_bank):
     """Returns the training sample of a record."""
-    sample = record_check.checked_sample(example.parse_encoded(serialized), self.descriptor)
+    sample = in_graph.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.augmentation.noise_stddev else None
     image, label = one_pass_crop.crop_from_encoded(
         sample, self._training_crops(), RandomSource(self.seed, index, bank))
@@ -287,7 +288,7 @@ class Dataset(object):
     return sample
 
   def _parsed(self, serialized):
-    return record_check.checked_sample(
+    return in_graph.checked_sample(
         example.parse(serialized, has_label=self.has_labels), self.descriptor)
 
   def _preprocess_image(self, sample, random_source=None):

@@ -11,7 +11,9 @@ if __package__ is None:
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import doctor_checks, doctor_report, registry
+from deeplab.datasets import registry
+from deeplab.datasets.checks import examination as doctor_checks
+from deeplab.datasets.checks import report
 
 FLAGS = flags.FLAGS
 
@@ -31,9 +33,9 @@ def main(unused_argv):
   examination = doctor_checks.examine(
       FLAGS.dataset_dir, registry.resolve(name, FLAGS.dataset_dir), FLAGS.only_split,
       FLAGS.num_processes)
-  content = doctor_report.content_of(examination)
-  print(doctor_report.as_text(content))
-  print('Report: %s and %s' % doctor_report.write(
+  content = report.content_of(examination)
+  print(report.as_text(content))
+  print('Report: %s and %s' % report.write(
       content, FLAGS.report_dir or FLAGS.dataset_dir))
   return common.EXIT_ERROR if content['harms_training'] else 0
 

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_findings, doctor_checks, doctor_report, pairs, registry
+from deeplab.datasets import pairs, registry
+from deeplab.datasets.checks import examination as doctor_checks
+from deeplab.datasets.checks import findings, report
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import tiny_run, wide_png
 
@@ -57,7 +59,7 @@ def named(folder, name):
   """Returns the sentences of a finding, which must be there and harm as the table says."""
   examination = examine(folder)
   assert examination.findings.counts[name] > 0, examination.findings.named
-  is_error = data_findings.FINDINGS[name].severity == data_findings.ERROR
+  is_error = findings.FINDINGS[name].severity == findings.ERROR
   assert examination.harms_training or not is_error
   return examination.findings.named[name]
 
@@ -102,8 +104,8 @@ def test_defect_of_a_record_is_found_and_named(tmp_path, name):
   sentence, = named(tmp_path, name)
   assert sentence.startswith('Record tiny/000: ')
   assert says in sentence
-  errors = examine(tmp_path).findings.of_severity(data_findings.ERROR)
-  is_error = data_findings.FINDINGS[name].severity == data_findings.ERROR
+  errors = examine(tmp_path).findings.of_severity(findings.ERROR)
+  is_error = findings.FINDINGS[name].severity == findings.ERROR
   assert errors == ([name] if is_error else [])
 
 
@@ -276,7 +278,7 @@ def test_missing_landmarks_and_stale_info_are_warnings(tmp_path):
 def test_every_kind_of_finding_has_a_test():
   with open(__file__) as stream:
     source = stream.read()
-  assert not [name for name in data_findings.FINDINGS if "'%s'" % name not in source]
+  assert not [name for name in findings.FINDINGS if "'%s'" % name not in source]
 
 
 def test_program_prints_writes_and_exits(tmp_path):
@@ -296,7 +298,7 @@ def test_program_prints_writes_and_exits(tmp_path):
   code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % broken)
   assert code == 1, output + log
   assert 'Record tiny/000: the label has the values 9' in output
-  with open(str(broken / doctor_report.JSON_NAME)) as stream:
+  with open(str(broken / report.JSON_NAME)) as stream:
     content = json.load(stream)
   assert content['harms_training']
   assert content['findings'][0]['name'] == 'label_range'

@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import staging
 from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.record_check import readable_input_errors
+from deeplab.datasets.checks.in_graph import readable_input_errors
 from deeplab.utils import (
     memory_errors,
     stop_on_signal,

@@ -13,7 +13,7 @@ from deeplab import model
 from deeplab.core import keys
 from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.record_check import readable_input_errors
+from deeplab.datasets.checks.in_graph import readable_input_errors
 from deeplab.utils import eval_batches, sessions
 
 # Fields of VisGraph that are pictures.

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from deeplab.core.storage import files
-from deeplab.datasets import data_findings, doctor_report
+from deeplab.datasets.checks import findings, report
 from deeplab.datasets.doctor_test import FIRST, SAMPLES, examine, record_of, write_split
 from deeplab.testing import browser, tiny_run
 
 
 def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
   write_split(tmp_path, [record_of(s) for s in SAMPLES])
-  content = doctor_report.content_of(examine(tmp_path))
+  content = report.content_of(examine(tmp_path))
   split = content['splits']['val']
   labels = np.concatenate([s.label.ravel() for s in SAMPLES])
   counts = np.bincount(labels, minlength=256)
@@ -20,7 +20,7 @@ def test_numbers_of_the_report_are_those_of_the_records(tmp_path):
   assert split['num_ignored_pixels'] == counts[255]
   assert split['image_sizes'] == {'min': [33, 33], 'median': [40, 41], 'max': [49, 65]}
   assert split['eval_crop_size'] == [49, 65]
-  assert doctor_report.eval_crop([50, 64]) == [65, 65]
+  assert report.eval_crop([50, 64]) == [65, 65]
   np.testing.assert_allclose(split['class_pixel_share'], counts[:4] / counts[:4].sum(),
                              rtol=1e-3)
   frequency = []
@@ -36,22 +36,22 @@ def test_pictures_without_labels_are_reported_without_classes(tmp_path):
   tiny_run.write_records(str(tmp_path), SAMPLES, 'test', has_labels=False)
   examination = examine(tmp_path)
   assert not examination.findings.counts
-  content = doctor_report.content_of(examination)
+  content = report.content_of(examination)
   assert content['class_weights'] is None
-  assert '  test       3 records in 1 shards, without labels' in doctor_report.as_text(content)
-  assert '  class  ' not in doctor_report.as_text(content)
-  assert 'Share of pixels per class' not in doctor_report.html_page(content)
+  assert '  test       3 records in 1 shards, without labels' in report.as_text(content)
+  assert '  class  ' not in report.as_text(content)
+  assert 'Share of pixels per class' not in report.html_page(content)
   json.dumps(content)
 
 
 def test_shares_are_told_of_splits_with_labels_alone(tmp_path):
   tiny_run.write_records(str(tmp_path), SAMPLES, 'val')
   tiny_run.add_records(str(tmp_path), SAMPLES[:1], 'test', has_labels=False)
-  content = doctor_report.content_of(examine(tmp_path))
-  row, = [line for line in doctor_report.as_text(content).splitlines() if ' 2 house ' in line]
+  content = report.content_of(examine(tmp_path))
+  row, = [line for line in report.as_text(content).splitlines() if ' 2 house ' in line]
   assert row.split()[2:4] == ['-', '%.3f%%' % (
       100 * content['splits']['val']['class_pixel_share'][2])]
-  assert '<td>house</td><td>-</td><td>' in doctor_report.html_page(content)
+  assert '<td>house</td><td>-</td><td>' in report.html_page(content)
 
 
 def test_the_page_fits_a_phone(tmp_path):
@@ -61,7 +61,7 @@ def test_the_page_fits_a_phone(tmp_path):
   examination = examine(tmp_path)
   assert examination.findings.counts
   path = str(tmp_path / 'page.html')
-  files.write_text(path, doctor_report.html_page(doctor_report.content_of(examination)))
+  files.write_text(path, report.html_page(report.content_of(examination)))
   _, screen, width = browser.on_a_phone(path, tmp_path)
   assert width <= screen
 
@@ -70,22 +70,22 @@ def test_labels_of_a_split_test_are_looked_at_if_they_are_counted(tmp_path):
   tiny_run.write_records(str(tmp_path), SAMPLES, 'test')
   examination = examine(tmp_path)
   assert not examination.findings.counts
-  split = doctor_report.content_of(examination)['splits']['test']
+  split = report.content_of(examination)['splits']['test']
   assert sum(split['class_pixel_share']) == pytest.approx(1, abs=1e-3)
   assert split['has_labels']
 
 
 def test_only_the_first_of_many_examples_are_printed(tmp_path):
   write_split(tmp_path, [record_of(FIRST._replace(name='n%d' % i), label=b'')
-                         for i in range(data_findings.MAX_NAMED + 2)])
-  lines = doctor_report.as_text(doctor_report.content_of(examine(tmp_path))).splitlines()
-  last = lines.index('  - Record n%d: there is no label map.' % (data_findings.MAX_NAMED - 1))
+                         for i in range(findings.MAX_NAMED + 2)])
+  lines = report.as_text(report.content_of(examine(tmp_path))).splitlines()
+  last = lines.index('  - Record n%d: there is no label map.' % (findings.MAX_NAMED - 1))
   assert lines[last + 1] == '  - and 2 more'
 
 
 def test_page_escapes_names_and_needs_no_other_file(tmp_path):
   bad = FIRST._replace(name='<script>&')
   write_split(tmp_path, [record_of(bad, label=b'')] + [record_of(s) for s in SAMPLES[1:]])
-  page = doctor_report.html_page(doctor_report.content_of(examine(tmp_path)))
+  page = report.html_page(report.content_of(examine(tmp_path)))
   assert 'Record &lt;script&gt;&amp;: there is no label map.' in page
   assert '<script' not in page and 'http' not in page

@@ -13,7 +13,7 @@ from PIL import Image
 
 from deeplab.core import colormaps
 from deeplab.core.images import limits
-from deeplab.datasets import data_findings
+from deeplab.datasets.checks import findings
 from deeplab.datasets.records import class_frequency, example
 
 _MAX_VALUES = 5
@@ -78,7 +78,7 @@ class ShardScan(object):
     self.present_pixels = np.zeros(256, np.int64)
     self.hashes = np.zeros(0, HASH_DTYPE)
     self.without_landmarks = []
-    self.findings = data_findings.Findings()
+    self.findings = findings.Findings()
 
   def add(self, facts, ignore_label):
     """Adds the Facts of the next record."""
@@ -101,7 +101,7 @@ class ShardScan(object):
     self.widths.update(other.widths)
     self.pixel_counts += other.pixel_counts
     self.present_pixels += other.present_pixels
-    room = data_findings.MAX_NAMED - len(self.without_landmarks)
+    room = findings.MAX_NAMED - len(self.without_landmarks)
     self.without_landmarks += other.without_landmarks[:room]
     self.findings.merge(other.findings)
 
@@ -114,7 +114,7 @@ def scan_shard(piece, on_record):
     for record in example.read_records(path):
       where = record_title(record, path, scan.num_records)
       facts = inspect_record(record, where, descriptor, has_label)
-      if not facts.has_landmarks and len(scan.without_landmarks) < data_findings.MAX_NAMED:
+      if not facts.has_landmarks and len(scan.without_landmarks) < findings.MAX_NAMED:
         scan.without_landmarks.append(where)
       if facts.image_hash is not None:
         hashes.append((facts.image_hash, scan.num_records))

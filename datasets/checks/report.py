@@ -7,7 +7,7 @@ import numpy as np
 
 from deeplab.core import colormaps
 from deeplab.core.storage import files
-from deeplab.datasets import data_findings
+from deeplab.datasets.checks import findings as data_findings
 from deeplab.datasets.records import class_frequency
 
 JSON_NAME = 'doctor_report.json'

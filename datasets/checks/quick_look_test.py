@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from deeplab.datasets import data_check, data_findings, registry
+from deeplab.datasets import registry
+from deeplab.datasets.checks import findings, quick_look
 from deeplab.datasets.doctor_test import DEFECTS, SAMPLES, record_of, write_split
 from deeplab.datasets.records import dataset_info, shards
 from deeplab.testing import slow, tiny_run
@@ -12,14 +13,14 @@ from deeplab.testing import slow, tiny_run
 
 def look(folder, split='val'):
   descriptor = registry.resolve(None, str(folder))
-  data_check.check(registry.split_files(str(folder), split), split, descriptor, str(folder))
+  quick_look.check(registry.split_files(str(folder), split), split, descriptor, str(folder))
 
 
 @pytest.mark.parametrize('name', sorted(DEFECTS))
 def test_quick_look_stops_on_errors_alone(tmp_path, name):
   record, says = DEFECTS[name]
   write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
-  if data_findings.FINDINGS[name].severity == data_findings.WARNING:
+  if findings.FINDINGS[name].severity == findings.WARNING:
     look(tmp_path)
     return
   with pytest.raises(ValueError) as raised:
@@ -53,7 +54,7 @@ def test_quick_look_takes_well_under_a_second(tmp_path):
 
 
 def test_without_time_for_pixels_the_heads_tell_of_palettes(tmp_path, monkeypatch):
-  monkeypatch.setattr(data_check, '_PIXELS_SECS', -1)
+  monkeypatch.setattr(quick_look, '_PIXELS_SECS', -1)
   record, _ = DEFECTS['label_encoding']
   write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
   with pytest.raises(ValueError, match='Record tiny/000: the label is a palette picture.'):
@@ -65,7 +66,7 @@ def test_without_time_for_pixels_the_heads_tell_of_palettes(tmp_path, monkeypatc
 
 
 def test_records_are_not_counted_where_that_takes_long(tmp_path, monkeypatch):
-  monkeypatch.setattr(data_check, '_COUNT_SECS', -1)
+  monkeypatch.setattr(quick_look, '_COUNT_SECS', -1)
   write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
   look(tmp_path)
 

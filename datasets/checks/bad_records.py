@@ -6,7 +6,7 @@ from absl import logging
 
 from deeplab.core.images import input_errors
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import data_findings, record_scan
+from deeplab.datasets.checks import findings, scan
 from deeplab.datasets.records import example
 
 STOP = 'stop'
@@ -32,7 +32,7 @@ class BadRecordFilter(object):
       descriptor: DatasetDescriptor.
       has_label: whether records must have a label.
       max_fraction: largest share of bad records, 0..1; more is an error, told by
-        `record_check.readable_input_errors`.
+        `in_graph.readable_input_errors`.
     """
     self.num_seen = 0
     self.skipped = {}
@@ -73,8 +73,8 @@ class BadRecordFilter(object):
       # Implementations of protobuf each have a DecodeError of their own.
       return '', 'A record is not a tf.train.Example: %s' % error
     name = example.record_name(record)
-    facts = record_scan.inspect_record(
+    facts = scan.inspect_record(
         record, 'Record %s' % name, self._descriptor, self._has_label)
     problems = [sentence for kind, sentence in facts.problems
-                if data_findings.FINDINGS[kind].severity == data_findings.ERROR]
+                if findings.FINDINGS[kind].severity == findings.ERROR]
     return name, problems[0] if problems else None

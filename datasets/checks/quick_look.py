@@ -3,7 +3,8 @@ import time
 
 from absl import logging
 
-from deeplab.datasets import data_findings, doctor_checks, record_check, record_scan
+from deeplab.datasets.checks import examination, in_graph, scan
+from deeplab.datasets.checks import findings as data_findings
 from deeplab.datasets.records import dataset_info, example, shards
 
 _RECORDS_PER_SHARD = 2
@@ -28,9 +29,9 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
   """
   findings = data_findings.Findings()
   info = dataset_info.read(dataset_dir)
-  counts_of = doctor_checks.counts_in(info) if info is not None else {}
+  counts_of = examination.counts_in(info) if info is not None else {}
   if split in counts_of:
-    doctor_checks.judge_classes(counts_of, descriptor, findings, split)
+    examination.judge_classes(counts_of, descriptor, findings, split)
   try:
     _look_at_first_records(files, descriptor.has_labels(split), descriptor, findings,
                            skips_bad_records)
@@ -39,7 +40,7 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
     findings.add('corrupt_record', str(error))
     num_records = None
   if num_records is not None:
-    doctor_checks.check_size(split, num_records, descriptor, info, findings)
+    examination.check_size(split, num_records, descriptor, info, findings)
   for name in findings.of_severity(data_findings.WARNING):
     logging.warning('%s %s', findings.named[name][0], data_findings.FINDINGS[name].text)
   errors = [sentence for name in findings.of_severity(data_findings.ERROR)
@@ -57,13 +58,13 @@ def _look_at_first_records(files, has_label, descriptor, findings, skips_bad_rec
     for index, record in enumerate(example.read_records(path)):
       if index >= _RECORDS_PER_SHARD:
         break
-      facts = record_scan.inspect_record(
-          record, record_scan.record_title(record, path, index), descriptor, has_label,
+      facts = scan.inspect_record(
+          record, scan.record_title(record, path, index), descriptor, has_label,
           with_pixels=time.monotonic() < end)
       for name, sentence in facts.problems:
         is_bad = data_findings.FINDINGS[name].severity == data_findings.ERROR
         if not (is_bad and skips_bad_records):
-          findings.add(name, sentence + record_check.place(path, index))
+          findings.add(name, sentence + in_graph.place(path, index))
 
 
 def _count(files):

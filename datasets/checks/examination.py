@@ -10,7 +10,8 @@ import numpy as np
 from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import data_findings, record_scan
+from deeplab.datasets.checks import findings as data_findings
+from deeplab.datasets.checks import scan as record_scan
 from deeplab.datasets.records import dataset_info, example, shards
 
 # Splits that measure; training must not have seen their images. 'trainval' is either, by
