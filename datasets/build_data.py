@@ -11,7 +11,7 @@ from absl import flags
 from deeplab.command_line import flag_groups
 from deeplab.core import registry
 from deeplab.core.images import limits
-from deeplab.datasets import pairs
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 
 FLAGS = flags.FLAGS

@@ -14,15 +14,8 @@ import os
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    build_forma,
-    forma_storage,
-    label_maps,
-    label_sources,
-    listing,
-    registry,
-)
+from deeplab.datasets import build_data, build_forma, forma_storage, listing, registry  # noqa: F401
+from deeplab.datasets.labels import label_maps, label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS
 

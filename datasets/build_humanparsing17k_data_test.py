@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import label_maps, registry
+from deeplab.datasets import registry
+from deeplab.datasets.labels import label_maps
 from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
 

@@ -14,14 +14,8 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    build_forma,
-    fashion_masks,
-    forma_storage,
-    label_maps,
-    listing,
-)
+from deeplab.datasets import build_data, build_forma, forma_storage, listing  # noqa: F401
+from deeplab.datasets.labels import fashion_masks, label_maps  # noqa: F401
 from deeplab.datasets.spec import Example
 
 FLAGS = flags.FLAGS

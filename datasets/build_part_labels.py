@@ -18,7 +18,8 @@ from PIL import Image
 from deeplab import common
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
-from deeplab.datasets import pairs, registry
+from deeplab.datasets import registry
+from deeplab.datasets.labels import pairs
 from deeplab.deployment import inference
 
 FLAGS = flags.FLAGS

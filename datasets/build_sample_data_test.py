@@ -10,8 +10,9 @@ from PIL import Image
 
 from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import builder, pairs, registry
-from deeplab.datasets.class_names import read_class_names
+from deeplab.datasets import builder, registry
+from deeplab.datasets.labels import pairs
+from deeplab.datasets.labels.class_names import read_class_names
 from deeplab.datasets.records import dataset_info, example
 from deeplab.datasets.sample_people import contact_sheet, raw_folder, scene
 from deeplab.testing import folders

@@ -16,13 +16,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import keys
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    builder,
-    label_sources,
-    listing,
-    public_sets,
-)
+from deeplab.datasets import build_data, builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.labels import label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS
 

@@ -14,9 +14,10 @@ from absl import logging
 from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import left_out, manifests, shard_writer, tasks
+from deeplab.datasets import manifests, shard_writer, tasks
 from deeplab.datasets.checks import examination
 from deeplab.datasets.checks import findings as data_findings
+from deeplab.datasets.labels import left_out
 from deeplab.datasets.records import dataset_info, image_range, shards
 from deeplab.datasets.spec import DatasetSpec, Example
 from deeplab.datasets.tasks import BuildTask

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import pairs, registry
+from deeplab.datasets import registry
 from deeplab.datasets.checks import examination as doctor_checks
 from deeplab.datasets.checks import findings, report
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import tiny_run, wide_png
 

@@ -10,13 +10,13 @@ import typing
 from absl import logging
 
 from deeplab.core.usage import UsageError
-from deeplab.datasets import (
+from deeplab.datasets import listing
+from deeplab.datasets.labels import (
     class_names,
     coco_labels,
     datumaro_labels,
     label_sources,
     labelme,
-    listing,
     yolo_labels,
 )
 

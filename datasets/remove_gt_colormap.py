@@ -19,7 +19,8 @@ from deeplab.core import colormaps
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import label_files, label_sources, listing, pairs, shard_writer
+from deeplab.datasets import listing, shard_writer
+from deeplab.datasets.labels import label_files, label_sources, pairs
 
 FLAGS = flags.FLAGS
 

@@ -8,7 +8,7 @@ import numpy as np
 from deeplab.core.images import orientation
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import label_sources, pairs
+from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import class_frequency, example
 
 STOP = 'stop'

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from deeplab.core.images import orientation
-from deeplab.datasets import builder, labelme, registry
-from deeplab.datasets.label_sources import ColorPicture
+from deeplab.datasets import builder, registry
+from deeplab.datasets.labels import labelme
+from deeplab.datasets.labels.label_sources import ColorPicture
 from deeplab.datasets.records import example
 
 _STORED = np.random.RandomState(0).randint(0, 3, (4, 6)).astype(np.uint8)

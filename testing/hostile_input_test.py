@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import pairs
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 from deeplab.evaluation import image_results
 from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run

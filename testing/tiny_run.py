@@ -11,7 +11,7 @@ from deeplab import model
 from deeplab.core import options, utils
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import pairs
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import forked_scripts
 from deeplab.utils import run_record

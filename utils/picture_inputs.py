@@ -17,7 +17,7 @@ from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import files
-from deeplab.datasets import raw_files
+from deeplab.datasets.labels import raw_files
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')

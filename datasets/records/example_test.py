@@ -8,7 +8,7 @@ from PIL import Image
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import pairs
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 
 _VOC_DIR = os.path.join(os.path.dirname(__file__), '..', '..', 'shared', 'data',

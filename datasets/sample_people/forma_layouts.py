@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.storage import files
-from deeplab.datasets import label_maps, registry
+from deeplab.datasets import registry
+from deeplab.datasets.labels import label_maps
 
 _JPEG_QUALITY = 92
 _ATR_NAMES = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',

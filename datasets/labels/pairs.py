@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import jpeg_check, label_files, raw_files
+from deeplab.datasets.labels import jpeg_check, label_files, raw_files
 
 _JPEG_QUALITY = 95
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.

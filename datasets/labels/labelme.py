@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from deeplab.core.images import limits
 from deeplab.core.storage import json_text
-from deeplab.datasets.class_names import IGNORE_NAMES
-from deeplab.datasets.label_sources import Drawing
+from deeplab.datasets.labels.class_names import IGNORE_NAMES
+from deeplab.datasets.labels.label_sources import Drawing
 
 # Pillow counts pixels in 32 bits.
 _FARTHEST_PX = 10 ** 6

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import fashion_masks
+from deeplab.datasets.labels import fashion_masks
 from deeplab.datasets.sample_people import forma_layouts
 
 _HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId\n'

@@ -1,5 +1,6 @@
 """Tests of telling what was left out."""
-from deeplab.datasets import left_out, shard_writer
+from deeplab.datasets import shard_writer
+from deeplab.datasets.labels import left_out
 
 
 def test_reasons_are_counted_with_the_first_names_the_most_frequent_first():

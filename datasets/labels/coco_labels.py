@@ -11,8 +11,8 @@ import typing
 from absl import logging
 
 from deeplab.core.storage import json_text
-from deeplab.datasets import areas, left_out
-from deeplab.datasets.class_names import IGNORE_NAMES
+from deeplab.datasets.labels import areas, left_out
+from deeplab.datasets.labels.class_names import IGNORE_NAMES
 
 BACKGROUND = 'background'
 # Field of annotations that other formats have put into the content: areas.Area.layer.

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from deeplab.datasets import coco_labels
+from deeplab.datasets.labels import coco_labels
 
 pytest.importorskip('pycocotools')
 

@@ -1,11 +1,7 @@
 """Tests of reading class names."""
 import pytest
 
-from deeplab.datasets.class_names import (
-    ColorTable,
-    read_class_names,
-    read_color_table,
-)
+from deeplab.datasets.labels.class_names import ColorTable, read_class_names, read_color_table
 
 
 @pytest.mark.parametrize('value', [None, ''])

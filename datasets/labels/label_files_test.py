@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import label_files, label_sources, pairs
+from deeplab.datasets.labels import label_files, label_sources, pairs
 from deeplab.testing import wide_png
 
 _IDS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import labelme
+from deeplab.datasets.labels import labelme
 
 _PENS = labelme.Pens((('sky', 0), ('tree', 1), ('house', 2)), 255, line_width=3)
 _SIZE = (6, 8)

@@ -5,7 +5,7 @@ Reference: github.com/open-edge-platform/datumaro.
 import numpy as np
 from absl import logging
 
-from deeplab.datasets import areas, coco_labels
+from deeplab.datasets.labels import areas, coco_labels
 
 _WHOLE_PICTURE = ('label', 'caption')
 _OUTLINES = ('polygon', 'rotated_bbox', 'ellipse')

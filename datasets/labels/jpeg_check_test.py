@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import jpeg_check
+from deeplab.datasets.labels import jpeg_check
 
 
 def _jpeg(seed=0, size=(60, 80), **options):

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from deeplab.datasets import yolo_labels
+from deeplab.datasets.labels import yolo_labels
 
 _SIZE = (6, 8)
 _CLASSES = ((0, 'cup', 2), (1, 'table', 1), (2, 'dog', None))

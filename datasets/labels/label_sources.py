@@ -10,7 +10,7 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets import label_files, pairs
+from deeplab.datasets.labels import label_files, pairs
 
 _SHOWN_COLORS = 5
 

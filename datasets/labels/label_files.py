@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
-from deeplab.datasets import raw_files
+from deeplab.datasets.labels import raw_files
 
 # Bits per pixel of grey PNG files of few values; Pillow stretches these values to 0..255.
 _STRETCHED_GREY = {2: 85, 4: 17}

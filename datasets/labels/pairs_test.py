@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import pairs
+from deeplab.datasets.labels import pairs
 
 _RGB = np.random.RandomState(0).randint(0, 256, (24, 40, 3)).astype(np.uint8)
 _IDS = np.random.RandomState(1).randint(0, 3, (24, 40)).astype(np.uint8)

@@ -3,7 +3,7 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets.label_sources import Drawing
+from deeplab.datasets.labels.label_sources import Drawing
 
 BOX_ALONE = 'a box and no segmentation (--boxes_as_areas paints boxes)'
 _LEAST_COORDINATES = 6

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import label_sources
+from deeplab.datasets.labels import label_sources
 
 
 def _save(path, values):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import areas, coco_labels, datumaro_labels
+from deeplab.datasets.labels import areas, coco_labels, datumaro_labels
 
 _SIZE = (30, 40)
 

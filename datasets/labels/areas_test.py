@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.datasets import areas
+from deeplab.datasets.labels import areas
 
 _SIZE = (6, 8)
 _SQUARE = [2, 1, 6, 1, 6, 5, 2, 5]  # Columns 2..5, rows 1..4.

@@ -7,7 +7,7 @@ import os
 import typing
 
 from deeplab.core.storage import files
-from deeplab.datasets import areas
+from deeplab.datasets.labels import areas
 
 # Where the names of class numbers stand, beside the labels or up to two folders above.
 _NAME_FILES = ('data.yaml', 'data.yml', 'classes.txt', 'obj.names')
