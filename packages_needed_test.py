@@ -22,7 +22,7 @@ def _scripts():
 
 
 # It needs nothing but Python.
-_SCRIPTS = [path for path in _scripts() if path != 'datasets/unpack.py']
+_SCRIPTS = [path for path in _scripts() if path != 'datasets/building/unpack.py']
 
 
 def run_bare(*words, cwd=_ROOT):

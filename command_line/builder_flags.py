@@ -6,7 +6,8 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core.usage import UsageError
-from deeplab.datasets import forma_storage, shard_writer, tasks
+from deeplab.datasets import forma_storage
+from deeplab.datasets.building import shard_writer, tasks
 
 FLAGS = flags.FLAGS
 

@@ -15,7 +15,7 @@ _ANSWERS = {'--help': 0, '--no_such_flag=1': 2}
 # Prints the exit code of each script with each word, and what it wrote to stderr.
 _RUN = """
 import contextlib, io, json, os, runpy, sys
-from deeplab.datasets import builder
+from deeplab.datasets.building import builder
 from deeplab.utils import training
 
 for module in json.loads(sys.argv[1]):

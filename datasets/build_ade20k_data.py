@@ -13,12 +13,8 @@ import random
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    builder,
-    listing,
-    public_sets,
-)
+from deeplab.datasets import build_data  # noqa: F401
+from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
 
 FLAGS = flags.FLAGS
 

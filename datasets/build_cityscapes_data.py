@@ -17,13 +17,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import keys
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    builder,
-    listing,
-    public_sets,
-    registry,
-)
+from deeplab.datasets import build_data, registry  # noqa: F401
+from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
 
 FLAGS = flags.FLAGS
 

@@ -21,7 +21,8 @@ from deeplab.command_line import flag_reading
 from deeplab.core import keys
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import builder, label_kinds, listing, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder, label_kinds, listing
 from deeplab.datasets.labels import class_names
 from deeplab.datasets.records import dataset_info
 

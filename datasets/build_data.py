@@ -1,6 +1,6 @@
 """Public helpers for scripts that write records themselves; flags of the image formats.
 
-The datasets of this project go through `datasets/builder.py`; the record format is in
+The datasets of this project go through `datasets/building/builder.py`; the record format is in
 `datasets/records/example.py`.
 """
 import io

@@ -15,7 +15,8 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import combined_sets, forma_storage, listing
+from deeplab.datasets import combined_sets, forma_storage
+from deeplab.datasets.building import listing
 
 FLAGS = flags.FLAGS
 

@@ -14,7 +14,8 @@ import os
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import build_data, build_forma, forma_storage, listing, registry  # noqa: F401
+from deeplab.datasets import build_data, build_forma, forma_storage, registry  # noqa: F401
+from deeplab.datasets.building import listing  # noqa: F401
 from deeplab.datasets.labels import label_maps, label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS

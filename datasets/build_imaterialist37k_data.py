@@ -14,9 +14,10 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.datasets import build_data, build_forma, forma_storage, listing  # noqa: F401
+from deeplab.datasets import build_data, build_forma, forma_storage  # noqa: F401
+from deeplab.datasets.building import listing  # noqa: F401
+from deeplab.datasets.building.spec import Example
 from deeplab.datasets.labels import fashion_masks, label_maps  # noqa: F401
-from deeplab.datasets.spec import Example
 
 FLAGS = flags.FLAGS
 

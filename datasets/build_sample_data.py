@@ -14,7 +14,8 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
 from deeplab.datasets.records import dataset_info
 from deeplab.datasets.sample_people import contact_sheet, raw_folder
 from deeplab.datasets.sample_people.canvas import IGNORE, NUM_CLASSES

@@ -10,7 +10,8 @@ from PIL import Image
 
 from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.labels.class_names import read_class_names
 from deeplab.datasets.records import dataset_info, example

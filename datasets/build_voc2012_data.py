@@ -16,7 +16,8 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import keys
-from deeplab.datasets import build_data, builder, listing, public_sets  # noqa: F401
+from deeplab.datasets import build_data  # noqa: F401
+from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
 from deeplab.datasets.labels import label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets import combined_sets, forma_storage, registry
+from deeplab.datasets.building.spec import Example
 from deeplab.datasets.records import dataset_info, example
-from deeplab.datasets.spec import Example
 from deeplab.testing import forked_scripts
 
 _SPLITS = forma_storage.SPLITS

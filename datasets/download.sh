@@ -90,7 +90,7 @@ checksum_of() {
 # Unpacks the archive $1 into the folder $2.
 unpack() {
   echo "== unpacking $1" >&2
-  "$PYTHON" datasets/unpack.py "$1" "$2"
+  "$PYTHON" datasets/building/unpack.py "$1" "$2"
 }
 
 # Whether $2, which the archive $1 brings, is all there in the folder $3.

@@ -5,7 +5,8 @@ import random
 from absl import logging
 
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
 
 DEFAULT_ROOT = '~/storage/shared/deeplab'
 ROOT_VARIABLE = 'DEEPLAB_STORAGE_DIR'

@@ -19,7 +19,7 @@ from deeplab.core import colormaps
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import listing, shard_writer
+from deeplab.datasets.building import listing, shard_writer
 from deeplab.datasets.labels import label_files, label_sources, pairs
 
 FLAGS = flags.FLAGS

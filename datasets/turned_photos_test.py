@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from deeplab.core.images import orientation
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
 from deeplab.datasets.labels import labelme
 from deeplab.datasets.labels.label_sources import ColorPicture
 from deeplab.datasets.records import example

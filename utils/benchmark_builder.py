@@ -6,7 +6,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from deeplab.datasets import builder
+from deeplab.datasets.building import builder
 from deeplab.utils import benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_builder'

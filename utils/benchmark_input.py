@@ -5,7 +5,8 @@ import time
 
 from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import builder, data_generator
+from deeplab.datasets import data_generator
+from deeplab.datasets.building import builder
 from deeplab.utils import benchmark_builder, benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_input'

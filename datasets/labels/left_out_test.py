@@ -1,5 +1,5 @@
 """Tests of telling what was left out."""
-from deeplab.datasets import shard_writer
+from deeplab.datasets.building import shard_writer
 from deeplab.datasets.labels import left_out
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
+from deeplab.datasets.building.spec import Example
 from deeplab.datasets.records import example, image_range
-from deeplab.datasets.spec import Example
 
 
 @pytest.fixture(name='make')

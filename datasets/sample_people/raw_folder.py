@@ -20,9 +20,9 @@ from deeplab.core import colormaps
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
+from deeplab.datasets.building.spec import Example
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE
-from deeplab.datasets.spec import Example
 
 COLORMAP = 'forma'
 # Raise when pictures of the same seed come out differently.

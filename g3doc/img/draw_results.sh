@@ -22,7 +22,7 @@ done > "$predictions/pictures.txt"
 import os
 import sys
 
-from deeplab.datasets import builder
+from deeplab.datasets.building import builder
 from deeplab.datasets.sample_people import contact_sheet
 
 raw, predictions, path = sys.argv[1:]

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from deeplab.datasets import unpack
+from deeplab.datasets.building import unpack
 
 
 def _make_tar(path, files, links=(), mode='w'):

@@ -14,13 +14,13 @@ from absl import logging
 from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets import manifests, shard_writer, tasks
+from deeplab.datasets.building import manifests, shard_writer, tasks
+from deeplab.datasets.building.spec import DatasetSpec, Example
+from deeplab.datasets.building.tasks import BuildTask
 from deeplab.datasets.checks import examination
 from deeplab.datasets.checks import findings as data_findings
 from deeplab.datasets.labels import left_out
 from deeplab.datasets.records import dataset_info, image_range, shards
-from deeplab.datasets.spec import DatasetSpec, Example
-from deeplab.datasets.tasks import BuildTask
 
 __all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset']
 

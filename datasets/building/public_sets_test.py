@@ -3,7 +3,8 @@ import logging
 
 import pytest
 
-from deeplab.datasets import public_sets, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import public_sets
 from deeplab.datasets.records import dataset_info
 
 

@@ -1,7 +1,8 @@
 """What the builders of the published sets share: their row of the registry, and its sizes."""
 from absl import logging
 
-from deeplab.datasets import builder, registry
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder
 
 
 def make_spec(name, splits, num_shards, label_map=None):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from deeplab.datasets import listing
+from deeplab.datasets.building import listing
 
 
 def _folders(tmp_path, images, labels):

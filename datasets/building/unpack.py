@@ -1,6 +1,6 @@
 """Unpacks a tar or zip archive, and nothing beside the folder it is unpacked into.
 
-    python datasets/unpack.py VOCtrainval_11-May-2012.tar pascal_voc_seg
+    python datasets/building/unpack.py VOCtrainval_11-May-2012.tar pascal_voc_seg
 
 Needs no TensorFlow. While it works the folder holds `.unpacking-<archive>`: if that is there,
 files may be missing.

@@ -10,7 +10,7 @@ import os
 import numpy as np
 
 from deeplab.core.storage import files, json_text
-from deeplab.datasets import shard_writer
+from deeplab.datasets.building import shard_writer
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
 _RULES_VERSION = 5

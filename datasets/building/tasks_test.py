@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import builder, tasks
+from deeplab.datasets.building import builder, tasks
 from deeplab.datasets.records import dataset_info
 from deeplab.testing import folders, forked_scripts
 

@@ -10,7 +10,7 @@ import typing
 from absl import logging
 
 from deeplab.core.usage import UsageError
-from deeplab.datasets import listing
+from deeplab.datasets.building import listing
 from deeplab.datasets.labels import (
     class_names,
     coco_labels,

@@ -10,7 +10,7 @@ from absl import logging
 
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets.spec import Example
+from deeplab.datasets.building.spec import Example
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import builder, registry, shard_writer
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder, shard_writer
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example
 
