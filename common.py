@@ -8,25 +8,6 @@ import json
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, flag_reading, idle_flags, resize_flags
-from deeplab.command_line.augmentation_flags import (  # noqa: F401  (as the names below)
-    define_augmentation_flags,
-)
-from deeplab.command_line.builder_flags import (  # noqa: F401
-    build_options,
-    define_builder_flags,
-    define_storage_flag,
-    define_task_flags,
-    define_work_flags,
-    refuse_tasks,
-    work_options,
-)
-from deeplab.command_line.dataset_flags import (  # noqa: F401
-    check_crop_holds_images,
-    check_data,
-    dataset_name,
-    define_data_check_flag,
-    define_dataset_flags,
-)
 from deeplab.command_line.error_line import (  # noqa: F401
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -77,6 +58,23 @@ from deeplab.core.keys import (  # noqa: F401
 from deeplab.core.storage import json_text
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
+from deeplab.datasets.flags.augmentation import define_augmentation_flags  # noqa: F401
+from deeplab.datasets.flags.building import (  # noqa: F401
+    build_options,
+    define_builder_flags,
+    define_storage_flag,
+    define_task_flags,
+    define_work_flags,
+    refuse_tasks,
+    work_options,
+)
+from deeplab.datasets.flags.records import (  # noqa: F401
+    check_crop_holds_images,
+    check_data,
+    dataset_name,
+    define_data_check_flag,
+    define_dataset_flags,
+)
 from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS

@@ -4,14 +4,10 @@ import functools
 from absl import flags
 
 from deeplab import model
-from deeplab.command_line import (
-    dataset_flags,
-    flag_groups,
-    flag_reading,
-    records_to_read,
-)
+from deeplab.command_line import flag_groups, flag_reading, records_to_read
 from deeplab.core import options
 from deeplab.core.usage import UsageError
+from deeplab.datasets.flags import records
 from deeplab.utils import eval_batches
 
 FLAGS = flags.FLAGS
@@ -120,7 +116,7 @@ def inference_dataset(script, sizes):
   split = FLAGS['%s_split' % script].value
   dataset = records_to_read.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
   if sizes.crop_size is not None:
-    dataset_flags.check_crop_holds_images('%s_crop_size' % script, split)
+    records.check_crop_holds_images('%s_crop_size' % script, split)
   return dataset
 
 

@@ -1,8 +1,9 @@
 """The datasets that flags describe: records, sizes and the random variation of training."""
 from absl import flags
 
-from deeplab.command_line import augmentation_flags, dataset_flags, resize_flags
+from deeplab.command_line import resize_flags
 from deeplab.datasets import data_generator
+from deeplab.datasets.flags import augmentation, records
 
 FLAGS = flags.FLAGS
 
@@ -21,7 +22,7 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
   """
   resize_flags.resized_size_function()
   return data_generator.Dataset(
-      dataset_name=dataset_flags.dataset_name(),
+      dataset_name=records.dataset_name(),
       split_name=split,
       dataset_dir=FLAGS.dataset_dir,
       batch_size=batch_size,
@@ -45,7 +46,7 @@ def dataset_for_training(batch_size, crop_size, **settings):
     ValueError: the split or its records are not there, or a flag of the augmentation is
       outside of its range.
   """
-  min_scale_factor, max_scale_factor = augmentation_flags.scale_factors()
+  min_scale_factor, max_scale_factor = augmentation.scale_factors()
   dataset = dataset_of_split(
       FLAGS.train_split, batch_size, crop_size,
       min_scale_factor=min_scale_factor,
@@ -58,5 +59,5 @@ def dataset_for_training(batch_size, crop_size, **settings):
       on_bad_record=FLAGS.on_bad_record,
       max_bad_fraction=FLAGS.max_bad_fraction,
       **settings)
-  dataset.augmentation = augmentation_flags.augmentation_of(dataset.descriptor)
+  dataset.augmentation = augmentation.augmentation_of(dataset.descriptor)
   return dataset

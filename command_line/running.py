@@ -9,7 +9,6 @@ from absl import app, flags, logging
 from deeplab.command_line import (
     accepted_forms,
     blanks,
-    dataset_flags,
     end_signals,
     error_line,
     flag_help,
@@ -20,6 +19,7 @@ from deeplab.command_line import (
 from deeplab.core import usage
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
+from deeplab.datasets.flags import records
 
 FLAGS = flags.FLAGS
 
@@ -53,7 +53,7 @@ def _parse(main, required_flags, allows_words, argv):
     rest = FLAGS(argv[:1] + words)
     idle_flags.put_back(aside)
     number_flags.check()
-    dataset_flags.find_dataset_dir()
+    records.find_dataset_dir()
     image_limit_flag.obey_image_limit_flag()
     missing = [name for name in required_flags if FLAGS[name].value is None]
     if missing:
