@@ -8,13 +8,13 @@ if __package__ is None:
   import packages_needed  # noqa: F401
 
 from deeplab import common
-from deeplab.datasets import build_forma
+from deeplab.datasets.forma import builder_flags
 
-build_forma.define_combined_flags()
+builder_flags.define_combined_flags()
 
 
 def main(unused_argv):
-  build_forma.combine('forma54k')
+  builder_flags.combine('forma54k')
 
 
 if __name__ == '__main__':

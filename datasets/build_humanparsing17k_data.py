@@ -14,17 +14,18 @@ import os
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import build_data, build_forma, forma_storage, registry  # noqa: F401
+from deeplab.datasets import build_data, registry  # noqa: F401
 from deeplab.datasets.building import listing  # noqa: F401
+from deeplab.datasets.forma import builder_flags, storage  # noqa: F401
 from deeplab.datasets.labels import label_maps, label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS
 
-_NAMES = build_forma.Names('humanparsing17k', 'humanparsing17k_landmarks_seg_pants')
+_NAMES = builder_flags.Names('humanparsing17k', 'humanparsing17k_landmarks_seg_pants')
 # Taken from the body parts, in the order of painting.
 _PAINTED = tuple(registry.FORMA_CLASSES.index(name) for name in ('shoe', 'sleeves', 'pants'))
 
-build_forma.define_flags(_NAMES)
+builder_flags.define_flags(_NAMES)
 common.begin_flag_group('files')
 flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
 
@@ -37,14 +38,14 @@ def main(unused_argv):
       os.path.join(FLAGS.raw_dir, 'humanparsing', 'JPEGImages'),
       os.path.join(FLAGS.raw_dir, 'humanparsing', 'SegmentationClassAug'),
       on_error=FLAGS.on_error)
-  parts = build_forma.find_parts(_NAMES, examples)
+  parts = builder_flags.find_parts(_NAMES, examples)
   if parts is not None:
     table = label_maps.without_targets(label_maps.ATR, ('pants',))
     below = label_maps.make_label_map(table, source_ids, classes_path)
     examples = [item._replace(label=label_sources.Painted(
         item.label, tuple(sorted(below.items())), parts[item.name], _PAINTED))
                 for item in examples]
-  build_forma.build(_NAMES, forma_storage.split_in_tenths(examples), label_map)
+  builder_flags.build(_NAMES, storage.split_in_tenths(examples), label_map)
 
 
 if __name__ == '__main__':

@@ -11,13 +11,13 @@ if __package__ is None:
   import packages_needed  # noqa: F401
 
 from deeplab import common
-from deeplab.datasets import build_forma
+from deeplab.datasets.forma import builder_flags
 
-build_forma.define_combined_flags()
+builder_flags.define_combined_flags()
 
 
 def main(unused_argv):
-  build_forma.combine('humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants')
+  builder_flags.combine('humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants')
 
 
 if __name__ == '__main__':

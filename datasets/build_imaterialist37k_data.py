@@ -14,16 +14,17 @@ import os
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.datasets import build_data, build_forma, forma_storage  # noqa: F401
+from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.building import listing  # noqa: F401
 from deeplab.datasets.building.spec import Example
+from deeplab.datasets.forma import builder_flags, storage  # noqa: F401
 from deeplab.datasets.labels import fashion_masks, label_maps  # noqa: F401
 
 FLAGS = flags.FLAGS
 
-_NAMES = build_forma.Names('imaterialist37k', 'imaterialist37k_landmarks_seg_pants')
+_NAMES = builder_flags.Names('imaterialist37k', 'imaterialist37k_landmarks_seg_pants')
 
-build_forma.define_flags(_NAMES)
+builder_flags.define_flags(_NAMES)
 common.begin_flag_group('files')
 flags.DEFINE_string('raw_dir', None, 'Folder of the release. Required.')
 
@@ -40,7 +41,7 @@ def main(unused_argv):
     listing.require_all(sorted(index.offsets), images, image_dir, 'image', 'names in train.csv')
   examples = [Example(name, images.get(name) or listing.absent_path(image_dir, name))
               for name in sorted(set(images) | set(index.offsets))]
-  parts = build_forma.find_parts(_NAMES, [item for item in examples if item.name in images])
+  parts = builder_flags.find_parts(_NAMES, [item for item in examples if item.name in images])
   if parts is None:
     logging.warning('No body parts were given (--parts_dir, --parts_model): all pixels without '
                     'clothes become ignore, and the records have no background, skin, hair and '
@@ -48,7 +49,7 @@ def main(unused_argv):
   examples = [item._replace(label=index.label(
       item.name, targets, parts.get(item.name) if parts is not None else None))
               for item in examples]
-  build_forma.build(_NAMES, forma_storage.split_in_tenths(examples, seed=None))
+  builder_flags.build(_NAMES, storage.split_in_tenths(examples, seed=None))
 
 
 if __name__ == '__main__':

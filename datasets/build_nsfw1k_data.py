@@ -10,26 +10,23 @@ if __package__ is None:
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    build_forma,
-    registry,
-)
+from deeplab.datasets import build_data, registry  # noqa: F401
+from deeplab.datasets.forma import builder_flags  # noqa: F401
 
 FLAGS = flags.FLAGS
 
 _IDS = range(len(registry.FORMA_CLASSES))
 _GARMENT = registry.FORMA_CLASSES.index('garment')
 _SKIN = registry.FORMA_CLASSES.index('skin')
-_SET = build_forma.FolderSet(
-    build_forma.Names('nsfw1k', 'nsfw1k_landmarks'), num_train=1000, num_trainval=100,
+_SET = builder_flags.FolderSet(
+    builder_flags.Names('nsfw1k', 'nsfw1k_landmarks'), num_train=1000, num_trainval=100,
     label_map={i: _SKIN if i == _GARMENT else i for i in _IDS})
 
-build_forma.define_folder_flags(_SET)
+builder_flags.define_folder_flags(_SET)
 
 
 def main(unused_argv):
-  build_forma.build_folder_set(_SET)
+  builder_flags.build_folder_set(_SET)
 
 
 if __name__ == '__main__':

@@ -8,21 +8,19 @@ if __package__ is None:
 from absl import flags
 
 from deeplab import common
-from deeplab.datasets import (
-    build_data,  # noqa: F401  (its flags)
-    build_forma,
-)
+from deeplab.datasets import build_data  # noqa: F401
+from deeplab.datasets.forma import builder_flags  # noqa: F401
 
 FLAGS = flags.FLAGS
 
-_SET = build_forma.FolderSet(
-    build_forma.Names('tryon1k', 'tryon1k_landmarks'), num_train=1000, num_trainval=100)
+_SET = builder_flags.FolderSet(
+    builder_flags.Names('tryon1k', 'tryon1k_landmarks'), num_train=1000, num_trainval=100)
 
-build_forma.define_folder_flags(_SET)
+builder_flags.define_folder_flags(_SET)
 
 
 def main(unused_argv):
-  build_forma.build_folder_set(_SET)
+  builder_flags.build_folder_set(_SET)
 
 
 if __name__ == '__main__':

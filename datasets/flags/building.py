@@ -6,8 +6,8 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core.usage import UsageError
-from deeplab.datasets import forma_storage
 from deeplab.datasets.building import shard_writer, tasks
+from deeplab.datasets.forma import storage
 
 FLAGS = flags.FLAGS
 
@@ -96,4 +96,4 @@ def define_storage_flag():
   flag_groups.begin('storage')
   flags.DEFINE_string('storage_dir', None,
                       'Root of the stored sets. Default: $%s, or %s.'
-                      % (forma_storage.ROOT_VARIABLE, forma_storage.DEFAULT_ROOT))
+                      % (storage.ROOT_VARIABLE, storage.DEFAULT_ROOT))

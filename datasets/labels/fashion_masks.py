@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from deeplab.core.storage import json_text
-from deeplab.datasets.forma_storage import IGNORE_LABEL
+from deeplab.datasets.forma.storage import IGNORE_LABEL
 from deeplab.datasets.labels import label_sources
 
 _IMAGE, _PIXELS, _HEIGHT, _WIDTH, _CLASS = _COLUMNS = (

@@ -15,8 +15,8 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets import combined_sets, forma_storage
 from deeplab.datasets.building import listing
+from deeplab.datasets.forma import combined_sets, storage
 
 FLAGS = flags.FLAGS
 
@@ -115,11 +115,11 @@ def combine(name):
 
 
 def build(names, splits, label_map=None):
-  """Builds a set as the flags say; see `forma_storage.build`."""
+  """Builds a set as the flags say; see `storage.build`."""
   if FLAGS.landmarks_dir:
-    splits = forma_storage.with_landmarks(splits, FLAGS.landmarks_dir)
-  return forma_storage.build(FLAGS.storage_dir, _set_name(names), splits, label_map,
-                             **common.build_options())
+    splits = storage.with_landmarks(splits, FLAGS.landmarks_dir)
+  return storage.build(FLAGS.storage_dir, _set_name(names), splits, label_map,
+                       **common.build_options())
 
 
 def define_folder_flags(folder_set):
@@ -155,7 +155,7 @@ def build_folder_set(folder_set):
   # The record is called by its path, as the published sets have it.
   examples = [item._replace(name=item.image_path) for item in examples]
   end = FLAGS.num_train + FLAGS.num_trainval
-  return build(folder_set.names, forma_storage.split_at(examples, FLAGS.num_train, end),
+  return build(folder_set.names, storage.split_at(examples, FLAGS.num_train, end),
                folder_set.label_map)
 
 
@@ -167,7 +167,7 @@ def _check_drawing():
   """Stops where parts cannot be drawn on the way."""
   advice = 'draw them once with build_part_labels.py and pass their folder as --parts_dir.'
   common.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
-  if files.is_remote(forma_storage.dataset_dir(FLAGS.storage_dir, '')):
+  if files.is_remote(storage.dataset_dir(FLAGS.storage_dir, '')):
     raise UsageError('--parts_model draws into --storage_dir, which is beyond this machine; raw '
                      'files are read from folders here: ' + advice)
 
@@ -177,7 +177,7 @@ def _draw_parts(names, image_paths):
 
   TensorFlow's threads would not survive the forks of the builder.
   """
-  folder = os.path.join(forma_storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
+  folder = os.path.join(storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
                         _hash(FLAGS.parts_model))
   logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)
   script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'build_part_labels.py')

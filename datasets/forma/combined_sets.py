@@ -4,7 +4,7 @@ import os
 from absl import logging
 
 from deeplab.core.storage import files
-from deeplab.datasets import forma_storage
+from deeplab.datasets.forma import storage
 from deeplab.datasets.records import dataset_info, example, shards
 
 # Set -> the sets it is put together from.
@@ -28,7 +28,7 @@ PARTS = {
 def combine(storage_dir, name):
   """Links, or else copies, the shards of the PARTS of the set `name` into it; returns its info.
 
-  Sizes are counted from the records. Splits are those of `forma_storage.SPLITS`; a part may
+  Sizes are counted from the records. Splits are those of `storage.SPLITS`; a part may
   lack one that is empty by the registry.
 
   Args:
@@ -40,18 +40,18 @@ def combine(storage_dir, name):
       or holds more or fewer records than it says.
   """
   parts = PARTS[name]
-  folders = [forma_storage.tfrecord_dir(storage_dir, part) for part in parts]
+  folders = [storage.tfrecord_dir(storage_dir, part) for part in parts]
   infos = [_read_part(part, folder) for part, folder in zip(parts, folders)]
   for part, info in zip(parts, infos):
     _check_alike(part, info, parts[0], infos[0])
-  splits = [split for split in forma_storage.SPLITS if any(split in i.splits for i in infos)]
+  splits = [split for split in storage.SPLITS if any(split in i.splits for i in infos)]
   holders = {split: [(folder, info) for folder, info in zip(folders, infos)
                      if split in info.splits] for split in splits}
   sources = {split: [path for folder, _ in holders[split]
                      for path in shards.split_files(folder, split)] for split in splits}
   names = {split: [record for folder, info in holders[split]
                    for record in _record_names(folder, split, info)] for split in splits}
-  output_dir = forma_storage.tfrecord_dir(storage_dir, name)
+  output_dir = storage.tfrecord_dir(storage_dir, name)
   files.make_dirs(output_dir)
   # From here on the folder does not hold what an older info file says.
   files.remove_if_present(dataset_info.path_in(output_dir))
@@ -59,9 +59,9 @@ def combine(storage_dir, name):
     _place_split(sources[split], split, output_dir)
   info = infos[0]._replace(name=name, splits={
       split: _sum([part.splits[split] for _, part in holders[split]]) for split in splits})
-  forma_storage.write_split_lists(storage_dir, name, names)
+  storage.write_split_lists(storage_dir, name, names)
   dataset_info.write(info, output_dir)
-  logging.info('%s: %s. Described in %s.', name, forma_storage.describe_sizes(info),
+  logging.info('%s: %s. Described in %s.', name, storage.describe_sizes(info),
                dataset_info.path_in(output_dir))
   return info
 
@@ -71,11 +71,11 @@ def _read_part(part, folder):
   if info is None:
     raise ValueError('Part %r is not built: %s does not exist. Run its builder first.'
                      % (part, dataset_info.path_in(folder)))
-  missing = [split for split in forma_storage.SPLITS
-             if split not in info.splits and not forma_storage.expects_empty(part, split)]
+  missing = [split for split in storage.SPLITS
+             if split not in info.splits and not storage.expects_empty(part, split)]
   if missing:
     raise ValueError('Part %r in %s has no split %s. Build all of %s first.'
-                     % (part, folder, ', '.join(missing), ', '.join(forma_storage.SPLITS)))
+                     % (part, folder, ', '.join(missing), ', '.join(storage.SPLITS)))
   return info
 
 

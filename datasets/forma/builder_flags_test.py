@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import forma_storage, registry
+from deeplab.datasets import registry
+from deeplab.datasets.forma import storage as forma_storage
 from deeplab.datasets.records import dataset_info, example
 from deeplab.datasets.sample_people import forma_layouts
 from deeplab.testing import forked_scripts

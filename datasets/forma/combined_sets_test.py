@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets import combined_sets, forma_storage, registry
+from deeplab.datasets import registry
 from deeplab.datasets.building.spec import Example
+from deeplab.datasets.forma import combined_sets
+from deeplab.datasets.forma import storage as forma_storage
 from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
 
