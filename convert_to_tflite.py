@@ -19,13 +19,12 @@ from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import (
     export_check,
-    exported,
-    graph_edit,
     opened_models,
     tflite_graph,
     tflite_model,
     tflite_rewrites,
 )
+from deeplab.deployment.graphs import editing, record
 from deeplab.utils import picture_inputs
 
 FLAGS = flags.FLAGS
@@ -33,10 +32,10 @@ FLAGS = flags.FLAGS
 common.begin_flag_group('files and tensors')
 flags.DEFINE_string('quantized_graph_def_path', None,
                     'Frozen graph, with fake quantisation or without. Required.')
-flags.DEFINE_string('input_tensor_name', exported.INPUT_NAME + ':0',
+flags.DEFINE_string('input_tensor_name', record.INPUT_NAME + ':0',
                     'Placeholder of the image, [1, height, width, 3], 0..255.')
 flags.DEFINE_string('output_tflite_path', None, 'TFLite file to write. Required.')
-flags.DEFINE_string('output_tensor_name', exported.OUTPUT_NAME + ':0',
+flags.DEFINE_string('output_tensor_name', record.OUTPUT_NAME + ':0',
                     'Labels, [1, height, width] of integers.')
 flags.DEFINE_string('test_image_path', None,
                     'Picture to label with the file; the share of each class is printed. Default: '
@@ -63,7 +62,7 @@ def main(unused_argv):
   content = tflite_graph.convert(graph_def, kind, placeholder.name, output.name, size)
   model = tflite_model.TfliteModel(content, path)
   _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
-  with exported.writing(path):
+  with record.writing(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
   logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_graph.KINDS[kind].description,
@@ -76,7 +75,7 @@ def _find_node(graph_def, flag):
   """Returns the node of the tensor that a flag names."""
   tensor = FLAGS[flag].value
   name = tensor[:-2] if tensor.endswith(':0') else tensor
-  read = {graph_edit.node_name(other) for node in graph_def.node for other in node.input}
+  read = {editing.node_name(other) for node in graph_def.node for other in node.input}
   if flag == 'input_tensor_name':
     what, choice = 'placeholders', [node for node in graph_def.node if node.op == 'Placeholder']
     usable = choice

@@ -11,7 +11,7 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core.storage import files
-from deeplab.deployment import export, exported
+from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import slow, tiny_run
 from deeplab.utils import overlay
 
@@ -31,14 +31,14 @@ def make_run(tmp_path_factory):
   """A folder with a checkpoint, its graph in zoo.tar.gz, and pictures."""
   folder = tmp_path_factory.mktemp('demo')
   checkpoint = tiny_run.write_checkpoint(folder, _SAMPLES[1].image)
-  frozen, _ = export.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
+  frozen, _ = freezing.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
   path = folder / 'frozen_inference_graph.pb'
   files.write_bytes(str(path), frozen.SerializeToString())
-  exported.write_record(str(path), {
+  record.write_record(str(path), {
       'class_names': tiny_run.CLASS_NAMES, 'colormap': tiny_run.COLORMAP,
       'num_classes': len(tiny_run.CLASS_NAMES), 'flags': {}})
   with tarfile.open(str(folder / 'zoo.tar.gz'), 'w:gz') as archive:
-    for name in (path.name, exported.RECORD_FILE_NAME):
+    for name in (path.name, record.RECORD_FILE_NAME):
       archive.add(str(folder / name), 'zoo/' + name)
   (folder / 'pictures').mkdir()
   for index, sample in enumerate(_SAMPLES):

@@ -24,14 +24,14 @@ from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
 from deeplab.deployment import (
     checked_export,
-    export,
     export_check,
     export_formats,
-    exported,
     saved_model,
     tflite_graph,
     tflite_model,
 )
+from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation import segmentation_metrics
 from deeplab.utils import run_record
 
@@ -117,7 +117,7 @@ def _source(checkpoint, num_classes, descriptor):
   model_options = common.model_options_of_flags(num_classes, _crop_size())
   quantization.check(model_options, scales=FLAGS.inference_scales,
                      add_flipped_images=FLAGS.add_flipped_images)
-  options = export.ExportOptions(
+  options = freezing.ExportOptions(
       resized_size=common.resized_size_function(),
       with_probabilities=FLAGS.export_probabilities,
       batch_size=None if FLAGS.dynamic_batch else 1,
@@ -227,7 +227,7 @@ def _colors(colormap, num_classes):
 
 def _text_graph_path():
   return os.path.join(os.path.dirname(files.absolute(FLAGS.export_path)),
-                      export.TEXT_GRAPH_FILE_NAME)
+                      freezing.TEXT_GRAPH_FILE_NAME)
 
 
 if __name__ == '__main__':

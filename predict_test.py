@@ -12,7 +12,8 @@ from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.deployment import exported, inference
+from deeplab.deployment import inference
+from deeplab.deployment.graphs import record
 from deeplab.testing import tiny_run, wide_png
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -23,11 +24,11 @@ def model_path(tmp_path_factory):
   """A graph whose labels are red // 100."""
   path = str(tmp_path_factory.mktemp('model') / 'graph.pb')
   with tf.Graph().as_default() as graph, open(path, 'wb') as f:
-    image = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
-    tf.cast(image[..., 0] // 100, tf.int32, name=exported.OUTPUT_NAME)
+    image = tf.placeholder(tf.uint8, [1, None, None, 3], name=record.INPUT_NAME)
+    tf.cast(image[..., 0] // 100, tf.int32, name=record.OUTPUT_NAME)
     f.write(graph.as_graph_def().SerializeToString())
-  exported.write_record(path, {'class_names': ['sky', 'road', 'car'],
-                             'colormap': [[0, 0, 0], [100, 0, 0], [0, 50, 250]]})
+  record.write_record(path, {'class_names': ['sky', 'road', 'car'],
+                           'colormap': [[0, 0, 0], [100, 0, 0], [0, 50, 250]]})
   return path
 
 
@@ -83,7 +84,7 @@ def test_pictures_of_more_than_8_bits_are_scaled_as_those_of_the_training(
     tmp_path, model_path, recorded, flags, expected):
   model = str(tmp_path / 'graph.pb')
   shutil.copy(model_path, model)
-  exported.write_record(model, {'class_names': None, 'colormap': None, 'image_range': recorded})
+  record.write_record(model, {'class_names': None, 'colormap': None, 'image_range': recorded})
   values = np.array([[10, 402, 1000]])
   Image.fromarray(values.astype(np.uint16)).save(str(tmp_path / 'grey.png'))
   (tmp_path / 'color.png').write_bytes(wide_png.data_of(np.repeat(values[..., None], 3, 2)))
@@ -108,7 +109,7 @@ def test_pictures_of_more_than_8_bits_are_scaled_as_those_of_the_training(
 def test_a_damaged_range_of_an_export_is_told(tmp_path, model_path):
   model = str(tmp_path / 'graph.pb')
   shutil.copy(model_path, model)
-  exported.write_record(model, {'class_names': None, 'colormap': None, 'image_range': [9, 1]})
+  record.write_record(model, {'class_names': None, 'colormap': None, 'image_range': [9, 1]})
   with pytest.raises(ValueError, match=r'export.json: image_range is \[9, 1\], expected null or'):
     inference.Segmenter(model)
 
@@ -116,12 +117,12 @@ def test_a_damaged_range_of_an_export_is_told(tmp_path, model_path):
 def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_path):
   path, folder = str(tmp_path / 'graph.pb'), tmp_path / 'in'
   with tf.Graph().as_default() as graph, open(path, 'wb') as f:
-    images = tf.placeholder(tf.uint8, [None, None, None, 3], name=exported.INPUT_NAME)
+    images = tf.placeholder(tf.uint8, [None, None, None, 3], name=record.INPUT_NAME)
     reds = images[..., 0]
     with tf.control_dependencies([tf.Assert(tf.shape(images)[0] < 2, ['too many'])]):
       not_too_red = tf.Assert(tf.reduce_max(reds) < 250, ['too red'])
     with tf.control_dependencies([not_too_red]):
-      tf.cast(reds // 100, tf.int32, name=exported.OUTPUT_NAME)
+      tf.cast(reds // 100, tf.int32, name=record.OUTPUT_NAME)
     f.write(graph.as_graph_def().SerializeToString())
   folder.mkdir()
   for name, red in (('a', 120), ('b', 255), ('c', 20), ('d', 255)):

@@ -11,14 +11,9 @@ import typing
 
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
-from deeplab.deployment import (
-    export,
-    export_check,
-    export_formats,
-    exported,
-    saved_model,
-    tflite_model,
-)
+from deeplab.deployment import export_check, export_formats, saved_model, tflite_model
+from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import record as exported
 
 _STAGE_PREFIX = '.export-'
 
@@ -43,7 +38,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
       see `export_formats.paths`.
     source: export_formats.Source.
     text_graph_path: file for the graph with variables as text, or None.
-    content: dict for `export.json`, see `exported.write_record`; None: none is written.
+    content: dict for `export.json`, see `record.write_record`; None: none is written.
 
   Returns:
     List of Written.
@@ -173,9 +168,9 @@ def _make_folder(folder, export_path):
 
 def _stage_text_graph(source, stage):
   """Writes the graph with variables as text; returns its path in the stage."""
-  _, graph_def = export.freeze(source.checkpoint, source.model_options, source.predict,
-                               source.options._replace(optimize=False))
-  path = os.path.join(stage, export.TEXT_GRAPH_FILE_NAME)
+  _, graph_def = freezing.freeze(source.checkpoint, source.model_options, source.predict,
+                                 source.options._replace(optimize=False))
+  path = os.path.join(stage, freezing.TEXT_GRAPH_FILE_NAME)
   files.write_text(path, str(graph_def))
   return path
 

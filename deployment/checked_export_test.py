@@ -9,13 +9,13 @@ from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment import (
     checked_export,
-    export,
     export_check,
     export_formats,
-    exported,
     inference,
     opened_models,
 )
+from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import record as exported
 from deeplab.testing import slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -71,7 +71,7 @@ def test_all_formats_are_written_and_label_as_the_checkpoint_does(source, tmp_pa
 
 @pytest.mark.parametrize('fields, message', [
     ({'model_options': tiny_run.MODEL_OPTIONS._replace(crop_size=None)}, 'give --crop_size'),
-    ({'options': export.ExportOptions(resized_size=lambda size: size)},
+    ({'options': freezing.ExportOptions(resized_size=lambda size: size)},
      'leave --min_resize_value out'),
     ({'tflite_kind': 'int8'}, 'give --dataset_dir'),
     ({'model_options': tiny_run.MODEL_OPTIONS._replace(

@@ -18,7 +18,9 @@ from PIL import Image
 
 from deeplab.core.images import limits as image_limits
 from deeplab.datasets.records import example, shards
-from deeplab.deployment import export, exported, opened_models
+from deeplab.deployment import opened_models
+from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import record as exported
 
 NUM_PICTURES = 4
 
@@ -131,7 +133,7 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
     options: ExportOptions.
     pictures: list of [height, width, 3] uint8 RGB arrays.
   """
-  session, outputs = export.open_session(
+  session, outputs = freezing.open_session(
       checkpoint, model_options, predict, options._replace(batch_size=1, input_size=None))
   with session:
     return [session.run(outputs[exported.OUTPUT_NAME],

@@ -3,16 +3,17 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_check, exported, tflite_graph
+from deeplab.deployment import export_check, tflite_graph
 from deeplab.deployment.export_check import Comparison
+from deeplab.deployment.graphs import record
 from deeplab.testing import tiny_run
 
 
 def write_graph(path):
   """Writes a frozen graph whose labels are red // 100."""
   with tf.Graph().as_default() as graph:
-    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
-    tf.cast(images[..., 0] // 100, tf.int32, name=exported.OUTPUT_NAME)
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=record.INPUT_NAME)
+    tf.cast(images[..., 0] // 100, tf.int32, name=record.OUTPUT_NAME)
     path.write_bytes(graph.as_graph_def().SerializeToString())
 
 

@@ -10,14 +10,8 @@ import numpy as np
 from deeplab.core import registry
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.deployment import (
-    export,
-    export_check,
-    exported,
-    onnx_model,
-    saved_model,
-    tflite_graph,
-)
+from deeplab.deployment import export_check, onnx_model, saved_model, tflite_graph
+from deeplab.deployment.graphs import freezing, record
 
 
 class Source(typing.NamedTuple):
@@ -39,7 +33,7 @@ class Source(typing.NamedTuple):
   checkpoint: str
   model_options: typing.Any
   predict: typing.Callable
-  options: export.ExportOptions = export.ExportOptions()
+  options: freezing.ExportOptions = freezing.ExportOptions()
   pictures: typing.Sequence[np.ndarray] = ()
   representative_images: typing.Optional[typing.Callable] = None
   tflite_kind: str = 'float32'
@@ -145,7 +139,7 @@ def _write_tflite(source, path):
   options = _one_image_options(source)._replace(input_size=size, optimize=True)
   images = source.representative_images() if tflite_graph.KINDS[kind].needs_images else None
   files.write_bytes(path, tflite_graph.convert(
-      _frozen(source, options), kind, exported.INPUT_NAME, exported.OUTPUT_NAME, size, images))
+      _frozen(source, options), kind, record.INPUT_NAME, record.OUTPUT_NAME, size, images))
 
 
 def _write_onnx(source, path):
@@ -153,7 +147,7 @@ def _write_onnx(source, path):
 
 
 def _frozen(source, options):
-  return export.freeze(source.checkpoint, source.model_options, source.predict, options)[0]
+  return freezing.freeze(source.checkpoint, source.model_options, source.predict, options)[0]
 
 
 def _nothing_to_check(unused_source):
@@ -181,7 +175,7 @@ def _check_onnx(unused_source):
   onnx_model.check_installed()
 
 
-FROZEN = exported.FROZEN
+FROZEN = record.FROZEN
 SAVED_MODEL = 'savedmodel'
 TFLITE = 'tflite'
 ONNX = 'onnx'

@@ -9,7 +9,8 @@ from deeplab import model
 from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, export_formats, exported, tflite_model
+from deeplab.deployment import export_formats, tflite_model
+from deeplab.deployment.graphs import freezing, record
 
 SIZE = [49, 65]
 OPTIONS = ModelOptions(
@@ -72,7 +73,7 @@ def write_checkpoint(folder, options):
   """Writes a checkpoint of random weights; returns its prefix."""
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(3)
-    export.build_inference_graph(options, model.predict_labels)
+    freezing.build_inference_graph(options, model.predict_labels)
     random = np.random.RandomState(4)
     values = {}
     for variable in tf.global_variables():
@@ -108,10 +109,10 @@ def random_images(count):
 
 
 def checkpoint_labels(checkpoint, options, images):
-  graph_def, _ = export.freeze(checkpoint, options, model.predict_labels)
+  graph_def, _ = freezing.freeze(checkpoint, options, model.predict_labels)
   with tf.Graph().as_default(), tf.Session() as session:
     inputs, labels = tf.import_graph_def(graph_def, return_elements=[
-        exported.INPUT_NAME + ':0', exported.OUTPUT_NAME + ':0'])
+        record.INPUT_NAME + ':0', record.OUTPUT_NAME + ':0'])
     return np.concatenate([session.run(labels, {inputs: image[np.newaxis]})
                            for image in images])
 

@@ -9,7 +9,8 @@ import pytest
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.deployment import exported, inference
+from deeplab.deployment import inference
+from deeplab.deployment.graphs import record as exported
 from deeplab.testing import tiny_run
 
 

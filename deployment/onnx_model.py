@@ -6,7 +6,7 @@ import importlib
 import logging
 
 from deeplab.core.storage import errors, files
-from deeplab.deployment import exported
+from deeplab.deployment.graphs import record
 
 SUFFIX = '.onnx'
 INPUT_NAME = 'images'
@@ -67,7 +67,7 @@ def write(graph_def, path):
   """Writes a frozen graph as ONNX file with input `images` and output `labels`.
 
   Args:
-    graph_def: frozen GraphDef as of `export.freeze`.
+    graph_def: frozen GraphDef as of `freezing.freeze`.
     path: file to write.
 
   Raises:
@@ -77,16 +77,16 @@ def write(graph_def, path):
   convert = importlib.import_module('tf2onnx.convert')
   # It tells of every pass.
   logging.getLogger('tf2onnx').setLevel(logging.ERROR)
-  names = {exported.INPUT_NAME + ':0': INPUT_NAME, exported.OUTPUT_NAME + ':0': OUTPUT_NAME}
+  names = {record.INPUT_NAME + ':0': INPUT_NAME, record.OUTPUT_NAME + ':0': OUTPUT_NAME}
   try:
     proto, _ = convert.from_graph_def(
-        graph_def, name='deeplab', opset=_OPSET, input_names=[exported.INPUT_NAME + ':0'],
-        output_names=[exported.OUTPUT_NAME + ':0'], tensors_to_rename=names)
+        graph_def, name='deeplab', opset=_OPSET, input_names=[record.INPUT_NAME + ':0'],
+        output_names=[record.OUTPUT_NAME + ':0'], tensors_to_rename=names)
   except Exception as error:  # tf2onnx raises what its passes happen to meet
     raise ValueError('The graph cannot be converted to ONNX: %s'
                      % (errors.reason_of(error) or type(error).__name__)) from error
   _check_operations(proto)
-  with exported.writing(path):
+  with record.writing(path):
     files.write_bytes(path, proto.SerializeToString())
 
 

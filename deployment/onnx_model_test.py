@@ -8,7 +8,8 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import export, exported, onnx_model, opened_models
+from deeplab.deployment import onnx_model, opened_models
+from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -27,7 +28,7 @@ def opened(tmp_path_factory):
   folder = tmp_path_factory.mktemp('onnx')
   image = tiny_run.make_samples([tiny_run.CROP])[0].image
   checkpoint = tiny_run.write_checkpoint(folder, image)
-  frozen, _ = export.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
+  frozen, _ = freezing.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
   onnx_model.write(frozen, str(folder / 'm.onnx'))
   return checkpoint, opened_models.open_exported(str(folder / 'm.onnx'))
 
@@ -47,9 +48,9 @@ def test_pictures_of_several_sizes_are_labelled_as_by_the_checkpoint(opened):
 def test_operations_without_counterpart_are_told(tmp_path):
   require_packages()
   with tf.Graph().as_default() as graph:
-    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=record.INPUT_NAME)
     large = tf.image.rgb_to_hsv(tf.cast(images, tf.float32))
-    tf.cast(large[..., 0], tf.int32, name=exported.OUTPUT_NAME)
+    tf.cast(large[..., 0], tf.int32, name=record.OUTPUT_NAME)
     graph_def = graph.as_graph_def()
   with pytest.raises(ValueError, match='lacks: RGBToHSV'):
     onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))
@@ -59,10 +60,10 @@ def test_operations_without_counterpart_are_told(tmp_path):
 def test_fake_quantisation_is_told(tmp_path):
   require_packages()
   with tf.Graph().as_default() as graph:
-    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=exported.INPUT_NAME)
+    images = tf.placeholder(tf.uint8, [1, None, None, 3], name=record.INPUT_NAME)
     rounded = tf.quantization.fake_quant_with_min_max_vars(
         tf.cast(images, tf.float32), -3., 250., narrow_range=True)
-    tf.cast(rounded[..., 0], tf.int32, name=exported.OUTPUT_NAME)
+    tf.cast(rounded[..., 0], tf.int32, name=record.OUTPUT_NAME)
     graph_def = graph.as_graph_def()
   with pytest.raises(ValueError, match='lacks: FakeQuantWithMinMaxVars'):
     onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))

@@ -12,7 +12,8 @@ import numpy as np
 from deeplab import model
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, exported, onnx_model, saved_model, tflite_model
+from deeplab.deployment import onnx_model, saved_model, tflite_model
+from deeplab.deployment.graphs import freezing, record
 
 
 class SessionModel(object):
@@ -87,7 +88,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
                     resized_size=None):
   """Builds the graph of a checkpoint for images of any size.
 
-  Images are padded as `export.build_inference_graph` does without a crop size.
+  Images are padded as `freezing.build_inference_graph` does without a crop size.
 
   Args:
     checkpoint: checkpoint prefix.
@@ -102,12 +103,12 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
   Raises:
     ValueError: the checkpoint is of another model, or damaged.
   """
-  session, outputs = export.open_session(
-      checkpoint, model_options._replace(crop_size=None), predict, export.ExportOptions(
+  session, outputs = freezing.open_session(
+      checkpoint, model_options._replace(crop_size=None), predict, freezing.ExportOptions(
           resized_size=resized_size, with_probabilities=True, batch_size=None))
-  images = session.graph.get_tensor_by_name(exported.INPUT_NAME + ':0')
-  return SessionModel(session, images, outputs[exported.OUTPUT_NAME],
-                      outputs[exported.PROBABILITIES_NAME])
+  images = session.graph.get_tensor_by_name(record.INPUT_NAME + ':0')
+  return SessionModel(session, images, outputs[record.OUTPUT_NAME],
+                      outputs[record.PROBABILITIES_NAME])
 
 
 def read_graph_def(path):
@@ -135,14 +136,14 @@ def read_graph_def(path):
 def _open_frozen_graph(path):
   graph_def = read_graph_def(path)
   names = {node.name for node in graph_def.node}
-  outputs = [exported.OUTPUT_NAME]
-  if exported.PROBABILITIES_NAME in names:
-    outputs.append(exported.PROBABILITIES_NAME)
+  outputs = [record.OUTPUT_NAME]
+  if record.PROBABILITIES_NAME in names:
+    outputs.append(record.PROBABILITIES_NAME)
   with tf.Graph().as_default() as graph:
     try:
       tensors = tf.import_graph_def(
           graph_def, name='',
-          return_elements=[name + ':0' for name in [exported.INPUT_NAME] + outputs])
+          return_elements=[name + ':0' for name in [record.INPUT_NAME] + outputs])
     except (ValueError, tf.errors.OpError) as error:
       raise ValueError('%s cannot be used as an exported model: %s' % (
           path, errors.reason_of(error))) from error

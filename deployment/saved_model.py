@@ -5,7 +5,7 @@
           probabilities float32 [batch, height, width, classes]
 """
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import exported
+from deeplab.deployment.graphs import record
 
 FILE_NAME = 'saved_model.pb'
 TAG = 'serve'
@@ -20,13 +20,13 @@ def write(graph_def, folder):
 
   Args:
     graph_def: frozen GraphDef with the input and the outputs, probabilities among them, of
-      `export.build_inference_graph`, for any number of images.
+      `freezing.build_inference_graph`, for any number of images.
     folder: folder to write; it must not exist.
   """
   with tf.Graph().as_default(), tf.Session() as session:
     images, labels, probabilities = tf.import_graph_def(
         graph_def, name='', return_elements=[name + ':0' for name in (
-            exported.INPUT_NAME, exported.OUTPUT_NAME, exported.PROBABILITIES_NAME)])
+            record.INPUT_NAME, record.OUTPUT_NAME, record.PROBABILITIES_NAME)])
     signature = tf.saved_model.predict_signature_def(
         inputs={INPUT_KEY: images},
         outputs={LABELS_KEY: labels, PROBABILITIES_KEY: probabilities})

@@ -9,7 +9,8 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1
-from deeplab.deployment import export, saved_model
+from deeplab.deployment import saved_model
+from deeplab.deployment.graphs import freezing
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -29,9 +30,9 @@ def checkpoint(images, tmp_path_factory):
 @pytest.fixture(scope='module')
 def folder(checkpoint, tmp_path_factory):
   path = str(tmp_path_factory.mktemp('export') / 'saved')
-  frozen, _ = export.freeze(
+  frozen, _ = freezing.freeze(
       checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels,
-      export.ExportOptions(batch_size=None, with_probabilities=True))
+      freezing.ExportOptions(batch_size=None, with_probabilities=True))
   saved_model.write(frozen, path)
   return path
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from deeplab.core import registry, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import graph_edit, graph_folding, tflite_rewrites
+from deeplab.deployment import tflite_rewrites
+from deeplab.deployment.graphs import editing, folding
 
 _MAX_PIXEL = 255.
 
@@ -125,7 +126,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   row = check_kind(kind)
   if row.needs_images:
     representative_images = _checked_images(representative_images, kind, input_size)
-  graph = graph_edit.EditableGraph(graph_def, [output_name])
+  graph = editing.EditableGraph(graph_def, [output_name])
   if kind == 'qat' and not tflite_rewrites.has_fake_quantization(graph_def):
     raise ValueError('TFLite files of kind %r need a graph with fake quantisation, as '
                      'training with --quantize_delay_step makes it.' % kind)
@@ -134,7 +135,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   if row.has_8_bits:
     tflite_rewrites.check_8_bits(graph)
   tflite_rewrites.gather_resized_labels(graph)
-  graph_folding.remove_identities(graph)
+  folding.remove_identities(graph)
   tflite_rewrites.spell_out_dilations(graph)
   low, high = 0., _MAX_PIXEL
   if row.has_8_bits:

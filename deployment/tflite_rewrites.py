@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import graph_edit, graph_folding
+from deeplab.deployment.graphs import editing, folding
 
 _CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
 _FAKE_QUANTIZATION = 'FakeQuantWithMinMaxVars'
@@ -86,11 +86,11 @@ def fix_input(graph, name, size, dtype):
   for node in graph.nodes.values():
     if node.input and node.input[0] == name and old != new:
       node.attr['SrcT' if node.op == 'Cast' else 'T'].type = new
-  graph_folding.remove_identities(graph)
+  folding.remove_identities(graph)
   with _kept_fake_quantization(graph):
-    graph_folding.fold_constants(graph)
+    folding.fold_constants(graph)
     while _put_static_shapes(graph):
-      graph_folding.fold_constants(graph)
+      folding.fold_constants(graph)
 
 
 def leave_out_scaling(graph, name):
@@ -161,7 +161,7 @@ def make_labels_int32(graph):
         operation.inputs[0].shape.as_list() == operation.outputs[0].shape.as_list())
     if is_whole:
       graph.put(step.name, 'Identity', step.input[:1],
-                T=graph_edit.attribute(np.int32))
+                T=editing.attribute(np.int32))
     else:
       step.attr['T'].type = tf.int32.as_datatype_enum
   graph.prune()
@@ -184,12 +184,12 @@ def gather_resized_labels(graph):
       picked = session.run(operation.outputs[0], {operation.inputs[0]: numbers})[0, :, :, 0]
       rows = _put_gather(graph, name + '/rows', node.input[0], picked[:, 0] // width, axis=1)
       columns = _put_gather(graph, name + '/columns', rows, picked[0] % width, axis=2)
-      graph.put(name, 'Identity', [columns], T=graph_edit.attribute(np.int32))
+      graph.put(name, 'Identity', [columns], T=editing.attribute(np.int32))
   graph.prune()
 
 
 def _put_gather(graph, name, params, indices, axis):
-  integer = graph_edit.attribute(np.int32)
+  integer = editing.attribute(np.int32)
   return graph.put(
       graph.unused_name(name), 'GatherV2',
       [params, graph.add_constant(name + '/indices', indices.astype(np.int32)),

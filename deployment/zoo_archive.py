@@ -14,7 +14,7 @@ import tempfile
 import zlib
 
 from deeplab.core.storage import files
-from deeplab.deployment import exported
+from deeplab.deployment.graphs import record as exported
 
 SUFFIXES = ('.tar', '.tar.gz', '.tgz')
 # As all published archives call it.

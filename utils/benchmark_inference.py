@@ -13,7 +13,8 @@ import numpy as np
 
 from deeplab import model
 from deeplab.core import keys, options, registry
-from deeplab.deployment import export, export_formats, opened_models
+from deeplab.deployment import export_formats, opened_models
+from deeplab.deployment.graphs import freezing
 from deeplab.testing import tiny_run
 from deeplab.utils import benchmark_child
 
@@ -46,7 +47,7 @@ class Format(typing.NamedTuple):
 
 FORMATS = {
     _OPTIMISED: Format(export_formats.FROZEN),
-    _PLAIN: Format(export_formats.FROZEN, {'options': export.ExportOptions(optimize=False)}),
+    _PLAIN: Format(export_formats.FROZEN, {'options': freezing.ExportOptions(optimize=False)}),
     _SAVED_MODEL: Format(export_formats.SAVED_MODEL),
     _TFLITE_FLOAT: Format(export_formats.TFLITE),
     'TFLite, float16': Format(export_formats.TFLITE, {'tflite_kind': 'float16'}),

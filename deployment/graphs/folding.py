@@ -13,7 +13,7 @@ The rounding of float32 differs; nothing else does.
 import numpy as np
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import graph_edit
+from deeplab.deployment.graphs import editing
 
 _CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
 _FUSED_BATCH_NORMS = ('FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3')
@@ -31,7 +31,7 @@ def fold(graph_def, output_names):
     graph_def: frozen GraphDef, without variables.
     output_names: names of the nodes to keep; placeholders that they need are kept too.
   """
-  graph = graph_edit.EditableGraph(graph_def, output_names)
+  graph = editing.EditableGraph(graph_def, output_names)
   fold_constants(graph)
   remove_identities(graph)
   fold_input_scaling(graph)
@@ -50,17 +50,17 @@ def fold_constants(graph):
   for name in graph.sorted_names():
     node = graph.nodes[name]
     is_constant[name] = node.op not in stateful and node.op != 'Placeholder' and all(
-        not tensor.startswith('^') and is_constant.get(graph_edit.node_name(tensor), False)
+        not tensor.startswith('^') and is_constant.get(editing.node_name(tensor), False)
         for tensor in node.input) and (node.op == 'Const' or len(node.input) > 0)
   wanted = {tensor for name, node in graph.nodes.items() if not is_constant[name]
             for tensor in node.input
-            if not tensor.startswith('^') and is_constant[graph_edit.node_name(tensor)]
+            if not tensor.startswith('^') and is_constant[editing.node_name(tensor)]
             and graph.producer(tensor).op != 'Const'}
   if not wanted:
     return
   wanted = sorted(wanted)
-  part = graph_edit.EditableGraph(
-      graph.graph_def(), sorted({graph_edit.node_name(tensor) for tensor in wanted}))
+  part = editing.EditableGraph(
+      graph.graph_def(), sorted({editing.node_name(tensor) for tensor in wanted}))
   with tf.Graph().as_default(), tf.Session() as session:
     tf.import_graph_def(part.graph_def(), name='')
     values = session.run([tensor if ':' in tensor else tensor + ':0' for tensor in wanted])
@@ -72,7 +72,7 @@ def fold_constants(graph):
 
 def remove_identities(graph):
   """Removes nodes that hand on their input, where nothing hangs on their name."""
-  named = {graph_edit.node_name(tensor) for node in graph.nodes.values()
+  named = {editing.node_name(tensor) for node in graph.nodes.values()
            for tensor in node.input if tensor.startswith('^')} | set(graph.output_names)
   graph.replace_inputs({
       name: node.input[0] for name, node in graph.nodes.items()
@@ -160,8 +160,8 @@ def _put_into_convolution(graph, name, tensor, convolution, affine, shared):
                            (weights * factor).astype(weights.dtype)),
         graph.add_constant(convolution.name + '/folded_bias', offset.astype(weights.dtype)))
   convolution.input[1], bias = shared[key]
-  graph.put(name, 'BiasAdd', [tensor, bias], T=graph_edit.attribute(weights.dtype),
-            data_format=graph_edit.attribute('NHWC'))
+  graph.put(name, 'BiasAdd', [tensor, bias], T=editing.attribute(weights.dtype),
+            data_format=editing.attribute('NHWC'))
 
 
 def _convolution_behind(graph, tensor, uses):

@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core import feature_extractor, options, preprocess_utils, quantization
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, exported
+from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -47,20 +47,20 @@ def predict_padded(checkpoint, image, predict=model.predict_labels, model_option
     return session.run(labels)
 
 
-def run_frozen(path, image, names=(exported.OUTPUT_NAME, exported.RAW_OUTPUT_NAME)):
+def run_frozen(path, image, names=(record.OUTPUT_NAME, record.RAW_OUTPUT_NAME)):
   graph_def = tf.GraphDef()
   with open(path, 'rb') as f:
     graph_def.ParseFromString(f.read())
   with tf.Graph().as_default(), tf.Session() as session:
     tf.import_graph_def(graph_def, name='')
     return session.run([name + ':0' for name in names],
-                       {exported.INPUT_NAME + ':0': image[np.newaxis]})
+                       {record.INPUT_NAME + ':0': image[np.newaxis]})
 
 
 def export_to(folder, checkpoint, predict=model.predict_labels, model_options=OPTIONS,
               **fields):
   path = str(folder / 'graph.pb')
-  frozen, _ = export.freeze(checkpoint, model_options, predict, export.ExportOptions(**fields))
+  frozen, _ = freezing.freeze(checkpoint, model_options, predict, freezing.ExportOptions(**fields))
   files.write_bytes(path, frozen.SerializeToString())
   return path
 
@@ -137,14 +137,14 @@ def test_resized_images_get_labels_of_their_own_size(tmp_path, checkpoint):
 def test_probabilities_come_when_asked_for(tmp_path, checkpoint, frozen):
   path = export_to(tmp_path, checkpoint, with_probabilities=True)
   labels, probabilities, raw = run_frozen(
-      path, random_image(20, 30), (exported.OUTPUT_NAME, exported.PROBABILITIES_NAME,
-                                   exported.RAW_PROBABILITIES_NAME))
+      path, random_image(20, 30), (record.OUTPUT_NAME, record.PROBABILITIES_NAME,
+                                   record.RAW_PROBABILITIES_NAME))
   assert probabilities.shape == (1, 20, 30, NUM_CLASSES)
   assert raw.shape == (1,) + CROP + (NUM_CLASSES,)
   np.testing.assert_allclose(probabilities.sum(axis=3), 1, atol=1e-5)
   assert np.mean(np.argmax(probabilities, 3) == labels) > 0.999
-  with pytest.raises(ValueError, match=exported.PROBABILITIES_NAME):
-    run_frozen(frozen, random_image(20, 30), [exported.PROBABILITIES_NAME])
+  with pytest.raises(ValueError, match=record.PROBABILITIES_NAME):
+    run_frozen(frozen, random_image(20, 30), [record.PROBABILITIES_NAME])
 
 
 def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
@@ -153,20 +153,20 @@ def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
     graph_def.ParseFromString(f.read())
   nodes = {node.name: node for node in graph_def.node}
   assert not [node.op for node in graph_def.node if 'Variable' in node.op]
-  shape = nodes[exported.INPUT_NAME].attr['shape'].shape
+  shape = nodes[record.INPUT_NAME].attr['shape'].shape
   assert [d.size for d in shape.dim] == [1, -1, -1, 3]
 
 
 def test_checkpoint_of_another_model_is_told(checkpoint):
   with pytest.raises(ValueError, match='another number of classes'):
-    export.freeze(checkpoint, OPTIONS._replace(outputs_to_num_classes={'semantic': 7}),
-                  model.predict_labels)
+    freezing.freeze(checkpoint, OPTIONS._replace(outputs_to_num_classes={'semantic': 7}),
+                    model.predict_labels)
 
 
 def test_fake_quantisation_is_kept_for_converters(tmp_path):
   model_options = OPTIONS._replace(quantize_delay_step=0)
   checkpoint = tiny_run.write_checkpoint(tmp_path, random_image(*CROP), model_options)
-  frozen, _ = export.freeze(checkpoint, model_options, model.predict_labels)
+  frozen, _ = freezing.freeze(checkpoint, model_options, model.predict_labels)
   names = [node.name for node in frozen.node if node.op.startswith('FakeQuant')]
   assert any(quantization.WEIGHTS_SCOPE in name for name in names)
   assert any(quantization.ACTIVATION_SCOPE in name for name in names)

@@ -5,7 +5,7 @@
       --> RawSemanticPredictions float32 [1, padded height, padded width]
       --> SemanticPredictions int32 [1, height, width]
 
-`exported.write_record` adds what the class ids mean and how the graph was made.
+`record.write_record` adds what the class ids mean and how the graph was made.
 """
 import typing
 
@@ -13,8 +13,8 @@ from deeplab import model
 from deeplab.core import feature_extractor, keys, utils
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import graph_folding
-from deeplab.deployment.exported import (
+from deeplab.deployment.graphs import folding
+from deeplab.deployment.graphs.record import (
     INPUT_NAME,
     OUTPUT_NAME,
     PROBABILITIES_NAME,
@@ -34,7 +34,7 @@ class ExportOptions(typing.NamedTuple):
     with_probabilities: whether the graph also has the two outputs of probabilities.
     batch_size: number of images of one run, or None for any number of one size.
     input_size: (height, width) that images must have, or None for any size.
-    optimize: whether the frozen graph is rewritten by `graph_folding.fold`; one with fake
+    optimize: whether the frozen graph is rewritten by `folding.fold`; one with fake
       quantisation never is, so that converters find it.
   """
   resized_size: typing.Optional[typing.Callable] = None
@@ -142,7 +142,7 @@ def freeze(checkpoint, model_options, predict, options=None):
     frozen = tf.graph_util.convert_variables_to_constants(
         session, graph_def, options.output_names)
   if options.optimize and model_options.quantize_delay_step < 0:
-    frozen = graph_folding.fold(frozen, options.output_names)
+    frozen = folding.fold(frozen, options.output_names)
   return frozen, graph_def
 
 

@@ -8,10 +8,10 @@ from deeplab import model
 from deeplab.core import options
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export, exported, graph_folding
+from deeplab.deployment.graphs import folding, freezing, record
 from deeplab.testing import tiny_run
 
-OUTPUTS = export.ExportOptions(with_probabilities=True).output_names
+OUTPUTS = freezing.ExportOptions(with_probabilities=True).output_names
 
 
 def load_random_weights(session):
@@ -61,22 +61,22 @@ def test_folded_networks_give_the_same_probabilities(variant, fields):
       {'semantic': 4}, crop_size=(41, 33), output_stride=16, atrous_rates=[2],
       model_variant=variant, **fields)
   with tf.Graph().as_default():
-    export.build_inference_graph(model_options, model.predict_labels,
-                                 export.ExportOptions(with_probabilities=True))
+    freezing.build_inference_graph(model_options, model.predict_labels,
+                                   freezing.ExportOptions(with_probabilities=True))
     frozen = freeze(OUTPUTS)
-  folded = graph_folding.fold(frozen, OUTPUTS)
+  folded = folding.fold(frozen, OUTPUTS)
   # Padded in width, larger than the crop in height.
-  feeds = {exported.INPUT_NAME: tiny_run.make_samples([(57, 25)])[0].image[np.newaxis]}
+  feeds = {record.INPUT_NAME: tiny_run.make_samples([(57, 25)])[0].image[np.newaxis]}
   expected = dict(zip(OUTPUTS, run(frozen, OUTPUTS, feeds)))
   actual = dict(zip(OUTPUTS, run(folded, OUTPUTS, feeds)))
-  probabilities = expected[exported.PROBABILITIES_NAME]
+  probabilities = expected[record.PROBABILITIES_NAME]
   assert probabilities.std() > 0.01
-  np.testing.assert_allclose(actual[exported.PROBABILITIES_NAME], probabilities, atol=1e-4)
+  np.testing.assert_allclose(actual[record.PROBABILITIES_NAME], probabilities, atol=1e-4)
   two_best = np.sort(probabilities, axis=3)[..., -2:]
   is_clear = two_best[..., 1] - two_best[..., 0] > 1e-3
   assert is_clear.mean() > 0.9
-  np.testing.assert_array_equal(actual[exported.OUTPUT_NAME][is_clear],
-                                expected[exported.OUTPUT_NAME][is_clear])
+  np.testing.assert_array_equal(actual[record.OUTPUT_NAME][is_clear],
+                                expected[record.OUTPUT_NAME][is_clear])
   before, after = count_ops(frozen), count_ops(folded)
   assert before['FusedBatchNormV3'] + before['FusedBatchNorm'] > 40
   assert not [op for op in after if op.startswith('FusedBatchNorm')]
@@ -97,7 +97,7 @@ def test_atrous_convolutions_have_bias_and_activation_beside_them():
     net = tf.nn.bias_add(net, tf.constant([.1, .2, .3, -.4, -.5, .6]))
     tf.nn.relu6(net * tf.constant([1., 2., 3., 4., 5., 6.]), name='output')
     frozen = freeze(['output'])
-  folded = graph_folding.fold(frozen, ['output'])
+  folded = folding.fold(frozen, ['output'])
   order = [node.op for node in folded.node if node.op not in ('Const', 'Placeholder')]
   assert order == ['SpaceToBatchND', 'DepthwiseConv2dNative', 'BiasAdd', 'Relu6',
                    'BatchToSpaceND']
@@ -115,7 +115,7 @@ def test_batch_norm_written_out_is_folded():
                                                 'moving_variance')]
     tf.nn.relu(tf.nn.batch_normalization(net, mean, variance, beta, gamma, 1e-3), name='output')
     frozen = freeze(['output'])
-  folded = graph_folding.fold(frozen, ['output'])
+  folded = folding.fold(frozen, ['output'])
   assert count_ops(folded) == {'Const': 2, 'Placeholder': 1, 'Conv2D': 1, 'BiasAdd': 1,
                                'Relu': 1}
   feeds = {'image': np.random.RandomState(0).rand(1, 4, 5, 3)}
@@ -133,7 +133,7 @@ def test_what_others_read_stays_as_it_is():
     other = tf.nn.conv2d(image, weights, [1, 1, 1, 1], 'SAME') * 3.
     tf.add(tf.identity(other), scaled, name='output')
     frozen = freeze(['output', 'raw'])
-  folded = graph_folding.fold(frozen, ['output', 'raw'])
+  folded = folding.fold(frozen, ['output', 'raw'])
   assert count_ops(folded)['Mul'] == 1
   feeds = {'image': np.random.RandomState(0).rand(1, 4, 5, 3)}
   for actual, expected in zip(run(folded, ['output', 'raw'], feeds),
@@ -150,7 +150,7 @@ def test_scaling_that_moves_the_padding_off_zero_stays():
       tf.nn.conv2d(net, tf.get_variable('weights', [3, 3, 3, 2]), [1, 2, 2, 1], 'VALID',
                    name='output')
       frozen = freeze(['output'])
-    folded = graph_folding.fold(frozen, ['output'])
+    folded = folding.fold(frozen, ['output'])
     feeds = {'image': 255 * np.random.RandomState(0).rand(1, 9, 7, 3)}
     np.testing.assert_allclose(run(folded, ['output'], feeds), run(frozen, ['output'], feeds),
                                atol=1e-4)
@@ -168,7 +168,7 @@ def test_constants_behind_conditions_and_random_numbers_stay():
     tf.add(picked, tf.constant(1.) * tf.constant(4.), name='picked')
     tf.multiply(tf.random.uniform([3], minval=1), 2., name='drawn')
     frozen = tf.get_default_graph().as_graph_def()
-  folded = graph_folding.fold(frozen, ['picked', 'drawn'])
+  folded = folding.fold(frozen, ['picked', 'drawn'])
   assert len(folded.node) < len(frozen.node)
   for value, expected in ((True, 10), (False, 9)):
     assert run(folded, ['picked'], {'flag': value}) == [expected]

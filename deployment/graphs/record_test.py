@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from deeplab.deployment import exported
+from deeplab.deployment.graphs import record as exported
 
 
 def test_record_names_the_graph_it_belongs_to(tmp_path):
