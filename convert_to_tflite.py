@@ -17,13 +17,8 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import (
-    export_check,
-    opened_models,
-    tflite_graph,
-    tflite_model,
-    tflite_rewrites,
-)
+from deeplab.deployment import export_check, opened_models
+from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
 from deeplab.deployment.graphs import editing, record
 from deeplab.utils import picture_inputs
 
@@ -59,13 +54,13 @@ def main(unused_argv):
   if kind == 'float32':
     logging.info('%s has no fake quantisation: the file computes in floats.',
                  FLAGS.quantized_graph_def_path)
-  content = tflite_graph.convert(graph_def, kind, placeholder.name, output.name, size)
-  model = tflite_model.TfliteModel(content, path)
+  content = tflite_converter.convert(graph_def, kind, placeholder.name, output.name, size)
+  model = tflite_runner.TfliteModel(content, path)
   _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
   with record.writing(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
-  logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_graph.KINDS[kind].description,
+  logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_converter.KINDS[kind].description,
                size[0], size[1], len(content) / 1e6)
   if image is not None:
     _print_shares(model, image)
@@ -109,13 +104,13 @@ def _check_labels(model, graph_def, names, kind, image):
     model: TfliteModel.
     graph_def: GraphDef.
     names: names of the placeholder and of the node of the labels.
-    kind: key of `tflite_graph.KINDS`.
+    kind: key of `tflite_converter.KINDS`.
     image: uint8 [height, width, 3] array, or None.
 
   Raises:
     ValueError: it labels too many pixels otherwise.
   """
-  pictures = [tflite_model.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
+  pictures = [tflite_runner.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
       export_check.drawn_pictures(model.input_size) if image is None else [image])]
   with tf.Graph().as_default(), tf.Session() as session:
     images, labels = tf.import_graph_def(

@@ -22,14 +22,8 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
-from deeplab.deployment import (
-    checked_export,
-    export_check,
-    export_formats,
-    saved_model,
-    tflite_graph,
-    tflite_model,
-)
+from deeplab.deployment import checked_export, export_check, export_formats
+from deeplab.deployment.formats import saved_model, tflite_converter, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation import segmentation_metrics
@@ -55,7 +49,7 @@ flags.DEFINE_bool('save_inference_graph', False,
                   'beside export_path.')
 
 common.begin_flag_group('exported model')
-flags.DEFINE_enum('tflite_kind', 'float32', sorted(tflite_graph.KINDS),
+flags.DEFINE_enum('tflite_kind', 'float32', sorted(tflite_converter.KINDS),
                   'Numbers of the TFLite file. int8 needs --dataset_dir for the ranges of the '
                   'activations; qat is for models trained with --quantize_delay_step.')
 flags.DEFINE_integer('num_classes', 21,
@@ -187,7 +181,7 @@ def _representative_images(model_options):
 def _fitted_pictures(size, mean_pixel):
   pictures = export_check.pictures_of_records(
       FLAGS.dataset_dir, _NUM_REPRESENTATIVE_IMAGES, split='train')
-  return [tflite_model.fit(picture, size, mean_pixel)[0] for picture in pictures]
+  return [tflite_runner.fit(picture, size, mean_pixel)[0] for picture in pictures]
 
 
 def _dataset():

@@ -11,7 +11,8 @@ import typing
 
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
-from deeplab.deployment import export_check, export_formats, saved_model, tflite_model
+from deeplab.deployment import export_check, export_formats
+from deeplab.deployment.formats import saved_model, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 
@@ -127,12 +128,12 @@ def _compare(formats, staged, source):
 def _checkpoint_labels(source, pictures, has_crop_size):
   """Returns the labels by the checkpoint, of pictures fitted to the crop size if asked."""
   mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
-  fitted = [tflite_model.fit(picture, source.model_options.crop_size, mean_pixel)
+  fitted = [tflite_runner.fit(picture, source.model_options.crop_size, mean_pixel)
             if has_crop_size else (picture, picture.shape[:2]) for picture in pictures]
   labels = export_check.checkpoint_labels(
       source.checkpoint, source.model_options, source.predict, source.options,
       [picture for picture, _ in fitted])
-  return [tflite_model.unfit(each, size, picture.shape[:2])
+  return [tflite_runner.unfit(each, size, picture.shape[:2])
           for each, (_, size), picture in zip(labels, fitted, pictures)]
 
 

@@ -47,7 +47,7 @@ class Limits(typing.NamedTuple):
 
 FLOAT = Limits()
 _8_BITS = Limits(0.97, 0.02, needs_pictures=True)
-# Kind of TFLite file -> limits. Keys are those of `tflite_graph.KINDS`.
+# Kind of TFLite file -> limits. Keys are those of `tflite_converter.KINDS`.
 TFLITE = {
     'float32': FLOAT,
     'float16': FLOAT,

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_check, tflite_graph
+from deeplab.deployment import export_check
 from deeplab.deployment.export_check import Comparison
+from deeplab.deployment.formats import tflite_converter
 from deeplab.deployment.graphs import record
 from deeplab.testing import tiny_run
 
@@ -81,7 +82,7 @@ def test_drawn_pictures_are_the_same_each_time_and_of_several_sizes():
 
 
 def test_every_kind_of_tflite_file_has_limits():
-  assert set(export_check.TFLITE) == set(tflite_graph.KINDS)
+  assert set(export_check.TFLITE) == set(tflite_converter.KINDS)
 
 
 @pytest.mark.parametrize('kind, equal_pixels, miou_drop', [

@@ -10,7 +10,8 @@ import numpy as np
 from deeplab.core import registry
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.deployment import export_check, onnx_model, saved_model, tflite_graph
+from deeplab.deployment import export_check
+from deeplab.deployment.formats import onnx, saved_model, tflite_converter
 from deeplab.deployment.graphs import freezing, record
 
 
@@ -26,7 +27,7 @@ class Source(typing.NamedTuple):
       drawn ones.
     representative_images: function () -> list of uint8 [H, W, 3] of crop size, for TFLite
       files of 8 bits; or None.
-    tflite_kind: key of `tflite_graph.KINDS`.
+    tflite_kind: key of `tflite_converter.KINDS`.
     score: function (list of int32 [height, width], the labels of `pictures`) -> mean IoU, 0..1;
       or None.
   """
@@ -137,13 +138,13 @@ def _write_saved_model(source, path):
 def _write_tflite(source, path):
   size, kind = source.model_options.crop_size, source.tflite_kind
   options = _one_image_options(source)._replace(input_size=size, optimize=True)
-  images = source.representative_images() if tflite_graph.KINDS[kind].needs_images else None
-  files.write_bytes(path, tflite_graph.convert(
+  images = source.representative_images() if tflite_converter.KINDS[kind].needs_images else None
+  files.write_bytes(path, tflite_converter.convert(
       _frozen(source, options), kind, record.INPUT_NAME, record.OUTPUT_NAME, size, images))
 
 
 def _write_onnx(source, path):
-  onnx_model.write(_frozen(source, _one_image_options(source)), path)
+  onnx.write(_frozen(source, _one_image_options(source)), path)
 
 
 def _frozen(source, options):
@@ -155,7 +156,7 @@ def _nothing_to_check(unused_source):
 
 
 def _check_tflite(source):
-  row = tflite_graph.check_kind(source.tflite_kind)
+  row = tflite_converter.check_kind(source.tflite_kind)
   is_quantized = source.model_options.quantize_delay_step >= 0
   if (source.tflite_kind == 'qat') != is_quantized:
     raise ValueError('The model was %strained with --quantize_delay_step, so its TFLite file '
@@ -172,7 +173,7 @@ def _check_tflite(source):
 
 
 def _check_onnx(unused_source):
-  onnx_model.check_installed()
+  onnx.check_installed()
 
 
 FROZEN = record.FROZEN

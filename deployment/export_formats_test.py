@@ -9,7 +9,8 @@ from deeplab import model
 from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_formats, tflite_model
+from deeplab.deployment import export_formats
+from deeplab.deployment.formats import tflite_runner
 from deeplab.deployment.graphs import freezing, record
 
 SIZE = [49, 65]
@@ -121,7 +122,7 @@ def test_labels_are_those_of_the_checkpoint(checkpoint, tmp_path):
   path = str(tmp_path / 'model.tflite')
   write_tflite(checkpoint, path, OPTIONS)
   images = random_images(3)
-  opened = tflite_model.load(path)
+  opened = tflite_runner.load(path)
   assert opened.input_size == tuple(SIZE)
   expected = checkpoint_labels(checkpoint, OPTIONS, images)
   assert len(np.unique(expected)) >= 2
@@ -135,7 +136,7 @@ def test_quantised_training_becomes_a_file_of_integers(tmp_path):
   path = str(tmp_path / 'model.tflite')
   write_tflite(checkpoint, path, options, kind='qat')
   images = random_images(3)
-  labels, _ = tflite_model.load(path).predict(images)
+  labels, _ = tflite_runner.load(path).predict(images)
   assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.98
   tensors = tf.lite.Interpreter(path).get_tensor_details()
   assert {np.dtype(tensor['dtype']).name for tensor in tensors} <= {'int8', 'uint8', 'int32'}
@@ -146,7 +147,7 @@ def test_labels_may_be_resized_to_the_nearest(checkpoint, tmp_path):
   options = OPTIONS._replace(prediction_with_upsampled_logits=False)
   images = random_images(2)
   write_tflite(checkpoint, path, options)
-  labels, _ = tflite_model.load(path).predict(images)
+  labels, _ = tflite_runner.load(path).predict(images)
   assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.999
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from deeplab import model
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import onnx_model, saved_model, tflite_model
+from deeplab.deployment.formats import onnx, saved_model, tflite_runner
 from deeplab.deployment.graphs import freezing, record
 
 
@@ -77,10 +77,10 @@ def open_exported(path, mean_pixel=None):
     return _open_saved_model(path)
   if not files.exists(path):
     raise ValueError('Cannot read the model %s: no such file or folder.' % path)
-  if path.endswith(tflite_model.SUFFIX):
-    return tflite_model.load(path, mean_pixel)
-  if path.endswith(onnx_model.SUFFIX):
-    return onnx_model.OnnxModel(path)
+  if path.endswith(tflite_runner.SUFFIX):
+    return tflite_runner.load(path, mean_pixel)
+  if path.endswith(onnx.SUFFIX):
+    return onnx.OnnxModel(path)
   return _open_frozen_graph(path)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from deeplab.core import feature_extractor, preprocess_utils
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import opened_models, tflite_graph
+from deeplab.deployment import opened_models
+from deeplab.deployment.formats import tflite_converter
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -111,8 +112,8 @@ def test_pictures_of_any_size_fit_tflite_files(tmp_path):
     images = tf.placeholder(tf.float32, [1, 8, 8, 3])
     labels = tf.argmax(images, 3, output_type=tf.int32)
     converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
-    tflite_graph.take_pixels(converter, images.op.name)
-    (tmp_path / 'm.tflite').write_bytes(tflite_graph.run_converter(converter))
+    tflite_converter.take_pixels(converter, images.op.name)
+    (tmp_path / 'm.tflite').write_bytes(tflite_converter.run_converter(converter))
   opened = opened_models.open_exported(str(tmp_path / 'm.tflite'))
   assert not opened.has_probabilities
   assert not opened.takes_batches

@@ -13,7 +13,7 @@ import numpy as np
 
 from deeplab.core import registry, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import tflite_rewrites
+from deeplab.deployment.formats import tflite_rewrites
 from deeplab.deployment.graphs import editing, folding
 
 _MAX_PIXEL = 255.

@@ -1,6 +1,6 @@
 """TFLite files: one RGB image of fixed size in, its labels out.
 
-    model = tflite_model.load('model.tflite')
+    model = tflite_runner.load('model.tflite')
     labels, _ = model.predict(images)  # images uint8 [B, h, w, 3]
 """
 import importlib

@@ -8,7 +8,8 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import onnx_model, opened_models
+from deeplab.deployment import opened_models
+from deeplab.deployment.formats import onnx
 from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import tiny_run
 
@@ -29,7 +30,7 @@ def opened(tmp_path_factory):
   image = tiny_run.make_samples([tiny_run.CROP])[0].image
   checkpoint = tiny_run.write_checkpoint(folder, image)
   frozen, _ = freezing.freeze(checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels)
-  onnx_model.write(frozen, str(folder / 'm.onnx'))
+  onnx.write(frozen, str(folder / 'm.onnx'))
   return checkpoint, opened_models.open_exported(str(folder / 'm.onnx'))
 
 
@@ -53,7 +54,7 @@ def test_operations_without_counterpart_are_told(tmp_path):
     tf.cast(large[..., 0], tf.int32, name=record.OUTPUT_NAME)
     graph_def = graph.as_graph_def()
   with pytest.raises(ValueError, match='lacks: RGBToHSV'):
-    onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))
+    onnx.write(graph_def, str(tmp_path / 'm.onnx'))
   assert not list(tmp_path.iterdir())
 
 
@@ -66,7 +67,7 @@ def test_fake_quantisation_is_told(tmp_path):
     tf.cast(rounded[..., 0], tf.int32, name=record.OUTPUT_NAME)
     graph_def = graph.as_graph_def()
   with pytest.raises(ValueError, match='lacks: FakeQuantWithMinMaxVars'):
-    onnx_model.write(graph_def, str(tmp_path / 'm.onnx'))
+    onnx.write(graph_def, str(tmp_path / 'm.onnx'))
   assert not list(tmp_path.iterdir())
 
 
@@ -74,7 +75,7 @@ def test_files_that_are_no_model_are_told(tmp_path):
   require_packages()
   (tmp_path / 'm.onnx').write_bytes(b'no model')
   with pytest.raises(ValueError, match='m.onnx cannot be used as an ONNX model: '):
-    onnx_model.OnnxModel(str(tmp_path / 'm.onnx'))
+    onnx.OnnxModel(str(tmp_path / 'm.onnx'))
 
 
 class FailingSession(object):
@@ -84,7 +85,7 @@ class FailingSession(object):
     pass
 
   def run(self, unused_names, feeds):
-    images = feeds[onnx_model.INPUT_NAME]
+    images = feeds[onnx.INPUT_NAME]
     if images.shape[1:3] != (8, 8):
       raise RuntimeError('[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got 9 Expected: 8.\n '
                          'Please fix.')
@@ -109,4 +110,4 @@ def test_package_that_is_missing_is_told(monkeypatch):
 
   monkeypatch.setattr(importlib, 'import_module', fail)
   with pytest.raises(ValueError, match=r'package tf2onnx .*pip install "deeplab\[onnx\]"'):
-    onnx_model.check_installed()
+    onnx.check_installed()

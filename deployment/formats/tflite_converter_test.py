@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import tflite_graph, tflite_model
+from deeplab.deployment.formats import tflite_converter, tflite_runner
 
 SIZE = (33, 49)
 RATES = (2, 3)
-KINDS = [kind for kind, row in sorted(tflite_graph.KINDS.items()) if row.is_of_tf1 or not IS_TF1]
+KINDS = [kind for kind, row in sorted(tflite_converter.KINDS.items()) if row.is_of_tf1 or not IS_TF1]
 
 
 def random_images(count, seed=0):
@@ -54,13 +54,13 @@ def run_graph(graph_def, images):
 
 
 def convert(graph_def, kind, images=None):
-  return tflite_graph.convert(graph_def, kind, 'ImageTensor', 'SemanticPredictions', SIZE,
-                              images)
+  return tflite_converter.convert(graph_def, kind, 'ImageTensor', 'SemanticPredictions', SIZE,
+                                  images)
 
 
 def label(content, images):
   """Returns the labels that a TFLite file gives images of its size."""
-  return tflite_model.TfliteModel(content, 'model.tflite').predict(images)[0]
+  return tflite_runner.TfliteModel(content, 'model.tflite').predict(images)[0]
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -70,7 +70,7 @@ def test_every_kind_labels_like_its_graph(kind):
   expected = run_graph(graph_def, images)
   assert len(np.unique(expected)) == 4
   labels = label(convert(graph_def, kind, random_images(8, seed=2)), images)
-  limit = 0.95 if tflite_graph.KINDS[kind].has_8_bits or kind == 'dynamic' else 0.999
+  limit = 0.95 if tflite_converter.KINDS[kind].has_8_bits or kind == 'dynamic' else 0.999
   assert np.mean(labels == expected) > limit
 
 
@@ -128,4 +128,4 @@ def test_outputs_other_than_labels_are_refused():
   graph_def = make_graph()
   name = [node.name for node in graph_def.node if node.op == 'ResizeBilinear'][0]
   with pytest.raises(ValueError, match=name + r' must be labels, integers \[1, 33, 49\], but is'):
-    tflite_graph.convert(graph_def, 'float32', 'ImageTensor', name, SIZE)
+    tflite_converter.convert(graph_def, 'float32', 'ImageTensor', name, SIZE)

@@ -9,7 +9,7 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1
-from deeplab.deployment import saved_model
+from deeplab.deployment.formats import saved_model
 from deeplab.deployment.graphs import freezing
 from deeplab.testing import tiny_run
 

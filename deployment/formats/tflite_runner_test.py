@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import tflite_graph, tflite_model
+from deeplab.deployment.formats import tflite_converter, tflite_runner
 
 
 def convert(path, takes_pixels=True,
@@ -15,8 +15,8 @@ def convert(path, takes_pixels=True,
     images = tf.placeholder(tf.float32, [1, 5, 7, 3])
     converter = tf.lite.TFLiteConverter.from_session(session, [images], [outputs(images)])
     if takes_pixels:
-      tflite_graph.take_pixels(converter, images.op.name)
-    path.write_bytes(tflite_graph.run_converter(converter))
+      tflite_converter.take_pixels(converter, images.op.name)
+    path.write_bytes(tflite_converter.run_converter(converter))
   return str(path)
 
 
@@ -34,7 +34,7 @@ def labels_of(model, image):
 
 
 def test_labels_are_those_of_the_graph(path):
-  model = tflite_model.load(path)
+  model = tflite_runner.load(path)
   labels = labels_of(model, image_of(0))
   assert model.input_size == (5, 7)
   assert labels.dtype == np.int32
@@ -42,7 +42,7 @@ def test_labels_are_those_of_the_graph(path):
 
 
 def test_threads_do_not_mix_up_their_images(path):
-  model = tflite_model.load(path)
+  model = tflite_runner.load(path)
   wrong = []
 
   def run(seed):
@@ -60,10 +60,10 @@ def test_threads_do_not_mix_up_their_images(path):
 
 def test_absent_and_foreign_files_are_named(tmp_path):
   with pytest.raises(ValueError, match='Cannot read the TFLite model .*absent.tflite: No such'):
-    tflite_model.load(str(tmp_path / 'absent.tflite'))
+    tflite_runner.load(str(tmp_path / 'absent.tflite'))
   (tmp_path / 'text.tflite').write_text('not a model at all')
   with pytest.raises(ValueError, match='text.tflite cannot be used as a TFLite model: '):
-    tflite_model.load(str(tmp_path / 'text.tflite'))
+    tflite_runner.load(str(tmp_path / 'text.tflite'))
 
 
 @pytest.mark.skipif(IS_TF1, reason='its interpreter does not look')
@@ -73,40 +73,40 @@ def test_files_cut_anywhere_are_refused(path, tmp_path):
   for size in range(8, len(content) - 8, len(content) // 20):
     (tmp_path / 'cut.tflite').write_bytes(content[:size])
     with pytest.raises(ValueError, match='cut.tflite cannot be used as a TFLite model: '):
-      tflite_model.load(str(tmp_path / 'cut.tflite'))
+      tflite_runner.load(str(tmp_path / 'cut.tflite'))
 
 
 def test_models_of_other_inputs_and_outputs_are_refused(tmp_path):
   path = convert(tmp_path / 'float.tflite', takes_pixels=False)
   with pytest.raises(ValueError, match=r'it takes float32 \[1, 5, 7, 3\] and returns int32'):
-    tflite_model.load(path)
+    tflite_runner.load(path)
   path = convert(tmp_path / 'logits.tflite', outputs=lambda images: images + 1)
   with pytest.raises(ValueError, match=r'returns float32 \[1, 5, 7, 3\]'):
-    tflite_model.load(path)
+    tflite_runner.load(path)
 
 
 def test_fitting_keeps_the_shape_of_larger_pictures():
   image = np.full((20, 40, 3), 200, np.uint8)
-  fitted, size = tflite_model.fit(image, (16, 16), np.array([1, 2, 3], np.uint8))
+  fitted, size = tflite_runner.fit(image, (16, 16), np.array([1, 2, 3], np.uint8))
   assert size == (8, 16)
   assert fitted.shape == (16, 16, 3)
   assert (fitted[:8] == 200).all()
   assert (fitted[8:] == [1, 2, 3]).all()
-  tall, size = tflite_model.fit(image[:, :1], (16, 16), np.zeros(3, np.uint8))
+  tall, size = tflite_runner.fit(image[:, :1], (16, 16), np.zeros(3, np.uint8))
   assert size == (16, 1)
   assert (tall[:, 1:] == 0).all()
 
 
 def test_pictures_of_the_size_of_the_file_stay_as_they_are():
   picture = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
-  fitted, size = tflite_model.fit(picture, [5, 7], np.zeros(3, np.uint8))
+  fitted, size = tflite_runner.fit(picture, [5, 7], np.zeros(3, np.uint8))
   assert size == (5, 7)
   np.testing.assert_array_equal(fitted, picture)
 
 
 def test_smaller_pictures_are_padded_as_they_are():
   image = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
-  fitted, size = tflite_model.fit(image, (16, 12), np.array([1, 2, 3], np.uint8))
+  fitted, size = tflite_runner.fit(image, (16, 12), np.array([1, 2, 3], np.uint8))
   assert size == (5, 7)
   np.testing.assert_array_equal(fitted[:5, :7], image)
   assert (fitted[5:] == [1, 2, 3]).all() and (fitted[:, 7:] == [1, 2, 3]).all()
@@ -115,8 +115,8 @@ def test_smaller_pictures_are_padded_as_they_are():
 def test_labels_return_to_the_size_of_the_picture():
   labels = np.arange(16, dtype=np.int32).reshape(4, 4)
   np.testing.assert_array_equal(
-      tflite_model.unfit(labels, (2, 4), (4, 8)),
+      tflite_runner.unfit(labels, (2, 4), (4, 8)),
       np.repeat(np.repeat(labels[:2], 2, axis=0), 2, axis=1))
-  np.testing.assert_array_equal(tflite_model.unfit(labels, (4, 4), (2, 2)),
+  np.testing.assert_array_equal(tflite_runner.unfit(labels, (4, 4), (2, 2)),
                                 labels[1::2, 1::2])
-  np.testing.assert_array_equal(tflite_model.unfit(labels, (3, 4), (3, 4)), labels[:3])
+  np.testing.assert_array_equal(tflite_runner.unfit(labels, (3, 4), (3, 4)), labels[:3])
