@@ -17,9 +17,10 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_check, opened_models
+from deeplab.deployment import export_check
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
 from deeplab.deployment.graphs import editing, record
+from deeplab.deployment.opening import opened_models
 from deeplab.utils import picture_inputs
 
 FLAGS = flags.FLAGS

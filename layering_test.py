@@ -55,7 +55,7 @@ LOCAL_FILES = {
     'datasets/sample_people/raw_folder.py': 'raw pictures',
     'datasets/building/shard_writer.py': 'TensorFlow writes to the path of atomic_path',
     'datasets/building/unpack.py': 'archives of raw pictures',
-    'deployment/zoo_archive.py': 'unpacks into a temporary folder',
+    'deployment/opening/zoo_archive.py': 'unpacks into a temporary folder',
     'deployment/export_check.py': 'a temporary folder',
     'evaluation/cityscapes_panoptic.py': 'pictures and JSON of panoptic results',
     'evaluation/coco_panoptic.py': 'pictures and JSON of panoptic results',

@@ -7,15 +7,10 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import (
-    checked_export,
-    export_check,
-    export_formats,
-    inference,
-    opened_models,
-)
+from deeplab.deployment import checked_export, export_check, export_formats, inference
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
+from deeplab.deployment.opening import opened_models
 from deeplab.testing import slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]

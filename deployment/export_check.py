@@ -18,9 +18,9 @@ from PIL import Image
 
 from deeplab.core.images import limits as image_limits
 from deeplab.datasets.records import example, shards
-from deeplab.deployment import opened_models
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
+from deeplab.deployment.opening import opened_models
 
 NUM_PICTURES = 4
 

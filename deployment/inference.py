@@ -10,9 +10,9 @@ from deeplab.core import colormaps, feature_extractor, keys
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
-from deeplab.deployment import opened_models, zoo_archive
 from deeplab.deployment.formats import saved_model
 from deeplab.deployment.graphs import record as exported
+from deeplab.deployment.opening import opened_models, zoo_archive
 
 # Rows of the table of colours at least.
 _MIN_COLORS = 256

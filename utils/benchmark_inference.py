@@ -13,8 +13,9 @@ import numpy as np
 
 from deeplab import model
 from deeplab.core import keys, options, registry
-from deeplab.deployment import export_formats, opened_models
+from deeplab.deployment import export_formats
 from deeplab.deployment.graphs import freezing
+from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
 from deeplab.utils import benchmark_child
 

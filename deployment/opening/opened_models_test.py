@@ -8,8 +8,8 @@ import pytest
 
 from deeplab.core import feature_extractor, preprocess_utils
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import opened_models
 from deeplab.deployment.formats import tflite_converter
+from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from deeplab.deployment import zoo_archive
+from deeplab.deployment.opening import zoo_archive
 
 
 def write_archive(path, members, links=()):
