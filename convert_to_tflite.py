@@ -17,7 +17,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_check
+from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
 from deeplab.deployment.graphs import editing, record
 from deeplab.deployment.opening import opened_models
@@ -112,17 +112,17 @@ def _check_labels(model, graph_def, names, kind, image):
     ValueError: it labels too many pixels otherwise.
   """
   pictures = [tflite_runner.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
-      export_check.drawn_pictures(model.input_size) if image is None else [image])]
+      comparison.drawn_pictures(model.input_size) if image is None else [image])]
   with tf.Graph().as_default(), tf.Session() as session:
     images, labels = tf.import_graph_def(
         graph_def, name='', return_elements=[name + ':0' for name in names])
     wanted = [session.run(labels, {images: picture[np.newaxis]})[0] for picture in pictures]
-  share = export_check.equal_share(
+  share = comparison.equal_share(
       [model.predict(picture[np.newaxis])[0][0] for picture in pictures], wanted)
   told = '%.2f %% of the pixels of %s have the label that the graph gives them' % (
       100 * share, FLAGS.test_image_path or 'drawn pictures')
   logging.info('%s.', told)
-  limits = export_check.TFLITE[kind]
+  limits = comparison.TFLITE[kind]
   if share >= limits.equal_pixels:
     return
   if limits.needs_pictures and image is None:

@@ -22,7 +22,7 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
-from deeplab.deployment import checked_export, export_check, export_formats
+from deeplab.deployment.exporting import checked_export, comparison, formats
 from deeplab.deployment.formats import saved_model, tflite_converter, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
@@ -41,9 +41,9 @@ flags.DEFINE_string('checkpoint_path', None,
 flags.DEFINE_string('export_path', None,
                     'File to write, for format savedmodel a folder. With several formats their '
                     'common name: suffixes are .pb, _saved_model, .tflite and .onnx. Required.')
-flags.DEFINE_list('format', [export_formats.FROZEN],
+flags.DEFINE_list('format', [formats.FROZEN],
                   'Formats to write, one or more of: %s.'
-                  % ','.join(sorted(export_formats.FORMATS)))
+                  % ','.join(sorted(formats.FORMATS)))
 flags.DEFINE_bool('save_inference_graph', False,
                   'Also writes the graph with variables as text, inference_graph.pbtxt, '
                   'beside export_path.')
@@ -75,7 +75,7 @@ flags.DEFINE_string('dataset', None,
 flags.DEFINE_string('dataset_dir', None,
                     'Folder of the records of the dataset, for its dataset_info.json and '
                     'for pictures to check the files with. Default: drawn ones.')
-flags.DEFINE_integer('num_check_pictures', export_check.NUM_PICTURES,
+flags.DEFINE_integer('num_check_pictures', comparison.NUM_PICTURES,
                      'Pictures of the split val to compare the files with the checkpoint on: '
                      'equal pixels and, where they have labels, mean IoU. From 20 on the '
                      'latter may not fall by more than 0.5 points, 2 for files of 8 bits.',
@@ -87,8 +87,8 @@ common.define_model_flags(output_stride=8)
 
 def main(unused_argv):
   """Exports as the flags say."""
-  export_formats.check_served(FLAGS.format, {
-      name: common.as_given(name) for name in export_formats.served_settings()})
+  formats.check_served(FLAGS.format, {
+      name: common.as_given(name) for name in formats.served_settings()})
   checkpoint = restoring.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
   record = common.take_flags_of_run(checkpoint)
   descriptor = _dataset()
@@ -106,7 +106,7 @@ def main(unused_argv):
 
 
 def _source(checkpoint, num_classes, descriptor):
-  """Returns the export_formats.Source of the flags."""
+  """Returns the formats.Source of the flags."""
   predict = common.prediction_function('inference_scales')
   model_options = common.model_options_of_flags(num_classes, _crop_size())
   quantization.check(model_options, scales=FLAGS.inference_scales,
@@ -116,9 +116,9 @@ def _source(checkpoint, num_classes, descriptor):
       with_probabilities=FLAGS.export_probabilities,
       batch_size=None if FLAGS.dynamic_batch else 1,
       optimize=FLAGS.optimize)
-  return export_formats.Source(
+  return formats.Source(
       checkpoint, model_options, predict, options,
-      pictures=export_check.pictures_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures),
+      pictures=comparison.pictures_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures),
       representative_images=_representative_images(model_options),
       tflite_kind=FLAGS.tflite_kind,
       score=_score(descriptor, num_classes))
@@ -150,7 +150,7 @@ def _describe(path, entry, output_names):
   """Says where a model is and how it compares."""
   file_path = os.path.join(path, saved_model.FILE_NAME) if files.is_dir(path) else path
   ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(output_names))
-          if entry['format'] == export_formats.FROZEN else 'images -> labels')
+          if entry['format'] == formats.FROZEN else 'images -> labels')
   logging.info('%s: %s (%.1f MB), %s.', entry['format'], path,
                files.size(file_path) / 1e6, ends)
   score = ', mean IoU %.2f %% (checkpoint %.2f %%)' % (
@@ -162,7 +162,7 @@ def _describe(path, entry, output_names):
 
 def _score(descriptor, num_classes):
   """Returns the function from labels of the pictures to their mean IoU, None without truth."""
-  truths = export_check.truths_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures)
+  truths = comparison.truths_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures)
   if not truths:
     return None
   return lambda labels: segmentation_metrics.mean_iou(sum(
@@ -179,7 +179,7 @@ def _representative_images(model_options):
 
 
 def _fitted_pictures(size, mean_pixel):
-  pictures = export_check.pictures_of_records(
+  pictures = comparison.pictures_of_records(
       FLAGS.dataset_dir, _NUM_REPRESENTATIVE_IMAGES, split='train')
   return [tflite_runner.fit(picture, size, mean_pixel)[0] for picture in pictures]
 

@@ -56,7 +56,7 @@ LOCAL_FILES = {
     'datasets/building/shard_writer.py': 'TensorFlow writes to the path of atomic_path',
     'datasets/building/unpack.py': 'archives of raw pictures',
     'deployment/opening/zoo_archive.py': 'unpacks into a temporary folder',
-    'deployment/export_check.py': 'a temporary folder',
+    'deployment/exporting/comparison.py': 'a temporary folder',
     'evaluation/cityscapes_panoptic.py': 'pictures and JSON of panoptic results',
     'evaluation/coco_panoptic.py': 'pictures and JSON of panoptic results',
     'evaluation/eval_coco_format.py': 'pictures and JSON of panoptic results',

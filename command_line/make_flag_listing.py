@@ -13,13 +13,13 @@ from deeplab.command_line import flag_listing, script_flags, subcommands
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.datasets import registry
-from deeplab.deployment import export_formats
+from deeplab.deployment.exporting import formats
 from deeplab.utils import predict_results
 
 # Flags whose values are looked up in a table.
 _TABLES = {
     'dataset': registry.DATASETS,
-    'format': export_formats.FORMATS,
+    'format': formats.FORMATS,
     'model_variant': feature_extractor.BACKBONES,
     'outputs': predict_results.OUTPUTS,
 }

@@ -2,7 +2,7 @@
 import pytest
 
 from deeplab.core.storage import files
-from deeplab.deployment import checked_export
+from deeplab.deployment.exporting import checked_export
 from deeplab.testing import folders
 
 LAST = 'whole'

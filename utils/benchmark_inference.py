@@ -13,7 +13,7 @@ import numpy as np
 
 from deeplab import model
 from deeplab.core import keys, options, registry
-from deeplab.deployment import export_formats
+from deeplab.deployment.exporting import formats
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
@@ -34,27 +34,27 @@ _PYTORCH = 'PyTorch'
 
 
 class Format(typing.NamedTuple):
-  """A row of FORMATS: key of `export_formats.FORMATS`, and fields of its Source."""
+  """A row of FORMATS: key of `formats.FORMATS`, and fields of its Source."""
   name: str
   fields: dict = {}
 
   def source(self, checkpoint, model_options):
-    """Returns the export_formats.Source of a checkpoint."""
-    return export_formats.Source(
+    """Returns the formats.Source of a checkpoint."""
+    return formats.Source(
         checkpoint, model_options, model.predict_labels, representative_images=lambda: [
             _image(model_options.crop_size, seed) for seed in range(_NUM_REPRESENTATIVE_IMAGES)],
         **self.fields)
 
 
 FORMATS = {
-    _OPTIMISED: Format(export_formats.FROZEN),
-    _PLAIN: Format(export_formats.FROZEN, {'options': freezing.ExportOptions(optimize=False)}),
-    _SAVED_MODEL: Format(export_formats.SAVED_MODEL),
-    _TFLITE_FLOAT: Format(export_formats.TFLITE),
-    'TFLite, float16': Format(export_formats.TFLITE, {'tflite_kind': 'float16'}),
-    'TFLite, dynamic range': Format(export_formats.TFLITE, {'tflite_kind': 'dynamic'}),
-    _TFLITE_INT8: Format(export_formats.TFLITE, {'tflite_kind': 'int8'}),
-    _ONNX: Format(export_formats.ONNX),
+    _OPTIMISED: Format(formats.FROZEN),
+    _PLAIN: Format(formats.FROZEN, {'options': freezing.ExportOptions(optimize=False)}),
+    _SAVED_MODEL: Format(formats.SAVED_MODEL),
+    _TFLITE_FLOAT: Format(formats.TFLITE),
+    'TFLite, float16': Format(formats.TFLITE, {'tflite_kind': 'float16'}),
+    'TFLite, dynamic range': Format(formats.TFLITE, {'tflite_kind': 'dynamic'}),
+    _TFLITE_INT8: Format(formats.TFLITE, {'tflite_kind': 'int8'}),
+    _ONNX: Format(formats.ONNX),
 }
 
 
@@ -160,7 +160,7 @@ def _kinds(variant, inference, peers, folder):
   lanes = []
   for name, row in FORMATS.items():
     try:
-      export_formats.FORMATS[row.name].check(
+      formats.FORMATS[row.name].check(
           row.source(checkpoint, _model_options(**model_arguments)))
       lanes.append((name, name, None))
     except ValueError as error:
@@ -172,7 +172,7 @@ def _kinds(variant, inference, peers, folder):
     left_out.append(('TF1 lane', benchmark_child.NO_TF1))
   for name, format_name, python in lanes:
     path = os.path.join(folder, 'model_%d%s' % (
-        len(kinds), export_formats.FORMATS[FORMATS[format_name].name].ending))
+        len(kinds), formats.FORMATS[FORMATS[format_name].name].ending))
     # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
     benchmark_child.measure(_MODULE, 'write_model', dict(
         model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
@@ -207,7 +207,7 @@ def write_checkpoint(variant, crop, model, folder):
 def write_model(variant, crop, model, checkpoint, path, format_name):
   """Writes a checkpoint in a format, a key of FORMATS; returns {}."""
   row = FORMATS[format_name]
-  export_formats.FORMATS[row.name].write(
+  formats.FORMATS[row.name].write(
       row.source(checkpoint, _model_options(variant, crop, model)), path)
   return {}
 

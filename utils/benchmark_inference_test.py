@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from deeplab.deployment import export_formats
+from deeplab.deployment.exporting import formats
 from deeplab.testing import slow
 from deeplab.utils import benchmark, benchmark_child, benchmark_inference
 
@@ -22,7 +22,7 @@ def fixture_checkpoint(tmp_path_factory):
 @pytest.mark.parametrize('format_name', sorted(benchmark_inference.FORMATS))
 def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
   row = benchmark_inference.FORMATS[format_name]
-  exported = export_formats.FORMATS[row.name]
+  exported = formats.FORMATS[row.name]
   try:
     exported.check(row.source(checkpoint, benchmark_inference._model_options(**_TINY)))
   except ValueError as error:
@@ -110,8 +110,8 @@ def test_formats_that_cannot_be_written_are_left_out(monkeypatch, tmp_path):
   def fail(unused_source):
     raise ValueError('ONNX files need the package tf2onnx')
 
-  row = export_formats.FORMATS['onnx']
-  monkeypatch.setitem(export_formats.FORMATS, 'onnx', row._replace(check=fail))
+  row = formats.FORMATS['onnx']
+  monkeypatch.setitem(formats.FORMATS, 'onnx', row._replace(check=fail))
   rows = _rows(monkeypatch, None, None, tmp_path)
   assert 'need the package tf2onnx' in benchmark.format_row(rows['mobilenet_v2, ONNX'])
 

@@ -2,7 +2,7 @@
 
 The models run in a process of their own, which only knows the files:
 
-    python -m deeplab.deployment.export_check JOB.npz RESULT.npz
+    python -m deeplab.deployment.exporting.comparison JOB.npz RESULT.npz
 """
 import io
 import itertools

@@ -10,7 +10,7 @@ import numpy as np
 from deeplab.core import registry
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.deployment import export_check
+from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import onnx, saved_model, tflite_converter
 from deeplab.deployment.graphs import freezing, record
 
@@ -49,7 +49,7 @@ class Format(typing.NamedTuple):
     write: function (Source, path).
     check: function (Source) that raises a ValueError where the format cannot be written.
     options: function (Source) -> ExportOptions of the model within.
-    limits: function (Source) -> export_check.Limits.
+    limits: function (Source) -> comparison.Limits.
     has_crop_size: whether images must be of crop size.
     needs_ending: whether readers know the format by the ending.
     served: names of the settings, flags of `export_model.py`, that files of it may differ by.
@@ -58,7 +58,7 @@ class Format(typing.NamedTuple):
   write: typing.Callable
   check: typing.Callable
   options: typing.Callable
-  limits: typing.Callable = lambda unused_source: export_check.FLOAT
+  limits: typing.Callable = lambda unused_source: comparison.FLOAT
   has_crop_size: bool = False
   needs_ending: bool = False
   served: typing.FrozenSet[str] = frozenset()
@@ -189,7 +189,7 @@ FORMATS = {
     SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
                         _saved_model_options, served=_OF_GRAPH),
     TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
-                   lambda source: export_check.TFLITE[source.tflite_kind],
+                   lambda source: comparison.TFLITE[source.tflite_kind],
                    has_crop_size=True, needs_ending=True, served=frozenset({'tflite_kind'})),
     ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
                  needs_ending=True, served=frozenset({'optimize'})),

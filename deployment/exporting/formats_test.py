@@ -9,7 +9,7 @@ from deeplab import model
 from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import export_formats
+from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.formats import tflite_runner
 from deeplab.deployment.graphs import freezing, record
 

@@ -7,7 +7,9 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import checked_export, export_check, export_formats, inference
+from deeplab.deployment import inference
+from deeplab.deployment.exporting import checked_export, comparison
+from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.deployment.opening import opened_models
@@ -81,8 +83,8 @@ def test_nothing_is_left_of_what_cannot_be_exported(source, tmp_path, fields, me
 
 def test_nothing_is_left_of_models_that_label_differently(source, tmp_path, monkeypatch):
   (tmp_path / 'model.pb').write_bytes(b'earlier')
-  labels = export_check.checkpoint_labels
-  monkeypatch.setattr(export_check, 'checkpoint_labels', lambda *arguments: [
+  labels = comparison.checkpoint_labels
+  monkeypatch.setattr(comparison, 'checkpoint_labels', lambda *arguments: [
       (array + 1) % NUM_CLASSES for array in labels(*arguments)])
   with pytest.raises(ValueError, match=r'frozen: 0.00 % of the pixels of 2 pictures of the '
                                        r'dataset .*at least 99 % should. Nothing was written'):

@@ -11,7 +11,8 @@ import typing
 
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
-from deeplab.deployment import export_check, export_formats
+from deeplab.deployment.exporting import comparison as export_check
+from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.formats import saved_model, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
@@ -34,10 +35,10 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
   """Writes and checks a checkpoint in several formats, all of them or none.
 
   Args:
-    formats: list of keys of `export_formats.FORMATS`.
+    formats: list of keys of `formats.FORMATS`.
     export_path: file or folder to write; with several formats the name they have in common,
-      see `export_formats.paths`.
-    source: export_formats.Source.
+      see `formats.paths`.
+    source: formats.Source.
     text_graph_path: file for the graph with variables as text, or None.
     content: dict for `export.json`, see `record.write_record`; None: none is written.
 
@@ -106,7 +107,7 @@ def move_all(moves, stage, last):
 
 
 def _compare(formats, staged, source):
-  """Returns the export_check.Comparison per format; stops where a model differs too much."""
+  """Returns the comparison.Comparison per format; stops where a model differs too much."""
   pictures = list(source.pictures) or export_check.drawn_pictures(source.model_options.crop_size)
   mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
   found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
