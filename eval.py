@@ -17,7 +17,7 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster
+from deeplab.deployment.cluster import tasks
 from deeplab.evaluation import charts, html_report, image_results
 from deeplab.evaluation import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, run_record, sessions
@@ -54,7 +54,7 @@ common.define_sizes_flags('eval')
 def main(unused_argv):
   """Evaluates the newest checkpoint, and those that follow."""
   record = common.take_flags_of_run(FLAGS.checkpoint_dir)
-  cluster.check_master(FLAGS.master)
+  tasks.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('eval')
   dataset = common.inference_dataset('eval', sizes)

@@ -17,8 +17,8 @@ from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info, worker_share
-from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import parameter_server
+from deeplab.deployment.cluster import parameter_server
+from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.utils import (
     continued_run,
     graph_rewrites,

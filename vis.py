@@ -17,7 +17,7 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster
+from deeplab.deployment.cluster import tasks
 from deeplab.utils import result_writer, run_record, sessions, visualizing
 
 FLAGS = flags.FLAGS
@@ -55,7 +55,7 @@ common.define_sizes_flags('vis')
 def main(unused_argv):
   """Visualises the newest checkpoint, and those that follow."""
   record = common.take_flags_of_run(FLAGS.checkpoint_dir)
-  cluster.check_master(FLAGS.master)
+  tasks.check_master(FLAGS.master)
   predict = common.prediction_function()
   sizes = common.input_sizes('vis')
   dataset = common.inference_dataset('vis', sizes)

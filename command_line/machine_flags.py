@@ -6,9 +6,9 @@ from absl import flags
 from deeplab.command_line import flag_groups, flag_reading
 from deeplab.core import tf_compat, usage
 from deeplab.core.usage import UsageError
-from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import model_deploy
-from deeplab.deployment import replica as replica_lib
+from deeplab.deployment.cluster import replica as replica_lib
+from deeplab.deployment.cluster import tasks as cluster_lib
 
 FLAGS = flags.FLAGS
 
@@ -48,7 +48,7 @@ def define_machine_flags():
 
 
 def cluster_of_flags():
-  """Returns the cluster.Cluster of the flags or of TF_CONFIG; None for training alone.
+  """Returns the tasks.Cluster of the flags or of TF_CONFIG; None for training alone.
 
   Raises:
     ValueError: the hosts are not those of a cluster, or flags contradict each other.

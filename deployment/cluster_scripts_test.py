@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from deeplab import train
-from deeplab.deployment import cluster as cluster_lib
 from deeplab.deployment import cluster_scripts
+from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import forked_scripts
 
 FOLDER = os.path.dirname(os.path.abspath(cluster_scripts.__file__))

@@ -16,9 +16,9 @@ from absl import logging
 from deeplab.core import keys, options
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry as dataset_registry
-from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import parameter_server
-from deeplab.deployment import replica as replica_lib
+from deeplab.deployment.cluster import parameter_server
+from deeplab.deployment.cluster import replica as replica_lib
+from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import tiny_cluster
 from deeplab.utils import benchmark_child, benchmark_steps, train_graph, train_options
 

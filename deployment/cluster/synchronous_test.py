@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import parameter_server
-from deeplab.deployment import replica as replica_lib
+from deeplab.deployment.cluster import parameter_server
+from deeplab.deployment.cluster import replica as replica_lib
+from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import tiny_cluster
 
 NUM_WORKERS = 2
@@ -51,7 +51,7 @@ class Worker(object):
     """Begins a session, as after a restart; the clock of the chief moves by some seconds."""
     if self._is_chief:
       _START[0] += secs
-      monkeypatch.setattr('deeplab.deployment.synchronous.time.time', lambda: _START[0])
+      monkeypatch.setattr('deeplab.deployment.cluster.synchronous.time.time', lambda: _START[0])
       self._session.run(self._initialize)
     else:
       self._session.run(self._initialize[1])

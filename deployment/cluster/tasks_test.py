@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from deeplab.deployment import cluster as cluster_lib
+from deeplab.deployment.cluster import tasks as cluster_lib
 
 HOSTS = {'chief': ['a:1'], 'worker': ['b:1', 'c:1'], 'ps': ['d:1']}
 

@@ -10,8 +10,9 @@ from absl import logging
 
 from deeplab.core.checkpoints import sessions
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import cluster_watch, parameter_server, synchronous
+from deeplab.deployment.cluster import parameter_server, synchronous
+from deeplab.deployment.cluster import tasks as cluster_lib
+from deeplab.deployment.cluster import watch as cluster_watch
 
 # Between two looks of a worker whether the chief has restored the weights.
 _READY_SECS = 1.0

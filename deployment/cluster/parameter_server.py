@@ -6,8 +6,8 @@ from absl import logging
 
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster as cluster_lib
-from deeplab.deployment import cluster_watch
+from deeplab.deployment.cluster import tasks as cluster_lib
+from deeplab.deployment.cluster import watch
 
 # One queue per parameter server, in which workers say that they are done.
 _QUEUE = 'done'
@@ -71,7 +71,7 @@ def serve(cluster, timeout_secs):
   server = start_server(cluster, tf.ConfigProto(device_count={'GPU': 0}))
   logging.info('%s listens on %s.', cluster.task, cluster.address(cluster.task))
   chief = cluster_lib.Task(cluster_lib.WORKER, 0)
-  absences = cluster_watch.Absences(cluster, [chief])
+  absences = watch.Absences(cluster, [chief])
   stop = _StopRequest()
   done, chief_left_at = set(), None
   with stop, tf.Graph().as_default():
@@ -126,7 +126,7 @@ def tell_done(cluster, target):
         session = _session(target, [cluster.task, task])
         session.run(told, options=_deadline(_TELL_SECS))
         # In vain, and in TensorFlow 1 for ever, if the server went away meanwhile.
-        cluster_watch.run_within(_TELL_SECS, session.close)
+        watch.run_within(_TELL_SECS, session.close)
     except tf.errors.OpError as error:
       logging.warning('%s was not told that this worker is done: %s', task,
                       errors.reason_of(error))

@@ -15,7 +15,7 @@ from absl import logging
 
 from deeplab.core import session_hook
 from deeplab.core.tf_compat import tf
-from deeplab.deployment import cluster as cluster_lib
+from deeplab.deployment.cluster import tasks as cluster_lib
 
 _PROBE_SECS = 1.0
 # Between two lines about the same process.
