@@ -21,7 +21,7 @@ SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'expo
            'utils/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
-                   'utils/benchmark', 'evaluation/eval_coco_format', 'evaluation/make_sample')
+                   'utils/benchmark', 'evaluation/eval_coco_format', 'evaluation/panoptic/make_sample')
 
 
 def source_files():
@@ -57,13 +57,13 @@ LOCAL_FILES = {
     'datasets/building/unpack.py': 'archives of raw pictures',
     'deployment/opening/zoo_archive.py': 'unpacks into a temporary folder',
     'deployment/exporting/comparison.py': 'a temporary folder',
-    'evaluation/cityscapes_panoptic.py': 'pictures and JSON of panoptic results',
-    'evaluation/coco_panoptic.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/cityscapes.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/coco.py': 'pictures and JSON of panoptic results',
     'evaluation/eval_coco_format.py': 'pictures and JSON of panoptic results',
-    'evaluation/folder_pairs.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic_evaluation.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic_images.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic_sample.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/folder_pairs.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/matching.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/images.py': 'pictures and JSON of panoptic results',
+    'evaluation/panoptic/sample.py': 'pictures and JSON of panoptic results',
     'packages_needed.py': 'environments of the project',
     'testing/browser.py': 'pages of tests',
     'testing/damage.py': 'files of tests',

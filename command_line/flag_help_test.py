@@ -66,7 +66,7 @@ def test_complaints_are_found():
 
 def test_all_scripts_are_looked_at():
   assert {'train', 'eval', 'vis', 'predict', 'export_model', 'datasets.build_voc2012_data',
-          'datasets.doctor', 'utils.benchmark', 'evaluation.make_sample'} <= set(SCRIPTS)
+          'datasets.doctor', 'utils.benchmark', 'evaluation.panoptic.make_sample'} <= set(SCRIPTS)
 
 
 def test_every_flag_is_explained(facts):

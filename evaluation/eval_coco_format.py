@@ -18,17 +18,10 @@ from absl import flags, logging
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core import registry
 from deeplab.core.usage import UsageError
-from deeplab.evaluation import (
-    cityscapes_panoptic,
-    coco_panoptic,
-    folder_pairs,
-    panoptic_categories,
-    panoptic_evaluation,
-    panoptic_images,
-    panoptic_quality,
-    panoptic_report,
-    parsing_covering,
-)
+from deeplab.evaluation import panoptic_quality, parsing_covering
+from deeplab.evaluation.panoptic import categories as panoptic_categories
+from deeplab.evaluation.panoptic import cityscapes, coco, folder_pairs, images, matching
+from deeplab.evaluation.panoptic import report as panoptic_report
 
 FLAGS = flags.FLAGS
 
@@ -74,9 +67,9 @@ flags.DEFINE_integer('intersection_offset', None,
                      'Default: just large enough.', lower_bound=1)
 flags.DEFINE_bool('normalize_by_image_size', True,
                   'pc: areas are shares of their image, so that large images do not weigh more.')
-flags.DEFINE_enum('on_missing', 'error', panoptic_evaluation.ON_MISSING,
+flags.DEFINE_enum('on_missing', 'error', matching.ON_MISSING,
                   'At a missing prediction: stop, or count it as an image without segments.')
-flags.DEFINE_enum('crowd_excuses', 'any', panoptic_evaluation.CROWD_EXCUSES,
+flags.DEFINE_enum('crowd_excuses', 'any', matching.CROWD_EXCUSES,
                   'Which predictions on crowds are no false positives: any, or those of the '
                   'category of the crowd (as the COCO challenge counts).')
 
@@ -102,9 +95,9 @@ class Settings(typing.NamedTuple):
 
   @property
   def limits(self):
-    """The panoptic_images.Limits."""
-    return panoptic_images.Limits(self.num_categories, self.ignored_label,
-                                  self.max_instances_per_category)
+    """The images.Limits."""
+    return images.Limits(self.num_categories, self.ignored_label,
+                         self.max_instances_per_category)
 
 
 def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=None,
@@ -136,7 +129,7 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
   """
   options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
                      intersection_offset, normalize_by_image_size, num_workers, **settings)
-  categories, pairs = coco_panoptic.list_pairs(
+  categories, pairs = coco.list_pairs(
       gt_json_file, pred_json_file, gt_folder or _folder_beside(gt_json_file),
       pred_folder or _folder_beside(pred_json_file), options.limits)
   report = evaluate_pairs(categories, pairs, options)
@@ -145,11 +138,11 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
 
 
 def evaluate_pairs(categories, pairs, settings):
-  """Returns the report, see `panoptic_report.make_report`, of pairs of images.
+  """Returns the report, see `report.make_report`, of pairs of images.
 
   Args:
-    categories: dict, id -> panoptic_categories.Category.
-    pairs: list of panoptic_images.ImagePair.
+    categories: dict, id -> categories.Category.
+    pairs: list of images.ImagePair.
     settings: Settings.
 
   Raises:
@@ -158,8 +151,8 @@ def evaluate_pairs(categories, pairs, settings):
   metric = _build_metric(settings.metric, settings.num_categories, settings.ignored_label,
                          settings.max_instances_per_category, settings.intersection_offset,
                          settings.normalize_by_image_size)
-  num_missing = panoptic_evaluation.evaluate(metric, pairs, settings.num_workers,
-                                             settings.on_missing, settings.crowd_excuses)
+  num_missing = matching.evaluate(metric, pairs, settings.num_workers,
+                                  settings.on_missing, settings.crowd_excuses)
   return panoptic_report.make_report(
       metric, categories, num_images=len(pairs), num_missing=num_missing,
       settings=dict(settings._asdict(), intersection_offset=metric.offset))
@@ -204,7 +197,7 @@ def main(unused_argv):
 def _list_coco(settings):
   _require('gt_json_file', 'pred_json_file')
   _refuse('gt_instance_folder', 'pred_instance_folder', 'categories_file')
-  categories, pairs = coco_panoptic.list_pairs(
+  categories, pairs = coco.list_pairs(
       FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder, FLAGS.pred_folder,
       settings.limits)
   return categories, pairs, settings
@@ -213,13 +206,13 @@ def _list_coco(settings):
 def _list_cityscapes(settings):
   _refuse('gt_json_file', 'pred_json_file', 'gt_instance_folder', 'pred_instance_folder',
           'categories_file')
-  fixed = {'num_categories': cityscapes_panoptic.NUM_CATEGORIES,
-           'ignored_label': cityscapes_panoptic.IGNORED_LABEL}
+  fixed = {'num_categories': cityscapes.NUM_CATEGORIES,
+           'ignored_label': cityscapes.IGNORED_LABEL}
   for name, value in fixed.items():
     if FLAGS[name].present and FLAGS[name].value != value:
       raise UsageError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
                        % (name, value, FLAGS[name].value))
-  categories, pairs = cityscapes_panoptic.list_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
+  categories, pairs = cityscapes.list_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
   return categories, pairs, settings._replace(**fixed)
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from deeplab.core.jobs import progress
-from deeplab.evaluation import eval_coco_format, panoptic_sample
+from deeplab.evaluation import eval_coco_format
+from deeplab.evaluation.panoptic import sample as panoptic_sample
 from deeplab.testing import forked_scripts
 
 NUM_CATEGORIES = 6

@@ -6,14 +6,14 @@ import time
 
 import numpy as np
 
-from deeplab.evaluation import panoptic_sample
+from deeplab.evaluation.panoptic import sample
 from deeplab.utils import benchmark_child
 
 _MODULE = 'deeplab.utils.benchmark_panoptic'
 _NUM_CATEGORIES = 6
 _MAX_INSTANCES = 256
 # Some segments are hidden by others; about twenty are seen.
-_SIZE = panoptic_sample.SampleSize(num_images=40, height=480, width=640, num_segments=23)
+_SIZE = sample.SampleSize(num_images=40, height=480, width=640, num_segments=23)
 _KINDS = ('groundtruth', 'prediction')
 # Images are listed again and again until there are so many.
 _FEW, _MANY = 500, 5000
@@ -41,7 +41,7 @@ def write_files(folder, size=_SIZE, counts=(_NUM_IN_ONE, _FEW, _MANY)):
   Returns:
     The mean number of segments of an image of the ground truth.
   """
-  panoptic_sample.write_sample(folder, size)
+  sample.write_sample(folder, size)
   for kind in _KINDS:
     with open(os.path.join(folder, kind + '.json')) as f:
       content = json.load(f)

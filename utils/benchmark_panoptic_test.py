@@ -1,7 +1,7 @@
 """Tests of what the benchmark of panoptic evaluation measures."""
 import pytest
 
-from deeplab.evaluation import panoptic_sample
+from deeplab.evaluation.panoptic import sample
 from deeplab.testing import slow
 from deeplab.utils import benchmark_panoptic
 
@@ -9,7 +9,7 @@ pytestmark = slow.only_if_asked
 
 
 def test_workers_find_the_same_quality(tmp_path):
-  size = panoptic_sample.SampleSize(num_images=5, height=60, width=80)
+  size = sample.SampleSize(num_images=5, height=60, width=80)
   num_segments = benchmark_panoptic.write_files(str(tmp_path), size, counts=(7,))
   assert 5 < num_segments <= size.num_segments
   alone, together = [benchmark_panoptic.time_evaluating(str(tmp_path), 7, num_workers)

@@ -8,7 +8,8 @@ import typing
 import numpy as np
 from absl import logging
 
-from deeplab.evaluation import panoptic_categories, panoptic_images
+from deeplab.evaluation.panoptic import categories as panoptic_categories
+from deeplab.evaluation.panoptic import images
 
 # Pixels with this id belong to no segment.
 _VOID_ID = 0
@@ -28,14 +29,14 @@ class CocoSource(typing.NamedTuple):
   rows: np.ndarray
 
   def read(self, limits):
-    """Returns the panoptic_images.Segmentation.
+    """Returns the images.Segmentation.
 
     Raises:
       ValueError: names the file and what is wrong with it.
     """
     ids, categories, is_crowd = self.rows.T
-    return panoptic_images.to_segmentation(
-        panoptic_images.read_color_ids(self.path), panoptic_images.Segments(
+    return images.to_segmentation(
+        images.read_color_ids(self.path), images.Segments(
             np.append(ids, _VOID_ID).astype(np.int64),
             np.append(categories, limits.ignored_label),
             np.append(is_crowd, 0) != 0,
@@ -50,10 +51,10 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
     predicted_json: path of that of the prediction; its categories are not needed.
     groundtruth_folder: folder of the id images.
     predicted_folder: the same for the prediction.
-    limits: panoptic_images.Limits.
+    limits: images.Limits.
 
   Returns:
-    (dict, id -> panoptic_categories.Category; list of ImagePair).
+    (dict, id -> categories.Category; list of ImagePair).
 
   Raises:
     ValueError: names the file and what is wrong with it.
@@ -73,7 +74,7 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
   if extra:
     logging.warning('%s has %d images that are not in %s and are not evaluated, %r for example.',
                     predicted_json, len(extra), groundtruth_json, extra[0])
-  return categories, [panoptic_images.ImagePair(str(key), truth[key], predicted.get(key))
+  return categories, [images.ImagePair(str(key), truth[key], predicted.get(key))
                       for key in sorted(truth, key=str)]
 
 

@@ -5,13 +5,15 @@ import os
 
 import pytest
 
-from deeplab.evaluation import coco_panoptic, eval_coco_format, panoptic_report
+from deeplab.evaluation import eval_coco_format
 from deeplab.evaluation.eval_coco_format_test import SETTINGS, evaluate, rewrite
+from deeplab.evaluation.panoptic import coco
+from deeplab.evaluation.panoptic import report as panoptic_report
 
 
 def make_report(sample, **changes):
   options = SETTINGS._replace(**changes)
-  categories, pairs = coco_panoptic.list_pairs(
+  categories, pairs = coco.list_pairs(
       *[os.path.join(sample, part) for part in ('groundtruth.json', 'prediction.json',
                                                 'groundtruth', 'prediction')],
       limits=options.limits)

@@ -8,7 +8,7 @@ import typing
 
 import numpy as np
 
-from deeplab.evaluation import panoptic_images
+from deeplab.evaluation.panoptic import images
 
 _SUFFIX = '.png'
 
@@ -24,24 +24,24 @@ class FolderSource(typing.NamedTuple):
   instance_path: str
 
   def read(self, limits):
-    """Returns the panoptic_images.Segmentation.
+    """Returns the images.Segmentation.
 
     Raises:
       ValueError: names the file and what is wrong with it.
     """
-    classes = panoptic_images.read_gray_ids(self.path)
-    instances = panoptic_images.read_gray_ids(self.instance_path)
+    classes = images.read_gray_ids(self.path)
+    instances = images.read_gray_ids(self.instance_path)
     if classes.shape != instances.shape:
       raise ValueError('%s is %dx%d (height x width), but %s is %dx%d.' % (
           (self.path,) + classes.shape + (self.instance_path,) + instances.shape))
     # Instances have up to 16 bits; numbering them anew keeps large ids within the limits.
     ids = (classes << np.uint32(16)) + instances
-    present = panoptic_images.distinct_ids(ids)
+    present = images.distinct_ids(ids)
     categories = present >> 16
     is_ignored = categories == limits.ignored_label
-    return panoptic_images.to_segmentation(
-        ids, panoptic_images.Segments(present, categories, np.zeros(len(present), bool),
-                                      is_ignored & (present & 0xFFFF == 0)),
+    return images.to_segmentation(
+        ids, images.Segments(present, categories, np.zeros(len(present), bool),
+                             is_ignored & (present & 0xFFFF == 0)),
         limits, self.path)
 
 
@@ -56,7 +56,7 @@ def list_pairs(groundtruth_folders, predicted_folders):
   truth, predicted = _list(groundtruth_folders), _list(predicted_folders)
   if not truth:
     raise ValueError('There are no PNG files in %s.' % groundtruth_folders[0])
-  return [panoptic_images.ImagePair(name, truth[name], predicted.get(name))
+  return [images.ImagePair(name, truth[name], predicted.get(name))
           for name in sorted(truth)]
 
 

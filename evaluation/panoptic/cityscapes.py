@@ -11,7 +11,8 @@ import typing
 import numpy as np
 
 from deeplab.datasets import registry
-from deeplab.evaluation import panoptic_categories, panoptic_images
+from deeplab.evaluation.panoptic import categories as panoptic_categories
+from deeplab.evaluation.panoptic import images
 
 _DESCRIPTOR = registry.DATASETS['cityscapes']
 NUM_CATEGORIES = _DESCRIPTOR.num_classes
@@ -35,13 +36,13 @@ class CityscapesSource(typing.NamedTuple):
   has_groups: bool
 
   def read(self, limits):
-    """Returns the panoptic_images.Segmentation.
+    """Returns the images.Segmentation.
 
     Raises:
       ValueError: names the file and what is wrong with it.
     """
-    id_image = panoptic_images.read_gray_ids(self.path)
-    ids = panoptic_images.distinct_ids(id_image)
+    id_image = images.read_gray_ids(self.path)
+    ids = images.distinct_ids(id_image)
     has_number = ids >= _INSTANCES_PER_LABEL
     label_ids = np.where(has_number, ids // _INSTANCES_PER_LABEL, ids)
     if label_ids.max() >= _NUM_LABEL_IDS:
@@ -54,8 +55,8 @@ class CityscapesSource(typing.NamedTuple):
     is_void = categories == IGNORED_LABEL
     is_crowd = (self.has_groups & ~has_number & ~is_void
                 & (label_ids >= _FIRST_THING_LABEL_ID))
-    return panoptic_images.to_segmentation(
-        id_image, panoptic_images.Segments(ids, categories, is_crowd, is_void), limits,
+    return images.to_segmentation(
+        id_image, images.Segments(ids, categories, is_crowd, is_void), limits,
         self.path)
 
 
@@ -67,7 +68,7 @@ def list_pairs(groundtruth_folder, predicted_folder):
     predicted_folder: folder of files named alike, or `<city>_<sequence>_<frame>.png`.
 
   Returns:
-    (dict, id -> panoptic_categories.Category; list of ImagePair).
+    (dict, id -> categories.Category; list of ImagePair).
 
   Raises:
     ValueError: names the folder or file that is missing or stands twice.
@@ -81,7 +82,7 @@ def list_pairs(groundtruth_folder, predicted_folder):
     raise ValueError('There are no files <city>_<sequence>_<frame>_gtFine_instanceIds.png in %s '
                      'or its subfolders.' % groundtruth_folder)
   return categories, [
-      panoptic_images.ImagePair(
+      images.ImagePair(
           frame, CityscapesSource(truth[frame], True),
           CityscapesSource(predicted[frame], False) if frame in predicted else None)
       for frame in sorted(truth)]

@@ -6,8 +6,8 @@ import typing
 from absl import logging
 
 from deeplab.core.jobs import parallel
-from deeplab.evaluation import panoptic_images
 from deeplab.evaluation.base_metric import SegmentationMetric
+from deeplab.evaluation.panoptic import images
 
 ON_MISSING = ('error', 'zero')
 CROWD_EXCUSES = ('any', 'same_category')
@@ -18,8 +18,8 @@ _IMAGES_PER_PIECE = 32
 class _Piece(typing.NamedTuple):
   """Pairs for one worker to compare, and the empty metric to count with."""
   metric: SegmentationMetric
-  pairs: typing.List[panoptic_images.ImagePair]
-  limits: panoptic_images.Limits
+  pairs: typing.List[images.ImagePair]
+  limits: images.Limits
   uses_crowd_categories: bool
 
 
@@ -28,7 +28,7 @@ def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='an
 
   Args:
     metric: SegmentationMetric.
-    pairs: list of panoptic_images.ImagePair.
+    pairs: list of images.ImagePair.
     num_workers: number of worker processes; 0: this process.
     on_missing: 'error' stops at a missing prediction before anything is compared; 'zero'
       takes it as an image without segments, which finds nothing.
@@ -45,8 +45,8 @@ def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='an
   if num_workers < 0:
     raise ValueError('num_workers must not be negative, got %d.' % num_workers)
   pairs, num_missing = _settle_missing(pairs, on_missing)
-  limits = panoptic_images.Limits(metric.num_categories, metric.ignored_label,
-                                  metric.max_instances_per_category)
+  limits = images.Limits(metric.num_categories, metric.ignored_label,
+                         metric.max_instances_per_category)
   empty = copy.deepcopy(metric)
   empty.reset()
   pieces = [_Piece(empty, pairs[i:i + _IMAGES_PER_PIECE], limits,
@@ -83,9 +83,9 @@ def _compare(piece, on_item):
   metric = copy.deepcopy(piece.metric)
   for pair in piece.pairs:
     truth = pair.groundtruth.read(piece.limits)
-    predicted = (panoptic_images.void(truth.id_image.shape, piece.limits)
+    predicted = (images.void(truth.id_image.shape, piece.limits)
                  if pair.prediction is None else pair.prediction.read(piece.limits))
-    metric.accumulate_pairs(panoptic_images.compare(truth, predicted),
+    metric.accumulate_pairs(images.compare(truth, predicted),
                             truth.crowds if piece.uses_crowd_categories else None)
     on_item()
   return metric

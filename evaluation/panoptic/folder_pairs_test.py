@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.evaluation import (
-    coco_panoptic,
-    eval_coco_format,
-    folder_pairs,
-    panoptic_categories,
-    panoptic_images,
-    panoptic_sample,
-)
+from deeplab.evaluation import eval_coco_format
 from deeplab.evaluation.eval_coco_format_test import NUM_CATEGORIES, SETTINGS, evaluate, run
+from deeplab.evaluation.panoptic import categories as panoptic_categories
+from deeplab.evaluation.panoptic import coco, folder_pairs, images
+from deeplab.evaluation.panoptic import sample as panoptic_sample
 
 
 class Arrays(typing.NamedTuple):
@@ -33,8 +29,8 @@ def to_arrays(segmentation, limits):
 
 def coco_arrays(folder):
   """Yields (name, truth, prediction) of the sample, Arrays."""
-  limits = panoptic_images.Limits(NUM_CATEGORIES, 0, 64)
-  _, pairs = coco_panoptic.list_pairs(
+  limits = images.Limits(NUM_CATEGORIES, 0, 64)
+  _, pairs = coco.list_pairs(
       *[os.path.join(folder, part) for part in ('groundtruth.json', 'prediction.json',
                                                 'groundtruth', 'prediction')], limits=limits)
   for pair in pairs:
@@ -85,7 +81,7 @@ def test_program_reads_folders_with_names_of_categories(sample, tmp_path):
 
 
 class TestFolders:
-  LIMITS = panoptic_images.Limits(3, 0, 4)
+  LIMITS = images.Limits(3, 0, 4)
 
   def write(self, folder, classes, instances, dtype=np.uint8):
     paths = []

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.evaluation import cityscapes_panoptic, eval_coco_format, panoptic_images
+from deeplab.evaluation import eval_coco_format
 from deeplab.evaluation.eval_coco_format_test import NUM_CATEGORIES, evaluate
-from deeplab.evaluation.folder_pairs_test import coco_arrays
+from deeplab.evaluation.panoptic import cityscapes, images
+from deeplab.evaluation.panoptic.folder_pairs_test import coco_arrays
 from deeplab.testing import forked_scripts
 
 
@@ -39,7 +40,7 @@ def test_cityscapes_folders_give_the_numbers_of_the_coco_format(sample, tmp_path
         os.path.join(predicted_folder, name % i))
     Image.new('L', (9, 9)).save(os.path.join(
         truth_folder, 'aachen_000000_%06d_gtFine_labelIds.png' % i))
-  categories, pairs = cityscapes_panoptic.list_pairs(str(tmp_path / 'gt'), predicted_folder)
+  categories, pairs = cityscapes.list_pairs(str(tmp_path / 'gt'), predicted_folder)
   for excuses in ('any', 'same_category'):
     report = eval_coco_format.evaluate_pairs(
         categories, pairs, eval_coco_format.Settings(
@@ -53,11 +54,11 @@ def test_cityscapes_folders_give_the_numbers_of_the_coco_format(sample, tmp_path
 def test_cityscapes_things_are_people_and_vehicles(tmp_path):
   Image.fromarray(np.array([[7, 26001]], np.uint16)).save(
       str(tmp_path / 'bonn_000000_000001_gtFine_instanceIds.png'))
-  categories, pairs = cityscapes_panoptic.list_pairs(str(tmp_path), str(tmp_path))
+  categories, pairs = cityscapes.list_pairs(str(tmp_path), str(tmp_path))
   assert [pair.name for pair in pairs] == ['bonn_000000_000001']
   assert [c.name for c in categories.values() if c.is_thing] == [
       'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle']
-  assert len(categories) == cityscapes_panoptic.NUM_CATEGORIES
+  assert len(categories) == cityscapes.NUM_CATEGORIES
 
 
 def test_the_program_reads_cityscapes_folders(tmp_path):
@@ -96,15 +97,15 @@ def test_unknown_ids_of_cityscapes_are_told(tmp_path, ids, mode, message):
   path = str(tmp_path / 'a.png')
   Image.fromarray(np.array(ids, mode)).save(path)
   with pytest.raises(ValueError, match=r'a\.png: ' + message):
-    cityscapes_panoptic.CityscapesSource(path, True).read(panoptic_images.Limits(19, 255, 9))
+    cityscapes.CityscapesSource(path, True).read(images.Limits(19, 255, 9))
 
 
 def test_cityscapes_frames_that_stand_twice_or_not_at_all_are_told(tmp_path):
   folder = tmp_path / 'gt'
   folder.mkdir()
   with pytest.raises(ValueError, match='There are no files .*instanceIds.png in .*gt'):
-    cityscapes_panoptic.list_pairs(str(folder), str(folder))
+    cityscapes.list_pairs(str(folder), str(folder))
   for name in ('ulm_000000_000001.png', 'ulm_000000_000001_x_instanceIds.png'):
     Image.new('L', (2, 2)).save(str(folder / name))
   with pytest.raises(ValueError, match='Two files are of the same frame'):
-    cityscapes_panoptic.list_pairs(str(folder), str(folder))
+    cityscapes.list_pairs(str(folder), str(folder))

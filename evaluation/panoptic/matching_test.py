@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.evaluation import (
-    coco_panoptic,
-    panoptic_evaluation,
-    panoptic_images,
-    panoptic_quality,
-    parsing_covering,
-)
+from deeplab.evaluation import panoptic_quality, parsing_covering
+from deeplab.evaluation.panoptic import coco, images, matching
 
 CATEGORIES = [{'id': 1, 'name': 'cat', 'isthing': 1}, {'id': 2, 'name': 'sky', 'isthing': 0}]
 IDS = np.array([[0, 7, 7], [300, 300, 7]])
@@ -57,11 +52,11 @@ class Files:
       if self.content[kind] is not None:
         with open(paths[-1], 'w') as f:
           json.dump(self.content[kind], f)
-    limits = panoptic_images.Limits(3, 0, max_instances)
-    _, pairs = coco_panoptic.list_pairs(paths[0], paths[1], os.path.join(self.folder, 'gt'),
-                                        os.path.join(self.folder, 'pred'), limits)
+    limits = images.Limits(3, 0, max_instances)
+    _, pairs = coco.list_pairs(paths[0], paths[1], os.path.join(self.folder, 'gt'),
+                               os.path.join(self.folder, 'pred'), limits)
     metric = metric_class(3, 0, max_instances, 4 * max_instances)
-    num_missing = panoptic_evaluation.evaluate(metric, pairs, **options)
+    num_missing = matching.evaluate(metric, pairs, **options)
     return metric, num_missing
 
 

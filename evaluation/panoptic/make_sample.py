@@ -1,6 +1,6 @@
 """Writes a small panoptic ground truth and a prediction with mistakes, to try the metrics on.
 
-    python -m deeplab.evaluation.make_sample --output_dir=sample
+    python -m deeplab.evaluation.panoptic.make_sample --output_dir=sample
 """
 if __package__ is None:
   import packages_needed  # noqa: F401
@@ -10,12 +10,12 @@ import shlex
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups
-from deeplab.evaluation import panoptic_sample
+from deeplab.evaluation.panoptic import sample
 
 FLAGS = flags.FLAGS
 
 
-_SIZE = panoptic_sample.SampleSize()
+_SIZE = sample.SampleSize()
 
 flag_groups.begin('files and sizes')
 flags.DEFINE_string('output_dir', None, 'Folder for the files, made if absent. Required.')
@@ -32,10 +32,10 @@ flags.DEFINE_integer('seed', 0, 'Equal seeds give equal files.')
 
 def main(unused_argv):
   """Writes the sample and tells the command that evaluates it."""
-  truth, prediction = panoptic_sample.write_sample(
+  truth, prediction = sample.write_sample(
       FLAGS.output_dir,
-      panoptic_sample.SampleSize(FLAGS.num_images, FLAGS.image_height, FLAGS.image_width,
-                                 FLAGS.num_segments), FLAGS.seed)
+      sample.SampleSize(FLAGS.num_images, FLAGS.image_height, FLAGS.image_width,
+                        FLAGS.num_segments), FLAGS.seed)
   logging.info('%d pictures: %s', FLAGS.num_images, FLAGS.output_dir)
   print('python -m deeplab.evaluation.eval_coco_format '
         + ' '.join('--%s=%s' % (name, shlex.quote(path)) for name, path in zip(

@@ -5,7 +5,8 @@ import io
 import json
 
 from deeplab.core.storage import files
-from deeplab.evaluation import base_metric, panoptic_categories
+from deeplab.evaluation import base_metric
+from deeplab.evaluation.panoptic import categories as panoptic_categories
 
 _KINDS = {True: 'thing', False: 'stuff', None: '-'}
 

@@ -6,18 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from deeplab.evaluation import panoptic_images, panoptic_sample
+from deeplab.evaluation.panoptic import images, sample
 from deeplab.testing import folders, forked_scripts
 
 
 def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
-  (truth, folder), (prediction, _) = panoptic_sample.write_sample(str(tmp_path))
+  (truth, folder), (prediction, _) = sample.write_sample(str(tmp_path))
   with open(truth) as f:
     annotations = json.load(f)['annotations']
   assert len(annotations) == 8
   crowds, categories = 0, set()
   for annotation in annotations:
-    ids = panoptic_images.read_color_ids(os.path.join(folder, annotation['file_name']))
+    ids = images.read_color_ids(os.path.join(folder, annotation['file_name']))
     assert ids.shape == (120, 160)
     numbers, areas = np.unique(ids, return_counts=True)
     assert numbers[0] == 0 and areas[0] >= 120 * 6
@@ -32,20 +32,20 @@ def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
 
 
 def test_equal_seeds_give_equal_files(tmp_path):
-  size = panoptic_sample.SampleSize(num_images=2, height=40, width=50)
+  size = sample.SampleSize(num_images=2, height=40, width=50)
   for name, seed in (('a', 1), ('b', 1), ('c', 2)):
-    panoptic_sample.write_sample(str(tmp_path / name), size, seed)
+    sample.write_sample(str(tmp_path / name), size, seed)
   assert folders.contents(tmp_path / 'a') == folders.contents(tmp_path / 'b')
   assert folders.contents(tmp_path / 'a') != folders.contents(tmp_path / 'c')
 
 
 def test_sample_that_is_too_small_is_told(tmp_path):
   with pytest.raises(ValueError, match='at least 1 image of 32x32'):
-    panoptic_sample.write_sample(str(tmp_path), panoptic_sample.SampleSize(height=16))
+    sample.write_sample(str(tmp_path), sample.SampleSize(height=16))
 
 
 def test_program_writes_the_sample_and_the_command_it_tells_evaluates_it(tmp_path):
-  result = forked_scripts.run('./evaluation/make_sample.py', '--output_dir=%s/s' % tmp_path,
+  result = forked_scripts.run('./evaluation/panoptic/make_sample.py', '--output_dir=%s/s' % tmp_path,
                               '--num_images=2', '--image_height=40', '--seed=5')
   assert result.code == 0, result.log
   command = result.last_line.split()
@@ -53,5 +53,5 @@ def test_program_writes_the_sample_and_the_command_it_tells_evaluates_it(tmp_pat
   result = forked_scripts.run('./evaluation/eval_coco_format.py', *command[3:])
   assert result.code == 0, result.log
   assert re.search(r'All +0\.\d{3} +0\.\d{3} +0\.\d{3}', result.log)
-  result = forked_scripts.run('./evaluation/make_sample.py')
+  result = forked_scripts.run('./evaluation/panoptic/make_sample.py')
   assert result.code == 2 and '--output_dir' in result.last_line
