@@ -18,8 +18,8 @@ from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
-from deeplab.evaluation import charts, html_report, image_results
-from deeplab.evaluation import report as report_lib
+from deeplab.evaluation.semantic import charts, html_report, image_results
+from deeplab.evaluation.semantic import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, run_record, sessions
 
 FLAGS = flags.FLAGS

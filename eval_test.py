@@ -11,7 +11,7 @@ import pytest
 from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import image_results, segmentation_metrics
+from deeplab.evaluation.semantic import image_results, segmentation_metrics
 from deeplab.testing import forked_scripts, slow, tiny_run
 from deeplab.utils import picture_batches, run_record
 

@@ -26,7 +26,7 @@ from deeplab.deployment.exporting import checked_export, comparison, formats
 from deeplab.deployment.formats import saved_model, tflite_converter, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation.semantic import segmentation_metrics
 from deeplab.utils import run_record
 
 FLAGS = flags.FLAGS

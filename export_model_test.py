@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation.semantic import segmentation_metrics
 from deeplab.testing import folders, forked_scripts, tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')

@@ -103,5 +103,5 @@ echo "Frozen graph:   $run/export/frozen_inference_graph.pb"
 echo "Curves:         ${PYTHON%python}tensorboard --logdir=$run"
 if is_wanted evaluate; then
   echo
-  "$PYTHON" -m deeplab.evaluation.segmentation_metrics "$run/eval/metrics.json"
+  "$PYTHON" -m deeplab.evaluation.semantic.segmentation_metrics "$run/eval/metrics.json"
 fi

@@ -318,5 +318,5 @@ stage_name=summary
 echo
 echo "== done ($(($(date +%s) - started)) s): $run"
 if is_wanted evaluate; then
-  "$PYTHON" -m deeplab.evaluation.segmentation_metrics "$run/eval/metrics.json"
+  "$PYTHON" -m deeplab.evaluation.semantic.segmentation_metrics "$run/eval/metrics.json"
 fi

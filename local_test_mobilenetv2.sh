@@ -137,5 +137,5 @@ stage predict "$PYTHON" predict.py --model="$run/export/frozen_inference_graph.p
 echo
 echo "== done ($(($(date +%s) - started)) s): $run"
 if is_wanted evaluate; then
-  "$PYTHON" -m deeplab.evaluation.segmentation_metrics "$run/eval/metrics.json"
+  "$PYTHON" -m deeplab.evaluation.semantic.segmentation_metrics "$run/eval/metrics.json"
 fi

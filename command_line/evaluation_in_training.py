@@ -7,7 +7,7 @@ from absl import logging
 from deeplab import model
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import report as report_lib
+from deeplab.evaluation.semantic import report as report_lib
 from deeplab.utils import best_checkpoint, eval_batches, evaluating, sessions
 
 _EVAL_FOLDER, _BEST_FOLDER = 'eval', 'best'

@@ -14,7 +14,7 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
-from deeplab.evaluation import image_results
+from deeplab.evaluation.semantic import image_results
 from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run
 
 pytestmark = [slow.only_if_asked_on_tf1, pytest.mark.usefixtures('shallow_network')]

@@ -16,7 +16,7 @@ from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.deployment import inference
-from deeplab.evaluation import image_results
+from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,

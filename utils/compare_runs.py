@@ -19,7 +19,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core.usage import UsageError
-from deeplab.evaluation import image_results
+from deeplab.evaluation.semantic import image_results
 
 FLAGS = flags.FLAGS
 

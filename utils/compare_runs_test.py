@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 
-from deeplab.evaluation import image_results
+from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import compare_runs
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation.semantic import segmentation_metrics
 from deeplab.utils import evaluating
 
 

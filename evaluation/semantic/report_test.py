@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import report as report_lib
+from deeplab.evaluation.semantic import report as report_lib
 
 COUNTS = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]], np.int64)
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.evaluation import boundary_metrics, segmentation_metrics
+from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
 
 IGNORE = 255
 

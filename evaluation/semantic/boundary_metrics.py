@@ -14,7 +14,7 @@ import typing
 
 import numpy as np
 
-from deeplab.evaluation import segmentation_metrics
+from deeplab.evaluation.semantic import segmentation_metrics
 
 # Half the width of the bands around label boundaries, in pixels, ascending.
 TRIMAP_WIDTHS_PX = (1, 2, 4, 8, 16, 32)

@@ -3,7 +3,7 @@
     counts = confusion_matrix(labels, predictions, num_classes, ignore_label)
     np.nanmean(iou_per_class(counts))
 
-    python -m deeplab.evaluation.segmentation_metrics RUN/eval/metrics.json
+    python -m deeplab.evaluation.semantic.segmentation_metrics RUN/eval/metrics.json
 
 Counts are [num_classes, num_classes] int64 arrays of pixels: rows are labels, columns are
 predictions. Counts of several images or runs add up.
@@ -173,7 +173,7 @@ def format_table(summary):
 def main(argv):
   """Prints the table of the metrics.json files in `argv[1:]`; returns the exit code."""
   if len(argv) < 2:
-    sys.stderr.write('usage: python -m deeplab.evaluation.segmentation_metrics metrics.json...\n')
+    sys.stderr.write('usage: python -m deeplab.evaluation.semantic.segmentation_metrics metrics.json...\n')
     return 2
   try:
     for path in argv[1:]:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from deeplab.core.images import painting
 from deeplab.core.storage import files
-from deeplab.evaluation import boundary_metrics, segmentation_metrics
+from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
 
 FILE_NAME = 'per_image.csv'
 NUM_WORST = 20

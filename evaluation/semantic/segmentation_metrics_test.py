@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from deeplab.evaluation import segmentation_metrics as metrics
+from deeplab.evaluation.semantic import segmentation_metrics as metrics
 
 # Rows are labels, columns predictions; class 3 is absent, class 2 is never right.
 COUNTS = np.array([[6, 2, 0, 0],

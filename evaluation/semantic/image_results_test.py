@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.evaluation import charts, html_report, image_results, segmentation_metrics
-from deeplab.evaluation import report as report_lib
+from deeplab.evaluation.semantic import charts, html_report, image_results, segmentation_metrics
+from deeplab.evaluation.semantic import report as report_lib
 from deeplab.testing import browser
 
 COLORS = np.array([[0, 0, 0], [200, 0, 0], [0, 0, 250]], np.uint8)

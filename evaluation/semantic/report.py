@@ -10,7 +10,7 @@ from absl import logging
 
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.evaluation import boundary_metrics, segmentation_metrics
+from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
 
 METRICS_FILE_NAME = 'metrics.json'
 PER_CLASS_FILE_NAME = 'per_class.csv'
