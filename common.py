@@ -75,7 +75,7 @@ from deeplab.datasets.flags.records import (  # noqa: F401
     define_data_check_flag,
     define_dataset_flags,
 )
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 

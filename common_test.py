@@ -8,7 +8,7 @@ from absl import flags
 
 from deeplab import common
 from deeplab.testing import damage
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 

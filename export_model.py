@@ -27,7 +27,7 @@ from deeplab.deployment.formats import saved_model, tflite_converter, tflite_run
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation.semantic import segmentation_metrics
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 

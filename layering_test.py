@@ -76,7 +76,7 @@ LOCAL_FILES = {
     'utils/free_memory.py': '/proc and /sys',
     'utils/picture_inputs.py': 'own pictures',
     'utils/published_kinds.py': 'files of the package',
-    'utils/run_lock.py': '/proc',
+    'utils/runs/run_lock.py': '/proc',
 }
 LOCAL_PREFIXES = ('utils/benchmark',)
 LOCAL_CALLS = {

@@ -27,7 +27,8 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
-from deeplab.utils import picture_batches, picture_inputs, predict_results, run_record
+from deeplab.utils import picture_batches, picture_inputs, predict_results
+from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 

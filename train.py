@@ -20,16 +20,14 @@ from deeplab.datasets.records import dataset_info, worker_share
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.utils import (
-    continued_run,
     graph_rewrites,
     learning_rate,
     losses,
     memory_errors,
-    run_lock,
-    run_record,
     train_options,
     training,
 )
+from deeplab.utils.runs import continued_run, run_lock, run_record
 
 FLAGS = flags.FLAGS
 

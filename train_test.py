@@ -13,7 +13,7 @@ import pytest
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
-from deeplab.utils import best_checkpoint, loss_table, run_record
+from deeplab.utils.runs import best_checkpoint, loss_table, run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

@@ -13,7 +13,7 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import shards
 from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run
-from deeplab.utils import run_lock
+from deeplab.utils.runs import run_lock
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

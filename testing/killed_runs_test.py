@@ -15,7 +15,7 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example
 from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
-from deeplab.utils import loss_table
+from deeplab.utils.runs import loss_table
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 

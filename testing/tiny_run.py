@@ -14,7 +14,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import forked_scripts
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -16,7 +16,7 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.utils import loss_table
+from deeplab.utils.runs import loss_table
 
 matplotlib.use('Agg')
 from matplotlib import pyplot  # noqa: E402  (after the choice of a backend without a screen)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.testing import forked_scripts
-from deeplab.utils import loss_table
+from deeplab.utils.runs import loss_table
 
 
 @pytest.fixture(scope='module', name='plot_losses')

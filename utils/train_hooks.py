@@ -11,7 +11,7 @@ from absl import logging
 from deeplab.core import session_hook, tf_compat
 from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
-from deeplab.utils import loss_table
+from deeplab.utils.runs import loss_table
 
 # Weight of the newest line in the speed that the time left is computed from.
 _NEWEST_WEIGHT = 0.3

@@ -19,7 +19,8 @@ from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import data_generator
 from deeplab.testing import tiny_run
-from deeplab.utils import loss_table, train_hooks
+from deeplab.utils import train_hooks
+from deeplab.utils.runs import loss_table
 
 LINE = re.compile(
     r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '

@@ -9,7 +9,8 @@ from deeplab.core import options
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import run_lock, train_graph, train_options, training
+from deeplab.utils import train_graph, train_options, training
+from deeplab.utils.runs import run_lock
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

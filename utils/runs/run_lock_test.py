@@ -6,7 +6,7 @@ import time
 import pytest
 
 from deeplab.core.storage import files
-from deeplab.utils import run_lock
+from deeplab.utils.runs import run_lock
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 import pytest
 
 from deeplab.core.storage import files
-from deeplab.utils import best_checkpoint
+from deeplab.utils.runs import best_checkpoint
 
 
 def make_checkpoint(folder, step):

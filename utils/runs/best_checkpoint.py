@@ -9,7 +9,7 @@ import re
 
 from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.storage import files, json_text
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 RECORD_FILE_NAME = 'best.json'
 

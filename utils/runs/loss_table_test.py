@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.utils import loss_table
+from deeplab.utils.runs import loss_table
 
 HEADER = ('step,total_loss,ce,L2,learning_rate,gradient_norm,images_per_sec,input_wait_share,'
           'wall_time')

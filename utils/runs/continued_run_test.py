@@ -8,7 +8,7 @@ import pytest
 from deeplab import train_test
 from deeplab.core.checkpoints import restoring
 from deeplab.testing import forked_scripts, tiny_run
-from deeplab.utils import continued_run, run_record
+from deeplab.utils.runs import continued_run, run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

@@ -12,7 +12,7 @@ from deeplab.core import options
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
 from deeplab.testing import damage, tiny_run
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

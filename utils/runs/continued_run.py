@@ -4,7 +4,7 @@ import contextlib
 from absl import logging
 
 from deeplab.core.checkpoints import restoring
-from deeplab.utils import run_record
+from deeplab.utils.runs import run_record
 
 # Flags that say where things are, how often something is told, and what the machine does: the
 # weights of a run do not depend on them.
