@@ -25,16 +25,6 @@ from deeplab.command_line.image_range_flag import (  # noqa: F401
     define_image_range_flag,
     image_range,
 )
-from deeplab.command_line.inference_flags import (  # noqa: F401
-    define_background_flag,
-    define_inference_flags,
-    define_scales_flags,
-    define_sizes_flags,
-    define_tile_flags,
-    inference_dataset,
-    input_sizes,
-    prediction_function,
-)
 from deeplab.command_line.number_flags import require_over_zero
 from deeplab.command_line.records_to_read import (  # noqa: F401
     dataset_for_training,
@@ -74,6 +64,16 @@ from deeplab.datasets.flags.records import (  # noqa: F401
     dataset_name,
     define_data_check_flag,
     define_dataset_flags,
+)
+from deeplab.utils.inference.flags import (  # noqa: F401
+    define_background_flag,
+    define_inference_flags,
+    define_scales_flags,
+    define_sizes_flags,
+    define_tile_flags,
+    inference_dataset,
+    input_sizes,
+    prediction_function,
 )
 from deeplab.utils.runs import run_record
 

@@ -20,7 +20,9 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
 from deeplab.evaluation.semantic import charts, html_report, image_results
 from deeplab.evaluation.semantic import report as report_lib
-from deeplab.utils import eval_batches, evaluating, sessions
+from deeplab.utils import evaluating
+from deeplab.utils.inference import batches as eval_batches
+from deeplab.utils.inference import sessions
 from deeplab.utils.runs import best_checkpoint, run_record
 
 FLAGS = flags.FLAGS

@@ -13,7 +13,7 @@ from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import image_results, segmentation_metrics
 from deeplab.testing import forked_scripts, slow, tiny_run
-from deeplab.utils import picture_batches
+from deeplab.utils.inference import tiles as picture_batches
 from deeplab.utils.runs import run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')

@@ -27,7 +27,8 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
-from deeplab.utils import picture_batches, picture_inputs, predict_results
+from deeplab.utils import picture_inputs, predict_results
+from deeplab.utils.inference import tiles
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
@@ -139,7 +140,7 @@ def _check_flags():
   common.prediction_function()
   if FLAGS.tile_size is not None:
     with usage.judged():
-      picture_batches.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
+      tiles.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
     if FLAGS.min_resize_value:
       raise UsageError('--tile_size cannot be combined with --min_resize_value: tiles are cut '
                        'from pictures of their own size.')
@@ -251,7 +252,7 @@ def _label_all(named, segmenter, writer):
   with progress.bar('labelling', total=None if has_videos else len(named)) as bar:
     pictures = readable(picture_inputs.read_all(
         named, common.image_range() or segmenter.image_range))
-    for batch in picture_batches.batches_of_equal_size(
+    for batch in tiles.batches_of_equal_size(
         pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):
       labelled, messages = _label_pictures(segmenter, batch, FLAGS.batch_size)
       if messages:
@@ -302,7 +303,7 @@ def _label_batch(segmenter, images, batch_size):
   if FLAGS.tile_size is None:
     arrays = run(np.stack(images))
   else:
-    arrays = [array[np.newaxis] for array in picture_batches.label_in_tiles(
+    arrays = [array[np.newaxis] for array in tiles.label_in_tiles(
         run, images[0], common.size_list('tile_size'), FLAGS.tile_overlap, batch_size)]
   return arrays if with_probabilities else arrays + [[None] * len(images)]
 

@@ -18,7 +18,8 @@ from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
-from deeplab.utils import result_writer, sessions, visualizing
+from deeplab.utils import result_writer, visualizing
+from deeplab.utils.inference import sessions
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS

@@ -13,7 +13,7 @@ from deeplab.core import colormaps, feature_extractor
 from deeplab.core.images import picture_text
 from deeplab.datasets.records import dataset_info
 from deeplab.testing import slow, tiny_run
-from deeplab.utils import picture_batches
+from deeplab.utils.inference import tiles as picture_batches
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

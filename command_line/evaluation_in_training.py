@@ -8,7 +8,9 @@ from deeplab import model
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import report as report_lib
-from deeplab.utils import eval_batches, evaluating, sessions
+from deeplab.utils import evaluating
+from deeplab.utils.inference import batches as eval_batches
+from deeplab.utils.inference import sessions
 from deeplab.utils.runs import best_checkpoint
 
 _EVAL_FOLDER, _BEST_FOLDER = 'eval', 'best'

@@ -173,7 +173,7 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
     model_options: ModelOptions.
     predict_labels: function (images, model_options) -> predictions.
     tiles: function of a (height, width) that returns the regions, as those of
-      `picture_batches.tile_regions`, of tiles of the crop size, or less where the padded image
+      `tiles.tile_regions`, of tiles of the crop size, or less where the padded image
       is less; None: whole images.
   """
   crop_size = model_options.crop_size

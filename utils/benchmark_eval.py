@@ -20,14 +20,14 @@ from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,
-    eval_batches,
     evaluating,
-    picture_batches,
     picture_inputs,
     predict_results,
     result_writer,
     visualizing,
 )
+from deeplab.utils.inference import batches as eval_batches
+from deeplab.utils.inference import tiles
 
 _MODULE = 'deeplab.utils.benchmark_eval'
 _CORES = 2
@@ -130,7 +130,7 @@ def time_predict(folder):
     start = time.time()
     with predict_results.PredictionWriter(results, segmenter.colormap) as writer:
       pictures = picture_inputs.read_all(picture_inputs.name_pictures(paths))
-      for batch in picture_batches.batches_of_equal_size(pictures, 1):
+      for batch in tiles.batches_of_equal_size(pictures, 1):
         labels, _ = segmenter.run_batch(np.stack([picture.image for picture in batch]))
         for picture, ids in zip(batch, labels):
           writer.write(picture, ids)

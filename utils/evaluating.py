@@ -11,7 +11,7 @@ from deeplab.core import keys
 from deeplab.core.jobs import background, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
-from deeplab.utils import eval_batches, sessions
+from deeplab.utils.inference import batches, sessions
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
@@ -47,7 +47,7 @@ def build_eval_graph(samples, dataset, model_options, predict):
   """Adds model and counting to the default graph.
 
   Args:
-    samples: dict of a batch as `eval_batches.make_batches` makes them, with labels.
+    samples: dict of a batch as `batches.make_batches` makes them, with labels.
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
@@ -62,9 +62,9 @@ def build_eval_graph(samples, dataset, model_options, predict):
   return EvalGraph(
       counts=counts,
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
-      labels=eval_batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset),
-      predictions=eval_batches.compact(predictions, dataset),
-      regions=samples[eval_batches.REGION],
+      labels=batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset),
+      predictions=batches.compact(predictions, dataset),
+      regions=samples[batches.REGION],
       names=samples[keys.IMAGE_NAME],
       saver=saver)
 
@@ -100,7 +100,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
       counts = batch['counts']
       if observe is not None:
         show(**{name: batch[name] for name in _SHOWN})
-      num_ended = sum(map(eval_batches.is_last, batch['regions']))
+      num_ended = sum(map(batches.is_last, batch['regions']))
       bar.update(num_ended)
       num_images += num_ended
   if counts is None:
@@ -111,7 +111,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
 @contextlib.contextmanager
 def _observer(observe):
   """Yields a function that hands the images of a batch to `observe` in another thread."""
-  stitcher = eval_batches.Stitcher()
+  stitcher = batches.Stitcher()
   with background.BackgroundWork(1, _MAX_WAITING_BYTES) as work:
 
     def show(images, labels, predictions, regions, names):

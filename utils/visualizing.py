@@ -14,7 +14,7 @@ from deeplab.core import keys
 from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
-from deeplab.utils import eval_batches, sessions
+from deeplab.utils.inference import batches, sessions
 
 # Fields of VisGraph that are pictures.
 _PIXELS = ('images', 'labels', 'confidences', 'truths')
@@ -64,7 +64,7 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
 
   Args:
     dataset: data_generator.Dataset.
-    sizes: eval_batches.InputSizes.
+    sizes: batches.InputSizes.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
     with_confidence: whether to compute confidences.
@@ -74,7 +74,7 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
   """
   finished = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [None])
   iterator = tf.data.make_initializable_iterator(
-      eval_batches.make_batches(dataset, sizes, finished))
+      batches.make_batches(dataset, sizes, finished))
   samples = iterator.get_next()
   predictions = predict(samples[keys.IMAGE], model_options)
   labels = predictions[keys.OUTPUT_TYPE]
@@ -83,13 +83,13 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
     confidences = _confidences(predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX],
                                tf.shape(labels)[1:3])
   if keys.LABEL in samples:
-    truths = eval_batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
+    truths = batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
   return VisGraph(
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
       labels=tf.cast(labels, tf.uint8),
       confidences=confidences,
       truths=truths,
-      regions=samples[eval_batches.REGION],
+      regions=samples[batches.REGION],
       sizes=tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32),
       names=samples[keys.IMAGE_NAME],
       indices=samples[keys.INDEX],
@@ -116,7 +116,7 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
     ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
   """
   num_images = 0
-  stitcher = eval_batches.Stitcher()
+  stitcher = batches.Stitcher()
   num_first, others = writer.finished
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \

@@ -6,7 +6,8 @@ import pytest
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.utils import eval_batches, picture_batches
+from deeplab.utils.inference import batches as eval_batches
+from deeplab.utils.inference import tiles as picture_batches
 
 
 class Item(typing.NamedTuple):

@@ -8,7 +8,7 @@ from deeplab.command_line import flag_groups, flag_reading, records_to_read
 from deeplab.core import options
 from deeplab.core.usage import UsageError
 from deeplab.datasets.flags import records
-from deeplab.utils import eval_batches
+from deeplab.utils.inference import batches
 
 FLAGS = flags.FLAGS
 
@@ -75,7 +75,7 @@ def define_sizes_flags(script):
 
 
 def input_sizes(script):
-  """Returns the eval_batches.InputSizes of the flags.
+  """Returns the batches.InputSizes of the flags.
 
   Args:
     script: 'eval' or 'vis', the start of the names of its flags.
@@ -84,7 +84,7 @@ def input_sizes(script):
     ValueError: sizes cannot be.
   """
   has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
-  sizes = eval_batches.InputSizes(
+  sizes = batches.InputSizes(
       output_stride=FLAGS.output_stride,
       batch_size=FLAGS['%s_batch_size' % script].value,
       crop_size=flag_reading.size_list('%s_crop_size' % script) if has_crop else None,
@@ -92,7 +92,7 @@ def input_sizes(script):
       tile_overlap=FLAGS.tile_overlap,
       least_size=_pooling_window())
   if sizes.tile_size is not None:
-    eval_batches.check_tiles(sizes)
+    batches.check_tiles(sizes)
   return sizes
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.utils import eval_batches
+from deeplab.utils.inference import batches as eval_batches
 
 TYPES = {keys.IMAGE: tf.uint8, keys.LABEL: tf.uint8, keys.HEIGHT: tf.int64,
          keys.WIDTH: tf.int64, keys.IMAGE_NAME: tf.string, keys.INDEX: tf.int64}

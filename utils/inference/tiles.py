@@ -3,7 +3,7 @@ import collections
 
 import numpy as np
 
-from deeplab.utils import eval_batches
+from deeplab.utils.inference import batches
 
 # Pictures that wait for others of their size: of so many batches, or so many pixels.
 _MAX_WAITING_BATCHES = 4
@@ -46,7 +46,7 @@ def label_in_tiles(run, image, tile_size, overlap, batch_size=1):
   """
   regions = tile_regions(image.shape[:2], tile_size, overlap)
   height, width = np.minimum(tile_size, image.shape[:2])
-  stitcher = eval_batches.Stitcher()
+  stitcher = batches.Stitcher()
   for start in range(0, len(regions), batch_size):
     batch = regions[start:start + batch_size]
     results = run(np.stack([image[top:top + height, left:left + width]

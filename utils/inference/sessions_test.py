@@ -1,7 +1,7 @@
 """Tests of work on checkpoints that come and go."""
 import pytest
 
-from deeplab.utils import sessions
+from deeplab.utils.inference import sessions
 
 
 def make_prefix(folder, step):
