@@ -19,15 +19,9 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info, worker_share
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
-from deeplab.utils import (
-    graph_rewrites,
-    learning_rate,
-    losses,
-    memory_errors,
-    train_options,
-    training,
-)
+from deeplab.utils import learning_rate, losses, memory_errors, train_options, training
 from deeplab.utils.runs import continued_run, run_lock, run_record
+from deeplab.utils.speed_and_memory import graph_rewrites
 
 FLAGS = flags.FLAGS
 

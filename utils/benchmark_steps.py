@@ -10,14 +10,8 @@ import numpy as np
 from deeplab.core import keys, options, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import (
-    benchmark_input,
-    graph_rewrites,
-    losses,
-    memory_errors,
-    train_graph,
-    train_options,
-)
+from deeplab.utils import benchmark_input, losses, memory_errors, train_graph, train_options
+from deeplab.utils.speed_and_memory import graph_rewrites
 
 NUM_CLASSES = 21
 LEAST_STEPS, LEAST_SECS = 4, 6.0

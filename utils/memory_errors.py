@@ -10,10 +10,10 @@ import re
 
 from absl import logging
 
-from deeplab.core import recomputation, tf_compat
+from deeplab.core import tf_compat
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
-from deeplab.utils import free_memory, graph_rewrites
+from deeplab.utils.speed_and_memory import free_memory, graph_rewrites, recomputation
 
 # Value and slots of the optimizer apart: gradients, and as much again while they are made.
 _GRADIENT_COPIES = 2

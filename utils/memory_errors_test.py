@@ -8,7 +8,8 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import slow
-from deeplab.utils import benchmark_child, graph_rewrites, losses, memory_errors, train_graph
+from deeplab.utils import benchmark_child, losses, memory_errors, train_graph
+from deeplab.utils.speed_and_memory import graph_rewrites
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
 _FLOAT = 4

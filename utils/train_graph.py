@@ -7,17 +7,10 @@ from __future__ import annotations
 import typing
 
 from deeplab import model
-from deeplab.core import keys, recomputation, registry
+from deeplab.core import keys, registry
 from deeplab.core.tf_compat import tf
-from deeplab.utils import (
-    filter_gradients,
-    gradients,
-    graph_rewrites,
-    learning_rate,
-    losses,
-    train_errors,
-    train_summaries,
-)
+from deeplab.utils import gradients, learning_rate, losses, train_errors, train_summaries
+from deeplab.utils.speed_and_memory import filter_gradients, graph_rewrites, recomputation
 
 
 class TrainGraph(typing.NamedTuple):

@@ -6,7 +6,7 @@ from absl import logging
 
 from deeplab.core.checkpoints import sessions
 from deeplab.core.tf_compat import tf
-from deeplab.utils import graph_rewrites
+from deeplab.utils.speed_and_memory import graph_rewrites
 
 _CHECKPOINT_NAME = 'model.ckpt'
 

@@ -2,9 +2,10 @@
 import numpy as np
 import pytest
 
-from deeplab.core import recomputation, tf_compat
+from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import graph_rewrites, train_graph
+from deeplab.utils import train_graph
+from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
 from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
 pytestmark = pytest.mark.usefixtures('shallow_network')

@@ -3,7 +3,7 @@ import pytest
 
 from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import filter_gradients
+from deeplab.utils.speed_and_memory import filter_gradients
 
 SIZE = 5
 

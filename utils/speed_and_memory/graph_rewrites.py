@@ -11,7 +11,7 @@ import typing
 
 from deeplab.core import registry, tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import free_memory
+from deeplab.utils.speed_and_memory import free_memory
 
 _ON = 1  # RewriterConfig.ON
 _ON_LEVEL_1 = 1  # OptimizerOptions.ON_1

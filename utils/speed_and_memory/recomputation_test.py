@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import recomputation
 from deeplab.core.tf_compat import slim, tf
+from deeplab.utils.speed_and_memory import recomputation
 
 _NUM_BLOCKS = 4
 _ACTIVATIONS = ('Add', 'AddV2', 'BiasAdd', 'Conv2D', 'Relu6', 'Tanh')

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from deeplab.utils import free_memory
+from deeplab.utils.speed_and_memory import free_memory
 
 _MEMINFO = 'MemTotal:  8388608 kB\nMemFree:  100 kB\nMemAvailable:    4194304 kB\n'
 _GB = 1 << 30
