@@ -20,7 +20,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
 from deeplab.evaluation.semantic import charts, html_report, image_results
 from deeplab.evaluation.semantic import report as report_lib
-from deeplab.utils import evaluating
+from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import sessions
 from deeplab.utils.runs import best_checkpoint, run_record
@@ -69,7 +69,7 @@ def main(unused_argv):
   prefixes = _checkpoints()
   with tf.Graph().as_default():
     batches = eval_batches.make_batches(dataset, sizes)
-    graph = evaluating.build_eval_graph(
+    graph = counting.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
         model_options, predict)._replace(master=FLAGS.master)
     with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
@@ -101,7 +101,7 @@ def _evaluate(graph, checkpoint, dataset, writer):
   # Before: a training that goes on may delete the checkpoint meanwhile.
   global_step = restoring.global_step(checkpoint)
   start = time.time()
-  counts, num_images = evaluating.count_pixels(
+  counts, num_images = counting.count_pixels(
       graph, checkpoint, descriptor, FLAGS.eval_split, dataset.files,
       results.add if results else None)
   logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))

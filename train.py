@@ -10,7 +10,7 @@ import contextlib
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.command_line import evaluation_in_training, machine_flags
+from deeplab.command_line import machine_flags
 from deeplab.core import quantization, tf_compat
 from deeplab.core.checkpoints import folder, restoring
 from deeplab.core.storage import files
@@ -20,6 +20,7 @@ from deeplab.datasets.records import dataset_info, worker_share
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.utils import learning_rate, losses, memory_errors, train_options, training
+from deeplab.utils.evaluating import during_training
 from deeplab.utils.runs import continued_run, run_lock, run_record
 from deeplab.utils.speed_and_memory import graph_rewrites
 
@@ -175,7 +176,7 @@ def main(unused_argv):
     model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
         FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
   if cluster and cluster.task.job == cluster_lib.EVALUATOR:
-    evaluation_in_training.evaluate_all(
+    during_training.evaluate_all(
         evaluation(model_options), FLAGS.train_logdir, FLAGS.training_number_of_steps)
   else:
     common.check_data(dataset)
@@ -248,7 +249,7 @@ def check_worker():
 
 
 def evaluation(model_options):
-  """Returns the function of --eval_during_training, see `evaluation_in_training.evaluation`.
+  """Returns the function of --eval_during_training, see `during_training.evaluation`.
 
   Args:
     model_options: ModelOptions of the training.
@@ -256,7 +257,7 @@ def evaluation(model_options):
   Raises:
     ValueError: the split is not there.
   """
-  return evaluation_in_training.evaluation(
+  return during_training.evaluation(
       common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), FLAGS.eval_split,
       model_options, FLAGS.image_pyramid, FLAGS.train_logdir)
 

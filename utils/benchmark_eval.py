@@ -20,12 +20,12 @@ from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
 from deeplab.utils import (
     benchmark_child,
-    evaluating,
     picture_inputs,
     predict_results,
     result_writer,
     visualizing,
 )
+from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import tiles
 
@@ -99,11 +99,11 @@ def time_eval(folder, batch_size=1, is_own=True, has_report=False):
       colormaps.colormap('pascal', len(tiny_run.CLASS_NAMES)))
   with tf.Graph().as_default():
     batches = eval_batches.make_batches(dataset, sizes)
-    graph = evaluating.build_eval_graph(
+    graph = counting.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor, options,
         model.predict_labels)
     start = time.time()
-    _, num_images = evaluating.count_pixels(
+    _, num_images = counting.count_pixels(
         graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
         results.add if has_report else None)
     return {'images_per_s': num_images / (time.time() - start)}

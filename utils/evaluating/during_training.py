@@ -8,7 +8,7 @@ from deeplab import model
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import report as report_lib
-from deeplab.utils import evaluating
+from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import sessions
 from deeplab.utils.runs import best_checkpoint
@@ -35,7 +35,7 @@ def evaluation(dataset, split, model_options, image_pyramid, train_logdir):
   with tf.Graph().as_default() as graph:
     batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
         model_options.output_stride, least_size=model_options.pooling_window))
-    eval_graph = evaluating.build_eval_graph(
+    eval_graph = counting.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
         model_options._replace(crop_size=None), functools.partial(
             model.predict_labels, image_pyramid=image_pyramid))
@@ -44,7 +44,7 @@ def evaluation(dataset, split, model_options, image_pyramid, train_logdir):
     # First: the training may delete the checkpoint meanwhile.
     global_step = restoring.global_step(checkpoint)
     with graph.as_default():
-      counts, num_images = evaluating.count_pixels(
+      counts, num_images = counting.count_pixels(
           eval_graph, checkpoint, dataset.descriptor, split, dataset.files)
     report = report_lib.make_report(
         counts, dataset.descriptor.class_names, tag=report_lib.miou_tag([1.0], False),

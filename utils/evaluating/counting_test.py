@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import segmentation_metrics
-from deeplab.utils import evaluating
+from deeplab.utils.evaluating import counting
 
 
 def random_batches(num_classes, ignore_label, num_batches=3):
@@ -21,7 +21,7 @@ def test_streamed_counts_equal_numpy(num_classes, ignore_label):
   with tf.Graph().as_default(), tf.Session() as session:
     labels = tf.placeholder(tf.int32, [None, 9, 7, 1])
     predictions = tf.placeholder(tf.int64, [None, 9, 7])
-    counts = evaluating.streaming_confusion_matrix(
+    counts = counting.streaming_confusion_matrix(
         labels, predictions, num_classes, ignore_label)
     assert not tf.global_variables()
     session.run(tf.local_variables_initializer())
@@ -35,14 +35,14 @@ def test_streamed_counts_equal_numpy(num_classes, ignore_label):
 
 def test_rows_are_labels():
   with tf.Graph().as_default(), tf.Session() as session:
-    counts = session.run(evaluating.batch_confusion_matrix(
+    counts = session.run(counting.batch_confusion_matrix(
         tf.constant([0, 0, 1]), tf.constant([1, 1, 1]), 2, 255))
   np.testing.assert_array_equal(counts, [[0, 2], [0, 1]])
 
 
 def test_labels_that_are_no_class_stop_the_evaluation():
   with tf.Graph().as_default(), tf.Session() as session:
-    counts = evaluating.batch_confusion_matrix(
+    counts = counting.batch_confusion_matrix(
         tf.placeholder_with_default([0, 7], [2]), tf.constant([0, 0]), 4, 255)
     with pytest.raises(tf.errors.InvalidArgumentError, match='must be below num_classes'):
       session.run(counts)
