@@ -21,7 +21,7 @@ from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
 from deeplab.deployment.graphs import editing, record
 from deeplab.deployment.opening import opened_models
-from deeplab.utils import picture_inputs
+from deeplab.utils.pictures import of_files
 
 FLAGS = flags.FLAGS
 
@@ -45,7 +45,7 @@ common.define_image_limit_flag('files and tensors')
 def main(unused_argv):
   """Converts as the flags say."""
   asked_size = common.size_list('input_size')
-  image = picture_inputs.read_picture(FLAGS.test_image_path) if FLAGS.test_image_path else None
+  image = of_files.read_picture(FLAGS.test_image_path) if FLAGS.test_image_path else None
   path = FLAGS.output_tflite_path
   graph_def = opened_models.read_graph_def(FLAGS.quantized_graph_def_path)
   placeholder = _find_node(graph_def, 'input_tensor_name')

@@ -13,7 +13,7 @@ from deeplab import model
 from deeplab.core.storage import files
 from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import slow, tiny_run
-from deeplab.utils import overlay
+from deeplab.utils.pictures import overlay
 
 pytestmark = slow.only_if_asked_on_tf1
 

@@ -74,7 +74,7 @@ LOCAL_FILES = {
     'testing/tiny_trees.py': 'raw pictures',
     'utils/architecture_guess.py': 'a file of the package',
     'utils/speed_and_memory/free_memory.py': '/proc and /sys',
-    'utils/picture_inputs.py': 'own pictures',
+    'utils/pictures/of_files.py': 'own pictures',
     'utils/published_kinds.py': 'files of the package',
     'utils/runs/run_lock.py': '/proc',
 }

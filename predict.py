@@ -27,8 +27,8 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
-from deeplab.utils import picture_inputs, predict_results
 from deeplab.utils.inference import tiles
+from deeplab.utils.pictures import of_files, predict_results
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
@@ -94,8 +94,8 @@ _CHECKPOINT_FLAGS = run_record.ARCHITECTURE_FLAGS + (
 def main(unused_argv):
   """Labels the pictures; returns the exit code."""
   _check_flags()
-  named = picture_inputs.name_pictures(
-      picture_inputs.list_pictures(FLAGS.input, FLAGS.output_dir))
+  named = of_files.name_pictures(
+      of_files.list_pictures(FLAGS.input, FLAGS.output_dir))
   files.check_folder(FLAGS.output_dir, 'output_dir')
   with _open_segmenter() as segmenter, _open_writer(segmenter) as writer:
     _keep_inputs(named, writer)
@@ -238,7 +238,7 @@ def _label_all(named, segmenter, writer):
   """
   bad = []
   num_pictures = 0
-  has_videos = any(picture_inputs.is_video(path) for _, path in named)
+  has_videos = any(of_files.is_video(path) for _, path in named)
 
   def readable(pictures):
     for picture in pictures:
@@ -250,7 +250,7 @@ def _label_all(named, segmenter, writer):
         bar.update(1)
 
   with progress.bar('labelling', total=None if has_videos else len(named)) as bar:
-    pictures = readable(picture_inputs.read_all(
+    pictures = readable(of_files.read_all(
         named, common.image_range() or segmenter.image_range))
     for batch in tiles.batches_of_equal_size(
         pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):

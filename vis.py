@@ -18,8 +18,9 @@ from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
-from deeplab.utils import result_writer, visualizing
 from deeplab.utils.inference import sessions
+from deeplab.utils.pictures import of_records
+from deeplab.utils.pictures import writer as result_writer
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
@@ -65,8 +66,8 @@ def main(unused_argv):
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
   with tf.Graph().as_default():
-    graph = visualizing.build_vis_graph(dataset, sizes, model_options, predict,
-                                        FLAGS.save_confidence)._replace(master=FLAGS.master)
+    graph = of_records.build_vis_graph(dataset, sizes, model_options, predict,
+                                       FLAGS.save_confidence)._replace(master=FLAGS.master)
     sessions.for_each_checkpoint(
         restoring.wait_for_checkpoints(
             FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations,
@@ -90,7 +91,7 @@ def _visualize(graph, checkpoint, dataset):
     num_finished = writer.finished[0] + len(writer.finished[1])
     if num_finished:
       logging.info('%d images are finished already.', num_finished)
-    num_images = visualizing.write_pictures(
+    num_images = of_records.write_pictures(
         graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
   logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))
   logging.info('%d images and predictions: %s', num_images + num_finished,
@@ -107,7 +108,7 @@ def _settings(checkpoint, dataset):
 
 
 def _classes(descriptor):
-  """Returns the result_writer.Classes of a DatasetDescriptor, in the colours of the flags."""
+  """Returns the writer.Classes of a DatasetDescriptor, in the colours of the flags."""
   colormap = FLAGS.colormap_type
   if not FLAGS['colormap_type'].present and descriptor.colormap is not None:
     colormap = descriptor.colormap

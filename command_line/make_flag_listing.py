@@ -14,7 +14,7 @@ from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.deployment.exporting import formats
-from deeplab.utils import predict_results
+from deeplab.utils.pictures import predict_results
 
 # Flags whose values are looked up in a table.
 _TABLES = {

@@ -18,16 +18,12 @@ from deeplab.datasets import data_generator
 from deeplab.deployment import inference
 from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
-from deeplab.utils import (
-    benchmark_child,
-    picture_inputs,
-    predict_results,
-    result_writer,
-    visualizing,
-)
+from deeplab.utils import benchmark_child
 from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import tiles
+from deeplab.utils.pictures import of_files, of_records, predict_results
+from deeplab.utils.pictures import writer as result_writer
 
 _MODULE = 'deeplab.utils.benchmark_eval'
 _CORES = 2
@@ -113,10 +109,10 @@ def time_vis(folder):
   """Returns the images per second of pictures of `write_set` and their predictions."""
   dataset, sizes, options = _setting(folder, 1, True)
   with tf.Graph().as_default(), tempfile.TemporaryDirectory() as results:
-    graph = visualizing.build_vis_graph(dataset, sizes, options, model.predict_labels)
+    graph = of_records.build_vis_graph(dataset, sizes, options, model.predict_labels)
     start = time.time()
     with result_writer.ResultWriter(results, result_writer.Classes('pascal')) as writer:
-      num_images = visualizing.write_pictures(
+      num_images = of_records.write_pictures(
           graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
           writer)
     return {'images_per_s': num_images / (time.time() - start)}
@@ -129,7 +125,7 @@ def time_predict(folder):
       tf.train.latest_checkpoint(folder), _OPTIONS) as segmenter:
     start = time.time()
     with predict_results.PredictionWriter(results, segmenter.colormap) as writer:
-      pictures = picture_inputs.read_all(picture_inputs.name_pictures(paths))
+      pictures = of_files.read_all(of_files.name_pictures(paths))
       for batch in tiles.batches_of_equal_size(pictures, 1):
         labels, _ = segmenter.run_batch(np.stack([picture.image for picture in batch]))
         for picture, ids in zip(batch, labels):

@@ -8,7 +8,7 @@ from deeplab.core.images import picture_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils import gradients, losses, train_summaries
-from deeplab.utils import overlay as overlay_lib
+from deeplab.utils.pictures import overlay as overlay_lib
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
 CAPTIONS = ['image', 'label', 'prediction', 'errors in red']

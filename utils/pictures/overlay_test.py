@@ -1,7 +1,7 @@
 """Tests of an image beside what is predicted on it."""
 import numpy as np
 
-from deeplab.utils import overlay
+from deeplab.utils.pictures import overlay
 
 COLORS = np.array([[0, 0, 0], [200, 0, 100], [0, 50, 250]], np.uint8)
 NAMES = ['background', 'b', 'c']

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import result_writer
+from deeplab.utils.pictures import writer as result_writer
 
 COLORS = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
 CLASSES = result_writer.Classes(COLORS)

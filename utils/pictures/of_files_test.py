@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deeplab.core.images import limits
-from deeplab.utils import picture_inputs
+from deeplab.utils.pictures import of_files
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (5, 8, 3)).astype(np.uint8)
 
@@ -21,7 +21,7 @@ def save(path, pixels=PIXELS, mode=None, **options):
 
 def names_in(folder, *patterns, **options):
   return [os.path.relpath(path, str(folder))
-          for path in picture_inputs.list_pictures(patterns, **options)]
+          for path in of_files.list_pictures(patterns, **options)]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_files_folders_and_patterns(folder):
 def test_lists_keep_their_order(folder):
   (folder / 'list.txt').write_text(
       '# chosen\nsub\n\n%s\na.jpg\nabsent.png\n' % (folder / 'b.png'), encoding='utf-8')
-  paths = picture_inputs.list_pictures([str(folder / 'list.txt')])
+  paths = of_files.list_pictures([str(folder / 'list.txt')])
   assert [os.path.basename(path) for path in paths] == ['c.PNG', 'b.png', 'a.jpg',
                                                         'absent.png']
   assert all(os.path.isfile(path) for path in paths[:3])
@@ -56,12 +56,12 @@ def test_lists_keep_their_order(folder):
 def test_lists_hold_patterns_from_here_else_from_their_folder(folder, monkeypatch):
   save(folder / '[x].png')
   (folder / 'list.txt').write_text('%s\nsub/*\n[x].png\n*.gif\n' % (folder / '?.jpg'))
-  paths = picture_inputs.list_pictures([str(folder / 'list.txt')])
+  paths = of_files.list_pictures([str(folder / 'list.txt')])
   assert paths == [str(folder / 'a.jpg'), str(folder / 'sub' / 'c.PNG'),
                    str(folder / '[x].png'), '*.gif']
   monkeypatch.chdir(folder / 'sub')
   (folder / 'list.txt').write_text('\ufeff*.PNG\n', encoding='utf-8')
-  assert picture_inputs.list_pictures([str(folder / 'list.txt')]) == ['c.PNG']
+  assert of_files.list_pictures([str(folder / 'list.txt')]) == ['c.PNG']
 
 
 def test_results_are_no_inputs(folder):
@@ -85,13 +85,13 @@ def test_patterns_of_nothing_are_told(tmp_path, name, message):
   (tmp_path / 'empty').mkdir()
   (tmp_path / 'nothing.txt').write_text('\n')
   with pytest.raises(ValueError, match='--input=.*: %s' % message):
-    picture_inputs.list_pictures([str(tmp_path / name)])
+    of_files.list_pictures([str(tmp_path / name)])
 
 
 def test_lists_in_another_encoding_are_told(tmp_path):
   (tmp_path / 'list.txt').write_bytes('Stra\xdfe.jpg\n'.encode('latin-1'))
   with pytest.raises(ValueError, match="--input=.*list.txt: the list cannot be read: 'utf-8'"):
-    picture_inputs.list_pictures([str(tmp_path / 'list.txt')])
+    of_files.list_pictures([str(tmp_path / 'list.txt')])
 
 
 def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
@@ -100,11 +100,11 @@ def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
 
   monkeypatch.setattr(os, 'listdir', refuse)
   with pytest.raises(ValueError, match='the folder cannot be read: Permission denied'):
-    picture_inputs.list_pictures([str(tmp_path)])
+    of_files.list_pictures([str(tmp_path)])
 
 
 def test_names_are_unique():
-  named = picture_inputs.name_pictures(
+  named = of_files.name_pictures(
       ['p/a.jpg', 'p/a.png', 'q/a.png', 'q/a.jpg', 'q/A.jpg', 'b.x.png'])
   assert [each.name for each in named] == ['a', 'a_png', 'a_png_2', 'a_jpg', 'A_jpg_2', 'b.x']
 
@@ -112,14 +112,14 @@ def test_names_are_unique():
 @pytest.mark.parametrize('mode', ['L', 'RGBA', 'LA', 'P', 'CMYK', '1'])
 def test_all_modes_become_rgb(tmp_path, mode):
   path = save(tmp_path / ('a.tif' if mode == 'CMYK' else 'a.png'), mode=mode)
-  image = picture_inputs.read_picture(path)
+  image = of_files.read_picture(path)
   assert image.dtype == np.uint8
   np.testing.assert_array_equal(image, Image.fromarray(PIXELS).convert(mode).convert('RGB'))
 
 
 def test_of_16_bit_grey_the_upper_byte_counts(tmp_path):
   values = np.array([[0, 255, 256, 51400, 65535]], np.uint16)
-  image = picture_inputs.read_picture(save(tmp_path / 'a.png', values))
+  image = of_files.read_picture(save(tmp_path / 'a.png', values))
   assert image.tolist() == [[[v, v, v] for v in (0, 0, 1, 200, 255)]]
 
 
@@ -128,7 +128,7 @@ def test_grey_values_beyond_16_bits_are_told(tmp_path, value):
   path = save(tmp_path / 'a.tif', np.array([[0, value]], np.int32))
   with pytest.raises(ValueError, match=r'a.tif: not a readable picture \(its values are .*%d.*, '
                                        'which do not fill' % value):
-    picture_inputs.read_picture(path)
+    of_files.read_picture(path)
 
 
 @pytest.mark.parametrize('orientation, expected', [
@@ -138,14 +138,14 @@ def test_pictures_are_turned_upright(tmp_path, orientation, expected):
   exif = Image.Exif()
   exif[0x0112] = orientation
   path = save(tmp_path / 'a.png', exif=exif)
-  np.testing.assert_array_equal(picture_inputs.read_picture(path), expected)
+  np.testing.assert_array_equal(of_files.read_picture(path), expected)
 
 
 def test_of_a_jpeg_file_of_several_pictures_the_first_is_read(tmp_path):
   path = save(tmp_path / 'a.jpg', format='MPO', save_all=True,
               append_images=[Image.fromarray(PIXELS[::-1])])
   with Image.open(path) as first:
-    np.testing.assert_array_equal(picture_inputs.read_picture(path), np.asarray(first))
+    np.testing.assert_array_equal(of_files.read_picture(path), np.asarray(first))
 
 
 def test_unreadable_pictures_are_named(tmp_path):
@@ -155,10 +155,10 @@ def test_unreadable_pictures_are_named(tmp_path):
   (tmp_path / 'cut.jpg').write_bytes(data[:-200])
   (tmp_path / 'empty.png').write_bytes(b'')
   save(tmp_path / 'float.tif', np.zeros((3, 3), np.float32))
-  named = picture_inputs.name_pictures(
+  named = of_files.name_pictures(
       [str(tmp_path / name) for name in ('cut.jpg', 'a.jpg', 'empty.png', 'float.tif',
                                          'absent.png')])
-  pictures = list(picture_inputs.read_all(named))
+  pictures = list(of_files.read_all(named))
   assert [picture.name for picture in pictures] == ['cut', 'a', 'empty', 'float', 'absent']
   assert [picture.image is None for picture in pictures] == [True, False, True, True, True]
   for picture in pictures:
@@ -169,9 +169,9 @@ def test_unreadable_pictures_are_named(tmp_path):
 
 def test_few_pictures_are_read_ahead(tmp_path, monkeypatch):
   read = []
-  monkeypatch.setattr(picture_inputs, 'read_picture', lambda path, _: read.append(path))
-  named = picture_inputs.name_pictures(['%d.png' % index for index in range(30)])
-  pictures = picture_inputs.read_all(named)
+  monkeypatch.setattr(of_files, 'read_picture', lambda path, _: read.append(path))
+  named = of_files.name_pictures(['%d.png' % index for index in range(30)])
+  pictures = of_files.read_all(named)
   next(pictures)
   pictures.close()
   assert len(read) <= 6
@@ -203,8 +203,8 @@ FAKE_CV2 = types.SimpleNamespace(VideoCapture=FakeVideo, CAP_PROP_FRAME_HEIGHT=0
 
 def test_videos_are_read_frame_by_frame(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
-  pictures = list(picture_inputs.read_all(
-      picture_inputs.name_pictures(['film.mp4', 'broken.mov'])))
+  pictures = list(of_files.read_all(
+      of_files.name_pictures(['film.mp4', 'broken.mov'])))
   assert [(picture.name, picture.source) for picture in pictures] == [
       ('film_000000', 'film.mp4, frame 0'), ('film_000001', 'film.mp4, frame 1'),
       ('broken', 'broken.mov')]
@@ -216,19 +216,19 @@ def test_videos_are_read_frame_by_frame(monkeypatch):
 def test_videos_with_more_pixels_than_allowed_are_refused(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
   monkeypatch.setattr(limits, '_limit', 39)
-  named = picture_inputs.name_pictures(['film.mp4', 'lies.mov'])
-  assert [(picture.source, picture.error) for picture in picture_inputs.read_all(named)] == [
+  named = of_files.name_pictures(['film.mp4', 'lies.mov'])
+  assert [(picture.source, picture.error) for picture in of_files.read_all(named)] == [
       (path, '%s: not a readable video (a frame is 5x8 (height x width), more pixels than the 39 '
              'that --max_image_pixels allows).' % path) for path in ('film.mp4', 'lies.mov')]
   monkeypatch.setattr(limits, '_limit', 40)
-  assert [picture.error for picture in picture_inputs.read_all(named)] == [None] * 4
+  assert [picture.error for picture in of_files.read_all(named)] == [None] * 4
 
 
 def test_a_video_is_refused_by_the_size_it_states_before_a_frame_is_read(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', FAKE_CV2)
   monkeypatch.setattr(limits, '_limit', 39)
   monkeypatch.delattr(FakeVideo, 'read')
-  picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))
+  picture, = of_files.read_all(of_files.name_pictures(['film.mp4']))
   assert 'a frame is 5x8' in picture.error
 
 
@@ -241,7 +241,7 @@ def test_real_videos_keep_their_colours(tmp_path):
     video.write(np.full((48, 64, 3), color[::-1], np.uint8))
   video.release()
   (tmp_path / 'broken.mp4').write_bytes(b'no video')
-  pictures = list(picture_inputs.read_all(picture_inputs.name_pictures(
+  pictures = list(of_files.read_all(of_files.name_pictures(
       [path, str(tmp_path / 'broken.mp4')])))
   assert [picture.name for picture in pictures] == ['film_000000', 'film_000001', 'broken']
   for picture, color in zip(pictures, colors):
@@ -252,7 +252,7 @@ def test_real_videos_keep_their_colours(tmp_path):
 
 def test_videos_without_opencv_say_what_to_install(monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', None)
-  picture, = picture_inputs.read_all(picture_inputs.name_pictures(['film.mp4']))
+  picture, = of_files.read_all(of_files.name_pictures(['film.mp4']))
   assert picture.error == (
       'film.mp4: videos need OpenCV: pip install opencv-python-headless.')
 
@@ -261,4 +261,4 @@ def test_pages_behind_the_first_one_are_told(tmp_path):
   path = str(tmp_path / 'a.tif')
   Image.new('L', (3, 2)).save(path, save_all=True, append_images=[Image.new('L', (3, 2), 9)])
   with pytest.raises(ValueError, match='a.tif: not a readable picture .it has 2 pages, of which'):
-    picture_inputs.read_picture(path)
+    of_files.read_picture(path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils import picture_inputs, predict_results
+from deeplab.utils.pictures import of_files, predict_results
 
 NAMES = ['sky', 'road', 'car']
 COLORS = np.zeros((300, 3), np.uint8)
@@ -15,7 +15,7 @@ COLORS[:3] = [[0, 0, 0], [100, 0, 0], [0, 50, 250]]
 IMAGE = np.zeros((4, 10, 3), np.uint8)
 IMAGE[:, 3:] = [210, 20, 40]
 LABELS = np.where(IMAGE[..., 0] > 0, 2, 1).astype(np.int32)
-PICTURE = picture_inputs.Picture('a', 'photos/a.png', IMAGE)
+PICTURE = of_files.Picture('a', 'photos/a.png', IMAGE)
 
 
 def write(folder, labels=LABELS, probabilities=None, **options):

@@ -13,7 +13,8 @@ from PIL import Image
 from deeplab.core import colormaps
 from deeplab.core.jobs import background
 from deeplab.core.storage import files, json_text
-from deeplab.utils import overlay, save_annotation
+from deeplab.utils import save_annotation
+from deeplab.utils.pictures import overlay
 
 PICTURE_FOLDER = 'segmentation_results'
 RAW_FOLDER = 'raw_segmentation_results'

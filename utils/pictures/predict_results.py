@@ -131,7 +131,7 @@ class PredictionWriter(object):
     """Hands one picture to the threads; waits only when too much is pending.
 
     Args:
-      picture: picture_inputs.Picture.
+      picture: of_files.Picture.
       labels: [height, width] integer array of class ids.
       probabilities: [height, width, classes] array, if they are to be written.
 

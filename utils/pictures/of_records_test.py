@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import visualizing
+from deeplab.utils.pictures import of_records
 
 
 @pytest.mark.parametrize('resized_size, size', [
@@ -15,14 +15,14 @@ def test_labels_are_resized_to_the_nearest_with_corners_aligned(resized_size, si
     expected = session.run(tf.image.resize_nearest_neighbor(
         padded[np.newaxis, :resized_size[0], :resized_size[1], np.newaxis], size,
         align_corners=True))[0, ..., 0]
-  np.testing.assert_array_equal(visualizing.undo_resizing(
+  np.testing.assert_array_equal(of_records.undo_resizing(
       padded[:resized_size[0], :resized_size[1]], size), expected)
 
 
 def test_images_are_resized_smoothly():
   image = np.zeros([8, 8, 3], np.uint8)
   image[:4, :4] = 200
-  result = visualizing.undo_resizing(image[:4], (8, 16))
+  result = of_records.undo_resizing(image[:4], (8, 16))
   assert result.shape == (8, 16, 3)
   assert result[0, 0].tolist() == [200] * 3
   assert 0 < result[0, 8, 0] < 200
