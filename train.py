@@ -19,10 +19,11 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info, worker_share
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
-from deeplab.utils import learning_rate, losses, memory_errors, train_options, training
 from deeplab.utils.evaluating import during_training
 from deeplab.utils.runs import continued_run, run_lock, run_record
 from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.training import learning_rate, loop, losses, memory_errors
+from deeplab.utils.training import options as train_options
 
 FLAGS = flags.FLAGS
 
@@ -205,14 +206,14 @@ def train(dataset, model_options, cluster):
     if cluster:
       replica = around.enter_context(
           machine_flags.replica_of(cluster).open(clones and clones.session_config))
-    checkpoint = training.train(
-        training.Data(dataset.descriptor,
-                      lambda: dataset.get_one_shot_iterator().get_next(), dataset.files),
+    checkpoint = loop.train(
+        loop.Data(dataset.descriptor,
+                  lambda: dataset.get_one_shot_iterator().get_next(), dataset.files),
         model_options, options,
         lambda step: run_record.write(FLAGS.train_logdir, values, FLAGS.dataset_dir, step),
         evaluation(model_options) if FLAGS.eval_during_training else None,
-        training.Placement(clones, '/device:GPU:0' if has_gpu_alone else None, replica,
-                           FLAGS.master, lock))
+        loop.Placement(clones, '/device:GPU:0' if has_gpu_alone else None, replica,
+                       FLAGS.master, lock))
   logging.info('Done: %s. Curves: tensorboard --logdir=%s', checkpoint, FLAGS.train_logdir)
 
 

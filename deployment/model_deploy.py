@@ -157,7 +157,7 @@ def split_samples(samples, num_parts):
 
 
 class SplitBatch(object):
-  """Trains clones on equal parts of each batch; what `utils.training` needs of a deployment.
+  """Trains clones on equal parts of each batch; what `utils.training.loop` needs of a deployment.
 
   Clones on the CPU have a device each.
 

@@ -7,7 +7,8 @@ from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
 from deeplab.datasets import registry
 from deeplab.deployment import model_deploy
-from deeplab.utils import train_graph, train_options
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import options as train_options
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

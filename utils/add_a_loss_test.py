@@ -8,7 +8,8 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import tf
-from deeplab.utils import losses, train_graph, training_test
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import loop_test, losses
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -68,8 +69,8 @@ def test_training_takes_it_from_the_collection(page, monkeypatch):
                       with_the_call_behind)
   with tf.Graph().as_default(), tf.Session() as session:
     graph = train_graph.build_train_graph(
-        training_test.make_samples(), training_test.DATASET, training_test.MODEL_OPTIONS,
-        training_test.make_options())
+        loop_test.make_samples(), loop_test.DATASET, loop_test.MODEL_OPTIONS,
+        loop_test.make_options())
     assert list(graph.parts) == ['semantic_merged_logits', 'soft_dice', 'regularization']
     session.run(tf.global_variables_initializer())
     total, parts = session.run([graph.train_op, graph.parts])

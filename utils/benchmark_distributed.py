@@ -20,7 +20,9 @@ from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import tiny_cluster
-from deeplab.utils import benchmark_child, benchmark_steps, train_graph, train_options
+from deeplab.utils import benchmark_child, benchmark_steps
+from deeplab.utils.training import graph
+from deeplab.utils.training import options as train_options
 
 _VARIANT = 'mobilenet_v2'
 _CROP, _BATCH_SIZE, _NUM_CLASSES = 65, 1, 21
@@ -135,7 +137,7 @@ def _graph(replica, variant, samples):
   model_options = options.ModelOptions(
       {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[_CROP, _CROP], output_stride=16,
       model_variant=variant)
-  return train_graph.build_train_graph(
+  return graph.build_train_graph(
       samples, dataset_registry.DATASETS['pascal_voc_seg'], model_options,
       train_options.TrainOptions(None, train_batch_size=_BATCH_SIZE), replica=replica)
 

@@ -4,7 +4,8 @@ import typing
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.utils import benchmark_child, benchmark_steps, train_options
+from deeplab.utils import benchmark_child, benchmark_steps
+from deeplab.utils.training import options
 
 _ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
 _ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
@@ -106,5 +107,5 @@ def train_graph_secs(variant):
                keys.LABEL: tf.placeholder(tf.int32, shape + [1])}
     start = time.time()
     benchmark_steps.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
-                                  train_options.TrainOptions(train_logdir=''))
+                                  options.TrainOptions(train_logdir=''))
     return {'secs': time.time() - start, 'num_operations': len(graph.get_operations())}

@@ -10,8 +10,11 @@ import numpy as np
 from deeplab.core import keys, options, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import benchmark_input, losses, memory_errors, train_graph, train_options
+from deeplab.utils import benchmark_input
 from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import losses, memory_errors
+from deeplab.utils.training import options as train_options
 
 NUM_CLASSES = 21
 LEAST_STEPS, LEAST_SECS = 4, 6.0

@@ -1,8 +1,8 @@
-"""A worker of a cluster: what `utils.training` needs to train as one of several processes.
+"""A worker of a cluster: what `utils.training.loop` needs to train as one of several processes.
 
     replica = Replica(cluster, is_synchronous=True, timeout_secs=300)
     with replica.open():
-      training.train(..., placement=training.Placement(replica=replica))
+      loop.train(..., placement=loop.Placement(replica=replica))
 """
 import contextlib
 

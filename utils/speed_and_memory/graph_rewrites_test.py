@@ -4,9 +4,9 @@ import pytest
 
 from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
-from deeplab.utils import train_graph
 from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
-from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training.loop_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 

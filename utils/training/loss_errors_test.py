@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import train_errors, train_summaries
+from deeplab.utils.training import loss_errors, summaries
 
 OPTIONS = types.SimpleNamespace(train_logdir='run/train', train_batch_size=8,
                                 optimizer='momentum', base_learning_rate=0.5)
@@ -16,14 +16,14 @@ def run_checked(loss, names=NAMES, gradient_norm=None):
   with tf.Graph().as_default(), tf.Session() as session:
     names = names and tf.constant([name.encode('utf-8') for name in names])
     weight = tf.Variable(1.0)
-    checked = train_errors.check_finite(
+    checked = loss_errors.check_finite(
         tf.constant(loss, tf.float32), names,
         None if gradient_norm is None else tf.constant(gradient_norm, tf.float32))
     with tf.control_dependencies([checked]):
       update = weight.assign(7.0)
     session.run(tf.global_variables_initializer())
     try:
-      with train_errors.readable_loss_errors(OPTIONS):
+      with loss_errors.readable_loss_errors(OPTIONS):
         session.run(update)
     finally:
       assert session.run(weight) == (1.0 if not np.isfinite([loss, gradient_norm or 0]).all()
@@ -54,10 +54,10 @@ def test_gradients_that_are_not_finite_stop_too():
 def test_weights_that_are_not_finite_stop_where_tensorflow_sees_it():
   with tf.Graph().as_default(), tf.Session() as session:
     variable = tf.get_variable('weights', initializer=[1.0, np.inf])
-    train_summaries.add_variable_histograms()
+    summaries.add_variable_histograms()
     session.run(variable.initializer)
     with pytest.raises(ValueError, match='^The weights became NaN or infinite; the weights in'):
-      with train_errors.readable_loss_errors(OPTIONS):
+      with loss_errors.readable_loss_errors(OPTIONS):
         session.run(tf.summary.merge_all())
 
 
@@ -75,12 +75,12 @@ def test_a_name_is_told_once():
 
 def test_other_errors_pass_through():
   with pytest.raises(tf.errors.InvalidArgumentError):
-    with train_errors.readable_loss_errors(OPTIONS):
+    with loss_errors.readable_loss_errors(OPTIONS):
       raise tf.errors.InvalidArgumentError(None, None, 'something else')
 
 
 def test_check_numerics_with_the_same_words_is_understood():
   with tf.Graph().as_default(), tf.Session() as session:
     with pytest.raises(ValueError, match='The loss became NaN or infinite; '):
-      with train_errors.readable_loss_errors(OPTIONS):
-        session.run(tf.check_numerics(tf.constant(np.nan), train_errors.NOT_FINITE))
+      with loss_errors.readable_loss_errors(OPTIONS):
+        session.run(tf.check_numerics(tf.constant(np.nan), loss_errors.NOT_FINITE))

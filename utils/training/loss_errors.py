@@ -4,14 +4,14 @@ import contextlib
 import re
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import learning_rate, train_summaries
+from deeplab.utils.training import learning_rate, summaries
 
 NOT_FINITE = 'The loss is not finite'
 
 _GRADIENT_NOT_FINITE = 'The gradients are not finite'
 # What is not finite, by the message; TensorFlow itself looks at weights it makes a histogram of.
 _SIGNS = ((NOT_FINITE, 'loss'), (_GRADIENT_NOT_FINITE, 'gradient'),
-          ('istogram for: ' + train_summaries.VARIABLES_TAG, 'weights'))
+          ('istogram for: ' + summaries.VARIABLES_TAG, 'weights'))
 _MAX_NAMES = 8
 # Around the names of the samples, in the long message of a failed assertion.
 _NAMES = re.compile(r'<samples:([\w=,-]*)>')

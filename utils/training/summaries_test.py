@@ -7,8 +7,8 @@ from PIL import Image
 from deeplab.core.images import picture_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import gradients, losses, train_summaries
 from deeplab.utils.pictures import overlay as overlay_lib
+from deeplab.utils.training import gradients, losses, summaries
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
 CAPTIONS = ['image', 'label', 'prediction', 'errors in red']
@@ -42,7 +42,7 @@ def test_parts_of_the_loss_sum_up_to_the_total():
       add_losses('semantic')
     for value in (0.25, 0.5):
       tf.losses.add_loss(tf.constant(value), tf.GraphKeys.REGULARIZATION_LOSSES)
-    parts = train_summaries.loss_parts('clone_0')
+    parts = summaries.loss_parts('clone_0')
     assert list(parts) == ['semantic_logits_0.50', 'semantic_merged_logits', 'regularization']
     values, total = session.run([parts, tf.losses.get_total_loss()])
   assert values['regularization'] == 0.75
@@ -52,14 +52,14 @@ def test_parts_of_the_loss_sum_up_to_the_total():
 def test_without_l2_there_is_no_such_part():
   with tf.Graph().as_default():
     add_losses('semantic')
-    assert list(train_summaries.loss_parts()) == ['semantic_logits_0.50',
-                                                  'semantic_merged_logits']
+    assert list(summaries.loss_parts()) == ['semantic_logits_0.50',
+                                            'semantic_merged_logits']
 
 
 def test_losses_are_scalars():
   def build():
     add_losses('semantic')
-    train_summaries.add_loss_summaries(tf.constant(7.0))
+    summaries.add_loss_summaries(tf.constant(7.0))
 
   values = summarise(build)
   assert sorted(values) == ['losses/semantic_logits_0.50', 'losses/semantic_merged_logits',
@@ -74,7 +74,7 @@ def test_gradient_norm_is_over_all_gradients_and_has_histograms():
     unused = tf.get_variable('unused', initializer=1.0)
     slices = tf.IndexedSlices(tf.constant([[1.0, 2.0]]), tf.constant([3]))
     grads_and_vars = [(slices, table), (tf.constant(2.0), scalar), (None, unused)]
-    train_summaries.add_gradient_summaries(
+    summaries.add_gradient_summaries(
         gradients.global_norm(grads_and_vars), grads_and_vars)
 
   values = summarise(build)
@@ -88,7 +88,7 @@ def test_trainable_variables_have_histograms():
   values = summarise(lambda: [
       tf.get_variable('weights', initializer=[1.0, 5.0]),
       tf.get_variable('mean', initializer=[1.0], trainable=False),
-      train_summaries.add_variable_histograms()])
+      summaries.add_variable_histograms()])
   assert sorted(values) == ['variables/weights']
   assert values['variables/weights'].histo.max == 5.0
 
@@ -100,7 +100,7 @@ def test_pictures_are_in_the_colours_of_the_dataset_and_overlaid():
   label[:, 3] = 255
   logits = np.zeros((2, 2, 3, 3), np.float32)
   logits[..., 2] = 1.0
-  values = summarise(lambda: train_summaries.add_image_summaries(
+  values = summarise(lambda: summaries.add_image_summaries(
       tf.constant(image), tf.constant(label), tf.constant(logits), DATASET))
   assert sorted(values) == ['samples/%s/image/%d' % (name, i) for name in (
       'image', 'label', 'overlay', 'prediction') for i in range(2)]
@@ -131,7 +131,7 @@ def test_overlays_are_as_those_of_files_and_leave_the_background_clear():
   label = rng.choice([0, 1, 2, 255], (1, 16, 300, 1)).astype(np.int32)
   ids = rng.randint(0, 3, (1, 16, 300))
   dataset = DATASET._replace(class_names=['background', 'b', 'c'])
-  values = summarise(lambda: train_summaries.add_image_summaries(
+  values = summarise(lambda: summaries.add_image_summaries(
       tf.constant(image), tf.constant(label), tf.constant(np.eye(3, dtype=np.float32)[ids]),
       dataset))
   seen = pixels(values['samples/overlay/image/0']).astype(int)
@@ -147,7 +147,7 @@ def test_overlays_are_as_those_of_files_and_leave_the_background_clear():
 
 
 def test_no_more_pictures_than_three_are_made():
-  values = summarise(lambda: train_summaries.add_image_summaries(
+  values = summarise(lambda: summaries.add_image_summaries(
       tf.zeros([5, 4, 6, 3]), tf.zeros([5, 4, 6, 1], tf.int32), tf.zeros([5, 2, 3, 3]),
       DATASET))
   assert sum(tag.startswith('samples/overlay') for tag in values) == 3

@@ -9,8 +9,10 @@ from deeplab.core import options
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils import train_graph, train_options, training
 from deeplab.utils.runs import run_lock
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import loop
+from deeplab.utils.training import options as train_options
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -113,8 +115,8 @@ def test_momentum_steps_follow_the_multiplied_gradients():
 
 
 def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTIONS, **kwargs):
-  return training.train(
-      training.Data(DATASET, samples_fn, []), model_options,
+  return loop.train(
+      loop.Data(DATASET, samples_fn, []), model_options,
       make_options(train_logdir=str(folder), training_number_of_steps=num_steps, **kwargs))
 
 
@@ -129,9 +131,9 @@ def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
 
   lock.check = check
   with pytest.raises(ValueError, match='train.lock was taken over by process 7 on far'):
-    training.train(training.Data(DATASET, make_samples, []), MODEL_OPTIONS,
-                   make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
-                   placement=training.Placement(lock=lock))
+    loop.train(loop.Data(DATASET, make_samples, []), MODEL_OPTIONS,
+               make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
+               placement=loop.Placement(lock=lock))
   assert len(checks) == 2
   assert restoring.resolve_checkpoint(str(tmp_path)).endswith('model.ckpt-0')
 
@@ -202,8 +204,8 @@ def start_from(folder, source, num_classes=NUM_CLASSES, **kwargs):
   options_of_run = make_options(
       train_logdir=str(folder), training_number_of_steps=1, base_learning_rate=0.0,
       tf_initial_checkpoint=source, fine_tune_batch_norm=False, weight_decay=0.0, **kwargs)
-  return tf.train.NewCheckpointReader(training.train(
-      training.Data(DATASET._replace(num_classes=num_classes), make_samples, []),
+  return tf.train.NewCheckpointReader(loop.train(
+      loop.Data(DATASET._replace(num_classes=num_classes), make_samples, []),
       MODEL_OPTIONS._replace(outputs_to_num_classes={'semantic': num_classes}), options_of_run))
 
 

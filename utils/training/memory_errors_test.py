@@ -8,9 +8,11 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import slow
-from deeplab.utils import benchmark_child, losses, memory_errors, train_graph
+from deeplab.utils import benchmark_child
 from deeplab.utils.speed_and_memory import graph_rewrites
-from deeplab.utils.training_test import DATASET, MODEL_OPTIONS, make_options, make_samples
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import losses, memory_errors
+from deeplab.utils.training.loop_test import DATASET, MODEL_OPTIONS, make_options, make_samples
 
 _FLOAT = 4
 MESSAGE = ('OOM when allocating tensor with shape[8,513,513,64] and type float on '

@@ -5,7 +5,7 @@ from absl import logging
 
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import class_frequency, dataset_info
-from deeplab.utils import losses
+from deeplab.utils.training import losses
 
 NUM_CLASSES = 4
 IGNORE = 255

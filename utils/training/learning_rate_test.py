@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.tf_compat import tf
-from deeplab.utils import learning_rate
+from deeplab.utils.training import learning_rate
 
 
 def rates(steps, **kwargs):

@@ -19,7 +19,7 @@ class TrainSession(object):
 
     Args:
       options: TrainOptions.
-      placement: `training.Placement`.
+      placement: `loop.Placement`.
       start: initial_weights.Plan, for a first start, or None.
     """
     self._options = options

@@ -9,8 +9,8 @@ import typing
 from deeplab import model
 from deeplab.core import keys, registry
 from deeplab.core.tf_compat import tf
-from deeplab.utils import gradients, learning_rate, losses, train_errors, train_summaries
 from deeplab.utils.speed_and_memory import filter_gradients, graph_rewrites, recomputation
+from deeplab.utils.training import gradients, learning_rate, loss_errors, losses, summaries
 
 
 class TrainGraph(typing.NamedTuple):
@@ -61,8 +61,8 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   # A step whose loss is not finite must not reach the weights: the check runs first. Where the
   # loss is scaled, gradients that overflow are expected, and the optimizer leaves them out.
   scales_loss = graph_rewrites.PRECISIONS[options.precision].scales_loss
-  finite_loss = train_errors.check_finite(loss.total, samples.get(keys.IMAGE_NAME),
-                                          None if scales_loss else norm)
+  finite_loss = loss_errors.check_finite(loss.total, samples.get(keys.IMAGE_NAME),
+                                         None if scales_loss else norm)
   with tf.control_dependencies([finite_loss]):
     updates = _update_weights(optimizer, grads_and_vars, options, loss.scope, replica)
   with tf.control_dependencies(updates):
@@ -74,10 +74,10 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   tf.summary.scalar('learning_rate', rate)
   with tf.control_dependencies([finite_loss]):
     # Histograms of values that are not finite would fail first, with a worse message.
-    train_summaries.add_gradient_summaries(norm, grads_and_vars)
-    train_summaries.add_variable_histograms()
-  parts = train_summaries.loss_parts(loss.scope)
-  train_summaries.add_loss_summaries(loss.total, parts)
+    summaries.add_gradient_summaries(norm, grads_and_vars)
+    summaries.add_variable_histograms()
+  parts = summaries.loss_parts(loss.scope)
+  summaries.add_loss_summaries(loss.total, parts)
   return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
 
 
@@ -178,5 +178,5 @@ def _add_losses(samples, dataset, model_options, options, with_summaries):
   logits = outputs_to_scales_to_logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
   logits = tf.identity(logits, name=keys.OUTPUT_TYPE)
   if options.save_summaries_images and with_summaries:
-    train_summaries.add_image_summaries(images, labels, logits, dataset)
+    summaries.add_image_summaries(images, labels, logits, dataset)
   return images

@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
-from deeplab.utils import gradients
+from deeplab.utils.training import gradients
 
 
 def make_variables():

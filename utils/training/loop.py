@@ -9,14 +9,10 @@ from deeplab.core import staging
 from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
-from deeplab.utils import (
-    memory_errors,
-    stop_on_signal,
-    train_errors,
-    train_graph,
-    train_hooks,
-    train_session,
-)
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import hooks as train_hooks
+from deeplab.utils.training import loss_errors, memory_errors, stop_on_signal
+from deeplab.utils.training import session as train_session
 
 
 class Data(typing.NamedTuple):
@@ -137,7 +133,7 @@ def _readable_errors(data, model_options, options, placement):
   with memory_errors.readable_memory_errors(
       model_options.crop_size, options, placement.clones), \
        readable_input_errors(data.files, data.dataset), \
-       train_errors.readable_loss_errors(options):
+       loss_errors.readable_loss_errors(options):
     yield
 
 

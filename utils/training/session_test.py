@@ -1,13 +1,13 @@
 """Tests of the timer of checkpoints, with clocks that jump."""
 import time
 
-from deeplab.utils import train_session
+from deeplab.utils.training import session
 
 
 def test_it_triggers_by_the_steady_clock_alone(monkeypatch):
   steady = [100.0]
   monkeypatch.setattr(time, 'monotonic', lambda: steady[0])
-  timer = train_session._SteadyTimer(every_secs=60)
+  timer = session._SteadyTimer(every_secs=60)
   assert timer.should_trigger_for_step(7)
   assert timer.update_last_triggered_step(7) == (None, None)
   steady[0] += 59

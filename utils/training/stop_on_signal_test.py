@@ -9,7 +9,7 @@ import pytest
 
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
-from deeplab.utils import stop_on_signal
+from deeplab.utils.training import stop_on_signal
 
 # Far more than any of it takes on a busy machine.
 _DEADLINE_SECS = 300
@@ -20,7 +20,7 @@ import sys
 import numpy as np
 from absl import logging
 from deeplab.core.tf_compat import tf
-from deeplab.utils import stop_on_signal
+from deeplab.utils.training import stop_on_signal
 
 logging.set_verbosity(logging.INFO)
 

@@ -19,8 +19,8 @@ from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.datasets import data_generator
 from deeplab.testing import tiny_run
-from deeplab.utils import train_hooks
 from deeplab.utils.runs import loss_table
+from deeplab.utils.training import hooks
 
 LINE = re.compile(
     r'step (\d+)/(\d+)  loss (\S+) \(ce (\S+), L2 0.25\)  learning rate 0.05  '
@@ -47,7 +47,7 @@ def train(folder, num_steps, log_steps=2, wait_secs=0.0, sleep=time.sleep,
     ce = tf.cast(step_done, tf.float32)
     graph = types.SimpleNamespace(
         train_op=ce + 0.25, learning_rate=tf.constant(0.05), steps_done=step_done)
-    hook = train_hooks.ProgressHook(
+    hook = hooks.ProgressHook(
         graph, options, parts={'ce': ce, 'L2': tf.constant(0.25)}, wait_secs=slow_step,
         gradient_norm=2 * ce if with_gradient_norm else None)
     with tf.train.MonitoredTrainingSession(
@@ -71,7 +71,7 @@ class Clock(object):
 @pytest.fixture(name='clock')
 def use_clock(monkeypatch):
   clock = Clock()
-  monkeypatch.setattr(train_hooks.time, 'perf_counter', lambda: clock.now)
+  monkeypatch.setattr(hooks.time, 'perf_counter', lambda: clock.now)
   return clock
 
 
@@ -98,7 +98,7 @@ def count(options, steps, num_runs, step_size=1):
     step_done = tf.assign_add(tf.train.get_or_create_global_step(), step_size)
     graph = types.SimpleNamespace(train_op=tf.cast(step_done, tf.float32),
                                   learning_rate=tf.constant(0.5), steps_done=step_done)
-    hook = train_hooks.ProgressHook(graph, options)
+    hook = hooks.ProgressHook(graph, options)
     with tf.train.MonitoredSession(hooks=[steps, hook]) as session:
       for _ in range(num_runs):
         session.run(step_done)
@@ -142,7 +142,7 @@ def test_parts_wait_and_gradient_norm_are_optional(lines, clock):
 
 
 def test_speed_and_wait_share_leave_the_start_out():
-  window = train_hooks._Window(100.0, num_skipped=2)
+  window = hooks._Window(100.0, num_skipped=2)
   window.add({'wait_secs': 15.0, 'total_loss': 4.0}, 110.0)
   window.add({'wait_secs': 4.0, 'total_loss': 4.0}, 120.0)
   assert window.speed(120.0) == (10.0, 0.95)
@@ -150,7 +150,7 @@ def test_speed_and_wait_share_leave_the_start_out():
   window.add({'wait_secs': 1.0, 'total_loss': 2.0}, 124.0)
   assert window.speed(124.0) == (2.0, 0.375)
   assert window.means()['total_loss'] == 3.0
-  later = train_hooks._Window(10.0)
+  later = hooks._Window(10.0)
   later.add({}, 12.0)
   assert later.speed(12.0) == (2.0, None)
 
@@ -161,7 +161,7 @@ def test_time_left_is_not_told_from_the_start(lines, clock, log_steps):
     step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
     graph = types.SimpleNamespace(train_op=tf.constant(1.0), steps_done=step_done,
                                   learning_rate=tf.constant(0.5))
-    hook = train_hooks.ProgressHook(graph, make_options('', 9, log_steps))
+    hook = hooks.ProgressHook(graph, make_options('', 9, log_steps))
     with tf.train.MonitoredSession(hooks=[Steps(clock, 50.0, 50.0, 1.0), hook]) as session:
       for _ in range(6):
         session.run(step_done)
@@ -204,7 +204,7 @@ def test_a_resumed_run_continues_the_table(tmp_path, lines):
 @pytest.mark.parametrize('secs, text', [
     (0.4, '0s'), (59.4, '59s'), (59.6, '1m00s'), (3599.6, '1h00m'), (3725, '1h02m')])
 def test_durations(secs, text):
-  assert train_hooks.format_duration(secs) == text
+  assert hooks.format_duration(secs) == text
 
 
 # --- waiting for input ---------------------------------------------------------------------
@@ -221,7 +221,7 @@ def slow_samples(produce, num_batches, prefetch):
 
 def test_a_slow_pipeline_is_waited_for():
   with tf.Graph().as_default(), tf.Session() as session:
-    samples, wait_secs = train_hooks.timed_inputs(
+    samples, wait_secs = hooks.timed_inputs(
         slow_samples(lambda n: time.sleep(0.1) or n, 4, prefetch=0))
     for _ in range(4):
       start = time.time()
@@ -241,7 +241,7 @@ def test_batches_ready_in_the_buffer_take_no_time(monkeypatch, clock):
   monkeypatch.setattr(tf, 'timestamp', lambda: tf.py_func(
       lambda: np.float64(clock.now), [], tf.float64))
   with tf.Graph().as_default(), tf.Session() as session:
-    samples, wait_secs = train_hooks.timed_inputs(
+    samples, wait_secs = hooks.timed_inputs(
         slow_samples(produce, num_batches, prefetch=num_batches))
     assert session.run([samples, wait_secs])[1] >= 1.0
     deadline = time.monotonic() + 60
@@ -258,7 +258,7 @@ def test_samples_of_real_records_are_timed_and_unchanged(tmp_path):
       None, 'train', str(tmp_path), batch_size=2, crop_size=[33, 33], is_training=True,
       should_repeat=True)
   with tf.Graph().as_default(), tf.Session() as session:
-    samples, wait_secs = train_hooks.timed_inputs(
+    samples, wait_secs = hooks.timed_inputs(
         lambda: dataset.get_one_shot_iterator().get_next())
     values, secs = session.run([samples, wait_secs])
   assert values[keys.IMAGE].shape == (2, 33, 33, 3)
@@ -272,7 +272,7 @@ def test_samples_of_real_records_are_timed_and_unchanged(tmp_path):
 _PROGRAM = """
 import sys, time
 from deeplab import common
-from deeplab.utils import train_hooks_test
+from deeplab.utils.training import hooks_test as train_hooks_test
 common.run(lambda argv: train_hooks_test.train(argv[1], 12, log_steps=4, wait_secs=0.2),
            allows_words=True)
 """
@@ -319,7 +319,7 @@ def _traces(folder, num_steps, **kwargs):
     # Random: constants would be multiplied before the first step.
     matrix = tf.random.uniform([64, 64])
     product = tf.matmul(matrix, matrix, name='traced_product')
-    hook = train_hooks.TraceHook(str(folder), **kwargs)
+    hook = hooks.TraceHook(str(folder), **kwargs)
     with tf.train.MonitoredSession(hooks=[hook]) as session:
       for _ in range(num_steps):
         session.run(product)
