@@ -21,7 +21,7 @@ SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'expo
            'utils/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
-                   'utils/benchmark', 'evaluation/eval_coco_format', 'evaluation/panoptic/make_sample')
+                   'tools/benchmarks/__main__', 'evaluation/eval_coco_format', 'evaluation/panoptic/make_sample')
 
 
 def source_files():
@@ -78,7 +78,7 @@ LOCAL_FILES = {
     'utils/published_kinds.py': 'files of the package',
     'utils/runs/run_lock.py': '/proc',
 }
-LOCAL_PREFIXES = ('utils/benchmark',)
+LOCAL_PREFIXES = ('tools/benchmarks/__main__',)
 LOCAL_CALLS = {
     'open', 'io.open', 'files.atomic_path',
     'glob.glob', 'glob.iglob', 'os.link', 'os.listdir', 'os.makedirs', 'os.mkdir', 'os.open',

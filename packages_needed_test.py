@@ -45,7 +45,7 @@ def test_every_script_says_in_one_line_what_to_run(script):
 
 def test_the_scripts_are_those_of_the_readme():
   assert {'train.py', 'eval.py', 'vis.py', 'predict.py', 'export_model.py', 'convert_to_tflite.py',
-          'datasets/build_custom_data.py', 'datasets/doctor.py', 'utils/benchmark.py',
+          'datasets/build_custom_data.py', 'datasets/doctor.py', 'tools/benchmarks/__main__.py',
           'evaluation/eval_coco_format.py'} <= set(map(os.path.normpath, _SCRIPTS))
 
 

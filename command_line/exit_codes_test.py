@@ -30,7 +30,7 @@ _BASE = {
     'utils/plot_losses.py': ('--output={new}.png',),
     'utils/compare_runs.py': (),
     'utils/inspect_checkpoint.py': (),
-    'utils/benchmark.py': (),
+    'tools/benchmarks/__main__.py': (),
     'deployment/cluster_scripts.py': (),
 }
 # Script, flags, what the message says.
@@ -125,8 +125,8 @@ _UNUSABLE = [
     ('utils/plot_losses.py', ('{run}', '--output={new}.txt'), 'must end with'),
     ('utils/compare_runs.py', ('{run}',), 'Name two runs'),
     ('utils/inspect_checkpoint.py', (), 'Name one checkpoint'),
-    ('utils/benchmark.py', ('nonsense',), 'nonsense'),
-    ('utils/benchmark.py', ('train', '--variants=nonsense'), 'nonsense'),
+    ('tools/benchmarks/__main__.py', ('nonsense',), 'nonsense'),
+    ('tools/benchmarks/__main__.py', ('train', '--variants=nonsense'), 'nonsense'),
     ('deployment/cluster_scripts.py', (), 'Name one of'),
     ('deployment/cluster_scripts.py', ('nonsense',), 'nonsense'),
     ('deployment/cluster_scripts.py', ('slurm', '--gpus=2', '--batch_size=3'), 'divisible'),

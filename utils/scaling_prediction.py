@@ -94,7 +94,7 @@ def define_flags():
                      lower_bound=0)
   flags.DEFINE_float('server_secs_per_mb', 0.002,
                      'Seconds a parameter server takes per megabyte of the model and worker, '
-                     'as `utils/benchmark.py distributed` measures it.', lower_bound=0)
+                     'as `tools/benchmarks/__main__.py distributed` measures it.', lower_bound=0)
   flags.DEFINE_integer('workers_per_server', 4, 'Workers that share a parameter server.',
                        lower_bound=1)
 

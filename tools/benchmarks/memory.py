@@ -4,7 +4,7 @@ import typing
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.utils import benchmark_child, benchmark_steps
+from deeplab.tools.benchmarks import child, steps
 from deeplab.utils.training import options
 
 _ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
@@ -56,13 +56,13 @@ CONFIGURATIONS = (
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`: peaks hardly vary, so that once is enough."""
+  """Yields the rows of `tools/benchmarks/__main__.py`: peaks hardly vary, so that once is enough."""
   del repeats
   for row in CONFIGURATIONS:
     if variants and row.variant not in variants:
       continue
-    figures = benchmark_child.measure('deeplab.utils.benchmark_memory', 'peak_of_steps',
-                                      row._asdict())
+    figures = child.measure('deeplab.tools.benchmarks.memory', 'peak_of_steps',
+                            row._asdict())
     yield {'what': row.what, 'value': figures['peak_memory_mib'], 'unit': 'MiB',
            'configuration': dict(row._asdict()),
            'estimated_memory_mib': figures['estimated_memory_mib'],
@@ -71,8 +71,8 @@ def measure_all(repeats, variants=None):
 
 def peak_of_steps(variant, batch_size, crop, model, recomputes):
   """Runs steps on a constant batch; returns their 'estimated_memory_mib'; see `Configuration`."""
-  return benchmark_steps.step_speed(variant, batch_size, crop, model,
-                                    {'gradient_checkpointing': recomputes}, num_steps=3)
+  return steps.step_speed(variant, batch_size, crop, model,
+                          {'gradient_checkpointing': recomputes}, num_steps=3)
 
 
 def markdown_table(rows):
@@ -92,10 +92,10 @@ def markdown_table(rows):
 def measure_graphs(repeats, variants=None):
   """Yields a row per backbone: seconds for the train graph with gradients, on one core."""
   for variant in variants or sorted(_GRAPHS):
-    figures = benchmark_child.median_of(repeats, __name__, 'train_graph_secs',
-                                        {'variant': variant}, cores=1)
-    yield dict(benchmark_child.row('%s, train graph with gradients' % variant, figures['secs'],
-                                   's', _GRAPHS.get(variant)),
+    figures = child.median_of(repeats, __name__, 'train_graph_secs',
+                              {'variant': variant}, cores=1)
+    yield dict(child.row('%s, train graph with gradients' % variant, figures['secs'],
+                         's', _GRAPHS.get(variant)),
                num_operations=figures['num_operations'])
 
 
@@ -106,6 +106,6 @@ def train_graph_secs(variant):
     samples = {keys.IMAGE: tf.placeholder(tf.float32, shape + [3]),
                keys.LABEL: tf.placeholder(tf.int32, shape + [1])}
     start = time.time()
-    benchmark_steps.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
-                                  options.TrainOptions(train_logdir=''))
+    steps.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
+                        options.TrainOptions(train_logdir=''))
     return {'secs': time.time() - start, 'num_operations': len(graph.get_operations())}

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from deeplab.datasets.building import builder
-from deeplab.utils import benchmark_child
+from deeplab.tools.benchmarks import child
 
-_MODULE = 'deeplab.utils.benchmark_builder'
+_MODULE = 'deeplab.tools.benchmarks.builder'
 NUM_CLASSES, IGNORE_LABEL = 21, 255
 _SIZE = (375, 500)
 # So many different pictures there are; the others are further names of them.
@@ -20,19 +20,19 @@ _JPEG_QUALITY = 92
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`; backbones have no part in this."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     write_pictures(folder, _MANY)
     runs = [[_build(folder, _NUM_TIMED, num_processes)['images_per_sec']
              for num_processes in (1, 2)] for _ in range(repeats)]
-    yield benchmark_child.row('one process', [run[0] for run in runs], 'images/s')
-    yield benchmark_child.row('two processes', [run[1] for run in runs], 'images/s')
-    yield benchmark_child.row('two processes / one', [run[1] / run[0] for run in runs], 'x',
-                              '>= 1.7')
+    yield child.row('one process', [run[0] for run in runs], 'images/s')
+    yield child.row('two processes', [run[1] for run in runs], 'images/s')
+    yield child.row('two processes / one', [run[1] / run[0] for run in runs], 'x',
+                    '>= 1.7')
     for count in (_FEW, _MANY):
-      yield benchmark_child.row('peak memory, %d pictures' % count,
-                                _build(folder, count, 1)['peak_memory_mib'], 'MiB')
+      yield child.row('peak memory, %d pictures' % count,
+                      _build(folder, count, 1)['peak_memory_mib'], 'MiB')
 
 
 def write_pictures(folder, count, size=_SIZE, noise=8):
@@ -74,7 +74,7 @@ def time_building(folder, count, num_processes):
 
 
 def _build(folder, count, num_processes):
-  return benchmark_child.measure(_MODULE, 'time_building', {
+  return child.measure(_MODULE, 'time_building', {
       'folder': folder, 'count': count, 'num_processes': num_processes})
 
 

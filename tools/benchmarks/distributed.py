@@ -20,7 +20,7 @@ from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import tiny_cluster
-from deeplab.utils import benchmark_child, benchmark_steps
+from deeplab.tools.benchmarks import child, steps
 from deeplab.utils.training import graph
 from deeplab.utils.training import options as train_options
 
@@ -31,20 +31,20 @@ _WARM_UP_RUNS, _LEAST_RUNS, _LEAST_SECS = 3, 10, 5.0
 _TIMEOUT_SECS = 300
 _LOOPBACK = 'lo'
 
-_RUNNER = ('import json, sys; from deeplab.utils import benchmark_distributed as b; '
+_RUNNER = ('import json, sys; from deeplab.tools.benchmarks import distributed as b; '
            'b.run_task(**json.loads(sys.argv[1]))')
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`; variants: one backbone, or None for MobileNetV2."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; variants: one backbone, or None for MobileNetV2."""
   variant = (variants or [_VARIANT])[0]
   for number in _NUM_WORKERS:
     what = '%s, %d worker%s, ' % (variant, number, 's' if number > 1 else '')
     for kind in ('step', 'exchange alone'):
       runs = [_measure(variant, number, kind == 'exchange alone') for _ in range(repeats)]
-      yield benchmark_child.row(what + kind, [1e3 * run['step_secs'] for run in runs], 'ms')
+      yield child.row(what + kind, [1e3 * run['step_secs'] for run in runs], 'ms')
     figures = runs[-1]
-    yield dict(benchmark_child.row(what + 'bytes moved per step', figures['bytes'] / 1e6, 'MB'),
+    yield dict(child.row(what + 'bytes moved per step', figures['bytes'] / 1e6, 'MB'),
                note='%.2f x the weights (%.2f MB)' % (
                    figures['bytes'] / figures['model_bytes'], figures['model_bytes'] / 1e6))
 
@@ -115,13 +115,13 @@ def _session(replica, cluster):
 
 
 def _step(replica, variant):
-  samples = benchmark_steps.constant_samples(_BATCH_SIZE, _CROP)
+  samples = steps.constant_samples(_BATCH_SIZE, _CROP)
   return _graph(replica, variant, samples).train_op
 
 
 def _exchange(replica, variant):
   """Returns the operation that reads the weights and moves them by made-up gradients."""
-  samples = benchmark_steps.constant_samples(_BATCH_SIZE, _CROP)
+  samples = steps.constant_samples(_BATCH_SIZE, _CROP)
   _graph(None, variant, samples)
   global_step = tf.train.get_global_step()
   optimizer = tf.train.GradientDescentOptimizer(1e-6)

@@ -106,7 +106,7 @@ def median_of(repeats, *args, **kwargs):
 
 
 def row(what, value, unit, target=None):
-  """Returns a row of `utils/benchmark.py`; value: a number, or several whose median counts."""
+  """Returns a row of `tools/benchmarks/__main__.py`; value: a number, or several whose median counts."""
   values = sorted(value) if isinstance(value, (list, tuple)) else [value]
   made = {'what': what, 'value': float(values[len(values) // 2]), 'unit': unit}
   return dict(made, target=target) if target else made

@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from deeplab.evaluation.panoptic import sample
-from deeplab.utils import benchmark_child
+from deeplab.tools.benchmarks import child
 
-_MODULE = 'deeplab.utils.benchmark_panoptic'
+_MODULE = 'deeplab.tools.benchmarks.panoptic'
 _NUM_CATEGORIES = 6
 _MAX_INSTANCES = 256
 # Some segments are hidden by others; about twenty are seen.
@@ -23,16 +23,16 @@ _RATES = {'one process': (1, _NUM_IN_ONE, None), 'two workers': (2, _MANY, '>= 1
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`; backbones have no part in this."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
-    yield benchmark_child.row('segments per image', write_files(folder), '')
+    yield child.row('segments per image', write_files(folder), '')
     for name, (num_workers, count, target) in _RATES.items():
       runs = [_evaluate(folder, count, num_workers) for _ in range(repeats)]
-      yield benchmark_child.row(name, [run['images_per_sec'] for run in runs], 'images/s', target)
+      yield child.row(name, [run['images_per_sec'] for run in runs], 'images/s', target)
     for count in (_FEW, _MANY):
-      yield benchmark_child.row('peak memory, %d images' % count,
-                                _evaluate(folder, count, 0)['peak_memory_mib'], 'MiB')
+      yield child.row('peak memory, %d images' % count,
+                      _evaluate(folder, count, 0)['peak_memory_mib'], 'MiB')
 
 
 def write_files(folder, size=_SIZE, counts=(_NUM_IN_ONE, _FEW, _MANY)):
@@ -70,7 +70,7 @@ def time_evaluating(folder, count, num_workers):
 
 
 def _evaluate(folder, count, num_workers):
-  return benchmark_child.measure(_MODULE, 'time_evaluating', {
+  return child.measure(_MODULE, 'time_evaluating', {
       'folder': folder, 'count': count, 'num_workers': num_workers})
 
 

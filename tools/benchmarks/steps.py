@@ -1,6 +1,6 @@
 """Training steps and parts of them, timed in this process.
 
-The functions of speed are run by `benchmark_child.measure`, each in a process of its own: their
+The functions of speed are run by `child.measure`, each in a process of its own: their
 arguments and results are what JSON can hold.
 """
 import time
@@ -10,7 +10,7 @@ import numpy as np
 from deeplab.core import keys, options, tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry as dataset_registry
-from deeplab.utils import benchmark_input
+from deeplab.tools.benchmarks import input_pipeline
 from deeplab.utils.speed_and_memory import graph_rewrites
 from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import losses, memory_errors
@@ -123,6 +123,6 @@ def constant_samples(batch_size, crop):
 
 
 def _read_samples(records, variant, batch_size, crop):
-  dataset = benchmark_input.make_dataset(records, 'forma', batch_size, (crop, crop), variant,
-                                         image_dtype=tf.uint8)
+  dataset = input_pipeline.make_dataset(records, 'forma', batch_size, (crop, crop), variant,
+                                        image_dtype=tf.uint8)
   return tf.data.make_one_shot_iterator(dataset.get_dataset()).get_next()

@@ -17,9 +17,9 @@ from deeplab.deployment.exporting import formats
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
-from deeplab.utils import benchmark_child
+from deeplab.tools.benchmarks import child
 
-_MODULE = 'deeplab.utils.benchmark_inference'
+_MODULE = 'deeplab.tools.benchmarks.inference'
 _PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
 _CROP = 513
 _NUM_CLASSES = 21
@@ -84,7 +84,7 @@ INFERENCES = {
 
 
 def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `utils/benchmark.py`; variants: keys of INFERENCES, or None for all."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; variants: keys of INFERENCES, or None for all."""
   variants = variants or sorted(INFERENCES)
   rows = [registry.lookup(INFERENCES, variant, what='backbone of this benchmark')
           for variant in variants]
@@ -96,7 +96,7 @@ def measure_all(repeats, variants=None, peers=False):
 def rows_of(variant, inference, repeats, peers, folder):
   """Yields the rows of an Inference of a backbone, whose models are written to a folder."""
   kinds, sizes, left_out = _kinds(variant, inference, peers, folder)
-  runs = benchmark_child.measure_in_turns(kinds, repeats)
+  runs = child.measure_in_turns(kinds, repeats)
   for name in kinds:
     row = _row_of_kind([run[name] for run in runs], sizes.get(name))
     yield dict(row, what='%s, %s' % (variant, name), backbone=variant, format=name)
@@ -154,7 +154,7 @@ def _kinds(variant, inference, peers, folder):
   What to measure is a dict, name -> (arguments of `measure`, interpreter).
   """
   model_arguments = {'variant': variant, 'crop': _CROP, 'model': inference.model}
-  checkpoint = benchmark_child.measure(
+  checkpoint = child.measure(
       _MODULE, 'write_checkpoint', dict(model_arguments, folder=folder))['checkpoint']
   kinds, sizes, left_out = {}, {}, []
   lanes = []
@@ -165,28 +165,28 @@ def _kinds(variant, inference, peers, folder):
       lanes.append((name, name, None))
     except ValueError as error:
       left_out.append((name, str(error)))
-  tf1_python = benchmark_child.tf1_python()
+  tf1_python = child.tf1_python()
   if tf1_python:
     lanes += [(_ON_TF1 % name, name, tf1_python) for name in (_OPTIMISED, _PLAIN)]
   else:
-    left_out.append(('TF1 lane', benchmark_child.NO_TF1))
+    left_out.append(('TF1 lane', child.NO_TF1))
   for name, format_name, python in lanes:
     path = os.path.join(folder, 'model_%d%s' % (
         len(kinds), formats.FORMATS[FORMATS[format_name].name].ending))
     # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
-    benchmark_child.measure(_MODULE, 'write_model', dict(
+    child.measure(_MODULE, 'write_model', dict(
         model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
-                            python=python)
+                  python=python)
     sizes[name] = _size(path)
     kinds[name] = ((_MODULE, 'run_secs', {'path': path, 'crop': _CROP}), python)
   if peers and inference.has_peer:
-    peer_python = benchmark_child.peer_python()
+    peer_python = child.peer_python()
     if peer_python:
       kinds[_PYTORCH] = ((_PEER, 'infer', {
           'crop': _CROP, 'num_classes': _NUM_CLASSES, 'least_steps': _LEAST_RUNS,
           'least_secs': _LEAST_SECS}), peer_python)
     else:
-      left_out.append((_PYTORCH, benchmark_child.NO_PEER))
+      left_out.append((_PYTORCH, child.NO_PEER))
   return kinds, sizes, left_out
 
 

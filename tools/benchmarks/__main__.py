@@ -1,7 +1,7 @@
 """Measures speed and memory side by side; see --help.
 
-    python utils/benchmark.py graph
-    python utils/benchmark.py memory --table
+    python tools/benchmarks/__main__.py graph
+    python tools/benchmarks/__main__.py memory --table
 
 Names are builder, distributed, eval, graph, inference, input, memory, panoptic and train; without
 one, all are measured, which takes long.
@@ -19,15 +19,15 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core import registry
 from deeplab.core.storage import files
-from deeplab.utils import (
-    benchmark_builder,
-    benchmark_distributed,
-    benchmark_eval,
-    benchmark_inference,
-    benchmark_input,
-    benchmark_memory,
-    benchmark_panoptic,
-    benchmark_train,
+from deeplab.tools.benchmarks import (
+    builder,
+    distributed,
+    evaluation,
+    inference,
+    input_pipeline,
+    memory,
+    panoptic,
+    training,
 )
 
 FLAGS = flags.FLAGS
@@ -64,19 +64,19 @@ class Benchmark(typing.NamedTuple):
 
 
 BENCHMARKS = {
-    'builder': Benchmark('Building records', benchmark_builder.measure_all),
+    'builder': Benchmark('Building records', builder.measure_all),
     'distributed': Benchmark('Training by several processes on this machine',
-                             benchmark_distributed.measure_all),
-    'eval': Benchmark('Evaluating images of mixed sizes', benchmark_eval.measure_all),
-    'graph': Benchmark('Building graphs on one core', benchmark_memory.measure_graphs),
+                             distributed.measure_all),
+    'eval': Benchmark('Evaluating images of mixed sizes', evaluation.measure_all),
+    'graph': Benchmark('Building graphs on one core', memory.measure_graphs),
     'inference': Benchmark('Exported models, one image after the other',
-                           benchmark_inference.measure_all, has_peers=True,
-                           table=benchmark_inference.markdown_table),
-    'input': Benchmark('Reading and augmenting training images', benchmark_input.measure_all),
-    'memory': Benchmark('Peak memory of training steps', benchmark_memory.measure_all,
-                        table=benchmark_memory.markdown_table),
-    'panoptic': Benchmark('Evaluating panoptic files', benchmark_panoptic.measure_all),
-    'train': Benchmark('Training steps', benchmark_train.measure_all, has_peers=True),
+                           inference.measure_all, has_peers=True,
+                           table=inference.markdown_table),
+    'input': Benchmark('Reading and augmenting training images', input_pipeline.measure_all),
+    'memory': Benchmark('Peak memory of training steps', memory.measure_all,
+                        table=memory.markdown_table),
+    'panoptic': Benchmark('Evaluating panoptic files', panoptic.measure_all),
+    'train': Benchmark('Training steps', training.measure_all, has_peers=True),
 }
 
 
@@ -86,7 +86,7 @@ def main(argv):
   benchmarks = [registry.lookup(BENCHMARKS, name, what='benchmark') for name in names]
   results = {}
   for name, benchmark in zip(names, benchmarks):
-    print('%s (python utils/benchmark.py %s)' % (benchmark.title, name), flush=True)
+    print('%s (python tools/benchmarks/__main__.py %s)' % (benchmark.title, name), flush=True)
     results[name] = []
     more = {'peers': FLAGS.peers} if benchmark.has_peers else {}
     for row in benchmark.measure(FLAGS.repeats, FLAGS.variants, **more):

@@ -5,7 +5,7 @@ import pytest
 
 from deeplab.core.tf_compat import IS_TF1
 from deeplab.testing import slow
-from deeplab.utils import benchmark, benchmark_child, benchmark_train
+from deeplab.tools.benchmarks import __main__, child, training
 
 pytestmark = slow.only_if_asked
 
@@ -29,11 +29,11 @@ def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
     return {'images_per_sec': 1 / (state['pace'] * factor), 'peak_memory_mib': 1000 / factor,
             'estimated_memory_mib': 900 / factor}
 
-  monkeypatch.setattr(benchmark_child, 'measure', measure)
-  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: 'tf1')
-  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: 'torch')
-  rows = {row['what']: row for row in benchmark_train.rows_of(
-      'mobilenet_v2', benchmark_train.TRAININGS['mobilenet_v2']._replace(
+  monkeypatch.setattr(child, 'measure', measure)
+  monkeypatch.setattr(child, 'tf1_python', lambda: 'tf1')
+  monkeypatch.setattr(child, 'peer_python', lambda: 'torch')
+  rows = {row['what']: row for row in training.rows_of(
+      'mobilenet_v2', training.TRAININGS['mobilenet_v2']._replace(
           recompute_targets=(60, 70)), 3, True, 'records')}
   value = lambda what: rows['mobilenet_v2, ' + what]['value']  # noqa: E731
   assert value('float32, batch 4') == pytest.approx(1 / 1.1)
@@ -49,14 +49,14 @@ def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
 
 
 def test_what_is_not_installed_is_told(monkeypatch):
-  monkeypatch.setattr(benchmark_child, 'measure', lambda *args, **kwargs: {
+  monkeypatch.setattr(child, 'measure', lambda *args, **kwargs: {
       'images_per_sec': 1, 'peak_memory_mib': 1, 'estimated_memory_mib': 1,
       'loss_secs': 1, 'step_secs': 2})
-  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: None)
-  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: None)
-  rows = list(benchmark_train.rows_of(
-      'mobilenet_v2', benchmark_train.TRAININGS['mobilenet_v2'], 1, True, 'records'))
-  lines = [benchmark.format_row(row) for row in rows]
+  monkeypatch.setattr(child, 'tf1_python', lambda: None)
+  monkeypatch.setattr(child, 'peer_python', lambda: None)
+  rows = list(training.rows_of(
+      'mobilenet_v2', training.TRAININGS['mobilenet_v2'], 1, True, 'records'))
+  lines = [__main__.format_row(row) for row in rows]
   assert any('mobilenet_v2, TF1 lane' in line and 'set TF1_PYTHON' in line for line in lines)
   assert any('mobilenet_v2, PyTorch' in line and 'set TORCH_PYTHON' in line for line in lines)
 
@@ -64,21 +64,21 @@ def test_what_is_not_installed_is_told(monkeypatch):
 def test_interpreter_of_pytorch_that_is_none_is_told(monkeypatch, tmp_path):
   monkeypatch.setenv('TORCH_PYTHON', str(tmp_path / 'python'))
   with pytest.raises(ValueError, match='TORCH_PYTHON=.*is no program'):
-    benchmark_child.peer_python()
+    child.peer_python()
 
 
 def test_backbone_without_a_row_is_told():
   with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
-    next(benchmark_train.measure_all(1, ['mobilenet_v4']))
+    next(training.measure_all(1, ['mobilenet_v4']))
 
 
-@pytest.mark.skipif(not benchmark_child.peer_python(), reason='set TORCH_PYTHON')
+@pytest.mark.skipif(not child.peer_python(), reason='set TORCH_PYTHON')
 @pytest.mark.parametrize('function, arguments, figure', [
     ('train', {'batch_size': 2}, 'images_per_sec'), ('infer', {}, 'secs')])
 def test_peer_runs_in_its_own_interpreter(function, arguments, figure):
   path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
-  figures = benchmark_child.measure(path, function, dict(
+  figures = child.measure(path, function, dict(
       arguments, crop=33, num_classes=3, least_steps=1, least_secs=0),
-                                    python=benchmark_child.peer_python())
+                          python=child.peer_python())
   assert figures[figure]
   assert figures['peak_memory_mib'] > 100

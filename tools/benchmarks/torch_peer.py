@@ -1,6 +1,6 @@
 """The same MobileNetV2 network in PyTorch, to measure beside; runs in an interpreter of its own.
 
-`benchmark_child.measure` loads this file by its path: it needs `torch` and `transformers`, and
+`child.measure` loads this file by its path: it needs `torch` and `transformers`, and
 nothing of this project.
 """
 import time

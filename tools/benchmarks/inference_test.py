@@ -6,7 +6,7 @@ import pytest
 
 from deeplab.deployment.exporting import formats
 from deeplab.testing import slow
-from deeplab.utils import benchmark, benchmark_child, benchmark_inference
+from deeplab.tools.benchmarks import __main__, child, inference
 
 pytestmark = slow.only_if_asked
 
@@ -15,22 +15,22 @@ _TINY = {'variant': 'mobilenet_v2', 'crop': 33, 'model': {'depth_multiplier': 0.
 
 @pytest.fixture(scope='module', name='checkpoint')
 def fixture_checkpoint(tmp_path_factory):
-  return benchmark_inference.write_checkpoint(
+  return inference.write_checkpoint(
       folder=str(tmp_path_factory.mktemp('run')), **_TINY)['checkpoint']
 
 
-@pytest.mark.parametrize('format_name', sorted(benchmark_inference.FORMATS))
+@pytest.mark.parametrize('format_name', sorted(inference.FORMATS))
 def test_formats_are_written_and_run(format_name, checkpoint, tmp_path):
-  row = benchmark_inference.FORMATS[format_name]
+  row = inference.FORMATS[format_name]
   exported = formats.FORMATS[row.name]
   try:
-    exported.check(row.source(checkpoint, benchmark_inference._model_options(**_TINY)))
+    exported.check(row.source(checkpoint, inference._model_options(**_TINY)))
   except ValueError as error:
     pytest.skip(str(error))
   path = str(tmp_path / 'model') + exported.ending
-  benchmark_inference.write_model(checkpoint=checkpoint, path=path, format_name=format_name,
-                                  **_TINY)
-  secs = benchmark_inference.run_secs(path, 33, least_runs=2, least_secs=0)['secs']
+  inference.write_model(checkpoint=checkpoint, path=path, format_name=format_name,
+                        **_TINY)
+  secs = inference.run_secs(path, 33, least_runs=2, least_secs=0)['secs']
   assert len(secs) == 2 and min(secs) > 0
 
 
@@ -59,12 +59,12 @@ def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
     counts[path, python] += 1
     return {'secs': [_SECS[key] * pace] * 4 + [_SECS[key] * pace * 3], 'peak_memory_mib': 300}
 
-  monkeypatch.setattr(benchmark_child, 'measure', measure)
-  monkeypatch.setattr(benchmark_child, 'tf1_python', lambda: tf1_python)
-  monkeypatch.setattr(benchmark_child, 'peer_python', lambda: peer_python)
+  monkeypatch.setattr(child, 'measure', measure)
+  monkeypatch.setattr(child, 'tf1_python', lambda: tf1_python)
+  monkeypatch.setattr(child, 'peer_python', lambda: peer_python)
   return collections.OrderedDict(
-      (row['what'], row) for row in benchmark_inference.rows_of(
-          'mobilenet_v2', benchmark_inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder)))
+      (row['what'], row) for row in inference.rows_of(
+          'mobilenet_v2', inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder)))
 
 
 def test_ratios_are_medians_of_runs_in_turns(monkeypatch, tmp_path):
@@ -83,27 +83,27 @@ def test_rows_tell_latency_memory_and_size(monkeypatch, tmp_path):
   assert row['p50_ms'] == pytest.approx(20)
   assert row['p95_ms'] > 55
   assert row['file_mb'] == pytest.approx(0.023)
-  assert 'p50 20.0 ms' in benchmark.format_row(row)
-  assert '300 MiB, file 0.0 MB' in benchmark.format_row(row)
+  assert 'p50 20.0 ms' in __main__.format_row(row)
+  assert '300 MiB, file 0.0 MB' in __main__.format_row(row)
 
 
 def test_table_has_a_line_per_format_and_the_ratios_with_their_targets(monkeypatch, tmp_path):
   rows = list(_rows(monkeypatch, 'tf1', 'torch', tmp_path).values())
-  lines = benchmark_inference.markdown_table(rows).splitlines()
+  lines = inference.markdown_table(rows).splitlines()
   assert lines[0].startswith('| backbone | format | p50 ms | p95 ms | images/s |')
   assert lines[2] == ('| `mobilenet_v2` | frozen graph, optimised | 20.0 | 78.0 | 50.0 | 300 '
                       '| 0.0 |')
   assert '| `mobilenet_v2` | PyTorch | 60.0 | 234.0 | 16.7 | 300 |  |' in lines
   assert (lines[-1]
           == '| mobilenet_v2, speed of TFLite, int8 / TFLite, float32 | 1.60 | >= 1.5 |')
-  assert benchmark.BENCHMARKS['inference'].table is benchmark_inference.markdown_table
+  assert __main__.BENCHMARKS['inference'].table is inference.markdown_table
 
 
 def test_folders_count_with_all_their_files(tmp_path):
   (tmp_path / 'variables').mkdir()
   (tmp_path / 'a.pb').write_bytes(b'12345')
   (tmp_path / 'variables' / 'b').write_bytes(b'678')
-  assert benchmark_inference._size(str(tmp_path)) == 8
+  assert inference._size(str(tmp_path)) == 8
 
 
 def test_formats_that_cannot_be_written_are_left_out(monkeypatch, tmp_path):
@@ -113,13 +113,13 @@ def test_formats_that_cannot_be_written_are_left_out(monkeypatch, tmp_path):
   row = formats.FORMATS['onnx']
   monkeypatch.setitem(formats.FORMATS, 'onnx', row._replace(check=fail))
   rows = _rows(monkeypatch, None, None, tmp_path)
-  assert 'need the package tf2onnx' in benchmark.format_row(rows['mobilenet_v2, ONNX'])
+  assert 'need the package tf2onnx' in __main__.format_row(rows['mobilenet_v2, ONNX'])
 
 
 def test_what_is_not_installed_is_told(monkeypatch, tmp_path):
   rows = _rows(monkeypatch, None, None, tmp_path)
-  assert 'set TORCH_PYTHON' in benchmark.format_row(rows['mobilenet_v2, PyTorch'])
-  assert 'set TF1_PYTHON' in benchmark.format_row(rows['mobilenet_v2, TF1 lane'])
+  assert 'set TORCH_PYTHON' in __main__.format_row(rows['mobilenet_v2, PyTorch'])
+  assert 'set TF1_PYTHON' in __main__.format_row(rows['mobilenet_v2, TF1 lane'])
   assert not any('/ PyTorch' in what for what in rows)
 
 
@@ -130,4 +130,4 @@ def test_pytorch_runs_on_demand_only(monkeypatch, tmp_path):
 
 def test_backbone_without_a_row_is_told():
   with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
-    next(benchmark_inference.measure_all(1, ['mobilenet_v4']))
+    next(inference.measure_all(1, ['mobilenet_v4']))

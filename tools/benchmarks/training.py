@@ -8,9 +8,9 @@ import tempfile
 import typing
 
 from deeplab.core import registry, tf_compat
-from deeplab.utils import benchmark_child, benchmark_input, benchmark_steps
+from deeplab.tools.benchmarks import child, input_pipeline, steps
 
-_MODULE = 'deeplab.utils.benchmark_steps'
+_MODULE = 'deeplab.tools.benchmarks.steps'
 _PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
 _CROP = 513
 # Of about the size of those of PASCAL VOC.
@@ -53,12 +53,12 @@ TRAININGS = {
 
 
 def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `utils/benchmark.py`; variants: keys of TRAININGS, or None for all."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; variants: keys of TRAININGS, or None for all."""
   trainings = {variant: registry.lookup(TRAININGS, variant, what='backbone of this benchmark')
                for variant in variants or sorted(TRAININGS)}
   with tempfile.TemporaryDirectory() as folder:
     records = os.path.join(folder, 'records')
-    benchmark_input.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
+    input_pipeline.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
     for variant, training in trainings.items():
       yield from rows_of(variant, training, repeats, peers, records)
 
@@ -66,7 +66,7 @@ def measure_all(repeats, variants=None, peers=False):
 def rows_of(variant, training, repeats, peers, records):
   """Yields the rows of a Training of a backbone from a folder of records."""
   kinds, left_out = _kinds(variant, training, peers, records)
-  for row in _rows(training, benchmark_child.measure_in_turns(kinds, repeats)):
+  for row in _rows(training, child.measure_in_turns(kinds, repeats)):
     yield dict(row, what='%s, %s' % (variant, row['what']))
   for what, reason in left_out:
     yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
@@ -105,8 +105,8 @@ def _rows(training, runs):
 
 
 def _row(what, values, unit, comparison='', target=None):
-  return benchmark_child.row(what, values, unit,
-                             target and '%s %.4g' % (comparison, target))
+  return child.row(what, values, unit,
+                   target and '%s %.4g' % (comparison, target))
 
 
 def _kinds(variant, training, peers, records):
@@ -116,21 +116,21 @@ def _kinds(variant, training, peers, records):
   this = lambda **more: ((_MODULE, 'step_speed', dict(step, **more)), None)  # noqa: E731
   kinds = {'float32': this(), 'loss': ((_MODULE, 'loss_secs', step), None)}
   left_out = []
-  tf1_python = benchmark_child.tf1_python()
+  tf1_python = child.tf1_python()
   if tf1_python:
     kinds['TF1 lane'] = (this()[0], tf1_python)
   else:
-    left_out.append(('TF1 lane', benchmark_child.NO_TF1))
+    left_out.append(('TF1 lane', child.NO_TF1))
   if peers and training.has_peer:
-    peer_python = benchmark_child.peer_python()
+    peer_python = child.peer_python()
     if peer_python:
       kinds['PyTorch'] = ((_PEER, 'train', {
           'batch_size': training.batch_size, 'crop': _CROP,
-          'num_classes': benchmark_steps.NUM_CLASSES,
-          'least_steps': benchmark_steps.LEAST_STEPS,
-          'least_secs': benchmark_steps.LEAST_SECS}), peer_python)
+          'num_classes': steps.NUM_CLASSES,
+          'least_steps': steps.LEAST_STEPS,
+          'least_secs': steps.LEAST_SECS}), peer_python)
     else:
-      left_out.append(('PyTorch', benchmark_child.NO_PEER))
+      left_out.append(('PyTorch', child.NO_PEER))
   kinds['recomputation'] = this(training={'gradient_checkpointing': True})
   kinds['from files'] = this(records=records)
   if tf_compat.IS_TF1:

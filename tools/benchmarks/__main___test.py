@@ -4,11 +4,11 @@ import json
 import pytest
 
 from deeplab.testing import slow, tiny_run
-from deeplab.utils import benchmark_child
+from deeplab.tools.benchmarks import child
 
 pytestmark = slow.only_if_asked
 
-_MODULE = 'deeplab.utils.benchmark_test'
+_MODULE = 'deeplab.tools.benchmarks_test'
 
 
 def allocate(mebibytes):
@@ -16,9 +16,9 @@ def allocate(mebibytes):
 
 
 def test_peak_memory_is_that_of_the_measured_process_alone():
-  small = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
-  large = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 600})
-  again = benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': 1})
+  small = child.measure(_MODULE, 'allocate', {'mebibytes': 1})
+  large = child.measure(_MODULE, 'allocate', {'mebibytes': 600})
+  again = child.measure(_MODULE, 'allocate', {'mebibytes': 1})
   assert large['length'] == 600 << 20
   # Of TensorFlow's own code some is loaded or not, as the machine has memory for files.
   assert 540 < large['peak_memory_mib'] - small['peak_memory_mib'] < 660
@@ -27,13 +27,13 @@ def test_peak_memory_is_that_of_the_measured_process_alone():
 
 def test_failure_of_the_measured_process_is_told():
   with pytest.raises(RuntimeError, match='TypeError'):
-    benchmark_child.measure(_MODULE, 'allocate', {'mebibytes': None})
+    child.measure(_MODULE, 'allocate', {'mebibytes': None})
 
 
 def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
   path = tmp_path / 'figures.json'
   code, output, log = tiny_run.run_script(
-      'utils/benchmark.py', 'graph', '--repeats=1', '--json=%s' % path,
+      'tools/benchmarks/__main__.py', 'graph', '--repeats=1', '--json=%s' % path,
       '--variants=mobilenet_v2')
   assert code == 0, log
   row, = json.loads(path.read_text())['graph']
@@ -43,6 +43,6 @@ def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
 
 
 def test_unknown_benchmark_is_told_with_the_valid_ones():
-  code, _, log = tiny_run.run_script('utils/benchmark.py', 'grph')
+  code, _, log = tiny_run.run_script('tools/benchmarks/__main__.py', 'grph')
   assert code == 2
   assert "Unknown benchmark 'grph'" in log and 'graph' in log

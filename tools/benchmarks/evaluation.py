@@ -18,14 +18,14 @@ from deeplab.datasets import data_generator
 from deeplab.deployment import inference
 from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
-from deeplab.utils import benchmark_child
+from deeplab.tools.benchmarks import child
 from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import tiles
 from deeplab.utils.pictures import of_files, of_records, predict_results
 from deeplab.utils.pictures import writer as result_writer
 
-_MODULE = 'deeplab.utils.benchmark_eval'
+_MODULE = 'deeplab.tools.benchmarks.evaluation'
 _CORES = 2
 _LARGEST = (1601, 1137)
 # Of the size of photographs on the web; the median is 600x450. Enough of them, so that the
@@ -49,23 +49,23 @@ _RUNS = {
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`; figures are of mobilenet_v2."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; figures are of mobilenet_v2."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     write_set(folder)
     # In turns, so that all see the same machine; ratios are of one turn.
-    runs = [{name: benchmark_child.measure(_MODULE, function, dict(arguments, folder=folder),
-                                           _CORES)
+    runs = [{name: child.measure(_MODULE, function, dict(arguments, folder=folder),
+                                 _CORES)
              for name, (function, arguments) in _RUNS.items()} for _ in range(repeats)]
     turns = [{name: figures['images_per_s'] for name, figures in run.items()} for run in runs]
     for name in _RUNS:
-      yield benchmark_child.row(name, [rates[name] for rates in turns], 'images/s')
-      yield benchmark_child.row('%s, peak memory' % name,
-                                [run[name]['peak_memory_mib'] for run in runs], 'MiB')
-    yield benchmark_child.row('own size / padded', [
+      yield child.row(name, [rates[name] for rates in turns], 'images/s')
+      yield child.row('%s, peak memory' % name,
+                      [run[name]['peak_memory_mib'] for run in runs], 'MiB')
+    yield child.row('own size / padded', [
         max(rates[_OWN], rates[_IN_BATCHES]) / rates[_PADDED] for rates in turns], 'x', '>= 4')
     for what, name in (('vis', _VIS), ('predict', _PREDICT)):
-      yield benchmark_child.row(
+      yield child.row(
           '%s / eval' % what, [100 * rates[name] / rates[_OWN] for rates in turns], '%', '>= 90')
 
 

@@ -7,9 +7,10 @@ from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.datasets.building import builder
-from deeplab.utils import benchmark_builder, benchmark_child
+from deeplab.tools.benchmarks import builder as benchmark_builder
+from deeplab.tools.benchmarks import child
 
-_MODULE = 'deeplab.utils.benchmark_input'
+_MODULE = 'deeplab.tools.benchmarks.input_pipeline'
 _CROP = (513, 513)
 _BATCH = 4
 _VARIANT = 'mobilenet_v2'
@@ -22,7 +23,7 @@ _NUM_SHARDS_TO_START = 100
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `utils/benchmark.py`; backbones have no part in this."""
+  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     for size, (count, target) in sorted(_SOURCES.items()):
@@ -32,34 +33,34 @@ def measure_all(repeats, variants=None):
     yield from _memory_rows(os.path.join(folder, '%dx%d' % max(_SOURCES)))
     many = os.path.join(folder, 'many')
     write_records(many, min(_SOURCES), _NUM_SHARDS_TO_START, num_shards=_NUM_SHARDS_TO_START)
-    secs = benchmark_child.median_of(repeats, _MODULE, 'secs_to_first_batch', {'folder': many})
-    yield benchmark_child.row('time to the first batch, %d shards' % _NUM_SHARDS_TO_START,
-                              secs['secs'], 's', '< 2')
+    secs = child.median_of(repeats, _MODULE, 'secs_to_first_batch', {'folder': many})
+    yield child.row('time to the first batch, %d shards' % _NUM_SHARDS_TO_START,
+                    secs['secs'], 's', '< 2')
 
 
 def _rows_of_size(records, size, repeats, target):
   kinds = {preset: ((_MODULE, 'rate', {'folder': records, 'preset': preset}), None)
            for preset in ('forma', 'deeplab')}
-  tf1_python = benchmark_child.tf1_python()
+  tf1_python = child.tf1_python()
   if tf1_python:
     kinds['forma, TF1 lane'] = (kinds['forma'][0], tf1_python)
   runs = [{name: figures['images_per_sec'] for name, figures in run.items()}
-          for run in benchmark_child.measure_in_turns(kinds, repeats)]
+          for run in child.measure_in_turns(kinds, repeats)]
   text = '%dx%d, augmentation ' % size[::-1]
   for name in kinds:
-    yield benchmark_child.row(text + name, [run[name] for run in runs], 'images/s',
-                              '>= %d' % target if name == 'forma' else None)
-  yield benchmark_child.row(text + 'deeplab / forma',
-                            [run['deeplab'] / run['forma'] for run in runs], 'x', '>= 1.5')
+    yield child.row(text + name, [run[name] for run in runs], 'images/s',
+                    '>= %d' % target if name == 'forma' else None)
+  yield child.row(text + 'deeplab / forma',
+                  [run['deeplab'] / run['forma'] for run in runs], 'x', '>= 1.5')
 
 
 def _memory_rows(records):
-  figures = benchmark_child.measure(_MODULE, 'memory_growth', {
+  figures = child.measure(_MODULE, 'memory_growth', {
       'folder': records, 'num_batches': _MEMORY_BATCHES})
-  yield benchmark_child.row('resident memory after %d batches of %d' % (
+  yield child.row('resident memory after %d batches of %d' % (
       _MEMORY_BATCHES, _MEMORY_BATCH), figures['end_mib'], 'MiB')
-  yield benchmark_child.row('growth after the first quarter', figures['growth_mib'], 'MiB',
-                            '< 50')
+  yield child.row('growth after the first quarter', figures['growth_mib'], 'MiB',
+                  '< 50')
 
 
 def write_records(folder, size, count, num_shards):
