@@ -17,7 +17,7 @@ FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'de
 DATASETS_ROOM = {'input_preprocess'}
 SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'export_model',
            'convert_to_tflite', 'datasets/doctor', 'datasets/preview', 'utils/plot_losses',
-           'utils/compare_runs', 'utils/inspect_checkpoint', 'deployment/cluster_scripts',
+           'utils/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'deployment/cluster_scripts',
            'utils/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
@@ -72,10 +72,10 @@ LOCAL_FILES = {
     'testing/forked_scripts.py': 'logs of tests',
     'testing/tiny_run.py': 'files of tests',
     'testing/tiny_trees.py': 'raw pictures',
-    'utils/architecture_guess.py': 'a file of the package',
+    'tools/checkpoints/architecture_guess.py': 'a file of the package',
     'utils/speed_and_memory/free_memory.py': '/proc and /sys',
     'utils/pictures/of_files.py': 'own pictures',
-    'utils/published_kinds.py': 'files of the package',
+    'tools/checkpoints/published_kinds.py': 'files of the package',
     'utils/runs/run_lock.py': '/proc',
 }
 LOCAL_PREFIXES = ('tools/benchmarks/__main__',)

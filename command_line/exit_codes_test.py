@@ -29,7 +29,7 @@ _BASE = {
     'evaluation/eval_coco_format.py': ('--gt_folder={labels}', '--pred_folder={labels}'),
     'utils/plot_losses.py': ('--output={new}.png',),
     'utils/compare_runs.py': (),
-    'utils/inspect_checkpoint.py': (),
+    'tools/checkpoints/inspect_checkpoint.py': (),
     'tools/benchmarks/__main__.py': (),
     'deployment/cluster_scripts.py': (),
 }
@@ -124,7 +124,7 @@ _UNUSABLE = [
     ('utils/plot_losses.py', (), 'Name at least one folder'),
     ('utils/plot_losses.py', ('{run}', '--output={new}.txt'), 'must end with'),
     ('utils/compare_runs.py', ('{run}',), 'Name two runs'),
-    ('utils/inspect_checkpoint.py', (), 'Name one checkpoint'),
+    ('tools/checkpoints/inspect_checkpoint.py', (), 'Name one checkpoint'),
     ('tools/benchmarks/__main__.py', ('nonsense',), 'nonsense'),
     ('tools/benchmarks/__main__.py', ('train', '--variants=nonsense'), 'nonsense'),
     ('deployment/cluster_scripts.py', (), 'Name one of'),
@@ -147,7 +147,7 @@ _OF_FILES = [
     ('datasets/doctor.py', ('--dataset_dir={absent}',), ''),
     ('utils/plot_losses.py', ('{absent}',), 'No folder'),
     ('utils/compare_runs.py', ('{absent}', '{run}'), ''),
-    ('utils/inspect_checkpoint.py', ('{absent}',), ''),
+    ('tools/checkpoints/inspect_checkpoint.py', ('{absent}',), ''),
 ]
 
 

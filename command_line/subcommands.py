@@ -52,7 +52,7 @@ SUBCOMMANDS = {
     'export': Subcommand('export_model',
                          'writes frozen graph, SavedModel, TFLite or ONNX, checked'),
     'convert-tflite': Subcommand('convert_to_tflite', 'turns a frozen graph into a TFLite file'),
-    'inspect': Subcommand('utils.inspect_checkpoint',
+    'inspect': Subcommand('tools.checkpoints.inspect_checkpoint',
                           'tells what network a checkpoint is of, as flags'),
     'benchmark': Subcommand('tools.benchmarks', 'measures speed and memory on this machine'),
 }

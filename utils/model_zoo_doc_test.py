@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from deeplab.core import feature_extractor
-from deeplab.utils import architecture_guess
+from deeplab.tools.checkpoints import architecture_guess
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _RECORDED = os.path.join(_ROOT, 'core', 'testdata', 'variables.json.gz')
@@ -47,7 +47,7 @@ def in_fork(function, *args):
 
 def parse(script, words):
   rest = flags.FLAGS([script] + words)
-  assert script == 'utils.inspect_checkpoint' or len(rest) == 1, rest
+  assert script == 'tools.checkpoints.inspect_checkpoint' or len(rest) == 1, rest
   if 'model_variant' in flags.FLAGS and 'atrous_rates' in flags.FLAGS:
     common.ModelOptions({'semantic': 2}, [33, 33], flags.FLAGS.atrous_rates)
 
@@ -97,7 +97,7 @@ def test_every_command_has_flags_that_its_script_knows():
   for script, words in all_commands():
     found.setdefault(script, []).append(words)
   assert set(found) == {'train', 'eval', 'vis', 'export_model', 'predict',
-                                             'utils.inspect_checkpoint'}
+                                             'tools.checkpoints.inspect_checkpoint'}
   # A flag that is not there must show.
   found['eval'].append(['--no_such_flag=1'])
   output = subprocess.run(

@@ -3,7 +3,7 @@ import gzip
 import json
 import os
 
-from deeplab.utils import architecture_guess
+from deeplab.tools.checkpoints import architecture_guess
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _RECORDED = os.path.join(_ROOT, 'core', 'testdata', 'variables.json.gz')

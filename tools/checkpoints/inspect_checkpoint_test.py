@@ -10,9 +10,9 @@ from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import forked_scripts, tiny_run
-from deeplab.utils import published_kinds
+from deeplab.tools.checkpoints import published_kinds
 
-_SCRIPT = 'utils/inspect_checkpoint.py'
+_SCRIPT = 'tools/checkpoints/inspect_checkpoint.py'
 _OPTIONS = ModelOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,
                         decoder_output_stride=[4], add_image_level_feature=False)
 _FLAGS = ('  --model_variant=mobilenet_v2 --output_stride=16 --decoder_output_stride=4 \\\n'

@@ -18,7 +18,7 @@ from deeplab.core import dense_prediction_cell, feature_extractor, options
 from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE
 from deeplab.core.tf_compat import tf
-from deeplab.utils import backbone_guess, weight_names
+from deeplab.tools.checkpoints import backbone_guess, weight_names
 
 PUBLISHED_CELL = os.path.join(os.path.dirname(os.path.abspath(dense_prediction_cell.__file__)),
                               'dense_prediction_cell_branch5_top1_cityscapes.json')

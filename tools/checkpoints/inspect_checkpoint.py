@@ -1,7 +1,7 @@
 """Tells what is in a checkpoint, and with which flags its model is built; see --help.
 
-    python -m deeplab.utils.inspect_checkpoint experiments/mine/train
-    python -m deeplab.utils.inspect_checkpoint zoo/model.ckpt --all
+    python -m deeplab.tools.checkpoints.inspect_checkpoint experiments/mine/train
+    python -m deeplab.tools.checkpoints.inspect_checkpoint zoo/model.ckpt --all
 
 The word is a folder of checkpoints (the newest is meant), a prefix, one of the files of a
 checkpoint, or a frozen graph (.pb).
@@ -22,7 +22,7 @@ from deeplab.core.checkpoints import folder, initial_weights
 from deeplab.core.storage import errors
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
-from deeplab.utils import architecture_guess, weight_names
+from deeplab.tools.checkpoints import architecture_guess, weight_names
 
 FLAGS = flags.FLAGS
 

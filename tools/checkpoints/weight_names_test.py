@@ -1,7 +1,7 @@
 """Tests of what names of variables say."""
 import pytest
 
-from deeplab.utils import weight_names
+from deeplab.tools.checkpoints import weight_names
 
 _SHAPES = {
     'aspp0/weights': [1, 1, 320, 256],

@@ -7,7 +7,7 @@ import pytest
 from deeplab import model
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.utils import architecture_guess, published_kinds
+from deeplab.tools.checkpoints import architecture_guess, published_kinds
 
 # Those whose model is built too; others take long.
 _BUILT = ('mobilenet_v2_quant8', 'resnet_v1_50_beta')
