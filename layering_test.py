@@ -17,8 +17,8 @@ FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'de
 DATASETS_ROOM = {'input_preprocess'}
 SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'export_model',
            'convert_to_tflite', 'datasets/doctor', 'datasets/preview', 'utils/plot_losses',
-           'utils/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'deployment/cluster_scripts',
-           'utils/scaling_prediction'}
+           'utils/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'tools/cluster/cluster_scripts',
+           'tools/cluster/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
                    'tools/benchmarks/__main__', 'evaluation/eval_coco_format', 'evaluation/panoptic/make_sample')

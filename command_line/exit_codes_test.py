@@ -31,7 +31,7 @@ _BASE = {
     'utils/compare_runs.py': (),
     'tools/checkpoints/inspect_checkpoint.py': (),
     'tools/benchmarks/__main__.py': (),
-    'deployment/cluster_scripts.py': (),
+    'tools/cluster/cluster_scripts.py': (),
 }
 # Script, flags, what the message says.
 _UNUSABLE = [
@@ -127,9 +127,9 @@ _UNUSABLE = [
     ('tools/checkpoints/inspect_checkpoint.py', (), 'Name one checkpoint'),
     ('tools/benchmarks/__main__.py', ('nonsense',), 'nonsense'),
     ('tools/benchmarks/__main__.py', ('train', '--variants=nonsense'), 'nonsense'),
-    ('deployment/cluster_scripts.py', (), 'Name one of'),
-    ('deployment/cluster_scripts.py', ('nonsense',), 'nonsense'),
-    ('deployment/cluster_scripts.py', ('slurm', '--gpus=2', '--batch_size=3'), 'divisible'),
+    ('tools/cluster/cluster_scripts.py', (), 'Name one of'),
+    ('tools/cluster/cluster_scripts.py', ('nonsense',), 'nonsense'),
+    ('tools/cluster/cluster_scripts.py', ('slurm', '--gpus=2', '--batch_size=3'), 'divisible'),
 ]
 _OF_FILES = [
     ('train.py', ('--dataset_dir={absent}',), ''),

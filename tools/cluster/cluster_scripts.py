@@ -1,7 +1,7 @@
 """Writes what starts a training on many machines: a TFJob for Kubeflow, a batch script for Slurm.
 
-    python -m deeplab.deployment.cluster_scripts tfjob --workers=8 --image=HOST/deeplab:1 >job.yaml
-    python -m deeplab.deployment.cluster_scripts slurm --workers=8 --partition=gpu >train.sbatch
+    python -m deeplab.tools.cluster.cluster_scripts tfjob --workers=8 --image=HOST/deeplab:1 >job.yaml
+    python -m deeplab.tools.cluster.cluster_scripts slurm --workers=8 --partition=gpu >train.sbatch
 
 SETTINGS is the table of what there is to set. deployment/tfjob.yaml and deployment/train.sbatch
 are the outputs with the values of the table.
@@ -77,7 +77,7 @@ _TRAIN_FLAGS = (
 
 _TFJOB = '''\
 # A training on Kubeflow's training operator: kubectl apply -f tfjob.yaml
-# Made by: python -m deeplab.deployment.cluster_scripts tfjob
+# Made by: python -m deeplab.tools.cluster.cluster_scripts tfjob
 apiVersion: kubeflow.org/v1
 kind: TFJob
 metadata:
@@ -119,7 +119,7 @@ ${limits}
 _SLURM = '''\
 #!/bin/bash
 # A training on Slurm: sbatch train.sbatch, from the folder of the project
-# Made by: python -m deeplab.deployment.cluster_scripts slurm
+# Made by: python -m deeplab.tools.cluster.cluster_scripts slurm
 #SBATCH --job-name=${job_title}
 #SBATCH --partition=${partition}
 #SBATCH --nodes=${workers}

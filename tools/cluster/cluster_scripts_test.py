@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from deeplab import train
-from deeplab.deployment import cluster_scripts
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import forked_scripts
+from deeplab.tools.cluster import cluster_scripts
 
 FOLDER = os.path.dirname(os.path.abspath(cluster_scripts.__file__))
 FILES = {'slurm': 'train.sbatch', 'tfjob': 'tfjob.yaml'}
@@ -130,7 +130,7 @@ def test_a_batch_script_starts_all_processes_with_the_hosts_of_all(tmp_path, cha
 
 def test_the_program_prints_what_the_flags_say():
   code, output, log = forked_scripts.run_apart(
-      'deployment/cluster_scripts.py', 'tfjob', '--workers=7', '--image=example/deeplab:2')
+      'tools/cluster/cluster_scripts.py', 'tfjob', '--workers=7', '--image=example/deeplab:2')
   assert code == 0, log
   assert yaml.safe_load(output)['spec']['tfReplicaSpecs']['Worker']['replicas'] == 6
   assert 'image: example/deeplab:2' in output
@@ -143,7 +143,7 @@ def test_the_program_prints_what_the_flags_say():
     (('slurm', '--gpus=3'), '--batch_size=8 must be divisible by --gpus=3'),
 ])
 def test_bad_settings_are_named(words, problem):
-  code, output, log = forked_scripts.run_apart('deployment/cluster_scripts.py', *words)
+  code, output, log = forked_scripts.run_apart('tools/cluster/cluster_scripts.py', *words)
   assert code == 1
   assert not output
   assert problem in log

@@ -1,6 +1,6 @@
 """Predicts how training scales over machines, from what was measured on one.
 
-    python -m deeplab.utils.scaling_prediction --model_mb=8.9 --compute_secs=0.35
+    python -m deeplab.tools.cluster.scaling_prediction --model_mb=8.9 --compute_secs=0.35
 
 A step of N workers and P parameter servers takes the time to compute, the time that the slowest
 link needs for the bytes it carries, and the time that its server needs to add up:
