@@ -60,7 +60,7 @@ _SHORT = {
                  '--skip_data_check'],
     'eval.py': ['--eval_crop_size=', '--skip_data_check'],
     'vis.py': ['--vis_crop_size='],
-    'datasets/preview.py': ['--train_crop_size=65,65', '--num_images=4'],
+    'tools/records/preview.py': ['--train_crop_size=65,65', '--num_images=4'],
 }
 _HAS_ONNX = importlib.util.find_spec('tf2onnx') is not None
 _CLASSES = '--class_names=ground,tree,house'

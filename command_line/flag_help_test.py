@@ -89,7 +89,7 @@ def test_scripts_show_the_groups_they_use(facts):
       'results', 'checkpoints', 'resolution of the features, quantisation', 'records to read',
       'averaging over several passes', 'sizes of the input', 'resizing of images', 'backbone',
       'network', 'head of the network']
-  assert groups('datasets.preview') == [
+  assert groups('tools.records.preview') == [
       'picture', 'augmentation', 'reading of training records', 'records to read',
       'resizing of images', 'backbone']
   assert groups('datasets.build_voc2012_data') == [

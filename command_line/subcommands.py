@@ -39,7 +39,7 @@ SUBCOMMANDS = {
                                    'builds records of Cityscapes'),
     'build-ade20k': Subcommand('datasets.build_ade20k_data', 'builds records of ADE20K'),
     'doctor': Subcommand('datasets.doctor', 'looks for what would harm training in records'),
-    'preview': Subcommand('datasets.preview', 'draws training crops as the network sees them'),
+    'preview': Subcommand('tools.records.preview', 'draws training crops as the network sees them'),
     'train': Subcommand('train', 'trains; continues at the newest checkpoint'),
     'plot-losses': Subcommand('utils.plot_losses', 'draws the losses of several trainings'),
     'eval': Subcommand('eval', 'measures IoU per class, mIoU and accuracies'),

@@ -12,7 +12,7 @@ out=$(cd "$(dirname "$0")" && pwd)
 draw() {  # $1: picture; the rest: flags of augmentation
   name=$1
   shift
-  "$python" -m deeplab.datasets.preview --dataset_dir="$records" --same_record \
+  "$python" -m deeplab.tools.records.preview --dataset_dir="$records" --same_record \
     --train_crop_size=129,129 --num_images=6 --data_seed=3 \
     --augmentation=none --min_scale_factor=0.5 --max_scale_factor=0.5 \
     --output="$out/augmentation_$name.jpg" "$@"

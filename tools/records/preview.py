@@ -1,6 +1,6 @@
 """Draws a contact sheet of training crops as the network sees them, each with its labels.
 
-    python -m deeplab.datasets.preview --dataset_dir=RECORDS --output=sheet.png
+    python -m deeplab.tools.records.preview --dataset_dir=RECORDS --output=sheet.png
 
 Takes the flags of augmentation that train.py takes, so that they can be looked at before a
 long run. --same_record shows one record again and again.

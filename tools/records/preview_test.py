@@ -19,7 +19,7 @@ def make_records(tmp_path_factory):
 def test_sheet_shows_crops_above_their_labels(records, tmp_path):
   path = tmp_path / 'sheet.png'
   code, _, log = tiny_run.run_script(
-      'datasets/preview.py', '--dataset_dir=%s' % records, '--output=%s' % path,
+      'tools/records/preview.py', '--dataset_dir=%s' % records, '--output=%s' % path,
       '--num_images=4', '--num_columns=3', '--train_crop_size=33,41', '--same_record',
       '--augmentation=none', '--min_scale_factor=1', '--max_scale_factor=1')
   assert code == 0, log
@@ -48,7 +48,7 @@ def test_background_is_painted_only_where_that_is_asked(records, tmp_path):
            '--same_record', '--augmentation=none', '--min_scale_factor=1', '--max_scale_factor=1']
   paths = [str(tmp_path / name) for name in ('clear.png', 'painted.png')]
   assert tiny_run.run_main(
-      'datasets.preview', flags + ['--output=' + paths[0]],
+      'tools.records.preview', flags + ['--output=' + paths[0]],
       flags + ['--output=' + paths[1], '--paint_background']) == ['', '']
   sample = tiny_run.make_samples()[0]
   is_background = sample.label == 0
@@ -62,7 +62,7 @@ def test_background_is_painted_only_where_that_is_asked(records, tmp_path):
 def test_unusable_output_is_one_line(records, tmp_path):
   common = ['--dataset_dir=%s' % records, '--train_crop_size=33,33', '--num_images=1']
   messages = tiny_run.run_main(
-      'datasets.preview', common + ['--output=%s' % (tmp_path / 'sheet.gif')],
+      'tools.records.preview', common + ['--output=%s' % (tmp_path / 'sheet.gif')],
       common + ['--output=%s' % (tmp_path / 'absent' / 'sheet.png')],
       common + ['--train_split=val'])
   for message, wanted in zip(messages, ('ends in .png or .jpg', 'cannot be written', "'val'")):
