@@ -51,7 +51,7 @@ _PATH = re.compile(
     r'[\w./*<>~:-]*(?:/[\w./*<>-]*|[\w>*]\.(?:py|sh|ipynb|sbatch|yaml|toml|json|csv|md|html|png|jpg'
     r'|txt|pbtxt|pb|tflite|onnx|npz|lock))')
 _FIRST_STEPS = ('train', 'eval', 'vis', 'export_model', 'predict', 'datasets.build_custom_data',
-                'datasets.doctor', 'tools.checkpoints.inspect_checkpoint', 'utils.compare_runs')
+                'datasets.doctor', 'tools.checkpoints.inspect_checkpoint', 'tools.runs.compare_runs')
 
 
 _read = documentation_pages.read

@@ -16,8 +16,8 @@ FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'de
           'testing': 3, 'scripts': 4}
 DATASETS_ROOM = {'input_preprocess'}
 SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'export_model',
-           'convert_to_tflite', 'datasets/doctor', 'tools/records/preview', 'utils/plot_losses',
-           'utils/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'tools/cluster/cluster_scripts',
+           'convert_to_tflite', 'datasets/doctor', 'tools/records/preview', 'tools/runs/plot_losses',
+           'tools/runs/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'tools/cluster/cluster_scripts',
            'tools/cluster/scaling_prediction'}
 # What scripts share, and the scripts that live beside the libraries they call.
 SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',

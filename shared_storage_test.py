@@ -91,9 +91,9 @@ def test_exported_models_are_described_and_label_as_pictures_show(folder):
 
 def test_tools_read_what_runs_left(folder):
   place = 'file://%s/' % folder
-  run('utils/plot_losses.py', place + 'train', '--output=%slosses.png' % place)
+  run('tools/runs/plot_losses.py', place + 'train', '--output=%slosses.png' % place)
   assert Image.open(str(folder / 'losses.png')).format == 'PNG'
-  assert 'cannot be told apart' in run('utils/compare_runs.py', place + 'eval', place + 'eval')
+  assert 'cannot be told apart' in run('tools/runs/compare_runs.py', place + 'eval', place + 'eval')
 
 
 def test_nothing_was_written_elsewhere(folder):

@@ -1,6 +1,6 @@
 """Draws the losses of several training runs into one picture; see --help.
 
-    python -m deeplab.utils.plot_losses experiments/a experiments/b --output=losses.png
+    python -m deeplab.tools.runs.plot_losses experiments/a experiments/b --output=losses.png
 
 An experiment is a folder with a losses.csv, or with one in its sub-folder train.
 """

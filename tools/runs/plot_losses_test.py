@@ -11,7 +11,7 @@ from deeplab.utils.runs import loss_table
 
 @pytest.fixture(scope='module', name='plot_losses')
 def import_plot_losses():
-  from deeplab.utils import plot_losses
+  from deeplab.tools.runs import plot_losses
   return plot_losses
 
 
@@ -26,7 +26,7 @@ def write_run(folder, num_rows=40, start=3.0, seed=0):
 
 
 def run(tmp_path, *arguments):
-  return forked_scripts.run('utils/plot_losses.py', '--output=%s' % (tmp_path / 'out.png'),
+  return forked_scripts.run('tools/runs/plot_losses.py', '--output=%s' % (tmp_path / 'out.png'),
                             *arguments)
 
 

@@ -1,6 +1,6 @@
 """Compares two evaluations of the same images; see --help.
 
-    python -m deeplab.utils.compare_runs RUN_A/eval RUN_B/eval
+    python -m deeplab.tools.runs.compare_runs RUN_A/eval RUN_B/eval
 
 A run is the --eval_logdir of eval.py, or the per_image.csv in it. Shows which classes and
 images got better or worse from A to B, and the interval that the difference of the mean IoU
