@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from deeplab.command_line import script_flags, subcommands
-from deeplab.testing import documentation_pages, documented_commands
+from deeplab.command_line import subcommands
+from deeplab.testing import documentation_pages, documented_commands, script_flags
 
 _ROOT = documentation_pages.ROOT
 _PAGES = documentation_pages.PAGES

@@ -39,7 +39,7 @@ def source_files():
 # checkpoints, logs or results.
 LOCAL_FILES = {
     'command_line/flag_listing.py': 'a file of the package',
-    'command_line/script_flags.py': 'files of the package',
+    'testing/script_flags.py': 'files of the package',
     'core/storage/files.py': 'the one place for both kinds',
     'core/tf_compat.py': 'device files',
     'datasets/build_cityscapes_data.py': 'raw pictures',

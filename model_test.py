@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import feature_extractor, golden_weights
+from deeplab.core import feature_extractor
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.testing import slow
+from deeplab.testing import golden_weights, slow
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'core', 'testdata')
 # Every third row and column of logits recorded with golden weights on the golden image.

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from deeplab.command_line import completion, flag_listing, make_flag_listing, subcommands
-from deeplab.testing import slow
+from deeplab.command_line import completion, flag_listing, subcommands
+from deeplab.testing import make_flag_listing, slow
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), 'deeplab')
 _SUMMARIES = subcommands.summaries()
@@ -43,7 +43,7 @@ def test_the_listing_is_that_of_the_flags_there_are():
                  if expected.get(name) != found.get(name)]
   assert not differences, (
       'flag_listing.json is out of date; write it anew with\n  python -m '
-      'deeplab.command_line.make_flag_listing\nIt differs in\n' + '\n'.join(differences))
+      'deeplab.testing.make_flag_listing\nIt differs in\n' + '\n'.join(differences))
 
 
 def test_the_listing_knows_flags_and_values():

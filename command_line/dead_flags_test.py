@@ -13,7 +13,7 @@ import os
 import pytest
 
 from deeplab import layering_test
-from deeplab.command_line import script_flags
+from deeplab.testing import script_flags
 
 SCRIPTS = script_flags.scripts()
 _ROOM = 'scripts'

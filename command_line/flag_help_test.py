@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from deeplab.command_line import flag_groups, script_flags
-from deeplab.testing import forked_scripts
+from deeplab.command_line import flag_groups
+from deeplab.testing import forked_scripts, script_flags
 
 SCRIPTS = script_flags.scripts()
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deeplab.command_line import script_flags
+from deeplab.testing import script_flags
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _BROKEN = "raise RuntimeError('was imported')\n"

@@ -7,9 +7,9 @@ import sys
 import pytest
 from PIL import Image
 
-from deeplab.command_line import script_flags, subcommands
+from deeplab.command_line import subcommands
 from deeplab.core import tf_compat
-from deeplab.testing import forked_scripts
+from deeplab.testing import forked_scripts, script_flags
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), 'deeplab')
 # Stands in for the package so that an import of it shows.
@@ -83,7 +83,7 @@ def test_every_subcommand_is_a_script_and_every_script_but_builders_a_subcommand
     assert importlib.util.find_spec('deeplab.' + module), module
   without = set(script_flags.scripts()) - set(modules)
   assert all(module.startswith('datasets.') for module in without - {
-      'command_line.make_flag_listing', 'evaluation.panoptic.make_sample'}), without
+      'testing.make_flag_listing', 'evaluation.panoptic.make_sample'}), without
   assert set(modules) <= set(script_flags.scripts())
 
 

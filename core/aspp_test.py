@@ -2,9 +2,10 @@
 import numpy as np
 import pytest
 
-from deeplab.core import aspp, golden_weights
+from deeplab.core import aspp
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
+from deeplab.testing import golden_weights
 
 OPTIONS = ModelOptions({'semantic': 3}, crop_size=[65, 97], output_stride=16,
                        atrous_rates=[1, 2])

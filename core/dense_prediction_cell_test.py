@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deeplab.core import dense_prediction_cell as dpc
-from deeplab.core import golden_weights
 from deeplab.core.tf_compat import tf
+from deeplab.testing import golden_weights
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                        'dense_prediction_cell_branch5_top1_cityscapes.json')

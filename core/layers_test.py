@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import golden_weights, layers, mobilenet_v2, quantization, tf_compat
+from deeplab.core import layers, mobilenet_v2, quantization, tf_compat
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.options import ModelOptions
 from deeplab.core.quantization import Quantizer
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import golden_weights
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLOAT_VARIABLES = os.path.join(ROOT, 'core', 'testdata', 'mobilenet_v2.json')

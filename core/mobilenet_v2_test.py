@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import golden_weights, mobilenet_v2
+from deeplab.core import mobilenet_v2
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import golden_weights
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
 OPTIONS = ModelOptions({'semantic': 21}, crop_size=[97, 129], output_stride=16)

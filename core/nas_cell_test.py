@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from deeplab.core import golden_weights, nas_cell, nas_network
+from deeplab.core import nas_cell, nas_network
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import golden_weights
 
 FILTERS = 4
 

@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from deeplab.core import golden_weights, resnet_v1_beta
+from deeplab.core import resnet_v1_beta
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import atrous
+from deeplab.testing import atrous, golden_weights
 
 
 def tiny_blocks():

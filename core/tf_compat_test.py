@@ -13,7 +13,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _IMPORT_ALL = """
 import importlib, pkgutil, sys
 import deeplab
-from deeplab.command_line import script_flags
+from deeplab.testing import script_flags
 scripts = script_flags.scripts()  # Each needs a process of its own; see quick_answers_test.py.
 for module in pkgutil.walk_packages(deeplab.__path__, 'deeplab.'):
   if not (module.name.endswith(('_test', 'conftest', 'torch_peer')) or '.testing.' in module.name

@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from deeplab.core import golden_weights, utils
+from deeplab.core import utils
 from deeplab.core.tf_compat import slim, tf
+from deeplab.testing import golden_weights
 
 
 @pytest.mark.parametrize('dim, scale, expected', [

@@ -1,8 +1,8 @@
 """A network with strides against the same weights with atrous convolution, for tests of both."""
 import numpy as np
 
-from deeplab.core import golden_weights
 from deeplab.core.tf_compat import tf
+from deeplab.testing import golden_weights
 
 
 def strided_and_dense(network, size, output_stride):

@@ -1,6 +1,6 @@
 """Writes flag_listing.json, the flags of every subcommand; see --help.
 
-    python -m deeplab.command_line.make_flag_listing
+    python -m deeplab.testing.make_flag_listing
 
 is due when flags have been added, removed or renamed.
 """
@@ -9,11 +9,12 @@ import json
 from absl import logging
 
 from deeplab import common
-from deeplab.command_line import flag_listing, script_flags, subcommands
+from deeplab.command_line import flag_listing, subcommands
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.deployment.exporting import formats
+from deeplab.testing import script_flags
 from deeplab.utils.pictures import predict_results
 
 # Flags whose values are looked up in a table.
