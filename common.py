@@ -8,11 +8,7 @@ import json
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, flag_reading, idle_flags, resize_flags
-from deeplab.command_line.error_line import (  # noqa: F401
-    EXIT_ERROR,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-)
+from deeplab.command_line.ending import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
 from deeplab.command_line.flag_reading import (  # noqa: F401
@@ -32,7 +28,7 @@ from deeplab.command_line.records_to_read import (  # noqa: F401
 )
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import dense_prediction_cell, feature_extractor, options, registry
+from deeplab.core import dense_prediction_cell, feature_extractor, lookup, options
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -180,7 +176,7 @@ class ModelOptions(options.ModelOptions):
     Raises:
       ValueError: a flag's value cannot be used.
     """
-    registry.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
+    lookup.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
     strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
     return cls._make(options.ModelOptions(

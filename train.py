@@ -10,13 +10,13 @@ import contextlib
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.command_line import machine_flags
 from deeplab.core import quantization, tf_compat
 from deeplab.core.checkpoints import folder, restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info, worker_share
+from deeplab.deployment import machine_flags
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.utils.evaluating import during_training

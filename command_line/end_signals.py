@@ -1,14 +1,14 @@
 """SIGTERM and SIGINT end a program as exceptions, so that what is unfinished is cleaned up."""
 import signal
 
-from deeplab.command_line import error_line
+from deeplab.command_line import ending
 
 _AGAIN_SECS = 0.05
 
 
 class Terminated(KeyboardInterrupt):
   """SIGTERM came: what is unfinished is cleaned up as after Ctrl-C."""
-  exit_code = error_line.EXIT_TERMINATED
+  exit_code = ending.EXIT_TERMINATED
 
 
 def raise_on_signals():

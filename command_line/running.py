@@ -10,7 +10,7 @@ from deeplab.command_line import (
     accepted_forms,
     blanks,
     end_signals,
-    error_line,
+    ending,
     flag_help,
     idle_flags,
     image_limit_flag,
@@ -67,7 +67,7 @@ def _parse(main, required_flags, allows_words, argv):
     idle_flags.check()
     return rest
   except flags.Error as error:
-    error_line.stop(error, error_line.EXIT_USAGE)
+    ending.stop(error, ending.EXIT_USAGE)
   except ValueError as error:
     _stop(error)
 
@@ -86,10 +86,10 @@ def _run_guarded(main, argv):
     trouble = errors.trouble_of(error)
     if trouble is None:
       raise
-    error_line.stop(trouble, error_line.EXIT_ERROR)
+    ending.stop(trouble, ending.EXIT_ERROR)
   except KeyboardInterrupt as error:
-    error_line.stop(str(error) or 'interrupted.',
-                    getattr(error, 'exit_code', error_line.EXIT_INTERRUPTED))
+    ending.stop(str(error) or 'interrupted.',
+                getattr(error, 'exit_code', ending.EXIT_INTERRUPTED))
 
 
 def _load_tensorflow():
@@ -97,7 +97,7 @@ def _load_tensorflow():
   try:
     tf.get_logger().setLevel('WARN')
   except KeyboardInterrupt:
-    error_line.stop('interrupted.', error_line.EXIT_INTERRUPTED)
+    ending.stop('interrupted.', ending.EXIT_INTERRUPTED)
   except Exception as error:  # Packages that do not fit each other raise any.
     _stop('TensorFlow cannot be loaded: %s. Run it with the Python that it is installed for; '
           'g3doc/installation.md tells how to install it.' % str(error).rstrip('.'))
@@ -107,8 +107,8 @@ def _stop(message):
   """Ends the program at the exception that is handled, with its traceback where that is asked."""
   if logging.get_verbosity() >= logging.DEBUG:
     traceback.print_exc()
-  error_line.stop(message, error_line.EXIT_USAGE if isinstance(message, usage.UsageError)
-                  else error_line.EXIT_ERROR)
+  ending.stop(message, ending.EXIT_USAGE if isinstance(message, usage.UsageError)
+              else ending.EXIT_ERROR)
 
 
 def _memory_is_short(error):

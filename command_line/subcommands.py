@@ -9,8 +9,9 @@ import runpy
 import sys
 import typing
 
-from deeplab.command_line import completion, error_line, flag_listing
-from deeplab.core import distributions, registry
+from deeplab.command_line import completion, ending, flag_listing
+from deeplab.command_line import versions as distributions
+from deeplab.core import lookup
 
 _PROGRAM = 'deeplab'
 _HELP_WORDS = ('help', '-h', '--help')
@@ -82,7 +83,7 @@ def run(words):
   Raises:
     SystemExit: the words cannot be used (code 2), or the script has ended.
   """
-  error_line.call_program(_PROGRAM)
+  ending.call_program(_PROGRAM)
   name, rest = (words[0], words[1:]) if words else ('help', [])
   if name in _HELP_WORDS:
     if rest:
@@ -126,23 +127,23 @@ def versions():
 def _run_script(name, words):
   """Runs the script of a subcommand as this process's program; returns the exit code 0."""
   row = _lookup(SUBCOMMANDS, name, 'subcommand')
-  error_line.call_program('%s %s' % (_PROGRAM, name))
+  ending.call_program('%s %s' % (_PROGRAM, name))
   sys.argv[1:] = words
   try:
     # As `python -m` does it: workers of the script find its functions in __main__.
     runpy.run_module('deeplab.' + row.module, run_name='__main__', alter_sys=True)
   except KeyboardInterrupt:
     # While it was imported; later the script sees to it.
-    error_line.stop('interrupted.', error_line.EXIT_INTERRUPTED)
+    ending.stop('interrupted.', ending.EXIT_INTERRUPTED)
   return 0
 
 
 def _lookup(table, name, what):
   """Returns `table[name]`; ends the program, with the nearest match, if it is not there."""
   try:
-    return registry.lookup(table, name, what)
+    return lookup.lookup(table, name, what)
   except ValueError as error:
-    return error_line.stop(error, error_line.EXIT_USAGE)
+    return ending.stop(error, ending.EXIT_USAGE)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ For training the image stays encoded until it is known which part of it the crop
 """
 from deeplab import input_preprocess
 from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat
-from deeplab.core import registry as core_registry
+from deeplab.core import lookup as core_registry
 from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
 from deeplab.core.images.random_source import RandomSource

@@ -16,8 +16,8 @@ so that all clones read the same values. Clones on the CPU share its one device,
 """
 import collections
 
-from deeplab.core import staging
 from deeplab.core.tf_compat import slim, tf
+from deeplab.deployment import staging
 from deeplab.deployment.deployment_config import (
     DeploymentConfig,
     one_cpu_device_per_clone,

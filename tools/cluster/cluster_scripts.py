@@ -13,7 +13,7 @@ import typing
 from absl import flags
 
 from deeplab.command_line import flag_groups, running
-from deeplab.core import registry
+from deeplab.core import lookup
 from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
@@ -215,7 +215,7 @@ def main(argv):
   """Prints the kind of script that the command line names."""
   if len(argv) != 2:
     raise UsageError('Name one of %s.' % ', '.join(sorted(KINDS)))
-  make = registry.lookup(KINDS, argv[1], what='kind of script')
+  make = lookup.lookup(KINDS, argv[1], what='kind of script')
   values = {name: FLAGS[name].value for name in SETTINGS}
   for name, value in values.items():
     if isinstance(value, str) and not set(value) <= _PLAIN_CHARACTERS:

@@ -17,7 +17,8 @@ import tqdm
 from absl import logging
 from PIL import Image
 
-from deeplab.core import distributions, tf_compat
+from deeplab.command_line import versions
+from deeplab.core import tf_compat
 from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
@@ -242,11 +243,11 @@ def _versions():
   return {
       'python': platform.python_version(),
       'tensorflow': tf.version.VERSION,
-      'tf_slim': distributions.version('tf-slim'),
+      'tf_slim': versions.version('tf-slim'),
       'numpy': np.__version__,
       'pillow': Image.__version__,
       'tqdm': tqdm.__version__,
-      'deeplab': distributions.version('deeplab'),
+      'deeplab': versions.version('deeplab'),
   }
 
 

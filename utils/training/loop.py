@@ -5,10 +5,10 @@ import typing
 from absl import logging
 
 from deeplab import model
-from deeplab.core import staging
 from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
+from deeplab.deployment import staging
 from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import hooks as train_hooks
 from deeplab.utils.training import loss_errors, memory_errors, stop_on_signal

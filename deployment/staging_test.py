@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from deeplab.core import staging
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import staging
 
 
 def _samples(limit):
