@@ -1,8 +1,10 @@
-"""The drawing of the house holds: imports go down, flags stay at the door, no prints.
+"""The plan of the house holds: imports go down, flags stay at the door, libraries do not print.
 
-Reads sources with `ast`; needs no TensorFlow.
+A room is a folder; what stands in the root is a room of its own. Reads sources with `ast`; needs
+no TensorFlow.
 """
 import ast
+import collections
 import os
 
 import pytest
@@ -10,75 +12,39 @@ import pytest
 ROOT = os.path.dirname(os.path.abspath(__file__))
 SKIPPED_FOLDERS = {'g3doc', 'build', 'experiments', 'node_modules'}
 
-# Floor of each room; a module may import modules of its own room or of lower floors.
-# Rooms on the same floor do not know each other.
-FLOORS = {'core': 0, 'model': 1, 'datasets': 1, 'utils': 2, 'evaluation': 2, 'deployment': 2,
-          'testing': 3, 'scripts': 4}
-DATASETS_ROOM = {'input_preprocess'}
-SCRIPTS = {'common', 'packages_needed', 'train', 'eval', 'vis', 'predict', 'export_model',
-           'convert_to_tflite', 'datasets/doctor', 'tools/records/preview', 'tools/runs/plot_losses',
-           'tools/runs/compare_runs', 'tools/checkpoints/inspect_checkpoint', 'tools/cluster/cluster_scripts',
-           'tools/cluster/scaling_prediction'}
-# What scripts share, and the scripts that live beside the libraries they call.
-SCRIPT_PREFIXES = ('command_line/', 'datasets/build_', 'datasets/remove_gt_colormap',
-                   'tools/benchmarks/__main__', 'evaluation/eval_coco_format', 'evaluation/panoptic/make_sample')
-
-
-def source_files():
-  for folder, folders, files in os.walk(ROOT):
-    folders[:] = sorted(f for f in folders
-                        if not f.startswith('.') and f not in SKIPPED_FOLDERS)
-    for name in sorted(files):
-      path = os.path.join(folder, name)
-      if name.endswith('.py') and not name.endswith('_test.py') and name != 'conftest.py' and (
-          not os.path.islink(path)):
-        yield os.path.relpath(path, ROOT).replace(os.sep, '/')
-
-
-# Files that open what is always on this machine, and what that is. The rest handles datasets,
-# checkpoints, logs or results.
-LOCAL_FILES = {
-    'command_line/flag_listing.py': 'a file of the package',
-    'testing/script_flags.py': 'files of the package',
-    'core/storage/files.py': 'the one place for both kinds',
-    'core/tf_compat.py': 'device files',
-    'datasets/build_cityscapes_data.py': 'raw pictures',
-    'datasets/build_voc2012_data.py': 'raw pictures',
-    'datasets/labels/class_names.py': 'raw lists',
-    'datasets/labels/fashion_masks.py': 'raw labels',
-    'datasets/building/listing.py': 'raw pictures',
-    'datasets/building/manifests.py': 'states of raw files',
-    'datasets/labels/raw_files.py': 'raw pictures',
-    'datasets/remove_gt_colormap.py': 'raw labels',
-    'datasets/sample_people/contact_sheet.py': 'raw pictures',
-    'datasets/sample_people/forma_layouts.py': 'raw pictures',
-    'datasets/sample_people/raw_folder.py': 'raw pictures',
-    'datasets/building/shard_writer.py': 'TensorFlow writes to the path of atomic_path',
-    'datasets/building/unpack.py': 'archives of raw pictures',
-    'deployment/opening/zoo_archive.py': 'unpacks into a temporary folder',
-    'deployment/exporting/comparison.py': 'a temporary folder',
-    'evaluation/panoptic/cityscapes.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic/coco.py': 'pictures and JSON of panoptic results',
-    'evaluation/eval_coco_format.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic/folder_pairs.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic/matching.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic/images.py': 'pictures and JSON of panoptic results',
-    'evaluation/panoptic/sample.py': 'pictures and JSON of panoptic results',
-    'packages_needed.py': 'environments of the project',
-    'testing/browser.py': 'pages of tests',
-    'testing/damage.py': 'files of tests',
-    'testing/documentation_pages.py': 'pages of the package',
-    'testing/folders.py': 'results of tests',
-    'testing/forked_scripts.py': 'logs of tests',
-    'testing/tiny_run.py': 'files of tests',
-    'testing/tiny_trees.py': 'raw pictures',
-    'tools/checkpoints/architecture_guess.py': 'a file of the package',
-    'utils/speed_and_memory/free_memory.py': '/proc and /sys',
-    'utils/pictures/of_files.py': 'own pictures',
-    'tools/checkpoints/published_kinds.py': 'files of the package',
-    'utils/runs/run_lock.py': '/proc',
+# From top to bottom. A module imports from its own package or from lower floors; those of one
+# floor do not know each other.
+FLOORS = (
+    ('tools',),
+    ('train', 'eval', 'vis', 'predict', 'export_model', 'convert_to_tflite', 'testing'),
+    ('common',),
+    ('utils',),
+    ('deployment',),
+    ('evaluation',),
+    ('datasets',),
+    ('model', 'input_preprocess', 'command_line'),
+    ('core',),
+)
+# The same for the folders of a package.
+ROOMS = {
+    'tools': (('benchmarks', 'checkpoints', 'cluster', 'records', 'runs'),),
+    'utils': (('training', 'evaluating', 'pictures'),
+              ('inference', 'runs', 'speed_and_memory')),
+    'deployment': (('exporting', 'cluster'), ('opening',), ('formats',), ('graphs',)),
+    'evaluation': (('semantic', 'panoptic'),),
+    'datasets': (('forma', 'sample_people'), ('flags',), ('building',), ('labels', 'checks'),
+                 ('records',)),
+    'core': (('checkpoints', 'jobs'), ('images', 'storage')),
 }
-LOCAL_PREFIXES = ('tools/benchmarks/__main__',)
+# Who may read flags: programs, what declares them, and tests.
+FLAG_ROOMS = ('common.py', 'command_line/', 'datasets/flags/', 'datasets/build_', 'testing/')
+FLAG_FILES = 'flags.py'
+# Everything that these rooms open is on this machine: raw pictures, own files, results of tests.
+LOCAL_ROOMS = ('testing/', 'tools/', 'command_line/', 'core/storage/', 'datasets/building/',
+               'datasets/labels/', 'datasets/sample_people/', 'evaluation/panoptic/',
+               'evaluation/eval_coco_format')
+# Elsewhere a call on such a file says so, and what the file is.
+LOCAL_MARK = '# local: '
 LOCAL_CALLS = {
     'open', 'io.open', 'files.atomic_path',
     'glob.glob', 'glob.iglob', 'os.link', 'os.listdir', 'os.makedirs', 'os.mkdir', 'os.open',
@@ -88,21 +54,27 @@ LOCAL_CALLS = {
     'shutil.copyfile', 'shutil.copyfileobj', 'shutil.copytree', 'shutil.move', 'shutil.rmtree',
 }
 
-FILES = [f for f in source_files() if f != '__init__.py']
+
+def source_files():
+  """Yields the paths of all modules but tests, as seen from the root."""
+  for folder, folders, files in os.walk(ROOT):
+    folders[:] = sorted(f for f in folders
+                        if not f.startswith('.') and f not in SKIPPED_FOLDERS)
+    for name in sorted(files):
+      if name.endswith('.py') and not name.endswith('_test.py') and name not in (
+          'conftest.py', '__init__.py', 'packages_needed.py'):
+        yield os.path.relpath(os.path.join(folder, name), ROOT).replace(os.sep, '/')
 
 
-def room(path):
-  """Returns the room of a module path such as 'core/aspp' or 'train'."""
-  if path.startswith(SCRIPT_PREFIXES) or path in SCRIPTS:
-    return 'scripts'
-  if path in DATASETS_ROOM:
-    return 'datasets'
-  return path.split('/')[0]
+FILES = list(source_files())
 
 
 def parse(path):
-  with open(os.path.join(ROOT, path)) as stream:
+  with open(os.path.join(ROOT, path), encoding='utf-8') as stream:
     return ast.parse(stream.read(), path)
+
+
+TREES = {path: parse(path) for path in FILES}
 
 
 def imported_modules(tree):
@@ -116,17 +88,107 @@ def imported_modules(tree):
         yield '%s.%s' % (node.module, alias.name)
 
 
-def package_path(dotted):
-  """Returns 'core/aspp' for 'deeplab.core.aspp[.name]', or None for other packages."""
-  parts = dotted.split('.')
-  if parts[0] != 'deeplab':
-    return None
-  for end in range(len(parts), 1, -1):
-    path = '/'.join(parts[1:end])
-    if os.path.isfile(os.path.join(ROOT, path + '.py')) or os.path.isdir(
-        os.path.join(ROOT, path)):
-      return path
-  return None
+def own_imports(path):
+  """Yields the paths of the project's modules that a module imports."""
+  for dotted in imported_modules(TREES[path]):
+    parts = dotted.split('.')
+    for end in (len(parts), len(parts) - 1):
+      other = '/'.join(parts[1:end]) + '.py'
+      if parts[0] == 'deeplab' and other in TREES:
+        yield other
+        break
+
+
+def reads_flags(path):
+  return 'absl.flags' in set(imported_modules(TREES[path]))
+
+
+def package(path):
+  """Returns 'core' for 'core/images/affine.py', 'train' for 'train.py'."""
+  return path[:-3].split('/')[0]
+
+
+def room(path):
+  """Returns the folder of a module within its package, '' beside them."""
+  return '/'.join(path.split('/')[1:-1])
+
+
+def place(path):
+  """Returns what stands in a package for a module: its folder, or itself beside the folders."""
+  return room(path) or path[:-3].split('/')[-1]
+
+
+def is_below(other, own, floors):
+  """Whether one of two different names is on a lower floor."""
+  height = {name: -index for index, floor in enumerate(floors) for name in floor}
+  return height[other] < height[own]
+
+
+@pytest.mark.parametrize('path', FILES)
+def test_imports_go_down(path):
+  for other in own_imports(path):
+    if package(other) != package(path):
+      assert is_below(package(other), package(path), FLOORS), '%s imports %s' % (path, other)
+    elif room(path) and room(other) not in ('', room(path)):
+      assert is_below(room(other), room(path), ROOMS[package(path)]), (
+          '%s imports %s' % (path, other))
+
+
+@pytest.mark.parametrize('name', sorted(ROOMS))
+def test_rooms_and_the_files_beside_them_form_no_ring(name):
+  below = collections.defaultdict(set)
+  for path in FILES:
+    if package(path) == name:
+      below[place(path)].update(
+          place(other) for other in own_imports(path) if package(other) == name)
+  while below:
+    lowest = [each for each, others in below.items() if not others - {each}]
+    assert lowest, 'these import each other: %s' % dict(below)
+    for each in lowest:
+      del below[each]
+    for others in below.values():
+      others.difference_update(lowest)
+
+
+def test_every_room_is_on_the_plan():
+  assert {package(path) for path in FILES} == {name for floor in FLOORS for name in floor}
+  rooms = {(package(path), room(path)) for path in FILES if room(path)}
+  assert rooms == {(name, each) for name, floors in ROOMS.items() for floor in floors
+                   for each in floor}
+
+
+@pytest.mark.parametrize('folder', sorted({os.path.dirname(path) for path in FILES} - {''}))
+def test_a_folder_names_its_files(folder):
+  """The first lines of a folder lead to each of its files."""
+  text = ast.get_docstring(parse(folder + '/__init__.py'))
+  names = {os.path.basename(path)[:-3] for path in FILES if os.path.dirname(path) == folder}
+  missing = [name for name in sorted(names - {'__main__'})
+             if '`%s`' % name not in text and not name.startswith('build_')]
+  assert not missing, '%s/__init__.py does not name %s' % (folder, ', '.join(missing))
+
+
+@pytest.mark.parametrize('path', FILES)
+def test_tensorflow_comes_through_one_door(path):
+  if path == 'core/tf_compat.py':
+    return
+  for dotted in imported_modules(TREES[path]):
+    assert dotted.split('.')[0] not in ('tensorflow', 'tf_slim'), (
+        '%s imports %s: use deeplab.core.tf_compat' % (path, dotted))
+
+
+def is_program(path):
+  return any(isinstance(node, ast.FunctionDef) and node.name == 'main'
+             for node in TREES[path].body)
+
+
+@pytest.mark.parametrize('path', FILES)
+def test_flags_and_prints_stay_at_the_door(path):
+  if is_program(path) or path.startswith(FLAG_ROOMS):
+    return
+  assert path.endswith(FLAG_FILES) or not reads_flags(path), '%s reads flags' % path
+  prints = [node.lineno for node in ast.walk(TREES[path])
+            if isinstance(node, ast.Call) and getattr(node.func, 'id', None) == 'print']
+  assert not prints, '%s prints at line %s' % (path, prints)
 
 
 def calls_of_this_machine(tree):
@@ -144,55 +206,16 @@ def calls_of_this_machine(tree):
       yield node.lineno, name
 
 
-@pytest.mark.parametrize('path', FILES)
-def test_imports_go_down(path):
-  own = room(path[:-3])
-  for dotted in imported_modules(parse(path)):
-    target = package_path(dotted)
-    if target is None:
-      continue
-    other = room(target)
-    assert other == own or FLOORS[other] < FLOORS[own], (
-        '%s (%s) imports %s (%s)' % (path, own, dotted, other))
-
-
-@pytest.mark.parametrize('path', FILES)
-def test_tensorflow_comes_through_one_door(path):
-  if path == 'core/tf_compat.py':
-    return
-  for dotted in imported_modules(parse(path)):
-    assert dotted.split('.')[0] not in ('tensorflow', 'tf_slim'), (
-        '%s imports %s: use deeplab.core.tf_compat' % (path, dotted))
-
-
-@pytest.mark.parametrize('path', FILES)
-def test_flags_and_prints_stay_in_scripts(path):
-  if room(path[:-3]) == 'scripts':
-    return
-  tree = parse(path)
-  assert 'absl.flags' not in set(imported_modules(tree)), '%s reads flags' % path
-  is_program = any(isinstance(node, ast.FunctionDef) and node.name == 'main'
-                   for node in tree.body)
-  prints = [node.lineno for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and getattr(node.func, 'id', None) == 'print']
-  assert is_program or not prints, '%s prints at line %s' % (path, prints)
-
-
-@pytest.mark.parametrize('path', FILES)
+@pytest.mark.parametrize('path', [path for path in FILES if not path.startswith(LOCAL_ROOMS)])
 def test_paths_may_have_schemes(path):
   """Datasets, checkpoints and results may be gs://..., which functions of Python do not know."""
-  found = {'line %d: %s' % call for call in calls_of_this_machine(parse(path))}
-  if path.startswith(LOCAL_PREFIXES):
-    return
-  if path in LOCAL_FILES:
-    assert found, '%s need not be an exception any more' % path
-  else:
-    assert not found, '%s: %s. Use deeplab.core.storage.files, or add the file to LOCAL_FILES if all it ' \
-        'opens is on this machine.' % (path, ', '.join(sorted(found)))
-
-
-def test_exceptions_of_local_files_exist():
-  assert set(LOCAL_FILES) <= set(FILES)
+  with open(os.path.join(ROOT, path), encoding='utf-8') as stream:
+    lines = stream.read().splitlines()
+  found = ['line %d: %s' % call for call in calls_of_this_machine(TREES[path])
+           if LOCAL_MARK not in lines[call[0] - 1]]
+  assert not found, (
+      '%s: %s. Use deeplab.core.storage.files; if all it opens is on this machine, end the line '
+      'with "%s" and what that is.' % (path, ', '.join(found), LOCAL_MARK))
 
 
 def test_the_look_for_local_calls_finds_them():
@@ -201,7 +224,3 @@ def test_the_look_for_local_calls_finds_them():
           'files.atomic_path("a")\n')
   assert [name for _, name in calls_of_this_machine(ast.parse(code))] == [
       'open', 'os.path.exists', 'os.listdir', 'glob.glob', 'files.atomic_path']
-
-
-def test_every_room_is_on_the_drawing():
-  assert {room(path[:-3]) for path in FILES} <= set(FLOORS)

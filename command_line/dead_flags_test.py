@@ -8,7 +8,6 @@ Reads sources with `ast`. What counts as reading the flag `size`:
     `size`, or over a list or table, literal or named.
 """
 import ast
-import os
 
 import pytest
 
@@ -186,22 +185,18 @@ def arguments_at(call, index, defaults):
 
 
 def sources_of(module):
-  """Returns the Sources of a script and of the modules of the scripts' room it imports."""
-  paths, seen = [module.replace('.', '/')], []
+  """Returns the Sources of a script and of the modules it imports that read flags."""
+  paths, seen = [module.replace('.', '/') + '.py'], []
   while paths:
     path = paths.pop()
-    if path in seen or not os.path.isfile(os.path.join(layering_test.ROOT, path + '.py')):
-      continue
-    seen.append(path)
-    for dotted in layering_test.imported_modules(layering_test.parse(path + '.py')):
-      target = layering_test.package_path(dotted)
-      if target and layering_test.room(target) == _ROOM:
-        paths.append(target)
-  return Sources([layering_test.parse(path + '.py') for path in seen], LIBRARIES)
+    if path not in seen:
+      seen.append(path)
+      paths += filter(layering_test.reads_flags, layering_test.own_imports(path))
+  return Sources([layering_test.TREES[path] for path in seen], LIBRARIES)
 
 
-LIBRARIES = [layering_test.parse(path) for path in layering_test.FILES
-             if layering_test.room(path[:-3]) != _ROOM]
+LIBRARIES = [layering_test.TREES[path] for path in layering_test.FILES
+             if not layering_test.reads_flags(path)]
 
 
 @pytest.fixture(scope='module', name='facts')
