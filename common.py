@@ -22,10 +22,6 @@ from deeplab.command_line.image_range_flag import (  # noqa: F401
     image_range,
 )
 from deeplab.command_line.number_flags import require_over_zero
-from deeplab.command_line.records_to_read import (  # noqa: F401
-    dataset_for_training,
-    dataset_of_split,
-)
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
 from deeplab.core import dense_prediction_cell, feature_extractor, lookup, options
@@ -48,7 +44,6 @@ from deeplab.datasets.flags.augmentation import define_augmentation_flags  # noq
 from deeplab.datasets.flags.building import (  # noqa: F401
     build_options,
     define_builder_flags,
-    define_storage_flag,
     define_task_flags,
     define_work_flags,
     refuse_tasks,
@@ -57,7 +52,9 @@ from deeplab.datasets.flags.building import (  # noqa: F401
 from deeplab.datasets.flags.records import (  # noqa: F401
     check_crop_holds_images,
     check_data,
+    dataset_for_training,
     dataset_name,
+    dataset_of_split,
     define_data_check_flag,
     define_dataset_flags,
 )

@@ -17,7 +17,7 @@ _MIXED_UP = """
 import sys
 from deeplab import common, convert_to_tflite
 from deeplab.deployment.opening import opened_models
-from deeplab.deployment.formats import tflite_converter as tflite_graph
+from deeplab.deployment.formats import tflite_converter
 other, convert = opened_models.read_graph_def(sys.argv.pop(1)), tflite_converter.convert
 tflite_converter.convert = lambda graph_def, *arguments: convert(other, *arguments)
 common.run(convert_to_tflite.main)

@@ -51,7 +51,8 @@ _PATH = re.compile(
     r'[\w./*<>~:-]*(?:/[\w./*<>-]*|[\w>*]\.(?:py|sh|ipynb|sbatch|yaml|toml|json|csv|md|html|png|jpg'
     r'|txt|pbtxt|pb|tflite|onnx|npz|lock))')
 _FIRST_STEPS = ('train', 'eval', 'vis', 'export_model', 'predict', 'datasets.build_custom_data',
-                'datasets.doctor', 'tools.checkpoints.inspect_checkpoint', 'tools.runs.compare_runs')
+                'datasets.doctor', 'tools.checkpoints.inspect_checkpoint',
+                'tools.runs.compare_runs')
 
 
 _read = documentation_pages.read
@@ -78,7 +79,9 @@ def _module_of(module=None, path=None, subcommand=None, rest=None):
     assert subcommand in subcommands.summaries(), 'there is no deeplab ' + subcommand
     row = subcommands.SUBCOMMANDS.get(subcommand)
     return row.module if row else 'command_line.subcommands'
-  return module or path.replace('/', '.')
+  module = module or path.replace('/', '.')
+  is_package = os.path.isdir(os.path.join(_ROOT, *module.split('.')))
+  return module + '.__main__' if is_package else module
 
 
 def _is_known(flag, known):

@@ -161,7 +161,7 @@ _DELETING_EVAL = """
 import glob, os, sys
 from absl import flags
 from deeplab import eval
-count_pixels = eval.evaluating.count_pixels
+count_pixels = eval.counting.count_pixels
 
 def count_and_delete(graph, checkpoint, *arguments):
   counts = count_pixels(graph, checkpoint, *arguments)
@@ -169,7 +169,7 @@ def count_and_delete(graph, checkpoint, *arguments):
     os.remove(path)
   return counts
 
-eval.evaluating.count_pixels = count_and_delete
+eval.counting.count_pixels = count_and_delete
 flags.FLAGS(sys.argv)
 eval.main([])
 """

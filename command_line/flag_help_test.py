@@ -66,7 +66,8 @@ def test_complaints_are_found():
 
 def test_all_scripts_are_looked_at():
   assert {'train', 'eval', 'vis', 'predict', 'export_model', 'datasets.build_voc2012_data',
-          'datasets.doctor', 'tools.benchmarks', 'evaluation.panoptic.make_sample'} <= set(SCRIPTS)
+          'datasets.doctor', 'tools.benchmarks.__main__',
+          'evaluation.panoptic.make_sample'} <= set(SCRIPTS)
 
 
 def test_every_flag_is_explained(facts):
@@ -95,9 +96,10 @@ def test_scripts_show_the_groups_they_use(facts):
   assert groups('datasets.build_voc2012_data') == [
       'files', 'bytes given to image_seg_to_tfexample', 'work and errors',
       'several machines']
-  assert groups('tools.benchmarks') == ['measurements']
+  assert groups('tools.benchmarks.__main__') == ['measurements']
   assert not [each for each in facts['eval'] if not each.is_shown]
-  assert 'model_variant' in [each.name for each in facts['datasets.doctor'] if not each.is_shown]
+  assert 'model_variant' in [each.name for each in facts['tools.runs.plot_losses']
+                             if not each.is_shown]
 
 
 def test_help_of_the_benchmark_names_all_of_them():

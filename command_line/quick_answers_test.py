@@ -16,7 +16,7 @@ _ANSWERS = {'--help': 0, '--no_such_flag=1': 2}
 _RUN = """
 import contextlib, io, json, os, runpy, sys
 from deeplab.datasets.building import builder
-from deeplab.utils.training import loop as training
+from deeplab.utils.training import loop
 
 for module in json.loads(sys.argv[1]):
   for word in json.loads(sys.argv[2]):

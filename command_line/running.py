@@ -19,9 +19,21 @@ from deeplab.command_line import (
 from deeplab.core import usage
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.flags import records
 
 FLAGS = flags.FLAGS
+
+# Functions that run once the flags have values.
+_hooks = []
+
+
+def after_parsing(hook):
+  """Has every program of this process call a function once its flags are parsed.
+
+  Args:
+    hook: function without arguments; its ValueError ends the program.
+  """
+  if hook not in _hooks:
+    _hooks.append(hook)
 
 
 def run(main, required_flags=(), allows_words=False):
@@ -53,7 +65,8 @@ def _parse(main, required_flags, allows_words, argv):
     rest = FLAGS(argv[:1] + words)
     idle_flags.put_back(aside)
     number_flags.check()
-    records.find_dataset_dir()
+    for hook in _hooks:
+      hook()
     image_limit_flag.obey_image_limit_flag()
     missing = [name for name in required_flags if FLAGS[name].value is None]
     if missing:

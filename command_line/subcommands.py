@@ -55,7 +55,8 @@ SUBCOMMANDS = {
     'convert-tflite': Subcommand('convert_to_tflite', 'turns a frozen graph into a TFLite file'),
     'inspect': Subcommand('tools.checkpoints.inspect_checkpoint',
                           'tells what network a checkpoint is of, as flags'),
-    'benchmark': Subcommand('tools.benchmarks', 'measures speed and memory on this machine'),
+    'benchmark': Subcommand('tools.benchmarks.__main__',
+                            'measures speed and memory on this machine'),
 }
 _COMPLETION = 'completion'
 # Words that are answered here, for the list.

@@ -77,7 +77,7 @@ def _settle_absent_gpus(tensorflow):
 
   It calls that an error, which only is one where there is a driver.
   """
-  if not any(os.path.exists(path) for path in _GPU_DEVICES):
+  if not any(os.path.exists(path) for path in _GPU_DEVICES):  # local: device files
     with _without_start_up_notices():
       tensorflow.compat.v1.config.list_physical_devices()
 

@@ -12,9 +12,10 @@ import random
 
 from absl import flags
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.flags import building
 
 FLAGS = flags.FLAGS
 
@@ -22,8 +23,8 @@ _NAME = 'ade20k'
 _NUM_SHARDS = 4
 _ROOT = './ADE20K/ADEChallengeData2016'
 
-common.define_builder_flags()
-common.begin_flag_group('files')
+building.define_builder_flags()
+flag_groups.begin('files')
 flags.DEFINE_string('train_image_folder', _ROOT + '/images/training',
                     'Folder of the training images.')
 flags.DEFINE_string('train_image_label_folder', _ROOT + '/annotations/training',
@@ -78,9 +79,9 @@ def _label_stem(image_path):
 
 
 def main(unused_argv):
-  options = common.build_options()
+  options = building.build_options()
   public_sets.build(make_spec(), FLAGS.output_dir, options)
 
 
 if __name__ == '__main__':
-  common.run(main)
+  running.run(main)

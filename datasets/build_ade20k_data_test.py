@@ -122,7 +122,8 @@ def _empty_file(root):
     (_no_label, "no label for 1 of 7 images: 'ADE_train_00000003'"),
     (_no_image, "no image for 1 of 7 labels: 'ADE_train_00000004'"),
     (_shared_label, 'would share the label ADE_val_00000001.png'),
-    (_out_of_range, '00000003.png: label values 151 (600 pixels); expected 0..150, or 0'),
+    (_out_of_range,
+     '00000003.png: label values 151 (600 pixels); expected 0..150, of which 0 is ignored'),
     (_empty_file, 'ADE_train_00000003.jpg is empty (0 bytes)'),
 ])
 def test_bad_input_is_one_line_and_no_dataset(tmp_path, harm, message):

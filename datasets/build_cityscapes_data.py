@@ -15,10 +15,11 @@ import typing
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.core import keys
 from deeplab.datasets import build_data, registry  # noqa: F401
 from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.flags import building
 
 FLAGS = flags.FLAGS
 
@@ -30,8 +31,8 @@ _IDS_SUFFIX = '_gtFine_labelIds.png'
 _NUM_IDS = 34
 _ARCHIVES = {'leftImg8bit': 'leftImg8bit_trainvaltest.zip', 'gtFine': 'gtFine_trainvaltest.zip'}
 
-common.define_builder_flags()
-common.begin_flag_group('files')
+building.define_builder_flags()
+flag_groups.begin('files')
 flags.DEFINE_string('cityscapes_root', './cityscapes', 'Folder of leftImg8bit and gtFine.')
 flags.DEFINE_string('output_dir', './tfrecord', 'Folder of the records, made if absent.')
 flags.DEFINE_bool('with_test', False,
@@ -67,7 +68,8 @@ def _find(kind, split, suffix):
     ValueError: there are none.
   """
   folder = os.path.join(FLAGS.cityscapes_root, kind, split)
-  paths = sorted(glob.glob(os.path.join(glob.escape(folder), '*', '*' + suffix)))
+  pattern = os.path.join(glob.escape(folder), '*', '*' + suffix)
+  paths = sorted(glob.glob(pattern))  # local: raw pictures
   if not paths:
     raise ValueError('There are no files %s: unpack %s of cityscapes-dataset.com in %r.'
                      % (os.path.join(folder, '*', '*' + suffix), _ARCHIVES[kind],
@@ -79,7 +81,7 @@ def _choose_labels(images):
   """Returns the _Labels: train ids if all images have them, else the kind there is more of."""
   num_images = sum(len(items) for items in images.values())
   num_train_ids, num_ids = (
-      sum(os.path.exists(_label_path(split, key, suffix))
+      sum(os.path.exists(_label_path(split, key, suffix))  # local: raw pictures
           for split, items in images.items() for key in items)
       for suffix in (_TRAIN_IDS_SUFFIX, _IDS_SUFFIX))
   if num_train_ids == num_images or num_train_ids > num_ids:
@@ -114,9 +116,9 @@ def _examples(split, images, suffix):
 
 
 def main(unused_argv):
-  options = common.build_options()
+  options = building.build_options()
   public_sets.build(make_spec(), FLAGS.output_dir, options)
 
 
 if __name__ == '__main__':
-  common.run(main)
+  running.run(main)

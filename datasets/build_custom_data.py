@@ -16,19 +16,19 @@ import os
 
 from absl import flags, logging
 
-from deeplab import common
-from deeplab.command_line import flag_reading
+from deeplab.command_line import flag_groups, flag_reading, image_range_flag, running
 from deeplab.core import keys
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder, label_kinds, listing
+from deeplab.datasets.flags import building
 from deeplab.datasets.labels import class_names
 from deeplab.datasets.records import dataset_info
 
 FLAGS = flags.FLAGS
 
-common.begin_flag_group('images and labels')
+flag_groups.begin('images and labels')
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
@@ -84,11 +84,11 @@ flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation, or `ignore`; not for '
                     '--label_dir. Default: class 0 if it is called background, else ignore.')
 
-common.define_image_range_flag(
+image_range_flag.define_image_range_flag(
     'images and labels', '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. '
     'Default: that of other splits, else 0,65535, which must be filled.', allows_auto=True)
 
-common.begin_flag_group('classes')
+flag_groups.begin('classes')
 flags.DEFINE_string('class_names', None,
                     'Names separated by commas, or a text or CSV file with one class per line: '
                     'name or name,r,g,b. Default: those that the labels name, else none.')
@@ -98,7 +98,7 @@ flags.DEFINE_integer('num_classes', None,
 flags.DEFINE_integer('ignore_label', 255, 'Label value of pixels that do not count.',
                      lower_bound=0, upper_bound=255)
 
-common.begin_flag_group('splits')
+flag_groups.begin('splits')
 flags.DEFINE_string('split', 'train', 'Name of the split to build.')
 flags.DEFINE_string('split_list', None,
                     'Text file with the names of the images to take, one per line. Default: '
@@ -108,7 +108,7 @@ flags.DEFINE_list('split_fractions', None,
                   'train=0.8,val=0.2, each over 0 up to 1. Default: all are --split.')
 flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of --split_fractions.')
 
-common.begin_flag_group('records to write')
+flag_groups.begin('records to write')
 flags.DEFINE_string('output_dir', None, 'Folder of the records, made if absent. Required.')
 flags.DEFINE_string('dataset_name', None,
                     'Name of the dataset. Default: name of the output folder.')
@@ -117,7 +117,7 @@ flags.DEFINE_integer('num_shards', 4, 'Number of files to spread the records of 
 flags.DEFINE_bool('register', False,
                   'Makes the name known to --dataset from now on, without --dataset_dir.')
 
-common.define_builder_flags()
+building.define_builder_flags()
 
 
 def make_spec():
@@ -148,7 +148,7 @@ def make_spec():
       colormap=labelled.colors,
       num_shards=FLAGS.num_shards,
       label_map=_label_map(num_classes),
-      image_range=common.image_range(),
+      image_range=image_range_flag.image_range(),
       labels_as_stored=FLAGS.labels_as_stored)
 
 
@@ -225,7 +225,7 @@ def _splits(examples):
 
 
 def main(unused_argv):
-  options = common.build_options()
+  options = building.build_options()
   spec = make_spec()
   info = builder.build_dataset(spec, FLAGS.output_dir, **options)
   if info is None:
@@ -256,4 +256,4 @@ def _report(info, split):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('image_dir', 'output_dir'))
+  running.run(main, required_flags=('image_dir', 'output_dir'))

@@ -7,7 +7,7 @@ The parts must have been built under the same --storage_dir.
 if __package__ is None:
   import packages_needed  # noqa: F401
 
-from deeplab import common
+from deeplab.command_line import running
 from deeplab.datasets.forma import builder_flags
 
 builder_flags.define_combined_flags()
@@ -18,4 +18,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main)
+  running.run(main)

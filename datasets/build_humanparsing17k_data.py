@@ -13,7 +13,7 @@ import os
 
 from absl import flags
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.datasets import build_data, registry  # noqa: F401
 from deeplab.datasets.building import listing  # noqa: F401
 from deeplab.datasets.forma import builder_flags, storage  # noqa: F401
@@ -26,7 +26,7 @@ _NAMES = builder_flags.Names('humanparsing17k', 'humanparsing17k_landmarks_seg_p
 _PAINTED = tuple(registry.FORMA_CLASSES.index(name) for name in ('shoe', 'sleeves', 'pants'))
 
 builder_flags.define_flags(_NAMES)
-common.begin_flag_group('files')
+flag_groups.begin('files')
 flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
 
 
@@ -49,4 +49,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('raw_dir',))
+  running.run(main, required_flags=('raw_dir',))

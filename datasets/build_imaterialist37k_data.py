@@ -13,7 +13,7 @@ import os
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.building import listing  # noqa: F401
 from deeplab.datasets.building.spec import Example
@@ -25,7 +25,7 @@ FLAGS = flags.FLAGS
 _NAMES = builder_flags.Names('imaterialist37k', 'imaterialist37k_landmarks_seg_pants')
 
 builder_flags.define_flags(_NAMES)
-common.begin_flag_group('files')
+flag_groups.begin('files')
 flags.DEFINE_string('raw_dir', None, 'Folder of the release. Required.')
 
 
@@ -53,4 +53,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('raw_dir',))
+  running.run(main, required_flags=('raw_dir',))

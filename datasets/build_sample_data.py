@@ -13,16 +13,17 @@ import os
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder
+from deeplab.datasets.flags import building
 from deeplab.datasets.records import dataset_info
 from deeplab.datasets.sample_people import contact_sheet, raw_folder
 from deeplab.datasets.sample_people.canvas import IGNORE, NUM_CLASSES
 
 FLAGS = flags.FLAGS
 
-common.begin_flag_group('files and sizes')
+flag_groups.begin('files and sizes')
 flags.DEFINE_string('output_dir', None, 'Folder for raw/ and tfrecord/, made if absent. Required.')
 flags.DEFINE_integer('num_train', 400, 'Number of pictures of the split train.', lower_bound=1)
 flags.DEFINE_integer('num_val', 100, 'Number of pictures of the split val.', lower_bound=1)
@@ -31,7 +32,7 @@ flags.DEFINE_integer('num_processes', 0, 'Number of worker processes; 0: one per
                      lower_bound=0)
 flags.DEFINE_string('contact_sheet', None,
                     'PNG file to write with some pictures of val and their labels. Default: none.')
-common.define_task_flags()
+building.define_task_flags()
 
 
 def build(output_dir, settings, num_processes=None):
@@ -60,7 +61,7 @@ def build(output_dir, settings, num_processes=None):
 
 
 def main(unused_argv):
-  common.refuse_tasks('the pictures are rendered first, and all of it takes seconds: there is '
+  building.refuse_tasks('the pictures are rendered first, and all of it takes seconds: there is '
                       'nothing to share. Run it once without.')
   settings = raw_folder.Settings(FLAGS.seed, FLAGS.num_train, FLAGS.num_val)
   info, splits = build(FLAGS.output_dir, settings, FLAGS.num_processes or None)
@@ -77,4 +78,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('output_dir',))
+  running.run(main, required_flags=('output_dir',))

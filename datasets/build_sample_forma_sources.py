@@ -13,13 +13,13 @@ import os
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.core.jobs import progress
 from deeplab.datasets.sample_people import forma_layouts, scene
 
 FLAGS = flags.FLAGS
 
-common.begin_flag_group('files and sizes')
+flag_groups.begin('files and sizes')
 flags.DEFINE_string('output_dir', None, 'Folder for the sources, made if absent. Required.')
 flags.DEFINE_integer('num_pictures', 40, 'Number of pictures of each source.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Equal seeds give equal pictures.')
@@ -46,4 +46,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('output_dir',))
+  running.run(main, required_flags=('output_dir',))

@@ -7,7 +7,7 @@ if __package__ is None:
 
 from absl import flags
 
-from deeplab import common
+from deeplab.command_line import running
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.forma import builder_flags  # noqa: F401
 
@@ -24,4 +24,4 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=('image_dir',))
+  running.run(main, required_flags=('image_dir',))

@@ -14,10 +14,11 @@ import typing
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.core import keys
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.flags import building
 from deeplab.datasets.labels import label_sources  # noqa: F401
 
 FLAGS = flags.FLAGS
@@ -27,8 +28,8 @@ _NUM_SHARDS = 4
 _TRAIN_AUG = 'train_aug'
 _RAW_SUFFIX = 'Raw'
 
-common.define_builder_flags()
-common.begin_flag_group('files')
+building.define_builder_flags()
+flag_groups.begin('files')
 flags.DEFINE_string('image_folder', './VOCdevkit/VOC2012/JPEGImages', 'Folder of the images.')
 flags.DEFINE_string('semantic_segmentation_folder', './VOCdevkit/VOC2012/SegmentationClassRaw',
                     'Folder of the labels: PNGs of class ids, grey or with a palette. Where '
@@ -75,7 +76,8 @@ def _label_folder():
   """Returns the folder of labels, or of palette PNGs where there are no others."""
   folder = os.path.normpath(FLAGS.semantic_segmentation_folder)
   with_palette = folder[:-len(_RAW_SUFFIX)]
-  if os.path.isdir(folder) or not folder.endswith(_RAW_SUFFIX) or not os.path.isdir(with_palette):
+  if not folder.endswith(_RAW_SUFFIX) or os.path.isdir(folder) or (  # local: raw pictures
+      not os.path.isdir(with_palette)):  # local: raw pictures
     return folder
   logging.info('There is no %s: the class ids are the palette indices in %s.', folder,
                with_palette)
@@ -131,9 +133,9 @@ def _require_labels(split, names, files):
 
 
 def main(unused_argv):
-  options = common.build_options()
+  options = building.build_options()
   public_sets.build(make_spec(), FLAGS.output_dir, options)
 
 
 if __name__ == '__main__':
-  common.run(main)
+  running.run(main)

@@ -10,20 +10,21 @@ if __package__ is None:
 
 from absl import flags
 
-from deeplab import common
+from deeplab.command_line import ending, flag_groups, running
 from deeplab.datasets import registry
 from deeplab.datasets.checks import examination as doctor_checks
 from deeplab.datasets.checks import report
+from deeplab.datasets.flags import records
 
 FLAGS = flags.FLAGS
 
-common.begin_flag_group('report and work')
+flag_groups.begin('report and work')
 flags.DEFINE_string('report_dir', None,
                     'Folder of the report, made if absent. Default: dataset_dir.')
 flags.DEFINE_integer('num_processes', None,
                      'Number of worker processes. Default: one per processor.', lower_bound=1)
 
-common.define_dataset_flags('only_split', None)
+records.define_dataset_flags('only_split', None)
 
 
 def main(unused_argv):
@@ -37,8 +38,8 @@ def main(unused_argv):
   print(report.as_text(content))
   print('Report: %s and %s' % report.write(
       content, FLAGS.report_dir or FLAGS.dataset_dir))
-  return common.EXIT_ERROR if content['harms_training'] else 0
+  return ending.EXIT_ERROR if content['harms_training'] else 0
 
 
 if __name__ == '__main__':
-  common.run(main, required_flags=['dataset_dir'])
+  running.run(main, required_flags=['dataset_dir'])

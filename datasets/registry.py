@@ -77,13 +77,14 @@ _CITYSCAPES_CLASSES = (
     'motorcycle', 'bicycle')
 _CITYSCAPES_EVAL_IDS = (
     7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+FORMA_IGNORE_LABEL = 255
 FORMA_CLASSES = (
     'background', 'other', 'garment', 'skin', 'hair', 'arms', 'shoe', 'sleeves', 'pants')
 
 
 def _forma(train, trainval, val):
   sizes = {'train': train, 'trainval': trainval, 'val': val}
-  return DatasetDescriptor(sizes, len(FORMA_CLASSES), 255, FORMA_CLASSES, 'forma')
+  return DatasetDescriptor(sizes, len(FORMA_CLASSES), FORMA_IGNORE_LABEL, FORMA_CLASSES, 'forma')
 
 
 def _sum(*parts):

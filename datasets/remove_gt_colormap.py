@@ -14,12 +14,13 @@ import shutil
 import numpy as np
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups, running
 from deeplab.core import colormaps
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing, shard_writer
+from deeplab.datasets.flags import building
 from deeplab.datasets.labels import label_files, label_sources, pairs
 
 FLAGS = flags.FLAGS
@@ -31,8 +32,8 @@ _COLOR_MODES = ('RGB', 'RGBA')
 _IGNORE_LABEL = 255
 _NUM_CLASSES = 21
 
-common.define_work_flags()
-common.begin_flag_group('files')
+building.define_work_flags()
+flag_groups.begin('files')
 flags.DEFINE_string('original_gt_folder', './VOCdevkit/VOC2012/SegmentationClass',
                     'Folder of the label maps to turn.')
 flags.DEFINE_string('segmentation_format', 'png', 'File name extension of these: png, bmp, tif.')
@@ -79,10 +80,10 @@ def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
   Raises:
     ValueError: a file, with 'skip' every file, cannot be used, or a folder cannot be written.
   """
-  temporary = os.path.abspath(output_dir) + files.TEMPORARY_SUFFIX
+  temporary = os.path.abspath(output_dir) + files.TEMPORARY_SUFFIX  # local: raw labels
   try:
-    shutil.rmtree(temporary, ignore_errors=True)
-    os.makedirs(temporary)
+    shutil.rmtree(temporary, ignore_errors=True)  # local: raw labels
+    os.makedirs(temporary)  # local: raw labels
     items = [(path, os.path.join(temporary, stem + '.png')) for stem, path in paths.items()]
     pieces = [(items[i:i + _FILES_PER_PIECE], on_error)
               for i in range(0, len(items), _FILES_PER_PIECE)]
@@ -91,13 +92,13 @@ def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
     if len(skipped) == len(paths):
       raise ValueError('None of %d label maps could be used, first: %s'
                        % (len(paths), skipped[0]))
-    os.makedirs(output_dir, exist_ok=True)
-    for name in sorted(os.listdir(temporary)):
-      os.replace(os.path.join(temporary, name), os.path.join(output_dir, name))
+    os.makedirs(output_dir, exist_ok=True)  # local: raw labels
+    for name in sorted(os.listdir(temporary)):  # local: raw labels
+      os.replace(os.path.join(temporary, name), os.path.join(output_dir, name))  # local: raw labels
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (output_dir, error.strerror)) from error
   finally:
-    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)  # local: raw labels
   return skipped
 
 
@@ -124,11 +125,11 @@ def main(unused_argv):
                      'would be overwritten.' % source)
   suffix = '.' + FLAGS.segmentation_format.lower().lstrip('.')
   paths = listing.files_by_stem(source, (suffix,), 'label maps')
-  skipped = convert(paths, target, **common.work_options())
+  skipped = convert(paths, target, **building.work_options())
   if skipped:
     logging.warning('%d of %d files skipped: %s', len(skipped), len(paths), ' '.join(skipped))
   logging.info('Label maps of class ids (%d): %s', len(paths) - len(skipped), target)
 
 
 if __name__ == '__main__':
-  common.run(main)
+  running.run(main)

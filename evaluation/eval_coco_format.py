@@ -248,5 +248,5 @@ def _refuse(*names):
 
 if __name__ == '__main__':
   # Only the program needs it: as a library this module stays free of TensorFlow.
-  from deeplab import common
-  common.run(main, required_flags=('gt_folder', 'pred_folder'))
+  from deeplab.command_line import running
+  running.run(main, required_flags=('gt_folder', 'pred_folder'))

@@ -13,7 +13,6 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _COLLECT = """
 import importlib, json, os, sys
-from deeplab import common
 from deeplab.command_line import flag_groups, flag_help
 
 def facts(module):
@@ -35,7 +34,8 @@ for module in json.load(sys.stdin):
 """
 
 
-_RUNS = re.compile(r"^if __name__ == '__main__':\n(?:  .*\n)*?  common\.run\(", re.MULTILINE)
+_RUNS = re.compile(r"^if __name__ == '__main__':\n(?:  .*\n)*?  (?:common|running)\.run\(",
+                   re.MULTILINE)
 
 
 class FlagFacts(typing.NamedTuple):

@@ -12,8 +12,9 @@ import typing
 
 import numpy as np
 
-from deeplab.core import preprocess_utils
+from deeplab.core.images import geometry
 from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.resizing import get_random_scale, resized_size
 from deeplab.core.tf_compat import tf
 
 # Pixels read around a position: its neighbours, and one for rounding.
@@ -25,7 +26,7 @@ _LEAST_DETERMINANT = 1e-9
 
 
 class Resizing(typing.NamedTuple):
-  """How the source is resized before anything random; see `preprocess_utils.resize_to_range`.
+  """How the source is resized before anything random; see `resizing.resize_to_range`.
 
   Attributes:
     min_size: short side in pixels, or None for no resizing.
@@ -137,28 +138,28 @@ def draw(size, crop_size, resizing, scales, augmentation, random_source=None):
     crop_size: (height, width) of the crop, ints.
     resizing: Resizing.
     scales: (min_scale_factor, max_scale_factor, step), see
-      `preprocess_utils.get_random_scale`.
+      `resizing.get_random_scale`.
     augmentation: Augmentation.
     random_source: RandomSource, or None.
   """
   random_source = random_source or RandomSource()
   resized = tf.cast(size, tf.int32)
   if resizing.min_size:
-    resized = preprocess_utils.resized_size(resized, *resizing)
-  scale = preprocess_utils.get_random_scale(*(tuple(scales) + (random_source,)))
+    resized = resized_size(resized, *resizing)
+  scale = get_random_scale(*(tuple(scales) + (random_source,)))
   scaled = resized
   if not isinstance(scale, float) or scale != 1.0:
     scaled = tf.maximum(tf.cast(tf.cast(resized, tf.float32) * scale, tf.int32), 1)
   perturbation = tf.zeros([6])
   is_warped = any(augmentation.affine_stddevs)
   if is_warped:
-    perturbation = preprocess_utils.random_normal_clipped(
+    perturbation = geometry.random_normal_clipped(
         [6], stddev=1.0, clip_stddev_factor=augmentation.affine_clip,
         random_source=random_source) * tf.constant(augmentation.affine_stddevs)
   padded = tf.maximum(scaled, list(crop_size))
   offset_y = random_source.integer(padded[0] - crop_size[0] + 1)
   offset_x = random_source.integer(padded[1] - crop_size[1] + 1)
-  transform = preprocess_utils.window_transform(
+  transform = geometry.window_transform(
       offset_y, offset_x, crop_size[0], crop_size[1], perturbation)
   if augmentation.flip_probability:
     is_flipped = random_source.uniform() <= augmentation.flip_probability

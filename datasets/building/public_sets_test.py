@@ -5,6 +5,7 @@ import pytest
 
 from deeplab.datasets import registry
 from deeplab.datasets.building import public_sets
+from deeplab.datasets.building.spec import DatasetSpec
 from deeplab.datasets.records import dataset_info
 
 
@@ -12,8 +13,8 @@ from deeplab.datasets.records import dataset_info
 def test_specs_have_what_the_registry_says(name):
   spec = public_sets.make_spec(name, {'train': []}, 7, {1: 2})
   row = registry.DATASETS[name]
-  assert spec[:] == (name, {'train': []}, row.num_classes, row.ignore_label, row.class_names,
-                     row.colormap, 7, {1: 2}, None)
+  assert spec == DatasetSpec(name, {'train': []}, row.num_classes, row.ignore_label,
+                             row.class_names, row.colormap, 7, {1: 2})
 
 
 def test_only_unusual_numbers_of_records_are_warned_of(caplog):

@@ -15,8 +15,8 @@ descriptor = registry.DATASETS['pascal_voc_seg']
 found = []
 for arguments in json.loads(sys.argv[1]):
   parse_line(arguments)
-  found.append([augmentation.scale_factors(),
-                augmentation.augmentation_of(descriptor)._asdict()])
+  found.append([augmentation_flags.scale_factors(),
+                augmentation_flags.augmentation_of(descriptor)._asdict()])
 print(json.dumps(found))
 """
 

@@ -7,7 +7,6 @@ from absl import flags
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import shard_writer, tasks
-from deeplab.datasets.forma import storage
 
 FLAGS = flags.FLAGS
 
@@ -89,11 +88,3 @@ def _command_without_tasks():
     # Flags of numbers may have their value in a word of its own.
     is_value = name in _TASK_FLAGS[:2] and '=' not in word
   return ' '.join(words)
-
-
-def define_storage_flag():
-  """Declares the flag that says where the Forma sets are."""
-  flag_groups.begin('storage')
-  flags.DEFINE_string('storage_dir', None,
-                      'Root of the stored sets. Default: $%s, or %s.'
-                      % (storage.ROOT_VARIABLE, storage.DEFAULT_ROOT))

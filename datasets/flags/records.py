@@ -1,9 +1,16 @@
 """Flags that name records to read, and what follows from them."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading, image_limit_flag
-from deeplab.datasets import registry
+from deeplab.command_line import (
+    flag_groups,
+    flag_reading,
+    image_limit_flag,
+    resize_flags,
+    running,
+)
+from deeplab.datasets import data_generator, registry
 from deeplab.datasets.checks import bad_records, quick_look
+from deeplab.datasets.flags import augmentation
 from deeplab.datasets.records import dataset_info
 
 FLAGS = flags.FLAGS
@@ -23,6 +30,7 @@ def define_dataset_flags(split_flag, split_default):
                       'Folder of the TFRecord shards. Required, unless --dataset is a '
                       'registered name that knows its folder.')
   image_limit_flag.define_image_limit_flag(_GROUP)
+  running.after_parsing(find_dataset_dir)
 
 
 def define_data_check_flag():
@@ -88,3 +96,58 @@ def check_crop_holds_images(crop_flag, split):
         'wide. Pass --%s=%d,%d, or --min_resize_value and --max_resize_value.'
         % ((crop_flag,) + tuple(crop_size) + (split, FLAGS.dataset_dir) + tuple(largest)
            + (crop_flag,) + tuple(fitting)))
+
+
+def dataset_of_split(split, batch_size, crop_size, **settings):
+  """Returns the data_generator.Dataset of a split of the records that flags name.
+
+  Args:
+    split: name of the split.
+    batch_size: images per batch.
+    crop_size: (height, width) in pixels, or None for images of their own size.
+    **settings: more arguments of data_generator.Dataset.
+
+  Raises:
+    ValueError: the split or its records are not there, or images have a limit, but no size.
+  """
+  resize_flags.resized_size_function()
+  return data_generator.Dataset(
+      dataset_name=dataset_name(),
+      split_name=split,
+      dataset_dir=FLAGS.dataset_dir,
+      batch_size=batch_size,
+      crop_size=crop_size,
+      min_resize_value=FLAGS.min_resize_value,
+      max_resize_value=FLAGS.max_resize_value,
+      resize_factor=FLAGS.resize_factor,
+      model_variant=FLAGS.model_variant,
+      **settings)
+
+
+def dataset_for_training(batch_size, crop_size, **settings):
+  """Returns the endless data_generator.Dataset of --train_split, varied as flags ask for.
+
+  Args:
+    batch_size: images per batch.
+    crop_size: (height, width) in pixels.
+    **settings: more arguments of data_generator.Dataset.
+
+  Raises:
+    ValueError: the split or its records are not there, or a flag of the augmentation is
+      outside of its range.
+  """
+  min_scale_factor, max_scale_factor = augmentation.scale_factors()
+  dataset = dataset_of_split(
+      FLAGS.train_split, batch_size, crop_size,
+      min_scale_factor=min_scale_factor,
+      max_scale_factor=max_scale_factor,
+      scale_factor_step_size=FLAGS.scale_factor_step_size,
+      is_training=True,
+      should_repeat=True,
+      seed=FLAGS.data_seed,
+      num_threads=FLAGS.data_threads,
+      on_bad_record=FLAGS.on_bad_record,
+      max_bad_fraction=FLAGS.max_bad_fraction,
+      **settings)
+  dataset.augmentation = augmentation.augmentation_of(dataset.descriptor)
+  return dataset

@@ -12,15 +12,17 @@ import typing
 
 from absl import flags, logging
 
-from deeplab import common
+from deeplab.command_line import flag_groups
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing
+from deeplab.datasets.flags import building
 from deeplab.datasets.forma import combined_sets, storage
 
 FLAGS = flags.FLAGS
 
 _HASH_LENGTH = 12
+_DRAWING_MODULE = 'deeplab.tools.records.build_part_labels'
 
 
 class Names(typing.NamedTuple):
@@ -44,11 +46,19 @@ class FolderSet(typing.NamedTuple):
   label_map: typing.Optional[typing.Dict[int, int]] = None
 
 
+def define_storage_flag():
+  """Declares the flag that says where the Forma sets are."""
+  flag_groups.begin('storage')
+  flags.DEFINE_string('storage_dir', None,
+                      'Root of the stored sets. Default: $%s, or %s.'
+                      % (storage.ROOT_VARIABLE, storage.DEFAULT_ROOT))
+
+
 def define_flags(names):
   """Declares the flags of the builder of a Forma set with these Names."""
-  common.define_storage_flag()
-  common.define_builder_flags()
-  common.begin_flag_group('set and body parts')
+  define_storage_flag()
+  building.define_builder_flags()
+  flag_groups.begin('set and body parts')
   flags.DEFINE_string('dataset_name', None,
                       'Name of the set, a folder under STORAGE_DIR/datasets. Default: %s, '
                       'with --landmarks_dir %s.' % names)
@@ -99,8 +109,8 @@ def stem_of(item):
 
 def define_combined_flags():
   """Declares the flags of the builder of a set that is put together from others."""
-  common.define_storage_flag()
-  common.define_task_flags()
+  define_storage_flag()
+  building.define_task_flags()
 
 
 def combine(name):
@@ -109,7 +119,7 @@ def combine(name):
   Raises:
     ValueError: there is a flag of shared builds, or a part is not as it must be.
   """
-  common.refuse_tasks('the shards of %s are those of its parts, there is nothing to share. Build '
+  building.refuse_tasks('the shards of %s are those of its parts, there is nothing to share. Build '
                       'the parts with it, and when they are merged run this once without.' % name)
   combined_sets.combine(FLAGS.storage_dir, name)
 
@@ -119,13 +129,13 @@ def build(names, splits, label_map=None):
   if FLAGS.landmarks_dir:
     splits = storage.with_landmarks(splits, FLAGS.landmarks_dir)
   return storage.build(FLAGS.storage_dir, _set_name(names), splits, label_map,
-                       **common.build_options())
+                       **building.build_options())
 
 
 def define_folder_flags(folder_set):
   """Declares the flags of a builder of a FolderSet."""
   define_flags(folder_set.names)
-  common.begin_flag_group('files and splits')
+  flag_groups.begin('files and splits')
   flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
   flags.DEFINE_string('label_dir', None,
                       'Folder of class-id PNGs of the nine Forma classes, called like the '
@@ -165,8 +175,9 @@ def _set_name(names):
 
 def _check_drawing():
   """Stops where parts cannot be drawn on the way."""
-  advice = 'draw them once with build_part_labels.py and pass their folder as --parts_dir.'
-  common.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
+  advice = ('draw them once with tools/records/build_part_labels.py and pass their folder as '
+            '--parts_dir.')
+  building.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
   if files.is_remote(storage.dataset_dir(FLAGS.storage_dir, '')):
     raise UsageError('--parts_model draws into --storage_dir, which is beyond this machine; raw '
                      'files are read from folders here: ' + advice)
@@ -180,10 +191,9 @@ def _draw_parts(names, image_paths):
   folder = os.path.join(storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
                         _hash(FLAGS.parts_model))
   logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)
-  script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'build_part_labels.py')
   process = subprocess.Popen(
-      [sys.executable, script, '--model=' + FLAGS.parts_model, '--output_dir=' + folder,
-       '--on_error=' + FLAGS.on_error], stdin=subprocess.PIPE)
+      [sys.executable, '-m', _DRAWING_MODULE, '--model=' + FLAGS.parts_model,
+       '--output_dir=' + folder, '--on_error=' + FLAGS.on_error], stdin=subprocess.PIPE)
   process.communicate('\n'.join(image_paths).encode('utf-8', 'surrogateescape'))
   if process.returncode:
     raise ValueError('--parts_model=%s: body parts could not be drawn, see above.'

@@ -167,7 +167,7 @@ def test_a_part_without_a_split_is_one_line(tmp_path):
 def test_a_combined_set_cannot_be_shared_by_machines(tmp_path, flag):
   result = forked_scripts.run('datasets/build_forma54k_data.py', '--storage_dir=%s' % tmp_path,
                               flag)
-  assert result.code == 1
+  assert result.code == 2
   assert '%s: the shards of forma54k are those of its parts' % flag.split('=')[0] in (
       result.last_line)
   assert os.listdir(str(tmp_path)) == []

@@ -11,7 +11,6 @@ from deeplab.datasets.building import builder
 DEFAULT_ROOT = '~/storage/shared/deeplab'
 ROOT_VARIABLE = 'DEEPLAB_STORAGE_DIR'
 SPLITS = ('train', 'trainval', 'val')
-IGNORE_LABEL = 255
 _SHARD_SIZE = 500
 
 
@@ -110,7 +109,7 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
   output_dir = tfrecord_dir(storage_dir, name)
   info = builder.build_dataset(builder.DatasetSpec(
       name=name, splits={split: examples for split, examples in splits.items() if examples},
-      num_classes=len(registry.FORMA_CLASSES), ignore_label=IGNORE_LABEL,
+      num_classes=len(registry.FORMA_CLASSES), ignore_label=registry.FORMA_IGNORE_LABEL,
       class_names=registry.FORMA_CLASSES, colormap='forma', shard_size=_SHARD_SIZE,
       label_map=label_map), output_dir, **build_options)
   if info is None:

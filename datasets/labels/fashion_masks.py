@@ -10,8 +10,8 @@ import typing
 import numpy as np
 
 from deeplab.core.storage import json_text
-from deeplab.datasets.forma.storage import IGNORE_LABEL
 from deeplab.datasets.labels import label_sources
+from deeplab.datasets.registry import FORMA_IGNORE_LABEL
 
 _IMAGE, _PIXELS, _HEIGHT, _WIDTH, _CLASS = _COLUMNS = (
     'ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
@@ -131,14 +131,14 @@ class FashionLabel(typing.NamedTuple):
     labels = np.full((height, width), -1, np.int16)
     if self.parts_path:
       parts = label_sources.read_parts(self.parts_path, (height, width)).astype(np.int16)
-      labels = np.where(parts == IGNORE_LABEL, labels, parts)
+      labels = np.where(parts == FORMA_IGNORE_LABEL, labels, parts)
     targets = dict(self.targets)
     with open(self.csv_path, 'rb') as f:
       for offset in self.offsets:
         f.seek(offset)
         class_id, mask = self._mask(_parse_row(f.readline()), targets, (height, width))
         np.maximum(labels, class_id, out=labels, where=mask)
-    return np.where(labels < 0, IGNORE_LABEL, labels).astype(np.uint8)
+    return np.where(labels < 0, FORMA_IGNORE_LABEL, labels).astype(np.uint8)
 
   def _mask(self, row, targets, size):
     """Returns (class id, [height, width] bool) of a row."""

@@ -227,7 +227,7 @@ def _checked(values, label_map, num_classes, ignore_label, path):
                      % (path, shown, more, _expected(label_map, num_classes, ignore_label),
                         num_classes,
                         _ZERO_HINT % (num_classes, num_classes)
-                        if label_map is None and bad == [num_classes] else ''))
+                        if label_map is None and bad == [num_classes] and ignore_label else ''))
   if label_map is None:
     return values.astype(np.uint8), counts[:256]
   targets = np.zeros(len(counts), np.uint8)

@@ -11,7 +11,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 
-_VOC_DIR = os.path.join(os.path.dirname(__file__), '..', '..', 'shared', 'data',
+_VOC_DIR = os.path.join(os.path.dirname(__file__), '..', '..', '..', 'shared', 'data',
                         'pascal_voc_seg')
 
 

@@ -163,7 +163,7 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
     np.savez(job_path, **job)
     process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if process.returncode or not os.path.exists(result_path):
+    if process.returncode or not os.path.exists(result_path):  # local: a temporary folder
       raise ValueError('The exported models cannot be run in a process of their own: %s' % (
           process.stdout.decode('utf-8', 'replace').strip().split('\n')[-1]))
     with np.load(result_path) as result:

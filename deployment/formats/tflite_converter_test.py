@@ -7,7 +7,8 @@ from deeplab.deployment.formats import tflite_converter, tflite_runner
 
 SIZE = (33, 49)
 RATES = (2, 3)
-KINDS = [kind for kind, row in sorted(tflite_converter.KINDS.items()) if row.is_of_tf1 or not IS_TF1]
+KINDS = [kind for kind, row in sorted(tflite_converter.KINDS.items())
+         if row.is_of_tf1 or not IS_TF1]
 
 
 def random_images(count, seed=0):

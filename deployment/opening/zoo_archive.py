@@ -87,5 +87,6 @@ def _graph_among(path, members):
 def _write(archive, member, folder):
   """Writes a member into a folder, under its own name without folders, so never outside."""
   target = os.path.join(folder, posixpath.basename(member.name))
-  with archive.extractfile(member) as source, open(target, 'wb') as stream:
-    shutil.copyfileobj(source, stream)
+  with archive.extractfile(member) as source, \
+       open(target, 'wb') as stream:  # local: a temporary folder
+    shutil.copyfileobj(source, stream)  # local: a temporary folder

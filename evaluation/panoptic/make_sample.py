@@ -43,5 +43,5 @@ def main(unused_argv):
 
 
 if __name__ == '__main__':
-  from deeplab import common
-  common.run(main, required_flags=('output_dir',))
+  from deeplab.command_line import running
+  running.run(main, required_flags=('output_dir',))

@@ -45,8 +45,9 @@ def test_sample_that_is_too_small_is_told(tmp_path):
 
 
 def test_program_writes_the_sample_and_the_command_it_tells_evaluates_it(tmp_path):
-  result = forked_scripts.run('./evaluation/panoptic/make_sample.py', '--output_dir=%s/s' % tmp_path,
-                              '--num_images=2', '--image_height=40', '--seed=5')
+  result = forked_scripts.run('./evaluation/panoptic/make_sample.py',
+                              '--output_dir=%s/s' % tmp_path, '--num_images=2',
+                              '--image_height=40', '--seed=5')
   assert result.code == 0, result.log
   command = result.last_line.split()
   assert command[:3] == ['python', '-m', 'deeplab.evaluation.eval_coco_format']

@@ -173,7 +173,8 @@ def format_table(summary):
 def main(argv):
   """Prints the table of the metrics.json files in `argv[1:]`; returns the exit code."""
   if len(argv) < 2:
-    sys.stderr.write('usage: python -m deeplab.evaluation.semantic.segmentation_metrics metrics.json...\n')
+    sys.stderr.write('usage: python -m deeplab.evaluation.semantic.segmentation_metrics '
+                     'metrics.json...\n')
     return 2
   try:
     for path in argv[1:]:

@@ -1,7 +1,7 @@
 """Measures speed and memory side by side; see --help.
 
-    python tools/benchmarks/__main__.py graph
-    python tools/benchmarks/__main__.py memory --table
+    python -m deeplab.tools.benchmarks graph
+    python -m deeplab.tools.benchmarks memory --table
 
 Names are builder, distributed, eval, graph, inference, input, memory, panoptic and train; without
 one, all are measured, which takes long.
@@ -86,7 +86,7 @@ def main(argv):
   benchmarks = [lookup.lookup(BENCHMARKS, name, what='benchmark') for name in names]
   results = {}
   for name, benchmark in zip(names, benchmarks):
-    print('%s (python tools/benchmarks/__main__.py %s)' % (benchmark.title, name), flush=True)
+    print('%s (python -m deeplab.tools.benchmarks %s)' % (benchmark.title, name), flush=True)
     results[name] = []
     more = {'peers': FLAGS.peers} if benchmark.has_peers else {}
     for row in benchmark.measure(FLAGS.repeats, FLAGS.variants, **more):

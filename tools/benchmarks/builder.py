@@ -20,7 +20,7 @@ _JPEG_QUALITY = 92
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
+  """Yields the rows of `__main__`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     write_pictures(folder, _MANY)

@@ -76,7 +76,7 @@ def tf1_python():
 
   It is what the environment variable TF1_PYTHON says, else that of `run_tests.sh`.
   """
-  root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+  root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
   path = os.environ.get('TF1_PYTHON') or os.path.join(root, '.venv-tf1', 'bin', 'python')
   return path if os.access(path, os.X_OK) else None
 
@@ -106,7 +106,7 @@ def median_of(repeats, *args, **kwargs):
 
 
 def row(what, value, unit, target=None):
-  """Returns a row of `tools/benchmarks/__main__.py`; value: a number, or several whose median counts."""
+  """Returns a row of `__main__`; value: a number, or several whose median counts."""
   values = sorted(value) if isinstance(value, (list, tuple)) else [value]
   made = {'what': what, 'value': float(values[len(values) // 2]), 'unit': unit}
   return dict(made, target=target) if target else made

@@ -36,7 +36,7 @@ _RUNNER = ('import json, sys; from deeplab.tools.benchmarks import distributed a
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`; variants: one backbone, or None for MobileNetV2."""
+  """Yields the rows of `__main__`; variants: one backbone, or None for MobileNetV2."""
   variant = (variants or [_VARIANT])[0]
   for number in _NUM_WORKERS:
     what = '%s, %d worker%s, ' % (variant, number, 's' if number > 1 else '')

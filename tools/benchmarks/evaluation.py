@@ -49,7 +49,7 @@ _RUNS = {
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`; figures are of mobilenet_v2."""
+  """Yields the rows of `__main__`; figures are of mobilenet_v2."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     write_set(folder)

@@ -84,7 +84,7 @@ INFERENCES = {
 
 
 def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `tools/benchmarks/__main__.py`; variants: keys of INFERENCES, or None for all."""
+  """Yields the rows of `__main__`; variants: keys of INFERENCES, or None for all."""
   variants = variants or sorted(INFERENCES)
   rows = [lookup.lookup(INFERENCES, variant, what='backbone of this benchmark')
           for variant in variants]

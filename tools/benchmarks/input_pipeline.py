@@ -23,7 +23,7 @@ _NUM_SHARDS_TO_START = 100
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
+  """Yields the rows of `__main__`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     for size, (count, target) in sorted(_SOURCES.items()):

@@ -56,7 +56,7 @@ CONFIGURATIONS = (
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`: peaks hardly vary, so that once is enough."""
+  """Yields the rows of `__main__`: peaks hardly vary, so that once is enough."""
   del repeats
   for row in CONFIGURATIONS:
     if variants and row.variant not in variants:

@@ -23,7 +23,7 @@ _RATES = {'one process': (1, _NUM_IN_ONE, None), 'two workers': (2, _MANY, '>= 1
 
 
 def measure_all(repeats, variants=None):
-  """Yields the rows of `tools/benchmarks/__main__.py`; backbones have no part in this."""
+  """Yields the rows of `__main__`; backbones have no part in this."""
   del variants
   with tempfile.TemporaryDirectory() as folder:
     yield child.row('segments per image', write_files(folder), '')

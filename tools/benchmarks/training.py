@@ -53,7 +53,7 @@ TRAININGS = {
 
 
 def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `tools/benchmarks/__main__.py`; variants: keys of TRAININGS, or None for all."""
+  """Yields the rows of `__main__`; variants: keys of TRAININGS, or None for all."""
   trainings = {variant: lookup.lookup(TRAININGS, variant, what='backbone of this benchmark')
                for variant in variants or sorted(TRAININGS)}
   with tempfile.TemporaryDirectory() as folder:

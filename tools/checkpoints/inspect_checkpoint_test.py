@@ -235,5 +235,5 @@ def test_bad_input_gives_one_line(checkpoint, tmp_path, make, message):
 def test_one_checkpoint_must_be_named():
   for words in ([], ['a', 'b'], ['a', '--checkpoint_path=b']):
     result = forked_scripts.run(_SCRIPT, *words)
-    assert result.code == 1
+    assert result.code == 2
     assert 'Name one checkpoint' in result.last_line

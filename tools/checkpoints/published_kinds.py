@@ -5,7 +5,7 @@ import os
 
 from deeplab.tools.checkpoints import architecture_guess
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _RECORDED = os.path.join(_ROOT, 'core', 'testdata', 'variables.json.gz')
 INVENTORIES = os.path.join(_ROOT, '..', 'shared', 'contract', 'variables')
 _ASPP = '--atrous_rates=6 --atrous_rates=12 --atrous_rates=18 --decoder_output_stride=4'

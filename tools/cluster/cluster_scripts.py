@@ -1,11 +1,14 @@
 """Writes what starts a training on many machines: a TFJob for Kubeflow, a batch script for Slurm.
 
-    python -m deeplab.tools.cluster.cluster_scripts tfjob --workers=8 --image=HOST/deeplab:1 >job.yaml
-    python -m deeplab.tools.cluster.cluster_scripts slurm --workers=8 --partition=gpu >train.sbatch
+    python -m deeplab.tools.cluster.cluster_scripts tfjob --workers=8 --image=IMAGE >job.yaml
+    python -m deeplab.tools.cluster.cluster_scripts slurm --workers=8 --partition=gpu >job.sbatch
 
 SETTINGS is the table of what there is to set. deployment/tfjob.yaml and deployment/train.sbatch
 are the outputs with the values of the table.
 """
+if __package__ is None:
+  import packages_needed  # noqa: F401
+
 import string
 import sys
 import typing

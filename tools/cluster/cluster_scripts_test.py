@@ -7,12 +7,12 @@ import jsonschema
 import pytest
 import yaml
 
-from deeplab import train
+from deeplab import common, train
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import forked_scripts
 from deeplab.tools.cluster import cluster_scripts
 
-FOLDER = os.path.dirname(os.path.abspath(cluster_scripts.__file__))
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(common.__file__)), 'deployment')
 FILES = {'slurm': 'train.sbatch', 'tfjob': 'tfjob.yaml'}
 
 # The part of the schema of kubeflow.org/v1 that a TFJob of ours uses.
@@ -144,7 +144,7 @@ def test_the_program_prints_what_the_flags_say():
 ])
 def test_bad_settings_are_named(words, problem):
   code, output, log = forked_scripts.run_apart('tools/cluster/cluster_scripts.py', *words)
-  assert code == 1
+  assert code == 2
   assert not output
   assert problem in log
   assert json.dumps(log).count('error:') == 1

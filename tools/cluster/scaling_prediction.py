@@ -89,12 +89,12 @@ def main(unused_argv):
 def define_flags():
   """Declares the flags of the program."""
   flag_groups.begin('what was measured')
-  flags.DEFINE_float('model_mb', None, 'Megabytes of the trained weights.', lower_bound=0)
-  flags.DEFINE_float('compute_secs', None, 'Seconds of a step of one worker alone.',
+  flags.DEFINE_float('model_mb', None, 'Megabytes of the trained weights. Required.', lower_bound=0)
+  flags.DEFINE_float('compute_secs', None, 'Seconds of a step of one worker alone. Required.',
                      lower_bound=0)
   flags.DEFINE_float('server_secs_per_mb', 0.002,
                      'Seconds a parameter server takes per megabyte of the model and worker, '
-                     'as `tools/benchmarks/__main__.py distributed` measures it.', lower_bound=0)
+                     'as `deeplab benchmark distributed` measures it.', lower_bound=0)
   flags.DEFINE_integer('workers_per_server', 4, 'Workers that share a parameter server.',
                        lower_bound=1)
 

@@ -1,7 +1,7 @@
 """Draws class-id PNGs of the nine Forma classes with an exported model.
 
-    ls photos/*.jpg | python3 ./tools/records/build_part_labels.py --model=frozen_inference_graph.pb \
-        --output_dir=parts
+    ls photos/*.jpg | python3 ./tools/records/build_part_labels.py \
+        --model=frozen_inference_graph.pb --output_dir=parts
 
 Reads paths of images from standard input, one per line. PNGs that are there stay.
 """

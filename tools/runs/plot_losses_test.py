@@ -55,20 +55,20 @@ def test_what_cannot_be_drawn_is_named(tmp_path):
   write_run(tmp_path / 'fresh', num_rows=0)
   (tmp_path / 'empty').mkdir()
   cases = [
-      ((), 'error: Name at least one folder with a losses.csv'),
-      ((tmp_path / 'absent',), 'error: No folder %s.' % (tmp_path / 'absent')),
-      ((tmp_path / 'empty',), '%s holds no losses.csv, nor does its sub-folder train'
+      ((), 2, 'error: Name at least one folder with a losses.csv'),
+      ((tmp_path / 'absent',), 1, 'error: No folder %s.' % (tmp_path / 'absent')),
+      ((tmp_path / 'empty',), 1, '%s holds no losses.csv, nor does its sub-folder train'
        % (tmp_path / 'empty')),
-      ((tmp_path / 'a', tmp_path / 'fresh'), 'losses.csv has no rows yet'),
-      ((tmp_path / 'a', '--columns=gradient_norm'),
+      ((tmp_path / 'a', tmp_path / 'fresh'), 1, 'losses.csv has no rows yet'),
+      ((tmp_path / 'a', '--columns=gradient_norm'), 1,
        "a has no values of 'gradient_norm'; it has step, total_loss, ce,"),
-      ((tmp_path / 'a', '--columns=size'), "a has no values of 'size'"),
-      ((tmp_path / 'a', '--output=%s' % (tmp_path / 'no' / 'x.png')), 'there is no folder'),
-      ((tmp_path / 'a', '--output=x.txt'), '--output=x.txt: the name must end with one of'),
+      ((tmp_path / 'a', '--columns=size'), 1, "a has no values of 'size'"),
+      ((tmp_path / 'a', '--output=%s' % (tmp_path / 'no' / 'x.png')), 1, 'there is no folder'),
+      ((tmp_path / 'a', '--output=x.txt'), 2, '--output=x.txt: the name must end with one of'),
   ]
-  for arguments, wanted in cases:
+  for arguments, code, wanted in cases:
     result = run(tmp_path, *arguments)
-    assert result.code == 1 and wanted in result.last_line, (arguments, result.log)
+    assert result.code == code and wanted in result.last_line, (arguments, result.log)
   assert run(tmp_path, tmp_path / 'a', '--smoothing=1').code == 2
   assert not (tmp_path / 'out.png').exists()
 

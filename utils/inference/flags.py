@@ -4,7 +4,7 @@ import functools
 from absl import flags
 
 from deeplab import model
-from deeplab.command_line import flag_groups, flag_reading, records_to_read
+from deeplab.command_line import flag_groups, flag_reading
 from deeplab.core import options
 from deeplab.core.usage import UsageError
 from deeplab.datasets.flags import records
@@ -114,7 +114,7 @@ def inference_dataset(script, sizes):
     ValueError: the flags do not fit each other or the records.
   """
   split = FLAGS['%s_split' % script].value
-  dataset = records_to_read.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
+  dataset = records.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
   if sizes.crop_size is not None:
     records.check_crop_holds_images('%s_crop_size' % script, split)
   return dataset

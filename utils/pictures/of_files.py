@@ -191,9 +191,9 @@ def is_video(path):
 
 def _expand(pattern, results_folder):
   """Returns the files of one pattern, sorted; those of a list in its order."""
-  if os.path.isdir(pattern):
+  if os.path.isdir(pattern):  # local: own pictures
     try:
-      names = os.listdir(pattern)
+      names = os.listdir(pattern)  # local: own pictures
     except OSError as error:
       raise ValueError('--input=%s: the folder cannot be read: %s.'
                        % (pattern, error.strerror)) from error
@@ -204,7 +204,7 @@ def _expand(pattern, results_folder):
       raise ValueError('--input=%s: the folder holds no pictures (%s).'
                        % (pattern, ' '.join(PICTURE_SUFFIXES)))
     return sorted(paths)
-  if os.path.exists(pattern):
+  if os.path.exists(pattern):  # local: own pictures
     return _read_list(pattern, results_folder) if (
         pattern.lower().endswith(LIST_SUFFIX)) else [pattern]
   paths = _matches(pattern, results_folder)
@@ -216,7 +216,8 @@ def _expand(pattern, results_folder):
 
 def _matches(pattern, results_folder):
   """Returns the files that a pattern such as 'photos/*.jpg' matches, sorted."""
-  paths = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+  paths = [path for path in glob.glob(pattern, recursive=True)  # local: own pictures
+           if os.path.isfile(path)]  # local: own pictures
   # 'photos/*' means the pictures; a pattern of none by name means all the same.
   paths = [path for path in paths
            if path.lower().endswith(PICTURE_SUFFIXES + VIDEO_SUFFIXES)] or paths
@@ -234,11 +235,11 @@ def _read_list(path, results_folder):
     if not line or line.startswith('#'):
       continue
     beside = os.path.join(os.path.dirname(path), line)
-    if not os.path.exists(line) and os.path.exists(beside):
+    if not os.path.exists(line) and os.path.exists(beside):  # local: own pictures
       line = beside
-    if os.path.isdir(line):
+    if os.path.isdir(line):  # local: own pictures
       paths += _expand(line, results_folder)
-    elif os.path.exists(line):
+    elif os.path.exists(line):  # local: own pictures
       paths.append(line)
     else:
       # What is not there is told of with the pictures that cannot be read.

@@ -214,5 +214,5 @@ def _start_of(pid):
 
 
 def _text_of(path):
-  with open(path, encoding='utf-8', errors='replace') as f:
+  with open(path, encoding='utf-8', errors='replace') as f:  # local: /proc
     return f.read().strip()

@@ -53,7 +53,7 @@ ARCHITECTURE_FLAGS = (
 _RESOLUTION_FLAGS = ('atrous_rates', 'output_stride')
 
 _FORMAT_VERSION = 1
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GIT_TIMEOUT_SECS = 10
 
 

@@ -81,7 +81,7 @@ def _number_after(name, text):
 def _text_of(path):
   """Returns the text of a file of the system; '' where there is none."""
   try:
-    with open(path) as stream:
+    with open(path) as stream:  # local: /proc and /sys
       return stream.read()
   except OSError:
     return ''

@@ -1,1 +1,0 @@
-../packages_needed.py
