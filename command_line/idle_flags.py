@@ -90,6 +90,7 @@ _left_out = []
 _CLUSTER = ('worker_hosts', 'ps_hosts', 'job_name')
 _POOLING = ('aspp_with_batch_norm', 'add_image_level_feature', 'dense_prediction_cell_json')
 _OF_CLUSTER = 'is for several processes: give --worker_hosts and --ps_hosts, or TF_CONFIG'
+_OF_OVERLAY = (('outputs',), lambda outputs: 'overlay' in outputs, 'is for --outputs=overlay')
 
 ROWS = (
     # --- optimizer and learning rate ---
@@ -131,8 +132,8 @@ ROWS = (
     Row('max_number_of_evaluations', *_is_not_for('eval_once')),
     Row('eval_interval_secs', *_is_not_for('eval_once')),
     Row('eval_timeout_secs', *_is_not_for('eval_once'), is_error=True),
-    Row('overlay_legend', ('outputs',), lambda outputs: 'overlay' in outputs,
-        'is for --outputs=overlay', is_error=True),
+    Row('overlay_legend', *_OF_OVERLAY, is_error=True),
+    Row('overlay_opacity', *_OF_OVERLAY, is_error=True),
     Row('paint_background', *_is_for_on('save_overlay'), is_error=True),
     Row('num_check_pictures', *_needs('dataset_dir'), is_error=True),
     # The settings of these are in the results.

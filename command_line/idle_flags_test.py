@@ -46,6 +46,7 @@ EXAMPLES = {
     'eval_interval_secs': ('eval', '=1', ['--eval_once'], ['--noeval_once']),
     'eval_timeout_secs': ('eval', '=1', ['--eval_once'], []),
     'overlay_legend': ('predict', '=false', ['--outputs=color'], ['--outputs=color,overlay']),
+    'overlay_opacity': ('predict', '=0.7', ['--outputs=color'], ['--outputs=color,overlay']),
     'paint_background': ('vis', '=true', [], ['--save_overlay']),
     'num_check_pictures': ('export_model', '=9', [], ['--dataset_dir=x']),
     'normalize_by_image_size': ('evaluation.eval_coco_format', '=false', [], ['--metric=pc']),
