@@ -8,7 +8,7 @@ from deeplab.tools.benchmarks import child
 
 pytestmark = slow.only_if_asked
 
-_MODULE = 'deeplab.tools.benchmarks_test'
+_MODULE = 'deeplab.tools.benchmarks.main_test'
 
 
 def allocate(mebibytes):
