@@ -24,7 +24,7 @@ from deeplab.command_line.image_range_flag import (  # noqa: F401
 from deeplab.command_line.number_flags import require_over_zero
 from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import dense_prediction_cell, feature_extractor, lookup, options
+from deeplab.core import dense_prediction_cell, feature_extractor, options, usage
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -173,7 +173,7 @@ class ModelOptions(options.ModelOptions):
     Raises:
       ValueError: a flag's value cannot be used.
     """
-    lookup.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
+    usage.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
     strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
     return cls._make(options.ModelOptions(

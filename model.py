@@ -12,7 +12,7 @@ References:
   v3+: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
     Segmentation", ECCV 2018.
 """
-from deeplab.core import aspp, feature_extractor, layers, lookup, quantization, utils
+from deeplab.core import aspp, feature_extractor, layers, quantization, usage, utils
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
 from deeplab.core.dense_prediction_cell import DensePredictionCell
@@ -142,7 +142,7 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
   """
   quantization.check(model_options, scales=image_pyramid)
   names_to_scales = _named_scales(image_pyramid or [1.0])
-  merge = lookup.lookup(_MERGE_METHODS, model_options.merge_method, what='merge_method')
+  merge = usage.lookup(_MERGE_METHODS, model_options.merge_method, what='merge_method')
   crop_size = model_options.crop_size or utils.image_size(images)
   strides = list(model_options.decoder_output_stride or ()) + [model_options.output_stride]
   if max(strides) > model_options.output_stride:

@@ -11,7 +11,7 @@ import typing
 
 from deeplab.command_line import completion, ending, flag_listing
 from deeplab.command_line import versions as distributions
-from deeplab.core import lookup
+from deeplab.core import usage
 
 _PROGRAM = 'deeplab'
 _HELP_WORDS = ('help', '-h', '--help')
@@ -142,7 +142,7 @@ def _run_script(name, words):
 def _lookup(table, name, what):
   """Returns `table[name]`; ends the program, with the nearest match, if it is not there."""
   try:
-    return lookup.lookup(table, name, what)
+    return usage.lookup(table, name, what)
   except ValueError as error:
     return ending.stop(error, ending.EXIT_USAGE)
 

@@ -4,7 +4,7 @@
 """
 import numpy as np
 
-from deeplab.core import lookup
+from deeplab.core import usage
 
 # More ids than this cannot have colours of their own in 24-bit RGB.
 _MAX_ENTRIES = 1 << 24
@@ -22,7 +22,7 @@ def colormap(name_or_table, num_entries=None):
     ValueError: unknown name, not an [m, 3] table of 0..255, or num_entries out of range.
   """
   if isinstance(name_or_table, str):
-    colors = lookup.lookup(COLORMAPS, name_or_table, what='colour map')
+    colors = usage.lookup(COLORMAPS, name_or_table, what='colour map')
   else:
     colors = _checked_table(name_or_table)
   if num_entries is None:

@@ -3,7 +3,7 @@
 Reference: Chen et al., "Searching for Efficient Multi-Scale Architectures for Dense Image
   Prediction", NeurIPS 2018.
 """
-from deeplab.core import layers, lookup, utils
+from deeplab.core import layers, usage, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 
@@ -211,7 +211,7 @@ def check_config(config):
     _check_key(where, branch, _OP, lambda x: isinstance(x, str), '"conv" or '
                '"pyramid_pooling"')
     try:
-      lookup.lookup(_OPERATIONS, branch[_OP], what=_OP)
+      usage.lookup(_OPERATIONS, branch[_OP], what=_OP)
     except ValueError as error:
       raise ValueError('%s%s' % (where, error)) from error
     for key, is_valid, expected in _KEYS[branch[_OP]]:

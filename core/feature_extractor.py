@@ -1,7 +1,7 @@
 """Backbones behind one interface: runs a row of the table."""
 import functools
 
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.backbones import BACKBONES, MEAN_RGB, OWN_SETTINGS, BackboneSettings
 from deeplab.core.tf_compat import slim
 from deeplab.core.usage import UsageError
@@ -128,7 +128,7 @@ def _refuse_unknown_settings(model_variant, backbone, settings):
 
 
 def _backbone(model_variant):
-  return lookup.lookup(BACKBONES, model_variant, what='model_variant')
+  return usage.lookup(BACKBONES, model_variant, what='model_variant')
 
 
 # The reference's public views of the table.

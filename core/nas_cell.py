@@ -8,7 +8,7 @@ References:
 import functools
 import typing
 
-from deeplab.core import lookup, utils, xception
+from deeplab.core import usage, utils, xception
 from deeplab.core.tf_compat import slim, tf
 
 # States 0 and 1: the input of the cell and that of the cell before it.
@@ -54,7 +54,7 @@ class NASBaseCell(object):
         raise ValueError('hiddenstate_indices[%d]=%s is not an earlier state (0..%d).'
                          % (number, index, _NUM_INPUT_STATES + number // 2 - 1))
     self._num_conv_filters = num_conv_filters
-    self._operations = [lookup.lookup(OPERATIONS, name, what='NAS operation')
+    self._operations = [usage.lookup(OPERATIONS, name, what='NAS operation')
                         for name in operations]
     self._used_hiddenstates = used_hiddenstates
     self._hiddenstate_indices = hiddenstate_indices

@@ -174,8 +174,9 @@ class _LazyModule(types.ModuleType):
 tf = _LazyModule('tf')
 slim = _LazyModule('slim')
 
-__all__ = ['IS_TF1', 'TF_VERSION', 'add_arg_scope', 'data_options',  # noqa: F822  (__getattr__)
-           'num_gpus', 'profiler_trace', 'projective_transform_op', 'slim', 'tf']
+__all__ = ['IS_TF1', 'SessionRunHook', 'TF_VERSION',  # noqa: F822  (__getattr__)
+           'add_arg_scope', 'data_options', 'num_gpus', 'profiler_trace',
+           'projective_transform_op', 'slim', 'tf']
 
 
 def __getattr__(name):
@@ -201,6 +202,25 @@ def add_arg_scope(function):
 
   call._key_op = str(function)  # TF-Slim's name of a function.
   return call
+
+
+class SessionRunHook(object):
+  """As `tf.train.SessionRunHook`, but there before TensorFlow is loaded: a base for hooks."""
+
+  def begin(self):
+    """Is called before the graph is final."""
+
+  def after_create_session(self, session, coord):
+    """Is called with each new session."""
+
+  def before_run(self, run_context):
+    """Returns the `tf.train.SessionRunArgs` of what a step runs besides, or None."""
+
+  def after_run(self, run_context, run_values):
+    """Is called after each step."""
+
+  def end(self, session):
+    """Is called at the end, while there is a session."""
 
 
 def projective_transform_op():

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from deeplab.core import session_hook, tf_compat
+from deeplab.core import tf_compat
 from deeplab.core.tf_compat import slim, tf
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -91,8 +91,8 @@ def test_hooks_have_what_a_session_calls():
   def methods(kind):
     return {name for name in vars(kind) if not name.startswith('_')}
 
-  assert methods(session_hook.SessionRunHook) == methods(tf.train.SessionRunHook) - {'tf_export'}
-  hook = session_hook.SessionRunHook()
+  assert methods(tf_compat.SessionRunHook) == methods(tf.train.SessionRunHook) - {'tf_export'}
+  hook = tf_compat.SessionRunHook()
   assert hook.before_run(None) is None
   with tf.Graph().as_default():
     number = tf.constant(3)

@@ -1,5 +1,6 @@
-"""Settings that cannot work, told apart from what is wrong with files."""
+"""Settings that cannot work, told apart from what is wrong with files; names in tables."""
 import contextlib
+import difflib
 
 
 class UsageError(ValueError):
@@ -13,3 +14,22 @@ def judged():
     yield
   except ValueError as error:
     raise UsageError(str(error)) from error
+
+
+def lookup(table, name, what):
+  """Returns `table[name]`.
+
+  Args:
+    table: dict from a variant's name to its row.
+    name: the name asked for, usually a flag's value.
+    what: the table's subject for the message, e.g. 'model_variant'.
+
+  Raises:
+    UsageError: name is not in the table; names the valid ones and the nearest match.
+  """
+  if name in table:
+    return table[name]
+  known = sorted(map(str, table))
+  near = difflib.get_close_matches(str(name), known, n=1)
+  hint = ' Did you mean %r?' % near[0] if near else ''
+  raise UsageError('Unknown %s %r.%s Valid: %s.' % (what, name, hint, ', '.join(known)))

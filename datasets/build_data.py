@@ -9,7 +9,7 @@ import numpy as np
 from absl import flags
 
 from deeplab.command_line import flag_groups
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.images import limits
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
@@ -48,8 +48,8 @@ class ImageReader(object):
     Raises:
       ValueError: unknown format or number of channels.
     """
-    self._format = lookup.lookup(_IMAGE_FORMAT_MAP, image_format, what='image_format')
-    self._mode = lookup.lookup(_MODES, channels, what='number of channels')
+    self._format = usage.lookup(_IMAGE_FORMAT_MAP, image_format, what='image_format')
+    self._mode = usage.lookup(_MODES, channels, what='number of channels')
 
   def read_image_dims(self, image_data):
     """Returns (height, width) in pixels of the image in the bytes `image_data`."""

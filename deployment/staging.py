@@ -6,7 +6,7 @@
 The graph reads a batch that an earlier run has put on the device; each run also puts the next
 one there.
 """
-from deeplab.core import session_hook
+from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
 
 _STAGE_OPS = 'stage_ops'
@@ -48,7 +48,7 @@ def _stage(samples, device):
   return dict(zip(names, taken))
 
 
-class StagingHook(session_hook.SessionRunHook):
+class StagingHook(tf_compat.SessionRunHook):
   """Keeps one batch ahead on the devices; does nothing without staging."""
 
   def begin(self):

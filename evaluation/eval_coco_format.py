@@ -16,7 +16,7 @@ import typing
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, image_limit_flag
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.usage import UsageError
 from deeplab.evaluation import panoptic_quality, parsing_covering
 from deeplab.evaluation.panoptic import categories as panoptic_categories
@@ -161,7 +161,7 @@ def evaluate_pairs(categories, pairs, settings):
 def _build_metric(metric, num_categories, ignored_label, max_instances_per_category,
                   intersection_offset=None, normalize_by_image_size=True):
   """Returns the SegmentationMetric of a name."""
-  metric_class = lookup.lookup(_METRICS, metric, what='metric')
+  metric_class = usage.lookup(_METRICS, metric, what='metric')
   # An ignored label outside of the categories has segment ids above theirs.
   offset = intersection_offset or (
       (max(num_categories, ignored_label) + 1) * max_instances_per_category)

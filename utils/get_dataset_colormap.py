@@ -1,7 +1,7 @@
 """Public names of the colour maps; the colours themselves are in `core/colormaps.py`."""
 import numpy as np
 
-from deeplab.core import colormaps, lookup
+from deeplab.core import colormaps, usage
 
 _ADE20K = 'ade20k'
 _CITYSCAPES = 'cityscapes'
@@ -90,7 +90,7 @@ def create_label_colormap(dataset=_PASCAL):
   Raises:
     ValueError: unknown name.
   """
-  return lookup.lookup(_CREATORS, dataset, what='colour map')()
+  return usage.lookup(_CREATORS, dataset, what='colour map')()
 
 
 def get_dataset_colormap_max_entries(dataset):
@@ -99,7 +99,7 @@ def get_dataset_colormap_max_entries(dataset):
   Raises:
     ValueError: unknown name.
   """
-  return lookup.lookup(_DATASET_MAX_ENTRIES, dataset, what='colour map')
+  return usage.lookup(_DATASET_MAX_ENTRIES, dataset, what='colour map')
 
 
 def label_to_color_image(label, dataset=_PASCAL):

@@ -2,7 +2,7 @@
 import collections
 import typing
 
-from deeplab.core import lookup
+from deeplab.core import usage
 
 # Severities: errors harm training or evaluation, warnings are worth a look.
 ERROR, WARNING = 'error', 'warning'
@@ -75,7 +75,7 @@ class Findings(object):
 
   def add(self, name, sentence, count=1):
     """Adds a finding of the table with what, where and the value seen."""
-    lookup.lookup(FINDINGS, name, what='finding')
+    usage.lookup(FINDINGS, name, what='finding')
     self.counts[name] += count
     named = self.named.setdefault(name, [])
     if len(named) < MAX_NAMED:

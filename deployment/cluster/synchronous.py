@@ -15,7 +15,7 @@ where the clock was set back. Whatever was under way at that time is of an earli
 """
 import time
 
-from deeplab.core import session_hook
+from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
 
 _SCOPE = 'synchronous'
@@ -145,7 +145,7 @@ class SynchronousUpdates(object):
     return queue.dequeue_many(tf.maximum(queue.size(), 1))[-1]
 
 
-class _StartHook(session_hook.SessionRunHook):
+class _StartHook(tf_compat.SessionRunHook):
   """Runs the operation that begins a worker's part in the rounds."""
 
   def __init__(self, start_op):
@@ -155,7 +155,7 @@ class _StartHook(session_hook.SessionRunHook):
     session.run(self._start_op)
 
 
-class _ChiefStartHook(session_hook.SessionRunHook):
+class _ChiefStartHook(tf_compat.SessionRunHook):
   """Opens a first round with a number above all that were open before."""
 
   def __init__(self, start_op, first_round, round_variable):

@@ -13,7 +13,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import session_hook
+from deeplab.core import tf_compat
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks as cluster_lib
 
@@ -97,7 +97,7 @@ def wait_for_tasks(cluster, tasks, timeout_secs):
     time.sleep(min(_PROBE_SECS, timeout_secs))
 
 
-class ClusterWatch(session_hook.SessionRunHook):
+class ClusterWatch(tf_compat.SessionRunHook):
   """Ends a session whose cluster has been incomplete for too long; a hook and a context manager.
 
       with ClusterWatch(cluster, tasks, timeout_secs, is_stopping, save) as watch:

@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.deployment.exporting import comparison
@@ -75,7 +75,7 @@ def paths(formats, export_path):
     ValueError: there is no such format, or one is given twice.
   """
   for name in formats:
-    lookup.lookup(FORMATS, name, what='format')
+    usage.lookup(FORMATS, name, what='format')
   if not formats or len(set(formats)) < len(formats):
     raise UsageError('--format must be different names of %s, got %s.' % (
         ', '.join(sorted(FORMATS)), ','.join(formats) or 'nothing'))
@@ -106,7 +106,7 @@ def check_served(formats, given):
   Raises:
     ValueError: names the setting and the formats that serve it; or there is no such format.
   """
-  rows = [lookup.lookup(FORMATS, name, what='format') for name in formats]
+  rows = [usage.lookup(FORMATS, name, what='format') for name in formats]
   for setting, text in sorted(given.items()):
     if text and not any(setting in row.served for row in rows):
       serving = sorted(name for name, row in FORMATS.items() if setting in row.served)

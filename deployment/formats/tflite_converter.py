@@ -11,7 +11,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core import lookup, tf_compat
+from deeplab.core import tf_compat, usage
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.formats import tflite_rewrites
 from deeplab.deployment.graphs import editing, folding
@@ -101,7 +101,7 @@ def check_kind(kind):
   Raises:
     ValueError: there is none, or the converter of this TensorFlow has not.
   """
-  row = lookup.lookup(KINDS, kind, what='kind of TFLite file')
+  row = usage.lookup(KINDS, kind, what='kind of TFLite file')
   if tf_compat.IS_TF1 and not row.is_of_tf1:
     raise ValueError('TFLite files of kind %r need the converter of TensorFlow 2; this is '
                      'TensorFlow %d.%d.' % ((kind,) + tf_compat.TF_VERSION))

@@ -17,7 +17,7 @@ import typing
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.storage import files
 from deeplab.tools.benchmarks import (
     builder,
@@ -83,7 +83,7 @@ BENCHMARKS = {
 def main(argv):
   """Runs the benchmarks named on the command line, or all."""
   names = argv[1:] or sorted(BENCHMARKS)
-  benchmarks = [lookup.lookup(BENCHMARKS, name, what='benchmark') for name in names]
+  benchmarks = [usage.lookup(BENCHMARKS, name, what='benchmark') for name in names]
   results = {}
   for name, benchmark in zip(names, benchmarks):
     print('%s (python -m deeplab.tools.benchmarks %s)' % (benchmark.title, name), flush=True)

@@ -12,7 +12,7 @@ import typing
 import numpy as np
 
 from deeplab import model
-from deeplab.core import keys, lookup, options
+from deeplab.core import keys, options, usage
 from deeplab.deployment.exporting import formats
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.opening import opened_models
@@ -86,7 +86,7 @@ INFERENCES = {
 def measure_all(repeats, variants=None, peers=False):
   """Yields the rows of `__main__`; variants: keys of INFERENCES, or None for all."""
   variants = variants or sorted(INFERENCES)
-  rows = [lookup.lookup(INFERENCES, variant, what='backbone of this benchmark')
+  rows = [usage.lookup(INFERENCES, variant, what='backbone of this benchmark')
           for variant in variants]
   for variant, inference in zip(variants, rows):
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import typing
 
-from deeplab.core import lookup, tf_compat
+from deeplab.core import tf_compat, usage
 from deeplab.tools.benchmarks import child, input_pipeline, steps
 
 _MODULE = 'deeplab.tools.benchmarks.steps'
@@ -54,7 +54,7 @@ TRAININGS = {
 
 def measure_all(repeats, variants=None, peers=False):
   """Yields the rows of `__main__`; variants: keys of TRAININGS, or None for all."""
-  trainings = {variant: lookup.lookup(TRAININGS, variant, what='backbone of this benchmark')
+  trainings = {variant: usage.lookup(TRAININGS, variant, what='backbone of this benchmark')
                for variant in variants or sorted(TRAININGS)}
   with tempfile.TemporaryDirectory() as folder:
     records = os.path.join(folder, 'records')

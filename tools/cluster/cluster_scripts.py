@@ -16,7 +16,7 @@ import typing
 from absl import flags
 
 from deeplab.command_line import flag_groups, running
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
@@ -218,7 +218,7 @@ def main(argv):
   """Prints the kind of script that the command line names."""
   if len(argv) != 2:
     raise UsageError('Name one of %s.' % ', '.join(sorted(KINDS)))
-  make = lookup.lookup(KINDS, argv[1], what='kind of script')
+  make = usage.lookup(KINDS, argv[1], what='kind of script')
   values = {name: FLAGS[name].value for name in SETTINGS}
   for name, value in values.items():
     if isinstance(value, str) and not set(value) <= _PLAIN_CHARACTERS:

@@ -9,7 +9,7 @@ goes into convolutions and matrix products, and keeps sums such as batch norm an
 import os
 import typing
 
-from deeplab.core import lookup, tf_compat
+from deeplab.core import tf_compat, usage
 from deeplab.core.tf_compat import tf
 from deeplab.utils.speed_and_memory import free_memory
 
@@ -57,7 +57,7 @@ def check(options, trains_on_cpu=False):
   Raises:
     ValueError: the machine or TensorFlow has no such precision; tells which to use.
   """
-  row = lookup.lookup(PRECISIONS, options.precision, what='precision')
+  row = usage.lookup(PRECISIONS, options.precision, what='precision')
   device = 'CPU' if trains_on_cpu or not tf_compat.num_gpus() else 'GPU'
   if row.device and row.device != device:
     others = [name for name, other in sorted(PRECISIONS.items())

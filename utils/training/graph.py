@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing
 
 from deeplab import model
-from deeplab.core import keys, lookup
+from deeplab.core import keys, usage
 from deeplab.core.tf_compat import tf
 from deeplab.utils.speed_and_memory import filter_gradients, graph_rewrites, recomputation
 from deeplab.utils.training import gradients, learning_rate, loss_errors, losses, summaries
@@ -96,7 +96,7 @@ class _Loss(typing.NamedTuple):
 
 def _make_optimizer(options):
   """Returns (learning rate, tf.train.Optimizer) of the TrainOptions."""
-  row = lookup.lookup(learning_rate.OPTIMIZERS, options.optimizer, what='optimizer')
+  row = usage.lookup(learning_rate.OPTIMIZERS, options.optimizer, what='optimizer')
   rate = learning_rate.get_model_learning_rate(
       options.learning_policy, getattr(options, row.learning_rate_option),
       options.learning_rate_decay_step, options.learning_rate_decay_factor,

@@ -8,7 +8,7 @@ import time
 
 from absl import logging
 
-from deeplab.core import session_hook, tf_compat
+from deeplab.core import tf_compat
 from deeplab.core.jobs import progress
 from deeplab.core.tf_compat import tf
 from deeplab.utils.runs import loss_table
@@ -23,7 +23,7 @@ _NUM_RUNS_BEFORE_TRACE = 5
 _NUM_TRACED_RUNS = 5
 
 
-class ProgressHook(session_hook.SessionRunHook):
+class ProgressHook(tf_compat.SessionRunHook):
   """Logs a line every `log_steps` and at the end; draws a progress bar on a terminal.
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
@@ -184,7 +184,7 @@ class _Window(object):
     return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
 
 
-class StartHook(session_hook.SessionRunHook):
+class StartHook(tf_compat.SessionRunHook):
   """Says that the first step takes longer than others, and when it is done."""
 
   def __init__(self, log_steps):
@@ -208,7 +208,7 @@ class StartHook(session_hook.SessionRunHook):
     self._start = None
 
 
-class LockHook(session_hook.SessionRunHook):
+class LockHook(tf_compat.SessionRunHook):
   """Ends a run without another save once its folder is another process's."""
 
   def __init__(self, lock):
@@ -252,7 +252,7 @@ def format_duration(secs):
   return '%ds' % secs
 
 
-class TraceHook(session_hook.SessionRunHook):
+class TraceHook(tf_compat.SessionRunHook):
   """Traces a few runs of the graph, once per session, after those in which it starts up.
 
   A run that ends before leaves a trace of what it did; one that ends within the runs before

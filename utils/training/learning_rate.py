@@ -1,7 +1,7 @@
 """Learning rate schedules and the optimizers that follow them: a table of each."""
 import typing
 
-from deeplab.core import lookup
+from deeplab.core import usage
 from deeplab.core.tf_compat import tf
 
 
@@ -52,7 +52,7 @@ def get_model_learning_rate(
   Raises:
     ValueError: unknown policy or burn-in.
   """
-  policy = lookup.lookup(LEARNING_POLICIES, learning_policy, what='learning_policy')
+  policy = usage.lookup(LEARNING_POLICIES, learning_policy, what='learning_policy')
   global_step = tf.train.get_or_create_global_step()
   if slow_start_burnin_type == 'linear' and slow_start_step > 0:
     step = tf.maximum(global_step - slow_start_step, 0)

@@ -6,7 +6,7 @@ import threading
 
 from absl import logging
 
-from deeplab.core import session_hook
+from deeplab.core import tf_compat
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
     self.exit_code = 128 + signal_number
 
 
-class StopOnSignal(session_hook.SessionRunHook):
+class StopOnSignal(tf_compat.SessionRunHook):
   """Asks the session to stop after the step in which SIGINT or SIGTERM came.
 
   A context manager around the session, and a hook of it:
