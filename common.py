@@ -38,7 +38,6 @@ from deeplab.core.keys import (  # noqa: F401
     WIDTH,
 )
 from deeplab.core.storage import json_text
-from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.flags.augmentation import define_augmentation_flags  # noqa: F401
 from deeplab.datasets.flags.building import (  # noqa: F401
@@ -248,20 +247,21 @@ def _read_dense_prediction_cell(value=None):
   value = FLAGS.dense_prediction_cell_json if value is None else value
   if not value:
     return None
-  is_text = value.lstrip().startswith('[')
-  kind = UsageError if is_text else ValueError
-  what = 'the text' if is_text else value
-  if not is_text and not tf.io.gfile.exists(value):
-    raise ValueError('--dense_prediction_cell_json: no file %s.' % value)
+  flag = '--dense_prediction_cell_json:'
+  if not value.lstrip().startswith('['):
+    return _checked_cell(json_text.read(value, flag), '%s %s' % (flag, value))
   try:
-    cell = json_text.parse(value) if is_text else json_text.read(value)
+    name = flag + ' the text'
+    return _checked_cell(json_text.parse(value, name), name)
   except ValueError as error:
-    raise kind('--dense_prediction_cell_json: %s is not JSON: %s.' % (what, error)
-                     ) from error
+    raise UsageError(str(error)) from error
+
+
+def _checked_cell(cell, name):
   try:
     dense_prediction_cell.check_config(cell)
   except ValueError as error:
-    raise kind('--dense_prediction_cell_json: %s: %s' % (what, error)) from error
+    raise ValueError('%s: %s' % (name, error)) from error
   return cell
 
 

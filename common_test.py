@@ -53,15 +53,15 @@ def test_copies_keep_fields_that_differ_from_the_flags():
 
 def test_dense_prediction_cell_must_be_readable_json(tmp_path):
   FLAGS(['test', '--dense_prediction_cell_json=%s' % (tmp_path / 'none.json')])
-  with pytest.raises(ValueError, match='no file .*none.json'):
+  with pytest.raises(ValueError, match='none.json cannot be read as JSON: No such file'):
     common.ModelOptions({'semantic': 3})
   broken = tmp_path / 'broken.json'
   broken.write_text('[{')
   FLAGS(['test', '--dense_prediction_cell_json=%s' % broken])
-  with pytest.raises(ValueError, match='broken.json is not JSON'):
+  with pytest.raises(ValueError, match='broken.json cannot be read as JSON'):
     common.ModelOptions({'semantic': 3})
   broken.write_bytes(damage.NESTED_JSON)
-  with pytest.raises(ValueError, match='broken.json is not JSON: .* too deeply'):
+  with pytest.raises(ValueError, match='broken.json cannot be read as JSON: .* too deeply'):
     common.ModelOptions({'semantic': 3})
   broken.write_text('null')
   with pytest.raises(ValueError, match='broken.json: .*list of at least one branch, got None'):
@@ -70,7 +70,7 @@ def test_dense_prediction_cell_must_be_readable_json(tmp_path):
   with pytest.raises(ValueError, match='broken.json: .*entry 0: no "input"'):
     common.ModelOptions({'semantic': 3})
   FLAGS(['test', '--dense_prediction_cell_json=[{'])
-  with pytest.raises(ValueError, match='the text is not JSON'):
+  with pytest.raises(ValueError, match='the text cannot be read as JSON'):
     common.ModelOptions({'semantic': 3})
 
 

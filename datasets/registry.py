@@ -201,10 +201,7 @@ def user_entry(name):
   if not name or name not in user_names():
     return None
   path = _user_path(name)
-  try:
-    content = json_text.read(path)
-  except (OSError, ValueError) as error:
-    raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
+  content = json_text.read(path)
   dataset_dir = content.get('dataset_dir') if isinstance(content, dict) else None
   if dataset_dir is not None and not isinstance(dataset_dir, str):
     raise ValueError("%s: 'dataset_dir' is %.80r, expected the path of a folder."

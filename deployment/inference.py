@@ -229,10 +229,8 @@ def read_record(model_path):
   path = exported.record_path(model_path)
   try:
     record = json_text.read(path)
-  except OSError:
+  except json_text.Absent:
     return {}
-  except ValueError as error:
-    raise ValueError('%s is not JSON: %s.' % (path, error)) from error
   if not isinstance(record, dict) or not isinstance(record.get('models', {}), dict):
     raise ValueError('%s is no record of an export, a JSON object. Export again, or move it away.'
                      % path)

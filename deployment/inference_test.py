@@ -98,8 +98,8 @@ def test_files_that_are_no_exported_graph_are_named(tmp_path):
 def test_a_model_that_may_not_be_read_is_named(tmp_path, monkeypatch):
   path = write_graph(tmp_path / 'graph.pb')
 
-  def refuse(unused_path):
-    raise PermissionError(13, 'Permission denied')
+  def refuse(path_read):
+    raise PermissionError(13, 'Permission denied') if path_read == path else FileNotFoundError()
 
   monkeypatch.setattr(files, 'read_bytes', refuse)
   with pytest.raises(ValueError, match='Cannot read the model .*graph.pb: Permission denied'):
@@ -109,7 +109,7 @@ def test_a_model_that_may_not_be_read_is_named(tmp_path, monkeypatch):
 def test_a_record_that_is_no_json_is_named(tmp_path):
   path = write_graph(tmp_path / 'graph.pb')
   (tmp_path / 'export.json').write_text('{"class_names": [')
-  with pytest.raises(ValueError, match='export.json is not JSON: '):
+  with pytest.raises(ValueError, match='export.json cannot be read as JSON: '):
     inference.Segmenter(path)
 
 

@@ -17,6 +17,7 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core import usage
+from deeplab.core.storage import json_text
 from deeplab.core.usage import UsageError
 from deeplab.evaluation import panoptic_quality, parsing_covering
 from deeplab.evaluation.panoptic import categories as panoptic_categories
@@ -225,7 +226,7 @@ def _list_folders(settings):
   categories = {}
   if FLAGS.categories_file:
     categories = panoptic_categories.parse(
-        panoptic_categories.read_json(FLAGS.categories_file), FLAGS.categories_file,
+        json_text.read(FLAGS.categories_file), FLAGS.categories_file,
         settings.num_categories, settings.ignored_label)
   pairs = folder_pairs.list_pairs((FLAGS.gt_folder, FLAGS.gt_instance_folder),
                                   (FLAGS.pred_folder, FLAGS.pred_instance_folder))

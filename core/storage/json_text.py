@@ -4,23 +4,45 @@ import json
 from deeplab.core.storage import files
 
 
-def read(path, object_pairs_hook=None):
+class Absent(FileNotFoundError, ValueError):
+  """There is no such file."""
+
+
+def read(path, what='', advice='', object_pairs_hook=None):
   """Returns the content of a JSON file.
 
   Args:
     path: the file.
+    what: stands before the path in messages, such as '--categories_file:'.
+    advice: a sentence at their end.
     object_pairs_hook: as in `json.loads`.
 
   Raises:
-    ValueError: it is not JSON, or nested too deeply; the message leaves the path to the caller.
-    OSError: it cannot be read.
+    Absent: there is no such file.
+    ValueError: it cannot be read, is not JSON, or nested too deeply.
   """
-  return parse(files.read_text(path), object_pairs_hook)
-
-
-def parse(text, object_pairs_hook=None):
-  """Returns what a JSON text says; arguments and ValueError as with `read`."""
+  name = '%s %s' % (what, path) if what else path
   try:
+    data = files.read_bytes(path)
+  except OSError as error:
+    is_absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
+    raise (Absent if is_absent else ValueError)(
+        _message(name, error.strerror or error, advice)) from error
+  return parse(data, name, advice, object_pairs_hook)
+
+
+def parse(text, name, advice='', object_pairs_hook=None):
+  """Returns what a JSON text, str or bytes, says; a ValueError begins with its name."""
+  try:
+    if isinstance(text, bytes):
+      text = files.decode_text(text)
     return json.loads(text, object_pairs_hook=object_pairs_hook)
   except RecursionError as error:
-    raise ValueError('lists and objects are nested too deeply') from error
+    reason = 'lists and objects are nested too deeply'
+    raise ValueError(_message(name, reason, advice)) from error
+  except ValueError as error:
+    raise ValueError(_message(name, error, advice)) from error
+
+
+def _message(name, reason, advice):
+  return ('%s cannot be read as JSON: %s. %s' % (name, reason, advice)).rstrip()

@@ -57,7 +57,7 @@ def read(shard_path, fingerprint):
     manifest = json_text.read(path_of(shard_path))
     expected, told = manifest['num_bytes'], manifest['fingerprint']
     stats = shard_writer.ShardStats.from_json(manifest['stats'])
-  except (OSError, ValueError, KeyError, TypeError) as error:
+  except (ValueError, KeyError, TypeError) as error:
     raise Unfinished('has no readable %s' % path_of(shard_path)) from error
   if told != fingerprint:
     raise Unfinished('was built from other files or settings')

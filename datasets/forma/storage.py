@@ -79,10 +79,7 @@ def with_landmarks(splits, landmarks_dir):
 
 
 def _has_failed(path):
-  try:
-    content = json_text.read(path)
-  except (OSError, ValueError) as error:
-    raise ValueError('Landmarks %s cannot be read: %s.' % (path, error)) from error
+  content = json_text.read(path, 'Landmarks')
   return isinstance(content, dict) and content.get('status') == 'failure'
 
 

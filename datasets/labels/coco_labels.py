@@ -115,7 +115,7 @@ class CocoFile(object):
     """
     self.path = path
     self._choice = choice
-    content = self._read() if content is None else content
+    content = json_text.read(path) if content is None else content
     self._check_parts(content)
     categories = self._by_id(content['categories'], 'categories', 'name')
     self._categories = {key: str(item['name']) for key, item in categories.items()}
@@ -150,12 +150,6 @@ class CocoFile(object):
       return MissingEntry(self.path, stem)
     return CocoLabel(self.path, self._size(key), tuple(self._areas.get(key, ())), unlabelled,
                      tuple(self._left_out.get(key, ())))
-
-  def _read(self):
-    try:
-      return json_text.read(self.path)
-    except (OSError, ValueError) as error:
-      raise ValueError('%s cannot be read as JSON: %s.' % (self.path, error)) from error
 
   def _check_parts(self, content):
     missing = [part for part in _PARTS

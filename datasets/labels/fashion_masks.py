@@ -25,12 +25,10 @@ def read_categories(path):
   Raises:
     ValueError: the file cannot be read or holds something else.
   """
+  content = json_text.read(path, 'Descriptions of classes')
   try:
-    content = json_text.read(path)
     return {category['name']: int(category['id']) for category in content['categories']}
-  except (OSError, ValueError) as error:
-    raise ValueError('Descriptions of classes %r cannot be read: %s.' % (path, error)) from error
-  except (KeyError, TypeError) as error:
+  except (KeyError, TypeError, ValueError) as error:
     raise ValueError('%s: expected a list `categories` of objects with name and id.'
                      % path) from error
 

@@ -100,10 +100,7 @@ class _Unusable(Exception):
 
 
 def _content(path):
-  try:
-    content = json_text.read(path)
-  except (OSError, ValueError) as error:
-    raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
+  content = json_text.read(path)
   if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
     raise ValueError('%s: expected the list `shapes` of labelme.' % path)
   return content

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
-from deeplab.core.storage import files, json_text
+from deeplab.core.storage import json_text
 from deeplab.datasets.labels import jpeg_check, label_files, raw_files
 
 _JPEG_QUALITY = 95
@@ -166,10 +166,7 @@ def read_landmarks(landmarks):
   where = 'landmarks'
   if isinstance(landmarks, str):
     where = landmarks
-    try:
-      landmarks = json_text.parse(files.decode_text(raw_files.read_bytes(where)))
-    except ValueError as error:
-      raise ValueError('%s cannot be read as JSON: %s.' % (where, error)) from error
+    landmarks = json_text.parse(raw_files.read_bytes(where), where)
     if isinstance(landmarks, dict):
       landmarks = landmarks.get('pose_landmarks', 'no pose_landmarks')
   try:

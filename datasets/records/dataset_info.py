@@ -70,8 +70,8 @@ def read(dataset_dir):
   """
   path = path_in(dataset_dir)
   try:
-    content = _read_json(path)
-  except (FileNotFoundError, NotADirectoryError):
+    content = json_text.read(path, advice='Build the dataset again.')
+  except json_text.Absent:
     return None
   return _Reader(path).info(content)
 
@@ -85,26 +85,12 @@ def read_description(path, name):
   Raises:
     ValueError: the file is missing or malformed; names file and field.
   """
-  try:
-    content = _read_json(path)
-  except (FileNotFoundError, NotADirectoryError) as error:
-    raise ValueError('%s is not there.' % path) from error
+  content = json_text.read(path)
   if not isinstance(content, dict):
     raise ValueError('%s does not hold a JSON object.' % path)
   full = dict(format_version=_FORMAT_VERSION, name=name)
   full.update((key, value) for key, value in content.items() if key != 'dataset_dir')
   return _Reader(path, allows_counts=True).info(full)
-
-
-def _read_json(path):
-  """Returns the content of a file; raises FileNotFoundError where there is no such file."""
-  try:
-    return json_text.read(path)
-  except (FileNotFoundError, NotADirectoryError):
-    raise
-  except (OSError, ValueError) as error:
-    raise ValueError('%s cannot be read as JSON: %s. Build the dataset again.'
-                     % (path, error)) from error
 
 
 def write(info, dataset_dir):

@@ -138,7 +138,7 @@ def _prepare(folder, settings):
 def _read_stamp(path):
   try:
     return json_text.read(path)
-  except FileNotFoundError:
+  except json_text.Absent:
     return None
   except ValueError:
     return {}  # Ours, but unreadable: like one of another version.

@@ -98,10 +98,7 @@ def from_environment(environ):
   text = environ.get(_TF_CONFIG)
   if not text:
     return None
-  try:
-    config = json_text.parse(text)
-  except ValueError as error:
-    raise ValueError('%s is no JSON: %s.' % (_TF_CONFIG, error)) from error
+  config = json_text.parse(text, _TF_CONFIG)
   hosts, task = _parts_of_tf_config(config)
   chiefs = [host for job in _CHIEF_JOBS for host in hosts.get(job, [])]
   if len(chiefs) > 1:

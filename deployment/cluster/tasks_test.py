@@ -54,7 +54,7 @@ def test_an_evaluator_needs_no_hosts():
 
 
 @pytest.mark.parametrize('environ, problem', [
-    ({'TF_CONFIG': '{"cluster"'}, 'TF_CONFIG is no JSON'),
+    ({'TF_CONFIG': '{"cluster"'}, 'TF_CONFIG cannot be read as JSON'),
     ({'TF_CONFIG': '[]'}, '"cluster" must be'),
     (tf_config({'worker': 'a:1,b:1'}), '"cluster" must be'),
     (tf_config(HOSTS, 'boss'), '"task" must have a "type" of chief, master, ps, worker'),

@@ -84,7 +84,7 @@ def _read_if_present(path):
   """Returns the content of a record, {} where there is none that can be read."""
   try:
     content = json_text.read(path)
-  except (OSError, ValueError):
+  except ValueError:
     return {}
   return content if isinstance(content, dict) else {}
 

@@ -4,32 +4,12 @@ import typing
 
 import numpy as np
 
-from deeplab.core.storage import json_text
-
 
 class Category(typing.NamedTuple):
   """A category: its id, name, and whether it is a thing (None: not known)."""
   id: int
   name: str
   is_thing: typing.Optional[bool]
-
-
-def read_json(path, object_pairs_hook=None):
-  """Returns the content of a JSON file.
-
-  Args:
-    path: of the file.
-    object_pairs_hook: as in `json.loads`.
-
-  Raises:
-    ValueError: it cannot be read or is not JSON.
-  """
-  try:
-    return json_text.read(path, object_pairs_hook)
-  except OSError as error:
-    raise ValueError('%s cannot be read: %s.' % (path, error.strerror)) from error
-  except ValueError as error:
-    raise ValueError('%s is not JSON: %s.' % (path, error)) from error
 
 
 def parse(items, path, num_categories, ignored_label):

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from absl import logging
 
+from deeplab.core.storage import json_text
 from deeplab.evaluation.panoptic import categories as panoptic_categories
 from deeplab.evaluation.panoptic import images
 
@@ -80,7 +81,7 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
 
 def _read(path):
   """Returns the content of a JSON file, its annotations as `_compact` makes them."""
-  content = panoptic_categories.read_json(path, object_pairs_hook=_compact)
+  content = json_text.read(path, object_pairs_hook=_compact)
   if not isinstance(content, dict) or not isinstance(content.get('annotations'), list):
     raise ValueError("%s has no list 'annotations': expected the COCO panoptic format." % path)
   return content

@@ -230,8 +230,8 @@ BAD = [
     (_category_of_nothing, r'pred\.json: an annotation needs .*None'),
     (_image_twice, r'gt\.json: image 1 \(2\.png\) stands twice'),
     (_nothing_in_it, r"gt\.json: 'annotations' is empty"),
-    (_not_json, r'pred\.json is not JSON'),
-    (_no_json, r'gt\.json cannot be read: No such file'),
+    (_not_json, r'pred\.json cannot be read as JSON'),
+    (_no_json, r'gt\.json cannot be read as JSON: No such file'),
 ]
 
 

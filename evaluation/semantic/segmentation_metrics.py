@@ -187,10 +187,7 @@ def main(argv):
 
 def _table_of_file(path):
   """Returns the lines of the table of a metrics.json, and one that says of what it is."""
-  try:
-    metrics = json_text.read(path)
-  except (OSError, ValueError) as error:
-    raise ValueError('%s cannot be read as JSON: %s.' % (path, error)) from error
+  metrics = json_text.read(path)
   try:
     title = '%s, split %s, %d images, %s' % (metrics['dataset'], metrics['split'],
                                              metrics['num_examples'], metrics['checkpoint'])

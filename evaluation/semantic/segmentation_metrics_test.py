@@ -118,7 +118,7 @@ def test_table_of_a_file_is_printed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('content, says', [
-    (None, 'cannot be read as JSON: [Errno 2] No such file or directory: '),
+    (None, 'cannot be read as JSON: No such file or directory.'),
     ('{"miou"', 'cannot be read as JSON: '), ('[1]', 'is no metrics.json as eval.py writes it'),
     ('{"miou": 1}', 'is no metrics.json as eval.py writes it'),
     ('{"dataset": "x", "split": "y", "num_examples": 1, "checkpoint": "z", "classes": 3}',

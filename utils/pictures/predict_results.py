@@ -221,7 +221,7 @@ class PredictionWriter(object):
     """Returns the dict that an earlier JSON file has under a key, {} where there is none."""
     try:
       return dict(json_text.read(os.path.join(self._folder, file_name))[key])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
       return {}
 
   def _write_notes(self):

@@ -214,7 +214,7 @@ class ResultWriter(object):
       progress = json_text.read(self._progress_path)
       if self._settings is not None and progress['settings'] == self._settings:
         return int(progress['num_finished']), sorted(map(int, progress['others']))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
       pass
     # Without a record all images are done, which is right if slow.
     return 0, []

@@ -71,10 +71,11 @@ def read_best(folder):
   """
   path = os.path.join(folder, RECORD_FILE_NAME)
   try:
-    record = json_text.read(path)
-    return {'miou': float(record['miou']), 'checkpoint': str(record['checkpoint'])}
-  except FileNotFoundError:
+    record = json_text.read(path, advice='If it is broken, remove the folder.')
+  except json_text.Absent:
     return None
+  try:
+    return {'miou': float(record['miou']), 'checkpoint': str(record['checkpoint'])}
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError('%s is not the record of a best checkpoint: remove the folder.'
                      % path) from error

@@ -61,5 +61,8 @@ def test_deleted_checkpoint_and_broken_record_are_told(tmp_path):
   with pytest.raises(ValueError, match='model.ckpt-9 was deleted before'):
     best_checkpoint.keep_if_best(str(tmp_path / 'model.ckpt-9'), 0.5, str(tmp_path / 'best'))
   (tmp_path / 'best' / 'best.json').write_text('{')
+  with pytest.raises(ValueError, match='best.json cannot be read as JSON: .*remove the folder'):
+    best_checkpoint.read_best(str(tmp_path / 'best'))
+  (tmp_path / 'best' / 'best.json').write_text('{"miou": "much"}')
   with pytest.raises(ValueError, match='is not the record of a best checkpoint'):
     best_checkpoint.read_best(str(tmp_path / 'best'))

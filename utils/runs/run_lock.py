@@ -186,9 +186,9 @@ def _read(path):
   """Returns the content of a lock; None without one, {} where it cannot be read."""
   try:
     content = json_text.read(path)
-  except FileNotFoundError:
+  except json_text.Absent:
     return None
-  except (OSError, ValueError):
+  except ValueError:
     return {}
   return content if isinstance(content, dict) else {}
 

@@ -107,12 +107,9 @@ def read(path):
   folder = path if files.is_dir(path) else os.path.dirname(path)
   path = os.path.join(folder, FILE_NAME)
   try:
-    content = json_text.read(path)
-  except FileNotFoundError:
+    content = json_text.read(path, advice='Correct it or move it away.')
+  except json_text.Absent:
     return None
-  except (OSError, ValueError) as error:
-    raise ValueError('%s cannot be read as JSON: %s. Correct it or move it away.'
-                     % (path, error)) from error
   if (not isinstance(content, dict) or content.get('format_version') != _FORMAT_VERSION
       or not isinstance(content.get('flags'), dict)
       or not isinstance(content.get('starts'), list)):
