@@ -14,7 +14,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, running
 from deeplab.datasets import build_data  # noqa: F401
-from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.building import builder, listing, spec
 from deeplab.datasets.flags import building
 
 FLAGS = flags.FLAGS
@@ -45,7 +45,7 @@ def make_spec():
   """
   train = _examples(FLAGS.train_image_folder, FLAGS.train_image_label_folder)
   random.Random(FLAGS.seed).shuffle(train)
-  return public_sets.make_spec(_NAME, {
+  return spec.of_published_set(_NAME, {
       'train': train,
       'val': _examples(FLAGS.val_image_folder, FLAGS.val_image_label_folder)}, _NUM_SHARDS)
 
@@ -55,32 +55,24 @@ def _examples(image_folder, label_folder):
 
   A label is called like its image up to the first dot.
   """
-  paths = sorted(listing.files_by_stem(image_folder, ('.jpg', '.jpeg'), 'images').values())
-  labels = listing.files_by_stem(label_folder, ('.png',), 'labels')
   images = {}
-  for path in paths:
-    stem = _label_stem(path)
+  for path in sorted(listing.files_by_stem(image_folder, ('.jpg', '.jpeg'), 'images').values()):
+    # Up to the first dot, not the last: scripts around this layout name files by this rule.
+    stem = os.path.basename(path).split('.', 1)[0]
     if stem in images:
       raise ValueError('%s and %s would share the label %s.png. Keep one of them.'
                        % (images[stem], path, stem))
     images[stem] = path
-  if FLAGS.on_error == 'stop':
-    listing.require_all(list(images), labels, label_folder, 'label', 'images')
-    listing.require_all(sorted(labels), images, image_folder, 'image', 'labels')
-  for stem in sorted(labels):
-    images.setdefault(stem, listing.absent_path(image_folder, stem))
-  return [builder.Example(path, path, labels.get(stem) or listing.absent_path(label_folder, stem))
-          for stem, path in images.items()]
-
-
-def _label_stem(image_path):
-  # Up to the first dot, not the last: scripts around this layout name files by this rule.
-  return os.path.basename(image_path).split('.', 1)[0]
+  examples = listing.join(
+      None, listing.Files('image', image_folder, images),
+      listing.Files('label', label_folder, listing.files_by_stem(
+          label_folder, ('.png',), 'labels')), FLAGS.on_error)
+  return [item._replace(name=item.image_path) for item in examples]
 
 
 def main(unused_argv):
   options = building.build_options()
-  public_sets.build(make_spec(), FLAGS.output_dir, options)
+  builder.build_published_set(make_spec(), FLAGS.output_dir, **options)
 
 
 if __name__ == '__main__':

@@ -11,14 +11,13 @@ if __package__ is None:
 
 import glob
 import os
-import typing
 
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, running
 from deeplab.core import keys
 from deeplab.datasets import build_data, registry  # noqa: F401
-from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.building import builder, listing, spec
 from deeplab.datasets.flags import building
 
 FLAGS = flags.FLAGS
@@ -39,12 +38,6 @@ flags.DEFINE_bool('with_test', False,
                   'Also builds the split test, without labels: the published ones are empty.')
 
 
-class _Labels(typing.NamedTuple):
-  """Which files are the labels: end of their names, and the map to class ids or None."""
-  suffix: str
-  label_map: typing.Optional[typing.Dict[int, int]]
-
-
 def make_spec():
   """Returns the DatasetSpec of the command line.
 
@@ -52,13 +45,12 @@ def make_spec():
     ValueError: a folder or file is missing.
   """
   images = {split: _find('leftImg8bit', split, _IMAGE_SUFFIX) for split in ('train', 'val')}
-  labels = _choose_labels(images)
-  splits = {split: _examples(split, images[split], labels.suffix) for split in images}
+  suffix, label_map = _choose_labels(images)
+  splits = {split: _examples(split, images[split], suffix) for split in images}
   if FLAGS.with_test:
-    test_images = _find('leftImg8bit', keys.TEST_SET, _IMAGE_SUFFIX)
-    splits[keys.TEST_SET] = [builder.Example(os.path.basename(key), path)
-                             for key, path in test_images.items()]
-  return public_sets.make_spec(_NAME, splits, _NUM_SHARDS, labels.label_map)
+    splits[keys.TEST_SET] = _examples(
+        keys.TEST_SET, _find('leftImg8bit', keys.TEST_SET, _IMAGE_SUFFIX))
+  return spec.of_published_set(_NAME, splits, _NUM_SHARDS, label_map)
 
 
 def _find(kind, split, suffix):
@@ -67,7 +59,7 @@ def _find(kind, split, suffix):
   Raises:
     ValueError: there are none.
   """
-  folder = os.path.join(FLAGS.cityscapes_root, kind, split)
+  folder = _folder(kind, split)
   pattern = os.path.join(glob.escape(folder), '*', '*' + suffix)
   paths = sorted(glob.glob(pattern))  # local: raw pictures
   if not paths:
@@ -78,17 +70,20 @@ def _find(kind, split, suffix):
 
 
 def _choose_labels(images):
-  """Returns the _Labels: train ids if all images have them, else the kind there is more of."""
+  """Returns the end of the names of labels, and the map of their ids to class ids or None.
+
+  These are train ids if all images have them, else the kind there is more of.
+  """
   num_images = sum(len(items) for items in images.values())
   num_train_ids, num_ids = (
-      sum(os.path.exists(_label_path(split, key, suffix))  # local: raw pictures
+      sum(os.path.exists(os.path.join(_folder('gtFine', split), key + suffix))  # local: labels
           for split, items in images.items() for key in items)
       for suffix in (_TRAIN_IDS_SUFFIX, _IDS_SUFFIX))
   if num_train_ids == num_images or num_train_ids > num_ids:
-    return _Labels(_TRAIN_IDS_SUFFIX, None)
+    return _TRAIN_IDS_SUFFIX, None
   logging.info('%d of %d images have a *%s: the ids in *%s are mapped to the classes.',
                num_train_ids, num_images, _TRAIN_IDS_SUFFIX, _IDS_SUFFIX)
-  return _Labels(_IDS_SUFFIX, _id_map())
+  return _IDS_SUFFIX, _id_map()
 
 
 def _id_map():
@@ -98,26 +93,22 @@ def _id_map():
   return {label_id: classes.get(label_id, row.ignore_label) for label_id in range(_NUM_IDS)}
 
 
-def _label_path(split, key, suffix):
-  return os.path.join(FLAGS.cityscapes_root, 'gtFine', split, key + suffix)
+def _folder(kind, split):
+  return os.path.join(FLAGS.cityscapes_root, kind, split)
 
 
-def _examples(split, images, suffix):
-  """Returns the Examples of a split; checks that images and labels belong together."""
-  if FLAGS.on_error == 'stop':
-    labels = _find('gtFine', split, suffix)
-    for wanted, present, kind, what, source in (
-        (images, labels, 'gtFine', 'label (*%s)' % suffix, 'images'),
-        (labels, images, 'leftImg8bit', 'image', 'labels')):
-      listing.require_all(list(wanted), present, os.path.join(FLAGS.cityscapes_root, kind, split),
-                          what, source)
-  return [builder.Example(os.path.basename(key), path, _label_path(split, key, suffix))
-          for key, path in images.items()]
+def _examples(split, images, label_suffix=None):
+  """Returns the Examples of a split; label_suffix None: without labels."""
+  labels = label_suffix and listing.Files(
+      'label (*%s)' % label_suffix, _folder('gtFine', split), _find('gtFine', split, label_suffix))
+  examples = listing.join(
+      None, listing.Files('image', _folder('leftImg8bit', split), images), labels, FLAGS.on_error)
+  return [item._replace(name=os.path.basename(item.name)) for item in examples]
 
 
 def main(unused_argv):
   options = building.build_options()
-  public_sets.build(make_spec(), FLAGS.output_dir, options)
+  builder.build_published_set(make_spec(), FLAGS.output_dir, **options)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@
     python3 ./datasets/build_humanparsing17k_data.py --raw_dir=HumanParsing-Dataset
 
 RAW_DIR holds `humanparsing/JPEGImages`, `humanparsing/SegmentationClassAug` and
-`atr_label.txt`. The table of classes is `label_maps.ATR`. These labels know no sleeves: body
+`atr_label.txt`. The table of classes is `forma_labels.ATR`. These labels know no sleeves: body
 parts, where given, replace sleeves and trousers and add to the shoes.
 """
 if __package__ is None:
@@ -15,9 +15,9 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, running
 from deeplab.datasets import build_data, registry  # noqa: F401
-from deeplab.datasets.building import listing  # noqa: F401
-from deeplab.datasets.forma import builder_flags, storage  # noqa: F401
-from deeplab.datasets.labels import label_maps, label_sources  # noqa: F401
+from deeplab.datasets.building import listing
+from deeplab.datasets.forma import builder_flags, storage
+from deeplab.datasets.labels import forma_labels
 
 FLAGS = flags.FLAGS
 
@@ -32,17 +32,17 @@ flags.DEFINE_string('raw_dir', None, 'Folder HumanParsing-Dataset. Required.')
 
 def main(unused_argv):
   classes_path = os.path.join(FLAGS.raw_dir, 'atr_label.txt')
-  source_ids = label_maps.read_atr_labels(classes_path)
-  label_map = label_maps.make_label_map(label_maps.ATR, source_ids, classes_path)
+  source_ids = forma_labels.read_atr_classes(classes_path)
+  label_map = forma_labels.make_label_map(forma_labels.ATR, source_ids, classes_path)
   examples = listing.find_pairs(
       os.path.join(FLAGS.raw_dir, 'humanparsing', 'JPEGImages'),
       os.path.join(FLAGS.raw_dir, 'humanparsing', 'SegmentationClassAug'),
       on_error=FLAGS.on_error)
   parts = builder_flags.find_parts(_NAMES, examples)
   if parts is not None:
-    table = label_maps.without_targets(label_maps.ATR, ('pants',))
-    below = label_maps.make_label_map(table, source_ids, classes_path)
-    examples = [item._replace(label=label_sources.Painted(
+    table = [row for row in forma_labels.ATR if row[0] != 'pants']
+    below = forma_labels.make_label_map(table, source_ids, classes_path)
+    examples = [item._replace(label=forma_labels.Painted(
         item.label, tuple(sorted(below.items())), parts[item.name], _PAINTED))
                 for item in examples]
   builder_flags.build(_NAMES, storage.split_in_tenths(examples), label_map)

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets import registry
-from deeplab.datasets.labels import label_maps
 from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
 
@@ -121,8 +120,3 @@ def test_too_few_images_are_one_line(tmp_path):
   _make_tree(tmp_path / 'raw', count=1)
   code, line = _run(tmp_path / 'raw', tmp_path / 'store')
   assert code == 1 and "Split 'train' of 'humanparsing17k' is empty" in line, line
-
-
-def test_later_rows_win():
-  table = (('garment', ('pants', 'dress')), ('pants', ('pants',)))
-  assert label_maps.make_label_map(table, {'pants': 6, 'dress': 7}, 'x') == {6: 8, 7: 2}

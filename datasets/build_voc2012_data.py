@@ -10,16 +10,15 @@ if __package__ is None:
   import packages_needed  # noqa: F401
 
 import os
-import typing
 
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, running
 from deeplab.core import keys
 from deeplab.datasets import build_data  # noqa: F401
-from deeplab.datasets.building import builder, listing, public_sets  # noqa: F401
+from deeplab.datasets.building import builder, listing, spec
 from deeplab.datasets.flags import building
-from deeplab.datasets.labels import label_sources  # noqa: F401
+from deeplab.datasets.labels import label_sources
 
 FLAGS = flags.FLAGS
 
@@ -42,13 +41,6 @@ flags.DEFINE_string('sbd_dir', None,
                     'cls, img, train.txt and val.txt: adds the split train_aug. Default: not used.')
 
 
-class _Files(typing.NamedTuple):
-  """Images and labels by stem (paths, and paths or label sources); folder of the labels."""
-  images: typing.Dict[str, str]
-  labels: typing.Dict[str, typing.Any]
-  label_folder: str
-
-
 def make_spec():
   """Returns the DatasetSpec of the command line.
 
@@ -58,17 +50,18 @@ def make_spec():
   paths = listing.files_by_stem(FLAGS.list_folder, ('.txt',), 'split lists')
   present = set(listing.stems(FLAGS.image_folder))
   splits = {split: listing.read_split_list(path, present) for split, path in paths.items()}
-  label_folder = _label_folder()
-  voc = _Files(
-      listing.files_by_stem(FLAGS.image_folder, listing.IMAGE_SUFFIXES, 'images'),
-      listing.files_by_stem(label_folder, listing.LABEL_SUFFIXES, 'labels'), label_folder)
-  augmented = voc
+  images = listing.Files('image', FLAGS.image_folder, listing.files_by_stem(
+      FLAGS.image_folder, listing.IMAGE_SUFFIXES, 'images'))
+  folder = _label_folder()
+  labels = listing.Files('label', folder, listing.files_by_stem(
+      folder, listing.LABEL_SUFFIXES, 'labels'))
+  augmented = images, labels
   if FLAGS.sbd_dir:
-    augmented = _with_sbd(voc)
+    augmented = _with_sbd(images, labels)
     if _TRAIN_AUG not in splits:
       splits[_TRAIN_AUG] = _train_aug_names(splits)
-  return public_sets.make_spec(_NAME, {
-      split: _examples(split, names, augmented if split == _TRAIN_AUG else voc)
+  return spec.of_published_set(_NAME, {
+      split: _examples(split, names, *(augmented if split == _TRAIN_AUG else (images, labels)))
       for split, names in splits.items()}, _NUM_SHARDS)
 
 
@@ -84,14 +77,15 @@ def _label_folder():
   return with_palette
 
 
-def _with_sbd(voc):
-  """Returns the _Files of both sets; where both know an image, VOC's are taken."""
-  images = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'img'), listing.IMAGE_SUFFIXES,
-                                 'images of --sbd_dir')
-  labels = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'cls'), ('.mat',),
-                                 'labels of --sbd_dir')
-  sources = {stem: label_sources.MatFile(path) for stem, path in labels.items()}
-  return voc._replace(images={**images, **voc.images}, labels={**sources, **voc.labels})
+def _with_sbd(images, labels):
+  """Returns the Files of both sets; where both know an image, VOC's are taken."""
+  sbd_images = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'img'), listing.IMAGE_SUFFIXES,
+                                     'images of --sbd_dir')
+  sbd_labels = listing.files_by_stem(os.path.join(FLAGS.sbd_dir, 'cls'), ('.mat',),
+                                     'labels of --sbd_dir')
+  sources = {stem: label_sources.MatFile(path) for stem, path in sbd_labels.items()}
+  return (images._replace(paths={**sbd_images, **images.paths}),
+          labels._replace(paths={**sources, **labels.paths}))
 
 
 def _train_aug_names(splits):
@@ -106,35 +100,20 @@ def _train_aug_names(splits):
   return sorted(names.difference(splits['val']))
 
 
-def _examples(split, names, files):
+def _examples(split, names, images, labels):
   """Returns the Examples of a list; split test may have no labels."""
-  is_test = split == keys.TEST_SET
-  if FLAGS.on_error == 'stop':
-    listing.require_all(names, files.images, FLAGS.image_folder, 'image',
-                        'names in %s.txt' % split)
-    if not is_test:
-      _require_labels(split, names, files)
-  return [builder.Example(
-      name, files.images.get(name) or listing.absent_path(FLAGS.image_folder, name),
-      files.labels.get(name) or (
-          None if is_test else listing.absent_path(files.label_folder, name)))
-          for name in names]
-
-
-def _require_labels(split, names, files):
-  try:
-    listing.require_all(names, files.labels, files.label_folder, 'label',
-                        'names in %s.txt' % split)
-  except ValueError as error:
-    if split != _TRAIN_AUG or FLAGS.sbd_dir:
-      raise
-    raise ValueError('%s The labels of the Semantic Boundaries Dataset come with --sbd_dir.'
-                     % error) from error
+  sources = ('names in %s.txt' % split,) * 2
+  if split == keys.TEST_SET:
+    return [item._replace(label=labels.paths.get(item.name)) for item in listing.join(
+        names, images, None, FLAGS.on_error, sources)]
+  is_without_sbd = split == _TRAIN_AUG and not FLAGS.sbd_dir
+  return listing.join(names, images, labels, FLAGS.on_error, sources, is_without_sbd * (
+      ' Those of the Semantic Boundaries Dataset come with --sbd_dir.'))
 
 
 def main(unused_argv):
   options = building.build_options()
-  public_sets.build(make_spec(), FLAGS.output_dir, options)
+  builder.build_published_set(make_spec(), FLAGS.output_dir, **options)
 
 
 if __name__ == '__main__':

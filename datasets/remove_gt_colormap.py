@@ -21,7 +21,7 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing, shard_writer
 from deeplab.datasets.flags import building
-from deeplab.datasets.labels import label_files, label_sources, pairs
+from deeplab.datasets.labels import label_sources, pairs, raw_files
 
 FLAGS = flags.FLAGS
 
@@ -47,7 +47,7 @@ def class_ids(path):
   Raises:
     ValueError: the file cannot be decoded, or is in colours that are not those of VOC.
   """
-  image, _ = label_files.read_lossless(path)
+  image, _ = raw_files.read_lossless(path)
   if image.mode not in _COLOR_MODES:
     return _checked(pairs.read_ids(path), path)
   ids = list(range(_NUM_CLASSES)) + [_IGNORE_LABEL]

@@ -19,7 +19,7 @@ import json, os, runpy, sys, traceback
 from deeplab import common
 from deeplab.datasets.building import builder, listing
 from deeplab.datasets.forma import combined_sets
-from deeplab.datasets.labels import label_maps, label_sources
+from deeplab.datasets.labels import forma_labels, label_sources
 from deeplab.core.tf_compat import IS_TF1  # Loads TensorFlow.
 from deeplab.testing import shallow_network
 

@@ -4,31 +4,30 @@
 
 A shard is written under a temporary name and renamed; its manifest tells a second run whether
 it is still right. `dataset_info.json` is written last. Several machines share a build as
-`tasks` says.
+`spec` says.
 """
+import itertools
 import os
 
 import numpy as np
 from absl import logging
 
-from deeplab.core import keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets.building import manifests, shard_writer, tasks
-from deeplab.datasets.building.spec import DatasetSpec, Example
-from deeplab.datasets.building.tasks import BuildTask
+from deeplab.datasets import registry
+from deeplab.datasets.building import shard_writer
+from deeplab.datasets.building import spec as specs
+from deeplab.datasets.building.spec import BuildTask, DatasetSpec, Example
 from deeplab.datasets.checks import examination
 from deeplab.datasets.checks import findings as data_findings
-from deeplab.datasets.labels import left_out
+from deeplab.datasets.labels import label_sources
 from deeplab.datasets.records import dataset_info, image_range, shards
 
-__all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset']
-
-_SHOWN_NAMES = 5
+__all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset', 'build_published_set']
 
 
 def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP,
-                  task=tasks.ALONE):
+                  task=specs.ALONE):
   """Writes the shards of all splits of `spec` and the dataset_info.json; returns the info.
 
   Splits of an earlier build in `output_dir` that are not in `spec` stay.
@@ -48,11 +47,12 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
 
   Raises:
     ValueError: the spec contradicts itself or the other splits in `output_dir`, or a file
-      cannot be used. No dataset_info.json then names the splits of `spec`. Or a shard to merge
-      is missing, cut short or of another build; nothing is written then.
+      cannot be used. No dataset_info.json then names the splits of `spec`. Or nothing that is
+      annotated in a split can be drawn, or a shard to merge is missing, cut short or of another
+      build; nothing is written then.
   """
-  tasks.check(task)
-  _check_spec(spec)
+  specs.check_task(task)
+  specs.check(spec)
   if on_error not in shard_writer.ON_ERROR:
     raise ValueError('on_error must be one of %s, got %r.'
                      % (', '.join(shard_writer.ON_ERROR), on_error))
@@ -61,6 +61,8 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
       spec.splits, spec.image_range, kept.image_range, num_processes))
   kept = kept._replace(image_range=spec.image_range)
   plan = {split: _plan_split(spec, split, output_dir, on_error) for split in sorted(spec.splits)}
+  for split, split_plan in plan.items():
+    _require_annotations(split, split_plan)
   if task.merge:
     stats = _finished_stats(plan, output_dir, task)
     _remove_leftovers(output_dir, plan)
@@ -68,13 +70,15 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     _make_folder(output_dir)
     stats = _build_shards(plan, spec.name, kept, output_dir, num_processes, task)
   if task.is_part:
-    _report_part(len(stats), sum(map(len, plan.values())), output_dir, task)
+    logging.info('Task %d of %d: its %d of %d shards are in %s. When all tasks are done: %s '
+                 '--num_tasks=%d --merge', task.index, task.num_tasks, len(stats),
+                 sum(map(len, plan.values())), output_dir, task.command, task.num_tasks)
     return None
   totals = {split: _total([stats[shard.path] for shard in split_plan])
             for split, split_plan in plan.items()}
   for split, total in totals.items():
     _report_skipped(total, split, output_dir)
-    left_out.report(total, split, output_dir)
+    _report_left_out(total, split, output_dir)
     _report_remarks(total, split)
   info = kept._replace(splits=dict(kept.splits, **{
       split: _split_info(totals[split], len(split_plan), spec)
@@ -84,20 +88,52 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
   return info
 
 
+def build_published_set(spec, output_dir, **options):
+  """Builds the records of a row of `registry.DATASETS`, and logs where and how many they are.
+
+  Warns of other numbers than the published ones. Arguments and errors as of `build_dataset`.
+  """
+  info = build_dataset(spec, output_dir, **options)
+  if info:
+    report_sizes(info, spec.splits, output_dir)
+
+
+def report_sizes(info, splits, output_dir):
+  """Logs how many records the splits of a published set have; warns of unusual numbers.
+
+  Args:
+    info: dataset_info.DatasetInfo of what was built.
+    splits: names of the splits that were built.
+    output_dir: folder of the records.
+  """
+  published = registry.DATASETS[info.name].splits_to_sizes
+  sizes = [(split, info.splits[split].num_examples) for split in sorted(splits)]
+  for split, found in sizes:
+    if found != published.get(split, found):
+      logging.warning('Split %r has %d records; the published %s has %d.', split, found,
+                      info.name, published[split])
+  logging.info('Records of %s (%s): %s', info.name, ', '.join(
+      '%d %s' % (found, split) for split, found in sizes), output_dir)
+
+
 def _build_shards(plan, name, kept, output_dir, num_processes, task):
   """Writes the shards of a task that are not finished; returns dict, path -> ShardStats."""
   own = [shard for split_plan in plan.values() for number, shard in enumerate(split_plan)
          if task.owns(number)]
-  fingerprints = {shard.path: manifests.fingerprint_of(shard) for shard in own}
-  stats = {path: _stats_or_none(path, fingerprints[path]) for path in fingerprints}
-  work = [(shard, fingerprints[shard.path]) for shard in own if stats[shard.path] is None]
+  stats, work = {}, []
+  for shard in own:
+    fingerprint = shard_writer.fingerprint_of(shard)
+    try:
+      stats[shard.path] = shard_writer.read_finished(shard.path, fingerprint)
+    except shard_writer.Unfinished:
+      work.append((shard, fingerprint))
   if work:
     _take_off_info(plan, kept, output_dir)
     if task.is_part:
       _remove_temporaries(output_dir, [shard.path for shard, _ in work])
     else:
       _remove_leftovers(output_dir, plan)
-    built = parallel.run(_build_shard, work, [len(shard.examples) for shard, _ in work],
+    built = parallel.run(shard_writer.finish, work, [len(shard.examples) for shard, _ in work],
                          num_processes, 'Building %s' % name,
                          may_fork=not files.is_remote(output_dir))
     stats.update((shard.path, shard_stats) for (shard, _), shard_stats in zip(work, built))
@@ -110,19 +146,14 @@ def _finished_stats(plan, output_dir, task):
   for split_plan in plan.values():
     for number, shard in enumerate(split_plan):
       try:
-        stats[shard.path] = manifests.read(shard.path, manifests.fingerprint_of(shard))
-      except manifests.Unfinished as error:
+        stats[shard.path] = shard_writer.read_finished(
+            shard.path, shard_writer.fingerprint_of(shard))
+      except shard_writer.Unfinished as error:
         problems.append((number, os.path.basename(shard.path), str(error)))
   if problems:
-    raise ValueError(tasks.unfinished_message(
+    raise ValueError(specs.unfinished_message(
         problems, len(stats) + len(problems), output_dir, task))
   return stats
-
-
-def _report_part(num_own, num_shards, output_dir, task):
-  logging.info('Task %d of %d: its %d of %d shards are in %s. When all tasks are done: %s '
-               '--num_tasks=%d --merge', task.index, task.num_tasks, num_own, num_shards,
-               output_dir, task.command, task.num_tasks)
 
 
 def _make_folder(path):
@@ -130,45 +161,6 @@ def _make_folder(path):
     files.make_dirs(path)
   except OSError as error:
     raise ValueError('Folder %s cannot be made: %s.' % (path, error.strerror)) from error
-
-
-def _check_spec(spec):
-  """Raises ValueError for a spec that cannot be built whatever the files hold."""
-  if not 0 < spec.num_classes <= 256:
-    raise ValueError('num_classes must be in 1..256, got %r.' % (spec.num_classes,))
-  if not 0 <= spec.ignore_label <= 255:
-    raise ValueError('ignore_label must be in 0..255, got %r.' % (spec.ignore_label,))
-  if spec.num_shards < 1:
-    raise ValueError('num_shards must be at least 1, got %r.' % (spec.num_shards,))
-  if spec.shard_size is not None and spec.shard_size < 1:
-    raise ValueError('shard_size must be at least 1, got %r.' % (spec.shard_size,))
-  if spec.class_names is not None and len(spec.class_names) != spec.num_classes:
-    raise ValueError('class_names must hold %d names for num_classes=%d, got %d.'
-                     % (spec.num_classes, spec.num_classes, len(spec.class_names)))
-  targets = set((spec.label_map or {}).values())
-  bad = sorted(t for t in targets if not 0 <= t < spec.num_classes and t != spec.ignore_label)
-  if bad:
-    raise ValueError('label_map maps to %s; expected 0..%d or the ignore label %d.'
-                     % (bad, spec.num_classes - 1, spec.ignore_label))
-  if not spec.splits:
-    raise ValueError('Dataset %r has no splits to build.' % spec.name)
-  for split, examples in spec.splits.items():
-    _check_split(split, examples)
-
-
-def _check_split(split, examples):
-  if not split or '/' in split or split.startswith('.'):
-    raise ValueError('%r cannot be the name of a split: it begins the file names.' % split)
-  if not examples:
-    raise ValueError('Split %r is empty: there are no examples to build.' % split)
-  seen = set()
-  for item in examples:
-    if item.name in seen:
-      raise ValueError('Split %r names the record %r twice.' % (split, item.name))
-    seen.add(item.name)
-    if item.label is None and split != keys.TEST_SET:
-      raise ValueError('Record %r of split %r has no label; only split %r may have none.'
-                       % (item.name, split, keys.TEST_SET))
 
 
 def _kept_info(spec, output_dir):
@@ -221,13 +213,34 @@ def _plan_split(spec, split, output_dir, on_error):
       for i in range(num_shards)]
 
 
+def _require_annotations(split, split_plan):
+  """Raises ValueError if annotations of a split are left out, and none can be drawn.
+
+  Reads no further than to the first example of which one can.
+  """
+  left_out = []
+  for item in itertools.chain.from_iterable(shard.examples for shard in split_plan):
+    try:
+      is_source = hasattr(item.label, 'read')
+      drawing = shard_writer.drawing_of(item, split_plan[0]) if is_source else None
+    except ValueError:
+      continue  # The build itself reports it.
+    if drawing is None or drawing.num_drawn:
+      return
+    left_out += [('%s of %s' % (name, item.name), reason) for name, reason in drawing.left_out]
+  if left_out:
+    raise ValueError('Split %r: %d of its annotations left out, 0 drawn. %s.' % (
+        split, len(left_out), '; '.join(label_sources.by_reason(left_out))))
+
+
 def _remove_leftovers(output_dir, plan):
   """Removes temporary files and shards of another numbering of the planned splits."""
   planned = {os.path.basename(shard.path) for split in plan.values() for shard in split}
   for split in plan:
     for name in shards.leftovers(output_dir, split, planned):
-      files.remove_if_present(os.path.join(output_dir, name))
-      files.remove_if_present(manifests.path_of(os.path.join(output_dir, name)))
+      path = os.path.join(output_dir, name)
+      files.remove_if_present(path)
+      files.remove_if_present(shard_writer.manifest_path(path))
 
 
 def _remove_temporaries(output_dir, paths):
@@ -238,22 +251,6 @@ def _remove_temporaries(output_dir, paths):
       files.remove_if_present(os.path.join(output_dir, name))
 
 
-def _build_shard(piece, on_example):
-  """Writes one shard and then its manifest, and returns its stats; for worker processes."""
-  shard, fingerprint = piece
-  files.remove_if_present(manifests.path_of(shard.path))
-  stats = shard_writer.write_shard(shard, on_example)
-  manifests.write(shard.path, fingerprint, stats)
-  return stats
-
-
-def _stats_or_none(shard_path, fingerprint):
-  try:
-    return manifests.read(shard_path, fingerprint)
-  except manifests.Unfinished:
-    return None  # The shard is built again.
-
-
 def _total(stats):
   total = shard_writer.ShardStats()
   for shard_stats in stats:
@@ -261,20 +258,44 @@ def _total(stats):
   return total
 
 
+def _write_list(name, split, rows, output_dir):
+  """Writes rows of words to `<name>_<split>.txt`, or removes the file; returns its path."""
+  path = os.path.join(output_dir, '%s_%s.txt' % (name, split))
+  files.remove_if_present(path)
+  if rows:
+    files.write_text(path, ''.join('\t'.join(row) + '\n' for row in rows))
+  return path
+
+
 def _report_skipped(total, split, output_dir):
   """Lists the skipped examples of a split; raises ValueError if none is left."""
-  path = os.path.join(output_dir, 'skipped_%s.txt' % split)
-  files.remove_if_present(path)
-  if not total.skipped:
-    return
+  path = _write_list('skipped', split, [(name, ' '.join(message.split()))
+                                        for name, message in total.skipped], output_dir)
   num_skipped = len(total.skipped)
-  files.write_text(path, ''.join('%s\t%s\n' % (name, ' '.join(message.split()))
-                                 for name, message in total.skipped))
-  if not total.num_examples:
+  if num_skipped and not total.num_examples:
     raise ValueError('All %d examples of split %r were skipped; %s lists why, first: %s'
                      % (num_skipped, split, path, total.skipped[0][1]))
-  logging.warning('Split %r: %d of %d examples skipped, listed in %s. First: %s', split,
-                  num_skipped, num_skipped + total.num_examples, path, total.skipped[0][1])
+  if num_skipped:
+    logging.warning('Split %r: %d of %d examples skipped, listed in %s. First: %s', split,
+                    num_skipped, num_skipped + total.num_examples, path, total.skipped[0][1])
+
+
+def _report_left_out(total, split, output_dir):
+  """Lists the annotations of a split that were not drawn, and warns of them."""
+  path = _write_list('left_out', split, total.left_out, output_dir)
+  if total.left_out:
+    logging.warning('Split %r: %d of its annotations left out, %d drawn; %s lists them:', split,
+                    len(total.left_out), total.num_drawn, path)
+  for line in label_sources.by_reason([('%s of %s' % (name, record), reason)
+                                       for record, name, reason in total.left_out]):
+    logging.warning('  %s', line)
+
+
+def _report_remarks(total, split):
+  """Warns of what was noticed of the examples of a split."""
+  for text, names in sorted(total.remarks.items()):
+    logging.warning('Split %r: %d examples: %s %s', split, len(names), text,
+                    label_sources.shown(names))
 
 
 def _report_classes(info):
@@ -286,13 +307,6 @@ def _report_classes(info):
       logging.warning('%s', sentence)
 
 
-def _report_remarks(total, split):
-  """Warns of what was noticed of the examples of a split."""
-  for text, names in sorted(total.remarks.items()):
-    shown = ', '.join(names[:_SHOWN_NAMES]) + (', ...' if len(names) > _SHOWN_NAMES else '')
-    logging.warning('Split %r: %d examples: %s %s', split, len(names), text, shown)
-
-
 def _split_info(total, num_shards, spec):
   """Returns the SplitInfo of the ShardStats of a whole split."""
   counts = total.pixel_counts
@@ -301,18 +315,12 @@ def _split_info(total, num_shards, spec):
       array[:spec.num_classes].tolist() for array in (counts, total.present_pixels)]
   if spec.ignore_label < spec.num_classes:
     class_counts[spec.ignore_label] = present_counts[spec.ignore_label] = 0
-  heights, widths = _repeated(total.sizes)
+  sizes = np.repeat(list(total.sizes), list(total.sizes.values()), axis=0)
   return dataset_info.SplitInfo(
       total.num_examples, num_shards,
-      {name: [int(reduce(heights)), int(reduce(widths))]
+      {name: reduce(sizes, axis=0).astype(int).tolist()
        for name, reduce in (('min', np.min), ('median', np.median), ('max', np.max))},
       class_counts, num_ignored, present_counts)
-
-
-def _repeated(sizes):
-  values = np.array(list(sizes.keys()))
-  counts = list(sizes.values())
-  return np.repeat(values[:, 0], counts), np.repeat(values[:, 1], counts)
 
 
 def _plain(values):

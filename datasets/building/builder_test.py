@@ -1,9 +1,11 @@
 """Tests of building datasets: what is stored, resuming, bad input."""
 import io
 import json
+import logging
 import multiprocessing
 import os
 import signal
+import typing
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder, shard_writer
-from deeplab.datasets.labels import pairs
+from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import dataset_info, example
 
 _NUM_CLASSES = 3
@@ -355,3 +357,71 @@ def test_contradictory_specs_are_refused_before_anything_is_written(tmp_path, fi
   with pytest.raises(ValueError, match=message):
     builder.build_dataset(spec, str(tmp_path / 'out'), 1)
   assert not (tmp_path / 'out').exists()
+
+
+# --- what is told ---
+
+
+class _Annotated(typing.NamedTuple):
+  """A label source with annotations that are left out; their number is what its file holds."""
+  path: str
+  num_drawn: int
+
+  def read(self, height, width):
+    left_out = [('shape %d' % i, 'no area') for i in range(int(_read(self.path)))]
+    return label_sources.Drawing(np.zeros((height, width), np.uint8), self.num_drawn, left_out)
+
+
+@pytest.fixture(name='annotated')
+def make_annotated(tmp_path, raw):
+  """Returns a function that makes Examples of which some annotations are drawn and left out."""
+
+  def make(*numbers):
+    examples = []
+    for i, (item, (num_drawn, num_left_out)) in enumerate(zip(raw(len(numbers)), numbers)):
+      path = tmp_path / ('%d.txt' % i)
+      path.write_text(str(num_left_out))
+      examples.append(item._replace(label=_Annotated(str(path), num_drawn)))
+    return examples
+
+  return make
+
+
+def test_what_is_left_out_is_listed_and_the_list_of_an_earlier_build_goes(tmp_path, annotated,
+                                                                         caplog):
+  examples, out = annotated((0, 0), (0, 1), (2, 0)), tmp_path / 'out'
+  builder.build_dataset(_spec({'val': examples}), str(out), 1)
+  assert (out / 'left_out_val.txt').read_text() == 'record 1\tshape 0\tno area\n'
+  assert "Split 'val': 1 of its annotations left out, 2 drawn" in caplog.text
+  assert '1 with no area: shape 0 of record 1' in caplog.text
+  (tmp_path / '1.txt').write_text('0')
+  builder.build_dataset(_spec({'val': examples}), str(out), 1)
+  assert not (out / 'left_out_val.txt').exists()
+
+
+@pytest.mark.parametrize('on_error', ['stop', 'skip'])
+def test_a_split_of_which_nothing_can_be_drawn_is_refused_before_anything_is_written(
+    tmp_path, raw, annotated, on_error):
+  with pytest.raises(ValueError) as caught:
+    builder.build_dataset(_spec({'train': raw(2, 'good'), 'val': annotated((0, 0), (0, 2))}),
+                          str(tmp_path / 'out'), 1, on_error)
+  assert str(caught.value) == (
+      "Split 'val': 2 of its annotations left out, 0 drawn. 2 with no area: shape 0 of record 1, "
+      'shape 1 of record 1.')
+  assert not (tmp_path / 'out').exists()
+
+
+def test_pictures_without_annotations_are_a_split(tmp_path, annotated):
+  info = builder.build_dataset(_spec({'val': annotated((0, 0), (0, 0))}), str(tmp_path / 'out'), 1)
+  assert info.splits['val'].num_examples == 2
+
+
+def test_only_unusual_numbers_of_records_are_warned_of(caplog):
+  info = dataset_info.DatasetInfo('cityscapes', 19, 255, splits={
+      'train': dataset_info.SplitInfo(2975), 'val': dataset_info.SplitInfo(499),
+      'test': dataset_info.SplitInfo(3)})
+  with caplog.at_level(logging.INFO, logger='absl'):
+    builder.report_sizes(info, ['val', 'train', 'test'], 'out')
+  assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+      ('WARNING', "Split 'val' has 499 records; the published cityscapes has 500."),
+      ('INFO', 'Records of cityscapes (3 test, 2975 train, 499 val): out')]

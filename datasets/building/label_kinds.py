@@ -19,8 +19,8 @@ from deeplab.datasets.labels import (
     labelme,
     yolo_labels,
 )
+from deeplab.datasets.labels.class_names import BACKGROUND, BACKGROUND_NAMES, IGNORE_NAMES
 
-_BACKGROUND_NAMES = ('background', '_background_')
 _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
 _SKIP_HINT = ' Or leave them out with --on_error=skip.'
 
@@ -62,21 +62,16 @@ class Request(typing.NamedTuple):
 
 
 class Labelled(typing.NamedTuple):
-  """The examples of a folder and what is known of their classes.
-
-  class_names and colors are None where the labels do not say.
-  """
+  """The examples of a folder, and names and colours of classes, None where labels do not say."""
   examples: typing.List
   class_names: typing.Optional[typing.List[str]]
   colors: typing.Optional[typing.List[typing.List[int]]]
 
 
 class Kind(typing.NamedTuple):
-  """A kind of labels.
+  """A kind of labels: function of a Request that returns the Labelled, or raises ValueError.
 
-  Attributes:
-    read: function of a Request that returns the Labelled; raises ValueError.
-    flags: fields of LabelOptions that this kind reads; others have no effect on it.
+  `flags` are the fields of LabelOptions that it reads; others have no effect on it.
   """
   read: typing.Callable
   flags: typing.Tuple[str, ...] = ()
@@ -124,7 +119,7 @@ def _labels_found(pairs):
   """Returns a sentence on the labels in the labelme files of Examples, with a flag to paste."""
   counts = labelme.count_labels(item.label for item in pairs if item.label)
   names = sorted(name for name in counts
-                 if name not in _BACKGROUND_NAMES + class_names.IGNORE_NAMES)
+                 if name not in BACKGROUND_NAMES + IGNORE_NAMES)
   return 'Labels found (number of shapes): %s. For example: --class_names=%s' % (
       ', '.join('%s (%d)' % (name, counts[name]) for name in sorted(counts)) or 'none',
       shlex.quote(','.join(['background'] + names)))
@@ -136,24 +131,25 @@ def _datumaro(request):
 
 
 def _coco(request, content=None):
-  annotations = coco_labels.CocoFile(request.path, coco_labels.Choice(
-      request.class_names, request.ignore_label, request.options.boxes_as_areas), content)
+  annotations = coco_labels.CocoFile(
+      request.path, request.class_names, request.ignore_label, request.options.boxes_as_areas,
+      content)
   unlabelled = _unlabelled(request, annotations.class_names)
   present = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
-  names, negatives = request.names, request.options.negatives
-  if request.on_error == 'stop' and not negatives:
-    listing.require_all(names or sorted(present), annotations.stems(), request.path, 'entry',
-                        'images', _NEGATIVES_HINT)
+  names, listed = request.names, annotations.stems()
+  if request.on_error == 'stop' and not request.options.negatives:
+    listing.require_all(names or sorted(present), set(listed), request.path, 'entry', 'images',
+                        _NEGATIVES_HINT)
   if request.on_error == 'stop' and names is None:
-    listing.require_all(annotations.stems(), present, request.image_dir, 'image',
+    listing.require_all(listed, present, request.image_dir, 'image',
                         'images that %s lists' % request.path, _SKIP_HINT)
   # What is only an image or only an entry is skipped, and listed.
-  wanted_images = names or sorted(set(present).union(annotations.stems()))
-  examples = listing.find_pairs(request.image_dir, None, wanted_images, request.on_error)
-  listed = set(annotations.stems())
+  examples = listing.find_pairs(request.image_dir, None, names or sorted(set(present).union(
+      listed)), request.on_error)
+  with_labels = set(listed if request.options.negatives else [item.name for item in examples])
   return Labelled(
-      _with_labels([item._replace(label=item.name if item.name in listed or not negatives
-                                  else None) for item in examples], unlabelled,
+      _with_labels([item._replace(label=item.name if item.name in with_labels else None)
+                    for item in examples], unlabelled,
                    lambda name: annotations.label(name, unlabelled)),
       annotations.class_names, request.colors)
 
@@ -183,12 +179,12 @@ def _yolo_classes(request, pairs):
                          ', '.join('%d (%d)' % item for item in sorted(counts.items()))))
   if names is None:
     # The numbers of YOLO are those of objects.
-    names = dict(enumerate(name for name in wanted if name not in _BACKGROUND_NAMES))
+    names = dict(enumerate(name for name in wanted if name not in BACKGROUND_NAMES))
     source = '--class_names'
-  wanted = wanted or [coco_labels.BACKGROUND] + [
+  wanted = wanted or [BACKGROUND] + [
       name for name in collections.OrderedDict.fromkeys(name for _, name in sorted(names.items()))
-      if name not in _BACKGROUND_NAMES + class_names.IGNORE_NAMES]
-  ids = dict.fromkeys(class_names.IGNORE_NAMES, request.ignore_label)
+      if name not in BACKGROUND_NAMES + IGNORE_NAMES]
+  ids = dict.fromkeys(IGNORE_NAMES, request.ignore_label)
   ids.update((name, i) for i, name in enumerate(wanted))
   if not set(names.values()).intersection(wanted):
     raise ValueError('%s: none of its classes %s is among --class_names: %s.' % (
@@ -204,16 +200,13 @@ def _annotated_pairs(request, suffixes):
 
   With --negatives the label of images without such a file is None.
   """
+  endings = _endings(request)
   if not request.options.negatives:
     return listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
-                              suffixes, _endings(request))
-  endings = _endings(request)
+                              suffixes, endings)
   labels = listing.files_by_stem(request.path, suffixes, 'labels', endings.label)
-  names = request.names
-  if names is None:
-    images = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images',
-                                   endings.image)
-    names = sorted(set(images).union(labels))
+  names = request.names or sorted(set(labels).union(listing.files_by_stem(
+      request.image_dir, listing.IMAGE_SUFFIXES, 'images', endings.image)))
   pairs = listing.find_pairs(request.image_dir, None, names, request.on_error, endings=endings)
   return [item._replace(label=labels.get(item.name)) for item in pairs]
 
@@ -232,8 +225,8 @@ def _unlabelled(request, names):
   """Returns the id of pixels without annotation."""
   name = request.options.unlabelled
   if name is None:
-    name = names[0] if names[0] in _BACKGROUND_NAMES else 'ignore'
-  if name not in names and name not in class_names.IGNORE_NAMES:
+    name = names[0] if names[0] in BACKGROUND_NAMES else 'ignore'
+  if name not in names and name not in IGNORE_NAMES:
     raise UsageError('--unlabelled=%s is not one of the classes %s, nor ignore.'
                      % (name, ', '.join(names)))
   if request.options.negatives and name not in names:

@@ -100,7 +100,7 @@ def test_a_split_of_which_nothing_can_be_drawn_is_an_error(tmp_path):
                     '--labelme_dir=%s' % (tmp_path / 'json'), '--class_names=background,tree')
   assert code == 1 and '1 of its annotations left out, 0 drawn' in line
   assert "1 with the unknown shape type 'cuboid'" in line
-  assert dataset_info.read(str(tmp_path / 'o')) is None
+  assert not (tmp_path / 'o').exists()
 
 
 def test_labels_of_labelme_are_listed_without_class_names(tmp_path):

@@ -11,10 +11,10 @@ from absl import logging
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building.spec import Example
+from deeplab.datasets.labels.label_sources import shown
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
-_SHOWN_NAMES = 5
 # Endings are told of where every fourth name has one at least.
 _HINT_SHARE = 4
 _SEPARATORS = re.compile(r'[\s,;]+')
@@ -32,6 +32,19 @@ class Endings(typing.NamedTuple):
 
 
 NO_ENDINGS = Endings()
+
+
+class Files(typing.NamedTuple):
+  """Files of one kind.
+
+  Attributes:
+    what: what one of them is, e.g. 'label'.
+    folder: where they are.
+    paths: dict, name of the record -> path; or its label source.
+  """
+  what: str
+  folder: str
+  paths: typing.Dict[str, typing.Any]
 
 
 def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES,
@@ -64,17 +77,39 @@ def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes
   labels = {} if label_dir is None else files_by_stem(
       label_dir, label_suffixes, 'labels', endings.label, other.label)
   _require_two_files(images, labels)
-  wanted = sorted(set(images) | set(labels)) if names is None else [
-      _as_present(name, images, endings) for name in names]
-  if on_error == 'stop' or (label_dir and not set(images).intersection(labels)):
-    hint = _ending_hint(images, labels)
-    require_all(wanted, images, image_dir, 'image',
-                'labels' if names is None else 'names wanted', hint)
-    if label_dir is not None:
-      require_all(wanted, labels, label_dir, 'label', 'images', hint)
-  return [Example(name, images.get(name) or absent_path(image_dir, name),
-                  labels.get(name) or (label_dir and absent_path(label_dir, name)))
-          for name in wanted]
+  if label_dir and not set(images).intersection(labels):
+    on_error = 'stop'
+  files_of_kinds = (Files('image', image_dir, images),
+                    Files('label', label_dir, labels) if label_dir else None)
+  hint = _ending_hint(images, labels)
+  if names is None:
+    return sorted(join(None, *files_of_kinds, on_error, hint=hint), key=lambda item: item.name)
+  return join([_as_present(name, images, endings) for name in names], *files_of_kinds, on_error,
+              ('names wanted', 'images'), hint)
+
+
+def join(names, images, labels, on_error, sources=('labels', 'images'), hint=''):
+  """Returns the Examples of names, images and labels.
+
+  Args:
+    names: names of the records; None: those of all images, then those of labels alone.
+    images, labels: Files; labels None: images without labels.
+    on_error: 'stop', or 'skip' to return a path that is not there for a file that is missing.
+    sources: what asks for images, and what for labels, for messages.
+    hint: more sentences for the message, each after a blank.
+
+  Raises:
+    ValueError: with 'stop', a file is missing; says how many, shows some.
+  """
+  kinds = [kind for kind in (images, labels) if kind]
+  needs = list(zip(kinds, sources, kinds[::-1]))
+  for kind, source, other in needs if names else needs[::-1]:
+    if on_error == 'stop':
+      require_all(names or list(other.paths), kind.paths, kind.folder, kind.what, source, hint)
+  if names is None:
+    names = list(images.paths) + sorted(set(kinds[-1].paths).difference(images.paths))
+  return [Example(name, *(kind.paths.get(name) or absent_path(kind.folder, name)
+                          for kind in kinds)) for name in names]
 
 
 def absent_path(folder, name):
@@ -96,7 +131,7 @@ def require_all(wanted, present, folder, what, source, hint=''):
   missing = [name for name in wanted if name not in present]
   if missing:
     raise ValueError('%r has no %s for %d of %d %s: %s. Add the files or take the others away.%s'
-                     % (folder, what, len(missing), len(wanted), source, _shown(missing), hint))
+                     % (folder, what, len(missing), len(wanted), source, _reprs(missing), hint))
 
 
 def files_by_stem(folder, suffixes, what, ending='', other_ending=''):
@@ -131,7 +166,7 @@ def files_by_stem(folder, suffixes, what, ending='', other_ending=''):
         '*%s%s' % (ending, suffix) for suffix in suffixes) if ending else ', '.join(suffixes)))
   if others and not other_ending:
     logging.warning('%d files in %r are left out: their names do not end in %s: %s.',
-                    len(others), folder, ending, _shown(others))
+                    len(others), folder, ending, _reprs(others))
   return found
 
 
@@ -168,7 +203,7 @@ def read_split_list(path, present=()):
     raise ValueError('Split list %r is empty.' % path)
   repeated = sorted(name for name, n in collections.Counter(names).items() if n > 1)
   if repeated:
-    raise ValueError('Split list %r names %s more than once.' % (path, _shown(repeated)))
+    raise ValueError('Split list %r names %s more than once.' % (path, _reprs(repeated)))
   return names
 
 
@@ -274,6 +309,5 @@ def _common_end(names):
   return os.path.commonprefix([name[::-1] for name in names])[::-1]
 
 
-def _shown(names):
-  more = ', ... (%d in all)' % len(names) if len(names) > _SHOWN_NAMES else ''
-  return ', '.join(repr(name) for name in names[:_SHOWN_NAMES]) + more
+def _reprs(names):
+  return shown([repr(name) for name in names])

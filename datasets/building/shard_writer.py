@@ -1,12 +1,19 @@
-"""Writes one shard: encodes, checks and counts its examples."""
+"""Writes one shard, encodes, checks and counts its examples, and tells whether it is finished.
+
+Beside a finished shard is its manifest, `.build/<shard>.json`: the size of the shard, its counts,
+and a fingerprint of what went into it, so that a build keeps shards that are right, and those of
+several machines can be put together.
+"""
 import collections
+import hashlib
+import json
 import os
 import typing
 
 import numpy as np
 
 from deeplab.core.images import orientation
-from deeplab.core.storage import errors, files
+from deeplab.core.storage import errors, files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import class_frequency, example
@@ -15,6 +22,9 @@ STOP = 'stop'
 SKIP = 'skip'
 ON_ERROR = (STOP, SKIP)
 
+# Part of every fingerprint: shards written or counted by other rules are written again.
+_RULES_VERSION = 5
+_MANIFEST_FOLDER = '.build'
 _TURNED = ('by their size, labels were drawn on the pixels as the image files store them; they '
            'were turned with the images, as EXIF says:')
 _TURNED_AS_TOLD = 'labels were turned with the images, as EXIF says:'
@@ -52,58 +62,143 @@ class ShardStats(object):
     remarks: dict, what was noticed -> list of the names of examples.
   """
 
-  def __init__(self, num_examples=0, sizes=(), pixel_counts=None, present_pixels=None,
-               skipped=(), num_drawn=0, left_out=(), remarks=None):
-    self.num_examples = num_examples
-    self.sizes = collections.Counter(sizes)
-    self.pixel_counts = np.zeros(256, np.int64) if pixel_counts is None else pixel_counts
-    self.present_pixels = np.zeros(256, np.int64) if present_pixels is None else present_pixels
-    self.skipped = list(skipped)
-    self.num_drawn = num_drawn
-    self.left_out = list(left_out)
-    self.remarks = dict(remarks or {})
+  def __init__(self):
+    self.num_examples = self.num_drawn = 0
+    self.sizes = collections.Counter()
+    self.pixel_counts = np.zeros(256, np.int64)
+    self.present_pixels = np.zeros(256, np.int64)
+    self.skipped, self.left_out = [], []
+    self.remarks = collections.defaultdict(list)
 
   def add(self, other):
     """Adds the counts of `other` to these."""
-    self.num_examples += other.num_examples
-    self.sizes.update(other.sizes)
-    self.pixel_counts = self.pixel_counts + other.pixel_counts
-    self.present_pixels = self.present_pixels + other.present_pixels
-    self.skipped += other.skipped
-    self.num_drawn += other.num_drawn
-    self.left_out += other.left_out
+    for name in set(vars(self)).difference(['remarks']):
+      setattr(self, name, getattr(self, name) + getattr(other, name))
     for text, names in other.remarks.items():
-      self.remarks[text] = self.remarks.get(text, []) + names
+      self.remarks[text] += names
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
-    return {'num_examples': self.num_examples,
-            'sizes': [[h, w, n] for (h, w), n in sorted(self.sizes.items())],
-            'pixel_counts': self.pixel_counts.tolist(),
-            'present_pixels': self.present_pixels.tolist(), 'skipped': self.skipped,
-            'num_drawn': self.num_drawn, 'left_out': self.left_out,
-            'remarks': self.remarks}
+    return dict(vars(self), sizes=[[h, w, n] for (h, w), n in sorted(self.sizes.items())],
+                pixel_counts=self.pixel_counts.tolist(),
+                present_pixels=self.present_pixels.tolist())
 
   @classmethod
   def from_json(cls, content):
     """Returns the ShardStats that `to_json` gave."""
-    return cls(content['num_examples'], {(h, w): n for h, w, n in content['sizes']},
-               np.array(content['pixel_counts'], np.int64),
-               np.array(content['present_pixels'], np.int64), content['skipped'],
-               content['num_drawn'], content['left_out'], content['remarks'])
+    stats = cls()
+    for name in vars(stats):
+      setattr(stats, name, content[name])
+    stats.sizes = collections.Counter({(h, w): n for h, w, n in stats.sizes})
+    stats.pixel_counts = np.array(stats.pixel_counts, np.int64)
+    stats.present_pixels = np.array(stats.present_pixels, np.int64)
+    return stats
 
 
-def write_shard(shard, on_example=None):
-  """Writes the file of one Shard, whole or not at all, and returns its ShardStats.
+class Unfinished(ValueError):
+  """A shard is not what its manifest says, or has none; the message continues its name."""
+
+
+def manifest_path(shard_path):
+  """Returns the path of the manifest of a shard."""
+  folder, name = os.path.split(shard_path)
+  return os.path.join(folder, _MANIFEST_FOLDER, name + '.json')
+
+
+def fingerprint_of(shard):
+  """Returns a digest of everything the content of a Shard depends on.
+
+  Input files count by path, size and time of change: reading them would take as long as
+  building.
+  """
+  digest = hashlib.sha256()
+  digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label, shard.on_error,
+                      shard.image_range, shard.labels_as_stored,
+                      sorted((shard.label_map or {}).items()))).encode())
+  for item in shard.examples:
+    landmarks = item.landmarks
+    if landmarks is not None and not isinstance(landmarks, str):
+      landmarks = np.asarray(landmarks, np.float32).tolist()
+    digest.update(repr((item.name, _file_state(item.image_path), _label_state(item.label),
+                        _file_state(landmarks) if isinstance(landmarks, str) else landmarks)
+                       ).encode('utf-8', 'surrogateescape'))
+  return digest.hexdigest()
+
+
+def read_finished(shard_path, fingerprint):
+  """Returns the ShardStats of a shard that is finished and of this fingerprint.
+
+  Raises:
+    Unfinished: it is not; says why.
+  """
+  try:
+    num_bytes = files.size(shard_path)
+  except OSError as error:
+    is_missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+    raise Unfinished('is missing' if is_missing else 'cannot be read') from error
+  path = manifest_path(shard_path)
+  try:
+    manifest = json_text.read(path)
+    expected, told = manifest['num_bytes'], manifest['fingerprint']
+    stats = ShardStats.from_json(manifest['stats'])
+  except (ValueError, KeyError, TypeError) as error:
+    raise Unfinished('has no readable %s' % path) from error
+  if told != fingerprint:
+    raise Unfinished('was built from other files or settings')
+  if num_bytes != expected:
+    raise Unfinished('has %d bytes in place of %d' % (num_bytes, expected))
+  return stats
+
+
+def finish(piece, on_example=None):
+  """Writes one shard, whole or not at all, and then its manifest, and returns its ShardStats.
 
   Args:
-    shard: Shard.
+    piece: (Shard, its `fingerprint_of`).
     on_example: function without arguments called after every record, or None.
 
   Raises:
     ValueError: an image or label cannot be used (names record and file) and on_error is
       'stop', or the shard cannot be written.
   """
+  shard, fingerprint = piece
+  path = manifest_path(shard.path)
+  files.remove_if_present(path)
+  stats = _write(shard, on_example)
+  files.make_dirs(os.path.dirname(path))
+  files.write_text(path, json.dumps({
+      'fingerprint': fingerprint, 'num_bytes': files.size(shard.path),
+      'stats': stats.to_json()}))
+  return stats
+
+
+def drawing_of(item, shard):
+  """Returns the label_sources.Drawing of an Example, or None if its label is not drawn.
+
+  Raises:
+    ValueError: the image or label cannot be used.
+  """
+  return _label_of(item, pairs.read_image(item.image_path, shard.image_range), shard)[1]
+
+
+def _label_state(label):
+  if label is None or isinstance(label, str):
+    return _file_state(label)
+  paths = [label.path, getattr(label, 'parts_path', None)]
+  return label, [_file_state(path) for path in paths if path]
+
+
+def _file_state(path):
+  if path is None:
+    return None
+  try:
+    stat = os.stat(path)
+  except OSError:
+    return os.path.abspath(path), None  # The build itself reports it.
+  return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+
+
+def _write(shard, on_example):
   stats = ShardStats()
   try:
     with files.atomic_path(shard.path) as temporary, \
@@ -117,7 +212,10 @@ def write_shard(shard, on_example=None):
           on_example()
       writer.flush()
   except (OSError, tf.errors.OpError) as error:
-    raise ValueError('%s cannot be written: %s.' % (shard.path, _reason(error))) from error
+    is_of_system = isinstance(error, OSError) and error.errno
+    raise ValueError('%s cannot be written: %s.' % (
+        shard.path, os.strerror(error.errno) if is_of_system else errors.reason_of(error)
+    )) from error
   return stats
 
 
@@ -142,7 +240,7 @@ def _record(item, shard, stats):
   # Only from here on: what fails above leaves no trace in the counts.
   stats.num_examples += 1
   if remark:
-    stats.remarks.setdefault(remark, []).append(item.name)
+    stats.remarks[remark].append(item.name)
   stats.sizes[image.height, image.width] += 1
   if label is not None:
     stats.pixel_counts += label.pixel_counts
@@ -184,7 +282,6 @@ def _read_label(label, sizes, shard):
   if isinstance(label, str):
     return (pairs.read_label(label, shard.num_classes, shard.ignore_label, shard.label_map), None,
             label)
-  path = label.paths()[0]
   try:
     values = label.read(*sizes[0])
   except ValueError as first:
@@ -195,11 +292,6 @@ def _read_label(label, sizes, shard):
     except ValueError:
       raise first from None  # That of the upright size says what is wrong.
   drawing = values if isinstance(values, label_sources.Drawing) else None
-  labels = drawing.labels if drawing else values
-  return (pairs.encode_label(labels, shard.num_classes, shard.ignore_label, path), drawing, path)
-
-
-def _reason(error):
-  if isinstance(error, OSError) and error.errno:
-    return os.strerror(error.errno)
-  return errors.reason_of(error)
+  encoded = pairs.encode_label(drawing.labels if drawing else values, shard.num_classes,
+                               shard.ignore_label, label.path)
+  return encoded, drawing, label.path

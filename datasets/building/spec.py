@@ -1,5 +1,16 @@
-"""Records that declare a raw dataset: its pairs of files, splits and classes."""
+"""Records that declare a raw dataset, its pairs of files, splits and classes, and its build.
+
+Several machines may share a build. Every task lists and divides the raw files alike and writes
+the shards whose number leaves its index when divided by the number of tasks; nothing is sent
+between them. A last one, of `merge`, checks that all shards are there and describes them.
+"""
 import typing
+
+from deeplab.core import keys
+from deeplab.core.usage import UsageError
+from deeplab.datasets import registry
+
+_MAX_NAMED = 10
 
 
 class Example(typing.NamedTuple):
@@ -51,3 +62,114 @@ class DatasetSpec(typing.NamedTuple):
   shard_size: typing.Optional[int] = None
   image_range: typing.Any = None
   labels_as_stored: bool = False
+
+
+class BuildTask(typing.NamedTuple):
+  """Which shards of a build to write.
+
+  Attributes:
+    num_tasks: number of tasks that share the shards of every split.
+    index: number of this task, from 0; None where there is one alone, or for `merge`.
+    merge: whether to write no shards, but check those of all tasks and describe them.
+    command: command line of the build without the flags of tasks, for messages.
+  """
+  num_tasks: int = 1
+  index: typing.Optional[int] = None
+  merge: bool = False
+  command: str = 'the builder'
+
+  @property
+  def is_part(self):
+    """Whether other tasks write other shards."""
+    return self.num_tasks > 1 and not self.merge
+
+  def owns(self, shard):
+    """Whether this task writes the shard of a number, from 0, of a split."""
+    return not self.merge and shard % self.num_tasks == (self.index or 0)
+
+
+ALONE = BuildTask()
+
+
+def of_published_set(name, splits, num_shards, label_map=None):
+  """Returns the DatasetSpec of a row of `registry.DATASETS`; splits, ... as there."""
+  row = registry.DATASETS[name]
+  return DatasetSpec(
+      name=name, splits=splits, num_classes=row.num_classes, ignore_label=row.ignore_label,
+      class_names=row.class_names, colormap=row.colormap, num_shards=num_shards,
+      label_map=label_map)
+
+
+def check(spec):
+  """Raises ValueError for a DatasetSpec that cannot be built whatever the files hold."""
+  for field, lowest, highest, words in (
+      ('num_classes', 1, 256, 'in 1..256'), ('ignore_label', 0, 255, 'in 0..255'),
+      ('num_shards', 1, None, 'at least 1'), ('shard_size', 1, None, 'at least 1')):
+    value = getattr(spec, field)
+    if not (field == 'shard_size' and value is None) and (
+        value < lowest or highest is not None and value > highest):
+      raise ValueError('%s must be %s, got %r.' % (field, words, value))
+  if spec.class_names is not None and len(spec.class_names) != spec.num_classes:
+    raise ValueError('class_names must hold %d names for num_classes=%d, got %d.'
+                     % (spec.num_classes, spec.num_classes, len(spec.class_names)))
+  targets = set((spec.label_map or {}).values())
+  bad = sorted(t for t in targets if not 0 <= t < spec.num_classes and t != spec.ignore_label)
+  if bad:
+    raise ValueError('label_map maps to %s; expected 0..%d or the ignore label %d.'
+                     % (bad, spec.num_classes - 1, spec.ignore_label))
+  if not spec.splits:
+    raise ValueError('Dataset %r has no splits to build.' % spec.name)
+  for split, examples in spec.splits.items():
+    _check_split(split, examples)
+
+
+def check_task(task):
+  """Raises ValueError for a BuildTask that contradicts itself; names the flags."""
+  if task.num_tasks < 1:
+    raise UsageError('--num_tasks=%d must be at least 1.' % task.num_tasks)
+  if task.merge and task.index is not None:
+    raise UsageError('--merge and --task_index=%d exclude each other: start the tasks with '
+                     '--task_index, and when all are done one with --merge.' % task.index)
+  if task.index is not None and not 0 <= task.index < task.num_tasks:
+    raise UsageError('--task_index=%d must be in 0..%d with --num_tasks=%d.'
+                     % (task.index, task.num_tasks - 1, task.num_tasks))
+  if task.is_part and task.index is None:
+    raise UsageError('--num_tasks=%d: pass --task_index, 0..%d, to write the shards of one task, '
+                     'or --merge when all are written.' % (task.num_tasks, task.num_tasks - 1))
+
+
+def unfinished_message(problems, num_shards, output_dir, task):
+  """Returns the message on a merge of shards that are not all ready.
+
+  Args:
+    problems: list of (number of the shard in its split, file name, what is wrong with it).
+    num_shards: number of shards of all splits.
+    output_dir: folder of the records.
+    task: BuildTask of the merge.
+  """
+  named = ['%s %s' % (name, what) for _, name, what in problems[:_MAX_NAMED]]
+  if len(problems) > _MAX_NAMED:
+    named.append('and %d more' % (len(problems) - _MAX_NAMED))
+  command = task.command
+  if task.num_tasks > 1:
+    indices = sorted({shard % task.num_tasks for shard, _, _ in problems})
+    command += ' --num_tasks=%d --task_index=%d' % (task.num_tasks, indices[0])
+    if indices[1:]:
+      command += ' (likewise with %s)' % ', '.join(str(index) for index in indices[1:])
+  return ('Nothing is merged: %d of %d shards in %s are not ready: %s. What builds them: %s'
+          % (len(problems), num_shards, output_dir, '; '.join(named), command))
+
+
+def _check_split(split, examples):
+  if not split or '/' in split or split.startswith('.'):
+    raise ValueError('%r cannot be the name of a split: it begins the file names.' % split)
+  if not examples:
+    raise ValueError('Split %r is empty: there are no examples to build.' % split)
+  seen = set()
+  for item in examples:
+    if item.name in seen:
+      raise ValueError('Split %r names the record %r twice.' % (split, item.name))
+    seen.add(item.name)
+    if item.label is None and split != keys.TEST_SET:
+      raise ValueError('Record %r of split %r has no label; only split %r may have none.'
+                       % (item.name, split, keys.TEST_SET))

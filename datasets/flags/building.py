@@ -6,7 +6,7 @@ from absl import flags
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core.usage import UsageError
-from deeplab.datasets.building import shard_writer, tasks
+from deeplab.datasets.building import shard_writer, spec
 
 FLAGS = flags.FLAGS
 
@@ -53,9 +53,9 @@ def build_options():
   Raises:
     ValueError: they contradict each other.
   """
-  task = tasks.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
-                         _command_without_tasks())
-  tasks.check(task)
+  task = spec.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
+                        _command_without_tasks())
+  spec.check_task(task)
   return dict(work_options(), task=task)
 
 

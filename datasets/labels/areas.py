@@ -3,7 +3,7 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets.labels.label_sources import Drawing
+from deeplab.datasets.labels.label_sources import Drawing, Unusable
 
 BOX_ALONE = 'a box and no segmentation (--boxes_as_areas paints boxes)'
 _LEAST_COORDINATES = 6
@@ -28,10 +28,6 @@ class Area(typing.NamedTuple):
   class_id: int
   segmentation: typing.Any
   layer: int = 0
-
-
-class Unusable(ValueError):
-  """An area cannot be drawn; the message continues '1 with'."""
 
 
 def box_segmentation(box):

@@ -12,6 +12,8 @@ _OTHER_LINES = (
     re.compile(r'(?P<name>[^#].*?):(?P<r>\d+),(?P<g>\d+),(?P<b>\d+):[^:]*:[^:]*'),
     re.compile(r'(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)\s+(?P<name>\S.*)'))
 _COMMENT = '#'
+BACKGROUND = 'background'
+BACKGROUND_NAMES = (BACKGROUND, '_background_')
 # Rows and annotations called so are pixels that do not count.
 IGNORE_NAMES = ('ignore', '__ignore__')
 

@@ -11,15 +11,14 @@ import typing
 from absl import logging
 
 from deeplab.core.storage import json_text
-from deeplab.datasets.labels import areas, left_out
-from deeplab.datasets.labels.class_names import IGNORE_NAMES
+from deeplab.datasets.labels import areas
+from deeplab.datasets.labels.class_names import BACKGROUND, IGNORE_NAMES
+from deeplab.datasets.labels.label_sources import Unusable, by_reason, shown
 
-BACKGROUND = 'background'
 # Field of annotations that other formats have put into the content: areas.Area.layer.
 LAYER = ' layer'
 _PARTS = {'images': 'id, file_name, height, width', 'categories': 'id, name',
           'annotations': 'image_id, category_id, segmentation'}
-_SHOWN_NAMES = 5
 
 
 class CocoLabel(typing.NamedTuple):
@@ -38,10 +37,6 @@ class CocoLabel(typing.NamedTuple):
   unlabelled: int
   left_out: typing.Tuple[typing.Tuple[str, str], ...] = ()
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
-
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
@@ -55,39 +50,13 @@ class CocoLabel(typing.NamedTuple):
 
 
 class MissingEntry(typing.NamedTuple):
-  """The label source of an image that the file does not list.
-
-  Attributes:
-    path: JSON file.
-    stem: name of the image.
-  """
+  """The label source of an image, of the name `stem`, that the JSON file `path` does not list."""
   path: str
   stem: str
-
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
 
   def read(self, unused_height, unused_width):
     """Raises ValueError."""
     raise ValueError('%s has no entry for the image %r.' % (self.path, self.stem))
-
-
-class Choice(typing.NamedTuple):
-  """What is to be painted.
-
-  Attributes:
-    class_names: names of the classes in the order of their ids; those that are categories of
-      the file are painted. None: background, then the categories in the order of their ids.
-    ignore_label: value of categories called `ignore`.
-    boxes_as_areas: whether the boxes of annotations without segmentation are painted.
-  """
-  class_names: typing.Optional[typing.List[str]] = None
-  ignore_label: int = 255
-  boxes_as_areas: bool = False
-
-
-ALL_CATEGORIES = Choice()
 
 
 class CocoFile(object):
@@ -101,12 +70,16 @@ class CocoFile(object):
     class_names: one name per class id.
   """
 
-  def __init__(self, path, choice=ALL_CATEGORIES, content=None):
+  def __init__(self, path, class_names=None, ignore_label=255, boxes_as_areas=False,
+               content=None):
     """Reads a file.
 
     Args:
       path: JSON file with images, annotations and categories.
-      choice: Choice.
+      class_names: names of the classes in the order of their ids; those that are categories of
+        the file are painted. None: background, then the categories in the order of their ids.
+      ignore_label: value of categories called `ignore`.
+      boxes_as_areas: whether the boxes of annotations without segmentation are painted.
       content: what the file holds, if it is read already.
 
     Raises:
@@ -114,24 +87,20 @@ class CocoFile(object):
         a category, or none of its annotations can be drawn.
     """
     self.path = path
-    self._choice = choice
+    self._boxes_as_areas = boxes_as_areas
     content = json_text.read(path) if content is None else content
     self._check_parts(content)
-    categories = self._by_id(content['categories'], 'categories', 'name')
-    self._categories = {key: str(item['name']) for key, item in categories.items()}
-    self._category_types = {key: type(item['id']) for key, item in categories.items()}
-    self.class_names = choice.class_names or self._names_of(categories)
-    self._class_ids = {
-        key: self.class_names.index(name) if name in self.class_names else choice.ignore_label
-        for key, name in self._categories.items()
-        if name in self.class_names or name in IGNORE_NAMES}
+    self._categories = self._by_id(content['categories'], 'categories', 'name')
+    self._names = {key: str(item['name']) for key, item in self._categories.items()}
+    self.class_names = class_names or self._names_by_id()
+    ids = dict.fromkeys(IGNORE_NAMES, ignore_label)
+    ids.update((name, i) for i, name in enumerate(self.class_names))
+    self._class_ids = {key: ids[name] for key, name in self._names.items() if name in ids}
     self._images = self._by_id(content['images'], 'images', 'file_name')
     self._stems = self._by_stem()
     self._areas = collections.defaultdict(list)
     self._left_out = collections.defaultdict(list)
-    self._check_classes(collections.Counter(
-        _key(item.get('category_id')) for item in content['annotations']
-        if isinstance(item, dict)))
+    self._check_classes(content['annotations'])
     self._sort_in(content['annotations'])
 
   def stems(self):
@@ -179,11 +148,11 @@ class CocoFile(object):
       found[key] = item
     return found
 
-  def _names_of(self, categories):
+  def _names_by_id(self):
     """Returns background and the names of the categories by their ids, each once."""
     names = [BACKGROUND]
-    for key in sorted(categories, key=lambda key: (not key.isdigit(), key.zfill(20))):
-      name = self._categories[key]
+    for key in sorted(self._names, key=lambda key: (not key.isdigit(), key.zfill(20))):
+      name = self._names[key]
       if name in names[1:]:
         logging.warning('%s: several categories are called %r; they become one class.',
                         self.path, name)
@@ -192,6 +161,7 @@ class CocoFile(object):
     return names
 
   def _by_stem(self):
+    """Returns dict, stem of an image -> _key of its id."""
     found = {}
     for key, image in self._images.items():
       path = str(image['file_name']).replace('\\', '/')
@@ -212,31 +182,25 @@ class CocoFile(object):
       raise ValueError('%s: image %s has the height %r and the width %r, expected two whole '
                        'numbers.' % (self.path, image['file_name'], *stated)) from error
 
-  def _check_classes(self, counts):
-    """Stops at classes without any category; tells of those without each other.
-
-    Args:
-      counts: Counter, _key of a category -> number of annotations.
-    """
-    there = sorted(set(self._categories.values()))
+  def _check_classes(self, annotations):
+    """Stops at classes without any category; tells of those without each other."""
+    there = sorted(set(self._names.values()))
     if not self._class_ids:
       raise ValueError('%s: none of the classes %s is a category; there are %s.' % (
           self.path, ', '.join(self.class_names), ', '.join(there) or 'none'))
-    unused = ['%r (%d annotations)' % (self._categories[key], counts[key])
-              for key in self._categories if key not in self._class_ids]
-    if unused:
-      logging.info('%s: categories that are not among --class_names are not painted: %s.',
-                   self.path, _shown(unused))
-    empty = [repr(name) for key, name in self._categories.items() if not counts[key]]
-    if empty:
-      logging.info('%s: categories without annotation: %s.', self.path, _shown(empty))
+    counts = collections.Counter(
+        _key(item.get('category_id')) for item in annotations if isinstance(item, dict))
+    self._tell('categories that are not among --class_names are not painted: %s.', [
+        '%r (%d annotations)' % (name, counts[key]) for key, name in self._names.items()
+        if key not in self._class_ids])
+    self._tell('categories without annotation: %s.',
+               [repr(name) for key, name in self._names.items() if not counts[key]])
     for name in self.class_names:
       if name not in there and name.strip('_').lower() != BACKGROUND:
-        near = difflib.get_close_matches(
-            name.lower(), [each.lower() for each in there if each not in self.class_names], 1, .8)
-        near = [each for each in there if each.lower() in near]
+        others = {each.lower(): each for each in reversed(there) if each not in self.class_names}
+        near = difflib.get_close_matches(name.lower(), others, 1, .8)
         logging.warning('%s: class %r is no category, no annotation becomes it%s.', self.path,
-                        name, '; did you mean %r?' % near[0] if near else '')
+                        name, '; did you mean %r?' % others[near[0]] if near else '')
 
   def _sort_in(self, annotations):
     """Puts annotations to their images; raises ValueError if none can be drawn."""
@@ -246,7 +210,9 @@ class CocoFile(object):
         nowhere.append(('entry %d' % i, 'no fields'))
         continue
       image, category = _key(item.get('image_id')), _key(item.get('category_id'))
-      name = self._name_of(item, i)
+      name = 'annotation %s (%s)' % (
+          item.get('id', 'number %d' % i),
+          self._names.get(category, 'category_id %.20r' % item.get('category_id')))
       if image not in self._images:
         nowhere.append((name, 'an image_id that is no image of the file'))
       elif category not in self._categories:
@@ -255,48 +221,12 @@ class CocoFile(object):
         unwanted.append((name, 'a category that is not among the classes'))
       else:
         num_renamed += (type(item['image_id']) is not type(self._images[image]['id'])
-                        or type(item['category_id']) is not self._category_types[category])
+                        or type(item['category_id']) is not type(self._categories[category]['id']))
         num_crowds += bool(item.get('iscrowd'))
         self._add(item, name, image, self._class_ids[category])
-    found = nowhere + [entry for entries in self._left_out.values() for entry in entries]
-    self._require_areas(found + unwanted)
-    self._tell(nowhere, num_renamed, num_crowds)
-
-  def _add(self, item, name, image, class_id):
-    segmentation = item.get('segmentation')
-    try:
-      if not segmentation or (isinstance(segmentation, list) and not any(segmentation)):
-        segmentation = areas.box_segmentation(item.get('bbox'))
-        if not self._choice.boxes_as_areas:
-          raise areas.Unusable(areas.BOX_ALONE)
-      self._areas[image].append(
-          areas.Area(name, class_id, segmentation, item.get(LAYER, 0)))
-    except areas.Unusable as error:
-      self._left_out[image].append((name, str(error)))
-
-  def _name_of(self, item, place):
-    category = self._categories.get(_key(item.get('category_id')))
-    return 'annotation %s (%s)' % (
-        item.get('id', 'number %d' % place),
-        'category_id %.20r' % item.get('category_id') if category is None else category)
-
-  def _require_areas(self, found):
-    """Raises ValueError if there are annotations, and no area that can be drawn."""
-    problems = []
-    for image, image_areas in self._areas.items():
-      for area in image_areas:
-        try:
-          areas.check(area.segmentation, self._size(image))
-          return
-        except areas.Unusable as error:
-          problems.append((area.name, str(error)))
-    if found or problems:
-      raise ValueError('%s: none of its annotations can be drawn. %s.' % (
-          self.path, '; '.join(left_out.by_reason(found + problems))))
-
-  def _tell(self, nowhere, num_renamed, num_crowds):
-    """Logs what else there is to know of the annotations."""
-    for line in left_out.by_reason(nowhere):
+    self._require_areas(nowhere + unwanted + [
+        entry for entries in self._left_out.values() for entry in entries])
+    for line in by_reason(nowhere):
       logging.warning('%s: annotations left out: %s', self.path, line)
     if num_renamed:
       logging.warning('%s: %d annotations write the ids of images or categories in another way '
@@ -307,9 +237,39 @@ class CocoFile(object):
                    self.path, num_crowds)
     empty = [stem for stem, key in sorted(self._stems.items())
              if key not in self._areas and key not in self._left_out]
-    if empty:
-      logging.info('%s: %d of %d images have no annotation that is painted: %s.', self.path,
-                   len(empty), len(self._stems), _shown(empty))
+    self._tell('%d of %d images have no annotation that is painted: %%s.'
+               % (len(empty), len(self._stems)), empty)
+
+  def _add(self, item, name, image, class_id):
+    segmentation = item.get('segmentation')
+    try:
+      if not segmentation or (isinstance(segmentation, list) and not any(segmentation)):
+        segmentation = areas.box_segmentation(item.get('bbox'))
+        if not self._boxes_as_areas:
+          raise Unusable(areas.BOX_ALONE)
+      self._areas[image].append(
+          areas.Area(name, class_id, segmentation, item.get(LAYER, 0)))
+    except Unusable as error:
+      self._left_out[image].append((name, str(error)))
+
+  def _require_areas(self, left_out):
+    """Raises ValueError if there are annotations, and no area that can be drawn."""
+    problems = list(left_out)
+    for image, image_areas in self._areas.items():
+      for area in image_areas:
+        try:
+          areas.check(area.segmentation, self._size(image))
+          return
+        except Unusable as error:
+          problems.append((area.name, str(error)))
+    if problems:
+      raise ValueError('%s: none of its annotations can be drawn. %s.' % (
+          self.path, '; '.join(by_reason(problems))))
+
+  def _tell(self, message, names):
+    """Logs names, if there are any, with a message in which %s stands for them."""
+    if names:
+      logging.info('%s: %s', self.path, message % shown(names))
 
 
 def _key(value):
@@ -318,8 +278,3 @@ def _key(value):
     value = int(value)
   text = str(value).strip()
   return text.lstrip('0') or '0' if text.isdigit() else text
-
-
-def _shown(names):
-  return ', '.join(names[:_SHOWN_NAMES]) + (
-      ', ... (%d in all)' % len(names) if len(names) > _SHOWN_NAMES else '')

@@ -64,7 +64,7 @@ def test_compressed_run_lengths_are_read(tmp_path):
 def test_only_wanted_classes_are_painted(tmp_path):
   file = coco_labels.CocoFile(_write(
       tmp_path, [_annotation(44, _SQUARE), _annotation(3, _ALL)]),
-                              coco_labels.Choice(['background', 'cup']))
+                              ['background', 'cup'])
   np.testing.assert_array_equal(file.label('a b', 0).read(*_SIZE).labels, _expected() == 2)
 
 
@@ -76,7 +76,7 @@ def test_an_image_without_annotation_is_unlabelled(tmp_path):
 
 def test_an_image_that_is_not_listed_cannot_be_read(tmp_path):
   label = coco_labels.CocoFile(_write(tmp_path, [])).label('other', 255)
-  assert label.paths() == [str(tmp_path / 'instances.json')]
+  assert label.path == str(tmp_path / 'instances.json')
   with pytest.raises(ValueError, match="instances.json has no entry for the image 'other'"):
     label.read(*_SIZE)
 
@@ -101,7 +101,7 @@ def test_boxes_are_painted_where_that_is_asked(tmp_path, segmentation):
   file = coco_labels.CocoFile(_write(
       tmp_path, [_annotation(3, _ALL, bbox=[0, 0, 1, 1]),
                  _annotation(44, segmentation, bbox=[2, 1, 4, 4])]),
-      coco_labels.Choice(boxes_as_areas=True))
+      boxes_as_areas=True)
   np.testing.assert_array_equal(file.label('a b', 255).read(*_SIZE).labels, _expected())
 
 
@@ -119,7 +119,7 @@ def test_a_file_whose_annotations_are_all_of_other_classes_is_an_error(tmp_path)
   path = _write(tmp_path, [_annotation(3, _ALL)])
   with pytest.raises(ValueError, match='1 with a category that is not among the classes: '
                                        r'annotation 0 \(table\)'):
-    coco_labels.CocoFile(path, coco_labels.Choice(['background', 'cup']))
+    coco_labels.CocoFile(path, ['background', 'cup'])
 
 
 @pytest.mark.parametrize('image_id, category_id', [('7', 44), (7, '44'), (7.0, ' 44'),
@@ -140,7 +140,7 @@ def test_what_leads_nowhere_is_counted_and_named(tmp_path, caplog):
       dict(id=i, image_id=image, category_id=category, segmentation=_ALL, iscrowd=i % 2)
       for i, (image, category) in enumerate([(7, 44), (70, 44), (71, 3), (7, 3), (7, 44)])],
       categories=[{'id': i, 'name': name} for i, name in ((44, 'Cup'), (3, 'table'), (5, 'x'))]),
-      coco_labels.Choice(['background', 'cup', 'Cup']))
+      ['background', 'cup', 'Cup'])
   for line in (
       'annotations left out: 2 with an image_id that is no image of the file: annotation 1 (Cup), '
       'annotation 2 (table)',
@@ -154,7 +154,7 @@ def test_what_leads_nowhere_is_counted_and_named(tmp_path, caplog):
 
 def test_a_class_that_is_nearly_a_category_is_answered_with_it(tmp_path, caplog):
   coco_labels.CocoFile(_write(tmp_path, [_annotation(3, _ALL)]),
-                       coco_labels.Choice(['background', 'cups', 'table']))
+                       ['background', 'cups', 'table'])
   assert "class 'cups' is no category, no annotation becomes it; did you mean 'cup'?" in (
       caplog.text)
 
@@ -182,7 +182,7 @@ def test_categories_called_ignore_do_not_count(tmp_path):
   file = coco_labels.CocoFile(_write(
       tmp_path, [_annotation(3, _ALL), _annotation(44, _SQUARE)],
       categories=[{'id': 44, 'name': 'ignore'}, {'id': 3, 'name': 'table'}]),
-      coco_labels.Choice(ignore_label=2))
+      ignore_label=2)
   assert file.class_names == ['background', 'table']
   np.testing.assert_array_equal(file.label('a b', 0).read(*_SIZE).labels, _expected())
 
@@ -223,7 +223,7 @@ def test_other_files_are_named(tmp_path, annotations, fields, message):
 
 def test_classes_that_are_no_categories_are_an_error(tmp_path):
   with pytest.raises(ValueError, match='none of the classes dog is a category; there are cup'):
-    coco_labels.CocoFile(_write(tmp_path, []), coco_labels.Choice(['dog']))
+    coco_labels.CocoFile(_write(tmp_path, []), ['dog'])
 
 
 def test_without_pycocotools_it_is_told_what_to_install(tmp_path, monkeypatch):

@@ -33,9 +33,9 @@ _LABELME_XML = """<annotation><filename>a.png</filename><folder></folder>
 
 
 def _drawing(content, boxes_as_areas=False):
-  file = coco_labels.CocoFile('the file', coco_labels.Choice(
-      ['background', 'lane', 'sign'][:1 + len(content['categories'])],
-      boxes_as_areas=boxes_as_areas), content)
+  file = coco_labels.CocoFile(
+      'the file', ['background', 'lane', 'sign'][:1 + len(content['categories'])],
+      boxes_as_areas=boxes_as_areas, content=content)
   return file.label('a', 0).read(*_SIZE)
 
 

@@ -1,18 +1,21 @@
 """Label maps that are not simply a PNG of class ids.
 
-A label source is a NamedTuple with two methods. `read(height, width)` returns the class ids,
+A label source is a NamedTuple with a field `path`, the file to blame, perhaps a field `parts_path`
+of another file that it reads, and a method `read(height, width)`. This returns the class ids,
 [height, width] integers, of an upright image of that size, or a `Drawing` that has them; the
-builder checks their range and that the sizes agree. `paths()` returns the files it reads, the one
-to blame first. Sources travel to worker processes and tell by their fields and files whether a
-shard is up to date.
+builder checks their range and that the sizes agree. Sources travel to worker processes and tell
+by their fields and files whether a shard is up to date.
 """
+import collections
 import typing
 
 import numpy as np
 
-from deeplab.datasets.labels import label_files, pairs
+from deeplab.datasets.labels import raw_files
 
 _SHOWN_COLORS = 5
+_SHOWN_NAMES = 5
+_SHOWN_REASONS, _SHOWN_OF_A_REASON = 6, 3
 
 
 class Drawing(typing.NamedTuple):
@@ -28,23 +31,40 @@ class Drawing(typing.NamedTuple):
   left_out: typing.Sequence[typing.Tuple[str, str]] = ()
 
 
-class Unannotated(typing.NamedTuple):
-  """The label of a picture in which nothing is annotated.
+class Unusable(ValueError):
+  """An annotation cannot be drawn; the message continues '1 with'."""
 
-  Attributes:
-    image_path: the picture.
-    class_id: value of all its pixels.
+
+def by_reason(left_out):
+  """Returns lines `2 with REASON: NAME, NAME`, the most frequent reason first.
+
+  Args:
+    left_out: list of (name, reason).
   """
-  image_path: str
+  names = collections.OrderedDict()
+  for name, reason in left_out:
+    names.setdefault(reason, []).append(name)
+  lines = ['%d with %s: %s%s' % (len(found), reason, ', '.join(found[:_SHOWN_OF_A_REASON]),
+                                 ', ...' if len(found) > _SHOWN_OF_A_REASON else '')
+           for reason, found in sorted(names.items(), key=lambda item: -len(item[1]))]
+  more = len(lines) - _SHOWN_REASONS
+  return lines[:_SHOWN_REASONS] + ['and %d more reasons' % more] * (more > 0)
+
+
+def shown(names):
+  """Returns names as text, the first ones and the number of all if they are many."""
+  return ', '.join(names[:_SHOWN_NAMES]) + (
+      ', ... (%d in all)' % len(names) if len(names) > _SHOWN_NAMES else '')
+
+
+class Unannotated(typing.NamedTuple):
+  """The label of a picture, `path`, in which nothing is annotated: all of it is `class_id`."""
+  path: str
   class_id: int
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.image_path]
-
   def read(self, height, width):
-    """Returns the [height, width] uint8 class ids."""
-    return np.full((height, width), self.class_id, np.uint8)
+    """Returns the Drawing of [height, width] uint8 class ids."""
+    return Drawing(np.full((height, width), self.class_id, np.uint8), 0)
 
 
 class ColorPicture(typing.NamedTuple):
@@ -59,19 +79,14 @@ class ColorPicture(typing.NamedTuple):
   colors: typing.Tuple[typing.Tuple[int, int, int], ...]
   ids: typing.Tuple[int, ...]
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
-
-  def read(self, height, width):
+  def read(self, unused_height, unused_width):
     """Returns the [height, width] class ids of the colours; sizes as in the file.
 
     Raises:
       ValueError: the file cannot be decoded, or has a colour that is not in the table.
     """
-    del height, width
-    codes = _color_codes(label_files.colors(self.path))
-    known = _color_codes(np.array(self.colors, np.uint8))
+    codes = raw_files.codes_of(raw_files.colors(self.path))
+    known = raw_files.codes_of(np.array(self.colors, np.uint8))
     order = np.argsort(known)
     places = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)
     is_known = known[order][places] == codes
@@ -81,13 +96,12 @@ class ColorPicture(typing.NamedTuple):
 
   def _unknown_colors_message(self, codes):
     values, counts = np.unique(codes, return_counts=True)
-    largest = np.argsort(-counts, kind='stable')[:_SHOWN_COLORS]
-    shown = ', '.join('%d,%d,%d (%d pixels)' % (
-        values[i] >> 16, values[i] >> 8 & 255, values[i] & 255, counts[i]) for i in largest)
-    more = ' and %d more' % (len(values) - _SHOWN_COLORS) if len(values) > _SHOWN_COLORS else ''
-    return ('%s: the colours %s%s are not in the table of %d colours. Add them (a row called '
+    largest = np.argsort(-counts, kind='stable')
+    names = ['%d,%d,%d' % (code >> 16, code >> 8 & 255, code & 255) for code in values[largest]]
+    return ('%s: the colours %s are not in the table of %d colours. Add them (a row called '
             'ignore makes pixels not count), or correct the picture.'
-            % (self.path, shown, more, len(self.colors)))
+            % (self.path, raw_files.pixels_text(names, counts[largest], _SHOWN_COLORS),
+               len(self.colors)))
 
 
 class MatFile(typing.NamedTuple):
@@ -97,17 +111,12 @@ class MatFile(typing.NamedTuple):
   """
   path: str
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
-
-  def read(self, height, width):
+  def read(self, unused_height, unused_width):
     """Returns the class ids of `GTcls.Segmentation`.
 
     Raises:
       ValueError: the file cannot be read, holds something else, or SciPy is not installed.
     """
-    del height, width
     try:
       from scipy import io
     except ImportError as error:
@@ -121,77 +130,3 @@ class MatFile(typing.NamedTuple):
       # SciPy raises whatever the damaged bytes lead to.
       raise ValueError('%s is not a file of the Semantic Boundaries Dataset with '
                        'GTcls.Segmentation: %s.' % (self.path, error)) from error
-
-
-class Painted(typing.NamedTuple):
-  """A PNG of ids, mapped to class ids, over which classes of another PNG are painted.
-
-  Attributes:
-    path: PNG of ids.
-    label_map: tuple of (id in the file, class id), or None where they are the same.
-    parts_path: PNG of class ids of the same size.
-    classes: class ids taken from parts_path, in the order of painting.
-  """
-  path: str
-  label_map: typing.Optional[typing.Tuple[typing.Tuple[int, int], ...]]
-  parts_path: str
-  classes: typing.Tuple[int, ...]
-
-  def paths(self):
-    """Returns both files."""
-    return [self.path, self.parts_path]
-
-  def read(self, height, width):
-    """Returns the [height, width] class ids.
-
-    Raises:
-      ValueError: a file cannot be used, a value has no mapping, or sizes differ.
-    """
-    del height, width
-    labels = mapped(pairs.read_ids(self.path), self.label_map, self.path)
-    parts = read_parts(self.parts_path, labels.shape)
-    for class_id in self.classes:
-      labels[parts == class_id] = class_id
-    return labels
-
-
-def mapped(values, label_map, path):
-  """Returns values with a label map applied, uint8.
-
-  Args:
-    values: [height, width] integers.
-    label_map: tuple of (value, class id), or None.
-    path: file of the values, for the message.
-
-  Raises:
-    ValueError: a value is not in the map.
-  """
-  if label_map is None:
-    return np.array(values)
-  table = np.full(max(int(values.max()), max(value for value, _ in label_map)) + 1, -1)
-  table[[value for value, _ in label_map]] = [class_id for _, class_id in label_map]
-  labels = table[values]
-  if labels.min() < 0:
-    raise ValueError('%s: label values %s are not among the %d expected.' % (
-        path, ', '.join(map(str, np.unique(values[labels < 0])[:_SHOWN_COLORS])),
-        len(label_map)))
-  return labels.astype(np.uint8)
-
-
-def read_parts(path, size):
-  """Returns the values of a PNG of body parts of a known (height, width).
-
-  Raises:
-    ValueError: the file cannot be used or has another size.
-  """
-  parts = pairs.read_ids(path)
-  if parts.shape != tuple(size):
-    raise ValueError('%s is %dx%d (height x width), expected %dx%d as its image.'
-                     % ((path,) + parts.shape + tuple(size)))
-  return parts
-
-
-def _color_codes(colors):
-  """Returns r * 65536 + g * 256 + b of [..., 3] uint8 colours."""
-  red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
-  return red << 16 | green << 8 | blue

@@ -21,7 +21,7 @@ def test_colours_become_the_ids_of_the_table(tmp_path):
   path = _save(tmp_path / 'a.png', [[_COLORS[2], _COLORS[0]], [_COLORS[1], _COLORS[0]]])
   label = label_sources.ColorPicture(path, _COLORS, _IDS)
   np.testing.assert_array_equal(label.read(2, 2), [[1, 2], [0, 2]])
-  assert label.paths() == [path]
+  assert label.path == path
 
 
 def test_colours_of_palette_pictures_count_not_their_indices(tmp_path):
@@ -43,22 +43,6 @@ def test_lossy_pictures_are_refused(tmp_path):
   Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(str(tmp_path / 'a.jpg'))
   with pytest.raises(ValueError, match='label maps must be lossless'):
     label_sources.ColorPicture(str(tmp_path / 'a.jpg'), _COLORS, _IDS).read(8, 8)
-
-
-def test_classes_of_the_parts_are_painted_in_order(tmp_path):
-  path = _save(tmp_path / 'a.png', [[4, 5, 6, 4]])
-  parts = _save(tmp_path / 'p.png', [[7, 8, 1, 0]])
-  label = label_sources.Painted(path, ((4, 0), (5, 1), (6, 2)), parts, (7, 8))
-  np.testing.assert_array_equal(label.read(1, 4), [[7, 8, 2, 0]])
-
-
-def test_painted_labels_need_known_values_and_equal_sizes(tmp_path):
-  path = _save(tmp_path / 'a.png', [[4, 9]])
-  with pytest.raises(ValueError, match='a.png: label values 9 are not among the 1 expected'):
-    label_sources.Painted(path, ((4, 0),), path, (7,)).read(1, 2)
-  parts = _save(tmp_path / 'p.png', [[4], [9]])
-  with pytest.raises(ValueError, match='p.png is 2x1 .*expected 1x2'):
-    label_sources.Painted(path, None, parts, (7,)).read(1, 2)
 
 
 def test_segmentations_of_matlab_files_are_read(tmp_path):
@@ -83,3 +67,13 @@ def test_without_scipy_it_is_told_what_to_install(monkeypatch):
   with pytest.raises(ValueError, match=r'a.mat needs SciPy to be read: pip install '
                                        r'"deeplab\[sbd\]"'):
     label_sources.MatFile('a.mat').read(2, 2)
+
+
+def test_reasons_are_counted_with_the_first_names_the_most_frequent_first():
+  entries = [('a', 'x'), ('b', 'y'), ('c', 'y'), ('d', 'y'), ('e', 'y')]
+  assert label_sources.by_reason(entries) == ['4 with y: b, c, d, ...', '1 with x: a']
+
+
+def test_of_many_reasons_the_rest_is_counted():
+  lines = label_sources.by_reason([(str(i), 'reason %d' % i) for i in range(20)])
+  assert len(lines) == 7 and lines[-1] == 'and 14 more reasons'

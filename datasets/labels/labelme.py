@@ -2,7 +2,6 @@
 import base64
 import binascii
 import collections
-import functools
 import io
 import typing
 
@@ -12,7 +11,7 @@ from PIL import Image, ImageDraw
 from deeplab.core.images import limits
 from deeplab.core.storage import json_text
 from deeplab.datasets.labels.class_names import IGNORE_NAMES
-from deeplab.datasets.labels.label_sources import Drawing
+from deeplab.datasets.labels.label_sources import Drawing, Unusable
 
 # Pillow counts pixels in 32 bits.
 _FARTHEST_PX = 10 ** 6
@@ -50,10 +49,6 @@ class LabelmeLabel(typing.NamedTuple):
   pens: Pens
   unlabelled: int
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
-
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
@@ -71,15 +66,15 @@ class LabelmeLabel(typing.NamedTuple):
       label = _label_of(shape)
       name = 'shape %d' % (i + 1) + (' (%s)' % label if label else '')
       class_id = self.pens.id_of(label)
+      if label and class_id is None and not self.pens.leaves_out_others:
+        raise ValueError('%s: %s is not of the classes %s. Add it to --class_names, correct '
+                         'the file, or leave such shapes out with --on_error=skip.' % (
+                             self.path, name, ', '.join(n for n, _ in self.pens.class_ids)))
       try:
         if class_id is None:
-          if label is not None and not self.pens.leaves_out_others:
-            raise ValueError('%s: %s is not of the classes %s. Add it to --class_names, correct '
-                             'the file, or leave such shapes out with --on_error=skip.' % (
-                                 self.path, name, ', '.join(n for n, _ in self.pens.class_ids)))
-          raise _Unusable('a label that is no class' if label else 'no label')
+          raise Unusable('a label that is no class' if label else 'no label')
         _draw(shape, labels, class_id, self.pens.line_width)
-      except _Unusable as error:
+      except Unusable as error:
         left_out.append((name, str(error)))
     return Drawing(np.array(labels), len(content['shapes']) - len(left_out), left_out)
 
@@ -93,10 +88,6 @@ def count_labels(paths):
     except ValueError:
       continue  # Named when it is drawn.
   return counts
-
-
-class _Unusable(Exception):
-  """A shape cannot be drawn; the message continues '1 with'."""
 
 
 def _content(path):
@@ -121,67 +112,76 @@ def _whole(value):
 
 
 def _draw(shape, labels, value, line_width):
-  """Paints one shape onto a Pillow image; raises _Unusable."""
+  """Paints one shape onto a Pillow image; raises Unusable."""
   kind = shape.get('shape_type') or 'polygon'
-  row = _KINDS.get(kind if isinstance(kind, str) else None)
-  if row is None:
-    raise _Unusable('the unknown shape type %.30r (known: %s)' % (kind, ', '.join(sorted(_KINDS))))
+  if not isinstance(kind, str) or kind not in _KINDS:
+    raise Unusable('the unknown shape type %.30r (known: %s)' % (kind, ', '.join(sorted(_KINDS))))
   try:
     points = [(float(x), float(y)) for x, y in shape['points']]
-  except (KeyError, TypeError, ValueError) as error:
-    raise _Unusable('no points [[x, y], ...]') from error
-  if not points or np.abs(points).max() > _FARTHEST_PX or not np.isfinite(points).all():
-    raise _Unusable('points that are not finite numbers near the picture' if points
-                    else 'no points [[x, y], ...]')
-  if len(points) < row.num_points:
-    raise _Unusable('fewer than the %d points of a %s' % (row.num_points, kind))
-  paint = functools.partial(_paste_mask, shape) if kind == 'mask' else row.paint
+  except (KeyError, TypeError, ValueError):
+    points = []
+  if not points:
+    raise Unusable('no points [[x, y], ...]')
+  if np.abs(points).max() > _FARTHEST_PX or not np.isfinite(points).all():
+    raise Unusable('points that are not finite numbers near the picture')
+  num_points, paint = _KINDS[kind]
+  if len(points) < num_points:
+    raise Unusable('fewer than the %d points of a %s' % (num_points, kind))
+  stroke = _Stroke(points, line_width, shape)
   if all(0 <= x < labels.width and 0 <= y < labels.height for x, y in points):
-    paint(labels, points, value, line_width)
+    paint(labels, stroke, value)
     return
   seen = Image.new('L', labels.size)
-  paint(seen, points, 255, line_width)
+  paint(seen, stroke, 255)
   if not seen.getbbox():
-    raise _Unusable('no pixel in the picture')
+    raise Unusable('no pixel in the picture')
   labels.paste(value, (0, 0), seen)
 
 
-def _paste_mask(shape, labels, points, value, unused_width):
+class _Stroke(typing.NamedTuple):
+  """What is painted: points (x, y) in pixels, width of the pen, and the shape of the file."""
+  points: typing.List[typing.Tuple[float, float]]
+  width: int
+  shape: typing.Dict
+
+
+def _mask(labels, stroke, value):
   try:
-    mask = limits.open_image(io.BytesIO(base64.b64decode(shape['mask']))).convert('L')
+    data = base64.b64decode(stroke.shape['mask'])
+    mask = limits.open_image(io.BytesIO(data)).convert('L')
   except (KeyError, TypeError, OSError, SyntaxError, binascii.Error) as error:
-    raise _Unusable('a mask that cannot be decoded') from error
+    raise Unusable('a mask that cannot be decoded') from error
   except ValueError as error:
-    raise _Unusable('a mask that cannot be used: %s' % error) from error
+    raise Unusable('a mask that cannot be used: %s' % error) from error
   if not mask.getbbox():
-    raise _Unusable('an empty mask')
-  labels.paste(value, (int(points[0][0]), int(points[0][1])),
+    raise Unusable('an empty mask')
+  labels.paste(value, (int(stroke.points[0][0]), int(stroke.points[0][1])),
                mask.point(lambda covered: 255 if covered else 0))
 
 
-def _polygon(labels, points, value, unused_width):
-  ImageDraw.Draw(labels).polygon(points, fill=value, outline=value)
+def _polygon(labels, stroke, value):
+  ImageDraw.Draw(labels).polygon(stroke.points, fill=value, outline=value)
 
 
-def _rectangle(labels, points, value, unused_width):
-  xs, ys = zip(*points)
+def _rectangle(labels, stroke, value):
+  xs, ys = zip(*stroke.points)
   ImageDraw.Draw(labels).rectangle([min(xs), min(ys), max(xs), max(ys)], fill=value,
                                    outline=value)
 
 
-def _circle(labels, points, value, unused_width):
-  (x, y), edge = points[:2]
+def _circle(labels, stroke, value):
+  (x, y), edge = stroke.points[:2]
   _disc(labels, x, y, np.hypot(edge[0] - x, edge[1] - y), value)
 
 
-def _discs(labels, points, value, line_width):
-  for x, y in points:
-    _disc(labels, x, y, (line_width - 1) / 2, value)
+def _discs(labels, stroke, value):
+  for x, y in stroke.points:
+    _disc(labels, x, y, (stroke.width - 1) / 2, value)
 
 
-def _line(labels, points, value, line_width):
-  ImageDraw.Draw(labels).line(points, fill=value, width=line_width)
-  _discs(labels, points, value, line_width)  # Round ends and corners.
+def _line(labels, stroke, value):
+  ImageDraw.Draw(labels).line(stroke.points, fill=value, width=stroke.width)
+  _discs(labels, stroke, value)  # Round ends and corners.
 
 
 def _disc(labels, x, y, radius, value):
@@ -190,21 +190,16 @@ def _disc(labels, x, y, radius, value):
   draw.point((x, y), fill=value)  # Of the smallest ellipses Pillow paints nothing.
 
 
-class _Kind(typing.NamedTuple):
-  """How shapes of a type are painted: function of labels, points, value, line width."""
-  num_points: int
-  paint: typing.Optional[typing.Callable]
-
-
+# Type of a shape -> (least number of points, function of labels, _Stroke and value).
 _KINDS = {
-    'polygon': _Kind(3, _polygon),
-    'rectangle': _Kind(2, _rectangle),
-    'oriented_rectangle': _Kind(3, _polygon),
-    'rotation': _Kind(3, _polygon),  # The oriented rectangle of X-AnyLabeling.
-    'circle': _Kind(2, _circle),
-    'line': _Kind(2, _line),
-    'linestrip': _Kind(2, _line),
-    'point': _Kind(1, _discs),
-    'points': _Kind(1, _discs),
-    'mask': _Kind(1, None),
+    'polygon': (3, _polygon),
+    'rectangle': (2, _rectangle),
+    'oriented_rectangle': (3, _polygon),
+    'rotation': (3, _polygon),  # The oriented rectangle of X-AnyLabeling.
+    'circle': (2, _circle),
+    'line': (2, _line),
+    'linestrip': (2, _line),
+    'point': (1, _discs),
+    'points': (1, _discs),
+    'mask': (1, _mask),
 }

@@ -1,5 +1,7 @@
 """Reads one image and its label map from disk and checks them against each other."""
 import io
+import re
+import struct
 import typing
 
 import numpy as np
@@ -7,7 +9,7 @@ from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import json_text
-from deeplab.datasets.labels import jpeg_check, label_files, raw_files
+from deeplab.datasets.labels import raw_files
 
 _JPEG_QUALITY = 95
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.
@@ -16,6 +18,14 @@ _PNG_BIT_DEPTH_OFFSET = 24
 # What is in PNG files that state an orientation.
 _PNG_EXIF_MARKS = (b'eXIf', b'Raw profile type', b'Orientation')
 _PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
+_JPEG_START, _JPEG_START_OF_SCAN, _JPEG_END = b'\xff\xd8', 0xda, b'\xff\xd9'
+# Starts of frames: sequential coding has all data in one scan, as a rule.
+_JPEG_SEQUENTIAL = (0xc0, 0xc1)
+_JPEG_OTHER_FRAMES = set(range(0xc2, 0xd0)) - {0xc4, 0xc8, 0xcc}
+# A marker other than a stuffed byte, a restart or a fill byte.
+_JPEG_MARKER = re.compile(b'\xff[^\x00\xd0-\xd7\xff]')
+# Decoded for the sake of the headers.
+_NUM_PROBED_BYTES = 512
 _SHOWN_VALUES = 10
 _ZERO_HINT = (' If 0 stands for pixels without label and 1..%d for the %d classes, pass '
               '--reduce_zero_label to build_custom_data.py.')
@@ -64,7 +74,7 @@ def read_image(path, image_range=None):
       image.draft('RGB', (max(1, width // _DRAFT_DIVISOR), max(1, height // _DRAFT_DIVISOR)))
     if is_wide:
       values = wide_pictures.read_colors(image, data)
-    elif not (is_kept and jpeg_check.is_whole(data)):
+    elif not (is_kept and is_whole_jpeg(data)):
       image.load()
   if is_wide:
     try:
@@ -85,6 +95,31 @@ def read_pixels(path):
   """
   with limits.open_image(io.BytesIO(read_image(path).data)) as image:
     return np.array(image)
+
+
+def is_whole_jpeg(data):
+  """Whether bytes are for sure a JPEG picture that decodes to its end, without decoding it.
+
+  What makes decoders stop lies in the headers and in markers between the data. The first bytes
+  of data are decoded, which takes the headers, and the rest is searched for markers; damage
+  within the data only changes pixels, which no decoder reports. False also stands for pictures
+  that only decoding can tell, such as progressive ones.
+
+  Reference: ITU-T T.81, annex B.
+  """
+  begin = _find_jpeg_scan(data)
+  marker = begin and _JPEG_MARKER.search(data, begin)
+  if not marker or marker.group() != _JPEG_END:
+    return False
+  # Decoders take an early end for damaged data and go on, in next to no time.
+  try:
+    with Image.open(io.BytesIO(data[:begin + _NUM_PROBED_BYTES] + _JPEG_END)) as image:
+      image.draft(image.mode, (1, 1))
+      image.load()
+  except Exception:
+    # Pillow raises whatever the damaged bytes lead to.
+    return False
+  return True
 
 
 def read_orientation(path):
@@ -112,13 +147,47 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   Raises:
     ValueError: the file cannot be decoded, is a colour picture, or has other values.
   """
-  image, data = label_files.read_lossless(path)
-  values, is_plain = label_files.ids(image, data, path), _is_plain_grey(image, data)
-  labels, pixel_counts = _checked(values, label_map, num_classes, ignore_label, path)
+  image, data = raw_files.read_lossless(path)
+  values, is_plain = raw_files.ids(image, data, path), _is_plain_grey(image, data)
+  labels, pixel_counts = map_ids(values, label_map, num_classes, ignore_label, path)
   if label_map is not None or not is_plain:
     data = _encode(Image.fromarray(labels), 'PNG')
   height, width = labels.shape
   return EncodedLabel(data, height, width, pixel_counts)
+
+
+def map_ids(values, label_map, num_classes, ignore_label, where):
+  """Returns [height, width] integers as uint8 class ids, and how many pixels each of 256 has.
+
+  Args:
+    values: [height, width] integers.
+    label_map: dict, value -> class id, or None: the values are class ids.
+    num_classes: class ids are 0..num_classes-1.
+    ignore_label: the one other value allowed, which no map changes.
+    where: begins the message of errors.
+
+  Raises:
+    ValueError: there are other values.
+  """
+  if values.min() < 0 or values.max() > 65535:
+    raise ValueError('%s: values %d..%d are no class ids.' % (where, values.min(), values.max()))
+  counts = _histogram(values)
+  present = np.flatnonzero(counts).tolist()
+  known = range(num_classes) if label_map is None else label_map
+  bad = [v for v in present if v not in known and v != ignore_label]
+  if bad:
+    is_shifted = label_map is None and bad == [num_classes] and ignore_label
+    raise ValueError('%s: label values %s; expected %s. Check num_classes (%d) and ignore_label, '
+                     'or correct the label.%s'
+                     % (where, raw_files.pixels_text(bad, counts[bad], _SHOWN_VALUES),
+                        _expected(label_map, num_classes, ignore_label), num_classes,
+                        _ZERO_HINT % (num_classes, num_classes) if is_shifted else ''))
+  if label_map is None:
+    return values.astype(np.uint8), counts[:256]
+  targets = np.zeros(len(counts), np.uint8)
+  targets[present] = [label_map.get(v, v) for v in present]
+  labels = targets[values]
+  return labels, _histogram(labels)
 
 
 def encode_label(values, num_classes, ignore_label, where):
@@ -128,7 +197,7 @@ def encode_label(values, num_classes, ignore_label, where):
     ValueError: there are values other than 0..num_classes-1 and ignore_label; begins with
       `where`.
   """
-  labels, pixel_counts = _checked(values, None, num_classes, ignore_label, where)
+  labels, pixel_counts = map_ids(values, None, num_classes, ignore_label, where)
   height, width = labels.shape
   return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), height, width, pixel_counts)
 
@@ -147,8 +216,8 @@ def read_ids(path):
   Raises:
     ValueError: as `read_label`, the values apart.
   """
-  image, data = label_files.read_lossless(path)
-  return label_files.ids(image, data, path)
+  image, data = raw_files.read_lossless(path)
+  return raw_files.ids(image, data, path)
 
 
 def read_landmarks(landmarks):
@@ -176,6 +245,18 @@ def read_landmarks(landmarks):
   except (TypeError, ValueError) as error:
     raise ValueError('%s: expected points of numbers like [[[x, y], ...]], got %.80r.'
                      % (where, landmarks)) from error
+
+
+def _find_jpeg_scan(data):
+  """Returns where the data of the only scan begin, or None."""
+  offset, is_sequential = len(_JPEG_START), False
+  while data.startswith(_JPEG_START) and offset + 4 <= len(data) and data[offset] == 0xff:
+    marker = data[offset + 1]
+    offset += 2 + struct.unpack_from('>H', data, offset + 2)[0]
+    is_sequential |= marker in _JPEG_SEQUENTIAL
+    if marker in _JPEG_OTHER_FRAMES or marker == _JPEG_START_OF_SCAN:
+      return offset if is_sequential and marker == _JPEG_START_OF_SCAN else None
+  return None
 
 
 def _is_plain_rgb(image, data):
@@ -206,31 +287,6 @@ def _encode(image, encoding):
   options = {'quality': _JPEG_QUALITY, 'subsampling': 0} if encoding == 'JPEG' else {}
   image.save(buffer, format=encoding, **options)
   return buffer.getvalue()
-
-
-def _checked(values, label_map, num_classes, ignore_label, path):
-  """Returns the mapped values as uint8 class ids, and how many pixels each of 256 has."""
-  if values.min() < 0 or values.max() > 65535:
-    raise ValueError('%s: values %d..%d are no class ids.' % (path, values.min(), values.max()))
-  counts = _histogram(values)
-  present = np.flatnonzero(counts).tolist()
-  known = range(num_classes) if label_map is None else label_map
-  bad = [v for v in present if v not in known and v != ignore_label]
-  if bad:
-    shown = ', '.join('%d (%d pixels)' % (v, counts[v]) for v in bad[:_SHOWN_VALUES])
-    more = ' and %d more' % (len(bad) - _SHOWN_VALUES) if len(bad) > _SHOWN_VALUES else ''
-    raise ValueError('%s: label values %s%s; expected %s. Check num_classes (%d) and ignore_label, '
-                     'or correct the label.%s'
-                     % (path, shown, more, _expected(label_map, num_classes, ignore_label),
-                        num_classes,
-                        _ZERO_HINT % (num_classes, num_classes)
-                        if label_map is None and bad == [num_classes] and ignore_label else ''))
-  if label_map is None:
-    return values.astype(np.uint8), counts[:256]
-  targets = np.zeros(len(counts), np.uint8)
-  targets[present] = [label_map.get(v, v) for v in present]
-  labels = targets[values]
-  return labels, _histogram(labels)
 
 
 def _expected(label_map, num_classes, ignore_label):

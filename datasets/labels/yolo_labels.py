@@ -8,6 +8,7 @@ import typing
 
 from deeplab.core.storage import files
 from deeplab.datasets.labels import areas
+from deeplab.datasets.labels.label_sources import Unusable
 
 # Where the names of class numbers stand, beside the labels or up to two folders above.
 _NAME_FILES = ('data.yaml', 'data.yml', 'classes.txt', 'obj.names')
@@ -33,10 +34,6 @@ class YoloLabel(typing.NamedTuple):
   unlabelled: int
   boxes_as_areas: bool = False
 
-  def paths(self):
-    """Returns the one file."""
-    return [self.path]
-
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
@@ -51,7 +48,7 @@ class YoloLabel(typing.NamedTuple):
         name += ' (%s)' % class_name
         if class_id is not None:
           found.append(areas.Area(name, class_id, self._segmentation(words[1:], height, width)))
-      except areas.Unusable as error:
+      except Unusable as error:
         left_out.append((name, str(error)))
     return areas.draw(found, (height, width), self.unlabelled, left_out)
 
@@ -60,25 +57,25 @@ class YoloLabel(typing.NamedTuple):
     known = {number: (name, class_id) for number, name, class_id in self.classes}
     number = _class_number(word)
     if number not in known:
-      raise areas.Unusable('a class number that is none of %s' % ', '.join(map(str, known)))
+      raise Unusable('a class number that is none of %s' % ', '.join(map(str, known)))
     return known[number]
 
   def _segmentation(self, words, height, width):
     try:
       numbers = [float(word) for word in words]
     except ValueError as error:
-      raise areas.Unusable('words that are not numbers') from error
+      raise Unusable('words that are not numbers') from error
     # Written so that NaN is refused too.
     if not all(_LEAST_SHARE <= number <= _MOST_SHARE for number in numbers):
-      raise areas.Unusable('numbers that are no shares, 0 to 1, of width and height')
+      raise Unusable('numbers that are no shares, 0 to 1, of width and height')
     scaled = [number * (height if i % 2 else width) for i, number in enumerate(numbers)]
     if len(numbers) == _BOX_NUMBERS:
       if not self.boxes_as_areas:
-        raise areas.Unusable(areas.BOX_ALONE)
+        raise Unusable(areas.BOX_ALONE)
       x, y, box_width, box_height = scaled
       return areas.box_segmentation([x - box_width / 2, y - box_height / 2, box_width, box_height])
     if len(numbers) < _LEAST_NUMBERS or len(numbers) % 2:
-      raise areas.Unusable('%d numbers behind the class, expected 4 (a box) or 6, 8, ... (an '
+      raise Unusable('%d numbers behind the class, expected 4 (a box) or 6, 8, ... (an '
                            'outline)' % len(numbers))
     return [scaled]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from deeplab.core.storage import files
 from deeplab.datasets import registry
-from deeplab.datasets.labels import label_maps
+from deeplab.datasets.labels import forma_labels
 
 _JPEG_QUALITY = 92
 _ATR_NAMES = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',
@@ -62,7 +62,7 @@ def write_atr(folder, samples):
 
 def write_fashion(folder, samples):
   """Writes the layout of imaterialist37k, and `parts` with background, skin, hair and arms."""
-  names = [name for _, sources in label_maps.FASHION for name in sources]
+  names = [name for _, sources in forma_labels.FASHION for name in sources]
   _write_text(os.path.join(folder, 'label_descriptions.json'), json.dumps(
       {'categories': [{'id': i, 'name': name} for i, name in enumerate(names)]}))
   table = io.StringIO()

@@ -1,7 +1,7 @@
-"""Label maps from the run-length masks of the iMaterialist (Fashion) release.
+"""Label maps of the Forma sets from the public datasets ATR and iMaterialist (Fashion).
 
-Each row of its CSV is one mask of one image: pixels as pairs of start and length, column by
-column, counted from 1. The file is too large to keep: an index remembers where the rows are.
+A table lists (class of the Forma sets, classes of the public dataset); where one of these stands
+in two rows, the later row wins. Body parts, class-id PNGs of the Forma classes, add to the labels.
 """
 import csv
 import os
@@ -9,17 +9,83 @@ import typing
 
 import numpy as np
 
-from deeplab.core.storage import json_text
-from deeplab.datasets.labels import label_sources
+from deeplab.core.storage import files, json_text
+from deeplab.datasets import registry
+from deeplab.datasets.labels import pairs
 from deeplab.datasets.registry import FORMA_IGNORE_LABEL
 
-_IMAGE, _PIXELS, _HEIGHT, _WIDTH, _CLASS = _COLUMNS = (
-    'ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
+ATR = (
+    ('background', ('background',)),
+    ('other', ('hat', 'sunglass', 'bag')),
+    ('garment', ('upper-clothes', 'dress', 'skirt', 'pants', 'belt', 'scarf')),
+    ('skin', ('face', 'left-leg', 'right-leg')),
+    ('hair', ('hair',)),
+    ('arms', ('left-arm', 'right-arm')),
+    ('shoe', ('left-shoe', 'right-shoe')),
+    ('pants', ('pants',)),
+)
+
+# The categories of iMaterialist (Fashion) 2019 and 2020.
+FASHION = (
+    ('other', ('glasses', 'hat', 'headband, head covering, hair accessory', 'glove', 'watch',
+               'bag, wallet', 'umbrella')),
+    ('garment', ('shirt, blouse', 'top, t-shirt, sweatshirt', 'sweater', 'cardigan', 'jacket',
+                 'vest', 'coat', 'dress', 'jumpsuit', 'cape', 'tie', 'scarf', 'hood', 'collar',
+                 'lapel', 'epaulette', 'pocket', 'neckline', 'buckle', 'zipper', 'applique',
+                 'bead', 'bow', 'flower', 'fringe', 'ribbon', 'rivet', 'ruffle', 'sequin',
+                 'tassel')),
+    ('shoe', ('shoe', 'sock')),
+    ('sleeves', ('sleeve',)),
+    ('pants', ('pants', 'shorts', 'skirt', 'belt', 'tights, stockings', 'leg warmer')),
+)
+
+_COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
 # Masks of large images are lines of megabytes.
 csv.field_size_limit(1 << 30)
 
 
-def read_categories(path):
+def make_label_map(table, source_ids, where):
+  """Returns a dict, id in the source -> class id of the Forma sets.
+
+  Args:
+    table: rows (target class, source classes), e.g. `ATR`.
+    source_ids: dict, name of a source class -> its id.
+    where: file of the source classes, for the message.
+
+  Raises:
+    ValueError: the source lacks a class of the table, or has one that is not in it.
+  """
+  targets = {name: registry.FORMA_CLASSES.index(target)
+             for target, names in table for name in names}
+  missing = sorted(set(targets) - set(source_ids))
+  unknown = sorted(set(source_ids) - set(targets))
+  if missing or unknown:
+    raise ValueError('%s does not have the classes expected: missing %s; not known %s.'
+                     % (where, ', '.join(missing) or 'none', ', '.join(unknown) or 'none'))
+  return {source_ids[name]: target for name, target in targets.items()}
+
+
+def read_atr_classes(path):
+  """Returns a dict, class name -> id, of `atr_label.txt`: name first, id last on each line.
+
+  Raises:
+    ValueError: the file cannot be read, or a line is something else or repeats an id.
+  """
+  try:
+    rows = [line.split() for line in files.read_lines(path) if line]
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError('List of classes %r cannot be read: %s.' % (path, error)) from error
+  ids = {}
+  for row in rows:
+    if len(row) < 2 or not row[-1].isdigit():
+      raise ValueError('%s: expected a class name and its id, got %r.' % (path, ' '.join(row)))
+    if row[0] in ids or int(row[-1]) in ids.values():
+      raise ValueError('%s: %r repeats a name or an id.' % (path, ' '.join(row)))
+    ids[row[0]] = int(row[-1])
+  return ids
+
+
+def read_fashion_classes(path):
   """Returns a dict, category name -> id, of `label_descriptions.json`.
 
   Raises:
@@ -33,8 +99,39 @@ def read_categories(path):
                      % path) from error
 
 
-class Index(object):
-  """Where the rows of each image are in the CSV.
+class Painted(typing.NamedTuple):
+  """The label source of a PNG of ids over whose class ids some of the parts are painted.
+
+  Attributes:
+    path: PNG of ids.
+    label_map: tuple of (id in the file, class id).
+    parts_path: PNG of class ids of the same size.
+    classes: class ids taken from parts_path, in the order of painting.
+  """
+  path: str
+  label_map: typing.Tuple[typing.Tuple[int, int], ...]
+  parts_path: str
+  classes: typing.Tuple[int, ...]
+
+  def read(self, unused_height, unused_width):
+    """Returns the [height, width] uint8 class ids; sizes as in the files.
+
+    Raises:
+      ValueError: a file cannot be used, a value has no mapping, or sizes differ.
+    """
+    labels, _ = pairs.map_ids(pairs.read_ids(self.path), dict(self.label_map),
+                              len(registry.FORMA_CLASSES), FORMA_IGNORE_LABEL, self.path)
+    parts = _read_parts(self.parts_path, labels.shape)
+    for class_id in self.classes:
+      labels[parts == class_id] = class_id
+    return labels
+
+
+class FashionIndex(object):
+  """Where the rows of each image are in the CSV of iMaterialist (Fashion).
+
+  Each row is one mask of one image: pixels as pairs of start and length, column by column,
+  counted from 1. The file is too large to keep.
 
   Attributes:
     path: the CSV file.
@@ -87,8 +184,7 @@ class Index(object):
     # Ids of images have no commas: the long field need not be parsed here.
     cells = line.split(b',', column + 1)
     if len(cells) <= column:
-      raise ValueError('%s: the row at byte %d is cut off: %r.' % (self.path, offset,
-                                                                  line[:80]))
+      raise ValueError('%s: the row at byte %d is cut off: %r.' % (self.path, offset, line[:80]))
     return os.path.splitext(cells[column].strip(b'" \r\n').decode('utf-8'))[0]
 
 
@@ -99,23 +195,19 @@ class FashionLabel(typing.NamedTuple):
   the parts say, or else ignored.
 
   Attributes:
-    csv_path: the table of masks.
+    path: the table of masks.
     columns: where the table has image, pixels, height, width and class.
     name: name of the image without extension.
-    offsets: where in csv_path the rows of the image begin, in bytes.
+    offsets: where in the table the rows of the image begin, in bytes.
     targets: tuple of (category id, class id).
     parts_path: PNG of class ids, or None.
   """
-  csv_path: str
+  path: str
   columns: typing.Tuple[int, ...]
   name: str
   offsets: typing.Tuple[int, ...]
   targets: typing.Tuple[typing.Tuple[int, int], ...]
   parts_path: typing.Optional[str] = None
-
-  def paths(self):
-    """Returns the table and, if there is one, the PNG of parts."""
-    return [self.csv_path] + ([self.parts_path] if self.parts_path else [])
 
   def read(self, height, width):
     """Returns the [height, width] uint8 class ids.
@@ -124,23 +216,22 @@ class FashionLabel(typing.NamedTuple):
       ValueError: there are no rows, or a row or the parts do not fit the image.
     """
     if not self.offsets:
-      raise ValueError('%s has no row of image %r.' % (self.csv_path, self.name))
+      raise ValueError('%s has no row of image %r.' % (self.path, self.name))
     # Signed, so that ignored is below every class and a maximum paints in class order.
     labels = np.full((height, width), -1, np.int16)
     if self.parts_path:
-      parts = label_sources.read_parts(self.parts_path, (height, width)).astype(np.int16)
+      parts = _read_parts(self.parts_path, (height, width)).astype(np.int16)
       labels = np.where(parts == FORMA_IGNORE_LABEL, labels, parts)
-    targets = dict(self.targets)
-    with open(self.csv_path, 'rb') as f:
+    with open(self.path, 'rb') as f:
       for offset in self.offsets:
         f.seek(offset)
-        class_id, mask = self._mask(_parse_row(f.readline()), targets, (height, width))
+        class_id, mask = self._mask(_parse_row(f.readline()), (height, width))
         np.maximum(labels, class_id, out=labels, where=mask)
     return np.where(labels < 0, FORMA_IGNORE_LABEL, labels).astype(np.uint8)
 
-  def _mask(self, row, targets, size):
+  def _mask(self, row, size):
     """Returns (class id, [height, width] bool) of a row."""
-    where = '%s, image %r' % (self.csv_path, self.name)
+    where = '%s, image %r' % (self.path, self.name)
     try:
       _, pixels, height, width, category = [row[i] for i in self.columns]
       stated = int(float(height)), int(float(width))
@@ -148,11 +239,12 @@ class FashionLabel(typing.NamedTuple):
       category = int(category.split('_')[0])
     except (ValueError, IndexError) as error:
       raise ValueError('%s: the row %.80r is not readable.' % (where, ','.join(row))) from error
+    targets = dict(self.targets)
     if category not in targets:
       raise ValueError('%s: unknown category %d.' % (where, category))
-    if stated != tuple(size):
+    if stated != size:
       raise ValueError('%s: the masks are for %dx%d (height x width), the image is %dx%d.'
-                       % ((where,) + stated + tuple(size)))
+                       % ((where,) + stated + size))
     return targets[category], decode_runs(pixels, size, where)
 
 
@@ -177,11 +269,10 @@ def decode_runs(text, size, where):
                      % (where, len(numbers)))
   starts, lengths = numbers[0::2], numbers[1::2]
   ends = starts - 1 + lengths
-  bad = (starts < 1) | (lengths < 1) | (ends > height * width)
-  if bad.any():
-    first = np.flatnonzero(bad)[0]
+  bad = np.flatnonzero((starts < 1) | (lengths < 1) | (ends > height * width))
+  if len(bad):
     raise ValueError('%s: the run of %d pixels from %d lies outside of the %d pixels of the '
-                     'image (%dx%d).' % (where, lengths[first], starts[first], height * width,
+                     'image (%dx%d).' % (where, lengths[bad[0]], starts[bad[0]], height * width,
                                          height, width))
   changes = np.zeros(height * width + 1, np.int32)
   np.add.at(changes, starts - 1, 1)
@@ -191,3 +282,12 @@ def decode_runs(text, size, where):
 
 def _parse_row(line):
   return next(csv.reader([line.decode('utf-8-sig').rstrip('\r\n')]), [])
+
+
+def _read_parts(path, size):
+  """Returns the values of a PNG of body parts; raises ValueError unless it has this size."""
+  parts = pairs.read_ids(path)
+  if parts.shape != tuple(size):
+    raise ValueError('%s is %dx%d (height x width), expected %dx%d as its image.'
+                     % ((path,) + parts.shape + tuple(size)))
+  return parts

@@ -1,4 +1,4 @@
-"""Tests of builds that several tasks share: the same bytes, and no merge of what is not right."""
+"""Tests of specs, and of builds that tasks share: the same bytes, no merge of what is not right."""
 import multiprocessing
 import os
 import re
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets.building import builder, tasks
+from deeplab.datasets import registry
+from deeplab.datasets.building import builder, spec
 from deeplab.datasets.records import dataset_info
 from deeplab.testing import folders, forked_scripts
 
@@ -179,9 +180,9 @@ def test_a_merge_of_nothing_makes_no_folder(raw, tmp_path):
 
 
 def test_many_shards_are_counted_rather_than_named():
-  message = tasks.unfinished_message(
+  message = spec.unfinished_message(
       [(number, 'shard-%d' % number, 'is missing') for number in range(64)], 64, 'out',
-      tasks.BuildTask(2, None, True, 'build'))
+      spec.BuildTask(2, None, True, 'build'))
   assert 'shard-9 is missing; and 54 more. What builds them: build --num_tasks=2' in message
 
 
@@ -208,3 +209,11 @@ def test_commands_are_told_without_the_flags_of_tasks(raw, tmp_path):
   assert re.search(r"When all tasks are done: python \S*build_custom_data.py "
                    r"'--output_dir=\S*/o ut' .* --num_processes=1 --num_tasks=2 --merge$",
                    result.last_line), result.last_line
+
+
+@pytest.mark.parametrize('name', ['pascal_voc_seg', 'cityscapes', 'ade20k'])
+def test_specs_have_what_the_registry_says(name):
+  row = registry.DATASETS[name]
+  assert spec.of_published_set(name, {'train': []}, 7, {1: 2}) == spec.DatasetSpec(
+      name, {'train': []}, row.num_classes, row.ignore_label, row.class_names, row.colormap, 7,
+      {1: 2})

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets.labels import label_files, label_sources, pairs
+from deeplab.datasets.labels import label_sources, pairs, raw_files
 from deeplab.testing import wide_png
 
 _IDS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
@@ -57,7 +57,7 @@ def test_a_table_of_colours_reads_a_mask_in_an_alpha_channel(tmp_path):
                                    [[128, 200, 255], [255, 200, 128]]])
 def test_alpha_that_says_no_more_than_ids_is_dropped(tmp_path, alpha):
   path = _save(tmp_path / 'a.png', _colored(np.repeat(_IDS[..., None], 3, 2), alpha))
-  np.testing.assert_array_equal(label_files.ids(*label_files.read_lossless(path), path), _IDS)
+  np.testing.assert_array_equal(raw_files.ids(*raw_files.read_lossless(path), path), _IDS)
 
 
 def _one_opaque_color(tmp_path, kind):
@@ -73,12 +73,12 @@ def _one_opaque_color(tmp_path, kind):
 @pytest.mark.parametrize('kind', ['alpha', 'palette'])
 def test_a_colour_that_is_opaque_and_transparent_is_told(tmp_path, kind):
   with pytest.raises(ValueError, match='the colour 9,9,9 is there 1 times opaque and 1 times'):
-    label_files.colors(_one_opaque_color(tmp_path, kind))
+    raw_files.colors(_one_opaque_color(tmp_path, kind))
 
 
 def test_indices_of_a_palette_with_transparent_entries_are_ids(tmp_path):
   path = _one_opaque_color(tmp_path, 'palette')
-  np.testing.assert_array_equal(label_files.ids(*label_files.read_lossless(path), path),
+  np.testing.assert_array_equal(raw_files.ids(*raw_files.read_lossless(path), path),
                                 [[0, 1, 2]])
 
 
@@ -87,7 +87,7 @@ def test_a_palette_of_one_colour_has_no_colours(tmp_path):
   image.putpalette([0] * 9)
   path = _save(tmp_path / 'a.png', image)
   with pytest.raises(ValueError, match='of the 3 palette entries 0,1,2, all of the colour 0,0,0'):
-    label_files.colors(path)
+    raw_files.colors(path)
 
 
 @pytest.mark.parametrize('channels', [2, 3, 4])
@@ -112,7 +112,7 @@ def test_colours_that_need_16_bits_are_refused(tmp_path):
 @pytest.mark.parametrize('values, expected', [([[0, 200]], 200), ([[0, 65535]], 255)])
 def test_grey_of_16_bits_is_a_colour(tmp_path, values, expected):
   path = _save(tmp_path / 'a.png', np.array(values, np.uint16))
-  np.testing.assert_array_equal(label_files.colors(path), [[[0] * 3, [expected] * 3]])
+  np.testing.assert_array_equal(raw_files.colors(path), [[[0] * 3, [expected] * 3]])
 
 
 def test_pages_behind_the_first_one_are_told(tmp_path):
@@ -134,6 +134,6 @@ def test_labels_are_turned_by_their_own_tag(tmp_path):
   exif = image.getexif()
   exif[0x0112] = 6
   path = _save(tmp_path / 'a.png', image, exif=exif)
-  found, _ = label_files.read_lossless(path)
+  found, _ = raw_files.read_lossless(path)
   np.testing.assert_array_equal(np.asarray(found), np.rot90(_IDS, -1))
   assert (_ids(path).height, _ids(path).width) == (3, 2)

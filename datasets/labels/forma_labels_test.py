@@ -1,11 +1,11 @@
-"""Tests of run-length masks and of the index of their table."""
+"""Tests of the label maps of the Forma sets: tables, painted parts, run-length masks."""
 import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.datasets.labels import fashion_masks
+from deeplab.datasets.labels import forma_labels
 from deeplab.datasets.sample_people import forma_layouts
 
 _HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId\n'
@@ -13,12 +13,12 @@ _HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId\n'
 
 def test_runs_go_down_the_columns_from_one():
   # A picture of 3 rows and 4 columns: pixels 2, 3 and 4, and 12, the last.
-  mask = fashion_masks.decode_runs('2 3 12 1', (3, 4), 'x')
+  mask = forma_labels.decode_runs('2 3 12 1', (3, 4), 'x')
   np.testing.assert_array_equal(mask, [[0, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 1]])
 
 
 def test_overlapping_runs_are_one_mask():
-  mask = fashion_masks.decode_runs('1 4 3 4', (3, 4), 'x')
+  mask = forma_labels.decode_runs('1 4 3 4', (3, 4), 'x')
   assert mask.T.ravel().tolist() == [True] * 6 + [False] * 6
 
 
@@ -28,19 +28,19 @@ def test_encoded_masks_decode_to_themselves():
     mask = random.uniform(size=size) < 0.4
     mask[-1, -1] = mask[0, 0] = True
     np.testing.assert_array_equal(
-        fashion_masks.decode_runs(forma_layouts.encode_runs(mask), size, 'x'), mask)
+        forma_labels.decode_runs(forma_layouts.encode_runs(mask), size, 'x'), mask)
 
 
 @pytest.mark.parametrize('text', ['', '1', '0 2', '1 0', '12 2', '5 -1', '1 a', '9' * 30 + ' 1'])
 def test_unusable_runs_are_errors(text):
   with pytest.raises(ValueError, match='^where: '):
-    fashion_masks.decode_runs(text, (3, 4), 'where')
+    forma_labels.decode_runs(text, (3, 4), 'where')
 
 
 def _index(tmp_path, rows, header=_HEADER):
   path = tmp_path / 'train.csv'
   path.write_bytes((header + rows).encode('utf-8'))
-  return fashion_masks.Index(str(path))
+  return forma_labels.FashionIndex(str(path))
 
 
 def test_rows_are_found_in_any_order_of_columns_and_with_attributes(tmp_path):
@@ -57,7 +57,7 @@ def test_the_highest_class_wins_over_masks_and_parts(tmp_path):
   index = _index(tmp_path, 'a.jpg,1 4,2,3,7\n')  # Columns 0 and 1.
   label = index.label('a', {7: 5}, str(tmp_path / 'p.png'))
   np.testing.assert_array_equal(label.read(2, 3), [[5, 8, 0], [5, 5, 4]])
-  assert label.paths() == [str(tmp_path / 'train.csv'), str(tmp_path / 'p.png')]
+  assert (label.path, label.parts_path) == (str(tmp_path / 'train.csv'), str(tmp_path / 'p.png'))
 
 
 @pytest.mark.parametrize('row, message', [
@@ -82,7 +82,7 @@ def test_tables_without_rows_are_errors(tmp_path):
   with pytest.raises(ValueError, match='has no rows'):
     _index(tmp_path, '\n')
   with pytest.raises(ValueError, match='cannot be read'):
-    fashion_masks.Index(os.path.join(str(tmp_path), 'absent.csv'))
+    forma_labels.FashionIndex(os.path.join(str(tmp_path), 'absent.csv'))
 
 
 @pytest.mark.parametrize('text, message', [
@@ -91,4 +91,30 @@ def test_tables_without_rows_are_errors(tmp_path):
 def test_unusable_descriptions_are_errors(tmp_path, text, message):
   (tmp_path / 'd.json').write_text(text)
   with pytest.raises(ValueError, match=message):
-    fashion_masks.read_categories(str(tmp_path / 'd.json'))
+    forma_labels.read_fashion_classes(str(tmp_path / 'd.json'))
+
+
+def _save(path, values):
+  Image.fromarray(np.array(values, np.uint8)).save(str(path))
+  return str(path)
+
+
+def test_classes_of_the_parts_are_painted_in_order(tmp_path):
+  path = _save(tmp_path / 'a.png', [[4, 5, 6, 4]])
+  parts = _save(tmp_path / 'p.png', [[7, 8, 1, 0]])
+  label = forma_labels.Painted(path, ((4, 0), (5, 1), (6, 2)), parts, (7, 8))
+  np.testing.assert_array_equal(label.read(1, 4), [[7, 8, 2, 0]])
+
+
+def test_painted_labels_need_known_values_and_equal_sizes(tmp_path):
+  path = _save(tmp_path / 'a.png', [[4, 9]])
+  with pytest.raises(ValueError, match=r'a.png: label values 9 \(1 pixels\); expected the 1 '):
+    forma_labels.Painted(path, ((4, 0),), path, (7,)).read(1, 2)
+  parts = _save(tmp_path / 'p.png', [[4], [9]])
+  with pytest.raises(ValueError, match='p.png is 2x1 .*expected 1x2'):
+    forma_labels.Painted(path, ((4, 0), (9, 1)), parts, (7,)).read(1, 2)
+
+
+def test_later_rows_of_a_table_win():
+  table = (('garment', ('pants', 'dress')), ('pants', ('pants',)))
+  assert forma_labels.make_label_map(table, {'pants': 6, 'dress': 7}, 'x') == {6: 8, 7: 2}
