@@ -136,8 +136,7 @@ def make_spec():
       colors=colors,
       ignore_label=FLAGS.ignore_label,
       on_error=FLAGS.on_error,
-      options=label_kinds.LabelOptions(
-          **{name: FLAGS[name].value for name in label_kinds.LabelOptions._fields})))
+      **{name: FLAGS[name].value for name in label_kinds.FLAGS_OF_SOME}))
   num_classes = _num_classes(labelled.class_names)
   return builder.DatasetSpec(
       name=_name(),
@@ -179,8 +178,7 @@ def _flag_of_labels():
     raise UsageError('%s is required for --split=%s; only the split %s goes without.'
                      % (_either(label_kinds.KINDS), FLAGS.split, keys.TEST_SET))
   flag = (given or list(label_kinds.KINDS))[0]
-  for name in label_kinds.LabelOptions._fields:
-    kinds = label_kinds.kinds_that_read(name)
+  for name, kinds in label_kinds.FLAGS_OF_SOME.items():
     if flag_reading.as_given(name) and not set(given).intersection(kinds):
       raise UsageError('%s has no effect: it is for %s.'
                        % (flag_reading.as_given(name), _either(kinds)))
@@ -189,8 +187,7 @@ def _flag_of_labels():
 
 def _either(names):
   """Returns flags as words: --a, --b or --c."""
-  words = ['--' + name for name in names]
-  return ' or '.join([', '.join(words[:-1])] * (len(words) > 1) + words[-1:])
+  return ' or '.join(', '.join('--' + name for name in names).rsplit(', ', 1))
 
 
 def _name():
@@ -212,14 +209,12 @@ def _splits(examples):
     return {FLAGS.split: examples}
   if FLAGS['split'].present or FLAGS.split_list:
     raise UsageError('--split_fractions excludes --split and --split_list.')
-  fractions = []
-  for text in FLAGS.split_fractions:
-    split, _, fraction = text.partition('=')
-    try:
-      fractions.append((split.strip(), float(fraction)))
-    except ValueError as error:
-      raise UsageError('--split_fractions must be like train=0.8,val=0.2; got %r.'
-                       % text) from error
+  pairs = [text.partition('=')[::2] for text in FLAGS.split_fractions]
+  try:
+    fractions = [(split.strip(), float(fraction)) for split, fraction in pairs]
+  except ValueError as error:
+    raise UsageError('--split_fractions must be like train=0.8,val=0.2; got %r.'
+                     % ','.join(FLAGS.split_fractions)) from error
   splits = listing.split_by_fractions(examples, fractions, FLAGS.seed)
   return {split: sorted(items, key=lambda item: item.name) for split, items in splits.items()}
 
@@ -241,14 +236,14 @@ def main(unused_argv):
 def _report(info, split):
   found = info.splits[split]
   total = sum(found.class_pixel_counts) + found.num_ignored_pixels
-  for i, count in enumerate(found.class_pixel_counts if total else ()):
-    name = info.class_names[i] if info.class_names else ''
-    logging.info('class %3d %-16s %6.2f %% of the pixels', i, name, 100.0 * count / total)
+  names = info.class_names or [''] * info.num_classes
+  counts = found.class_pixel_counts if total else ()
+  for i, count in enumerate(counts):
+    logging.info('class %3d %-16s %6.2f %% of the pixels', i, names[i], 100.0 * count / total)
   if total:
     logging.info('ignored (%d)%13s %6.2f %% of the pixels', info.ignore_label, '',
                  100.0 * found.num_ignored_pixels / total)
-  absent = [repr(info.class_names[i] if info.class_names else i)
-            for i, count in enumerate(found.class_pixel_counts if total else ()) if not count]
+  absent = [repr(names[i] or i) for i, count in enumerate(counts) if not count]
   if absent:
     logging.warning('Split %r has no pixel of the classes %s.', split, ', '.join(absent))
   logging.info('Split %r of dataset %r: %d records in %d shards.',

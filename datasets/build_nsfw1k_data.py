@@ -7,13 +7,9 @@ What is labelled garment counts as skin.
 if __package__ is None:
   import packages_needed  # noqa: F401
 
-from absl import flags
-
 from deeplab.command_line import running
 from deeplab.datasets import build_data, registry  # noqa: F401
-from deeplab.datasets.forma import builder_flags  # noqa: F401
-
-FLAGS = flags.FLAGS
+from deeplab.datasets.forma import builder_flags
 
 _IDS = range(len(registry.FORMA_CLASSES))
 _GARMENT = registry.FORMA_CLASSES.index('garment')

@@ -5,13 +5,9 @@
 if __package__ is None:
   import packages_needed  # noqa: F401
 
-from absl import flags
-
 from deeplab.command_line import running
 from deeplab.datasets import build_data  # noqa: F401
-from deeplab.datasets.forma import builder_flags  # noqa: F401
-
-FLAGS = flags.FLAGS
+from deeplab.datasets.forma import builder_flags
 
 _SET = builder_flags.FolderSet(
     builder_flags.Names('tryon1k', 'tryon1k_landmarks'), num_train=1000, num_trainval=100)

@@ -6,7 +6,6 @@ A shard is written under a temporary name and renamed; its manifest tells a seco
 it is still right. `dataset_info.json` is written last. Several machines share a build as
 `spec` says.
 """
-import itertools
 import os
 
 import numpy as np
@@ -61,10 +60,10 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
       spec.splits, spec.image_range, kept.image_range, num_processes))
   kept = kept._replace(image_range=spec.image_range)
   plan = {split: _plan_split(spec, split, output_dir, on_error) for split in sorted(spec.splits)}
-  for split, split_plan in plan.items():
-    _require_annotations(split, split_plan)
+  for split in plan:
+    _require_annotations(spec, split)
   if task.merge:
-    stats = _finished_stats(plan, output_dir, task)
+    stats = _merged_stats(plan, output_dir, task)
     _remove_leftovers(output_dir, plan)
   else:
     _make_folder(output_dir)
@@ -74,7 +73,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
                  '--num_tasks=%d --merge', task.index, task.num_tasks, len(stats),
                  sum(map(len, plan.values())), output_dir, task.command, task.num_tasks)
     return None
-  totals = {split: _total([stats[shard.path] for shard in split_plan])
+  totals = {split: shard_writer.total([stats[shard.path] for shard in split_plan])
             for split, split_plan in plan.items()}
   for split, total in totals.items():
     _report_skipped(total, split, output_dir)
@@ -118,15 +117,8 @@ def report_sizes(info, splits, output_dir):
 
 def _build_shards(plan, name, kept, output_dir, num_processes, task):
   """Writes the shards of a task that are not finished; returns dict, path -> ShardStats."""
-  own = [shard for split_plan in plan.values() for number, shard in enumerate(split_plan)
-         if task.owns(number)]
-  stats, work = {}, []
-  for shard in own:
-    fingerprint = shard_writer.fingerprint_of(shard)
-    try:
-      stats[shard.path] = shard_writer.read_finished(shard.path, fingerprint)
-    except shard_writer.Unfinished:
-      work.append((shard, fingerprint))
+  stats, unfinished = _finished_stats(plan, task)
+  work = [piece for piece, _, _ in unfinished]
   if work:
     _take_off_info(plan, kept, output_dir)
     if task.is_part:
@@ -140,20 +132,29 @@ def _build_shards(plan, name, kept, output_dir, num_processes, task):
   return stats
 
 
-def _finished_stats(plan, output_dir, task):
+def _merged_stats(plan, output_dir, task):
   """Returns dict, path -> ShardStats of all shards; raises ValueError unless all are finished."""
-  stats, problems = {}, []
-  for split_plan in plan.values():
-    for number, shard in enumerate(split_plan):
-      try:
-        stats[shard.path] = shard_writer.read_finished(
-            shard.path, shard_writer.fingerprint_of(shard))
-      except shard_writer.Unfinished as error:
-        problems.append((number, os.path.basename(shard.path), str(error)))
-  if problems:
+  stats, unfinished = _finished_stats(plan, task)
+  if unfinished:
     raise ValueError(specs.unfinished_message(
-        problems, len(stats) + len(problems), output_dir, task))
+        [(number, os.path.basename(shard.path), problem)
+         for (shard, _), number, problem in unfinished],
+        len(stats) + len(unfinished), output_dir, task))
   return stats
+
+
+def _finished_stats(plan, task):
+  """Returns dict, path -> ShardStats of finished shards; others: ((Shard, digest), number, why)."""
+  stats, unfinished = {}, []
+  for number, shard in (pair for shards_of_split in plan.values()
+                        for pair in enumerate(shards_of_split)):
+    if task.merge or task.owns(number):
+      fingerprint = shard_writer.fingerprint_of(shard)
+      try:
+        stats[shard.path] = shard_writer.read_finished(shard.path, fingerprint)
+      except shard_writer.Unfinished as error:
+        unfinished.append(((shard, fingerprint), number, str(error)))
+  return stats, unfinished
 
 
 def _make_folder(path):
@@ -205,24 +206,21 @@ def _plan_split(spec, split, output_dir, on_error):
   examples = spec.splits[split]
   per_shard = spec.shard_size or -(-len(examples) // spec.num_shards)
   num_shards = -(-len(examples) // per_shard)
-  return [
-      shard_writer.Shard(
-          os.path.join(output_dir, shards.shard_name(split, i, num_shards)),
-          examples[i * per_shard:(i + 1) * per_shard], spec.num_classes, spec.ignore_label,
-          spec.label_map, on_error, spec.image_range, spec.labels_as_stored)
-      for i in range(num_shards)]
+  return [shard_writer.Shard(
+      os.path.join(output_dir, shards.shard_name(split, i, num_shards)),
+      examples[i * per_shard:(i + 1) * per_shard], spec._replace(splits={}), on_error)
+          for i in range(num_shards)]
 
 
-def _require_annotations(split, split_plan):
+def _require_annotations(spec, split):
   """Raises ValueError if annotations of a split are left out, and none can be drawn.
 
   Reads no further than to the first example of which one can.
   """
   left_out = []
-  for item in itertools.chain.from_iterable(shard.examples for shard in split_plan):
+  for item in spec.splits[split]:
     try:
-      is_source = hasattr(item.label, 'read')
-      drawing = shard_writer.drawing_of(item, split_plan[0]) if is_source else None
+      drawing = shard_writer.drawing_of(item, spec) if hasattr(item.label, 'read') else None
     except ValueError:
       continue  # The build itself reports it.
     if drawing is None or drawing.num_drawn:
@@ -249,13 +247,6 @@ def _remove_temporaries(output_dir, paths):
   for name in files.list_dir(output_dir):
     if name.startswith(starts) and name.endswith(files.TEMPORARY_SUFFIX):
       files.remove_if_present(os.path.join(output_dir, name))
-
-
-def _total(stats):
-  total = shard_writer.ShardStats()
-  for shard_stats in stats:
-    total.add(shard_stats)
-  return total
 
 
 def _write_list(name, split, rows, output_dir):

@@ -1,7 +1,7 @@
 """The kinds of labels that build_custom_data.py reads: a row of `KINDS` each.
 
 A new kind is a row, whose key is the flag that holds its file or folder. Flags that it reads
-besides are fields of `LabelOptions`; build_custom_data.py declares them.
+besides are fields of `Request`; build_custom_data.py declares them.
 """
 import collections
 import shlex
@@ -25,19 +25,6 @@ _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
 _SKIP_HINT = ' Or leave them out with --on_error=skip.'
 
 
-class LabelOptions(typing.NamedTuple):
-  """Values of the flags that only some kinds of labels read; the rows of `KINDS` name them."""
-  color_map: typing.Optional[str]
-  reduce_zero_label: bool
-  label_suffix: typing.Optional[str]
-  image_suffix: typing.Optional[str]
-  unlabelled: typing.Optional[str]
-  negatives: bool
-  boxes_as_areas: bool
-  line_width: int
-  datumaro_format: typing.Optional[str]
-
-
 class Request(typing.NamedTuple):
   """What is asked for.
 
@@ -49,7 +36,8 @@ class Request(typing.NamedTuple):
     colors: list of [r, g, b] per class id, or None.
     ignore_label: label value of pixels that do not count.
     on_error: 'stop' or 'skip', see `listing.find_pairs`.
-    options: LabelOptions.
+
+  The others are values of the flags that only some kinds of labels read, as `KINDS` says.
   """
   path: typing.Optional[str]
   image_dir: str
@@ -58,7 +46,15 @@ class Request(typing.NamedTuple):
   colors: typing.Optional[typing.List[typing.List[int]]]
   ignore_label: int
   on_error: str
-  options: LabelOptions
+  color_map: typing.Optional[str]
+  reduce_zero_label: bool
+  label_suffix: typing.Optional[str]
+  image_suffix: typing.Optional[str]
+  unlabelled: typing.Optional[str]
+  negatives: bool
+  boxes_as_areas: bool
+  line_width: int
+  datumaro_format: typing.Optional[str]
 
 
 class Labelled(typing.NamedTuple):
@@ -71,26 +67,20 @@ class Labelled(typing.NamedTuple):
 class Kind(typing.NamedTuple):
   """A kind of labels: function of a Request that returns the Labelled, or raises ValueError.
 
-  `flags` are the fields of LabelOptions that it reads; others have no effect on it.
+  `flags` are those that it reads besides; others of `FLAGS_OF_SOME` have no effect on it.
   """
   read: typing.Callable
   flags: typing.Tuple[str, ...] = ()
 
 
-def kinds_that_read(flag):
-  """Returns the keys of the kinds that read a field of LabelOptions."""
-  return [name for name, kind in KINDS.items() if flag in kind.flags]
-
-
 def _pictures(request):
-  options = request.options
   examples = listing.find_pairs(
       request.image_dir, request.path, request.names, request.on_error,
       endings=_endings(request))
-  wanted, color_map = request.class_names, options.color_map
+  wanted, color_map = request.class_names, request.color_map
   if not color_map:
     return Labelled(examples, wanted, request.colors)
-  if options.reduce_zero_label:
+  if request.reduce_zero_label:
     raise UsageError('--reduce_zero_label is for labels that are class ids. With --color_map, '
                      'lines called ignore do not count.')
   table = class_names.read_color_table(color_map, request.ignore_label)
@@ -109,7 +99,7 @@ def _labelme(request):
     raise UsageError('--labelme_dir needs --class_names. %s' % _labels_found(pairs))
   unlabelled = _unlabelled(request, wanted)
   pens = labelme.Pens(tuple((name, i) for i, name in enumerate(wanted)), request.ignore_label,
-                      request.options.line_width, request.on_error == 'skip')
+                      request.line_width, request.on_error == 'skip')
   return Labelled(
       _with_labels(pairs, unlabelled, lambda path: labelme.LabelmeLabel(path, pens, unlabelled)),
       wanted, request.colors)
@@ -127,17 +117,17 @@ def _labels_found(pairs):
 
 def _datumaro(request):
   return _coco(request, datumaro_labels.read_content(
-      request.path, request.options.datumaro_format, request.options.line_width))
+      request.path, request.datumaro_format, request.line_width))
 
 
 def _coco(request, content=None):
   annotations = coco_labels.CocoFile(
-      request.path, request.class_names, request.ignore_label, request.options.boxes_as_areas,
+      request.path, request.class_names, request.ignore_label, request.boxes_as_areas,
       content)
   unlabelled = _unlabelled(request, annotations.class_names)
   present = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
   names, listed = request.names, annotations.stems()
-  if request.on_error == 'stop' and not request.options.negatives:
+  if request.on_error == 'stop' and not request.negatives:
     listing.require_all(names or sorted(present), set(listed), request.path, 'entry', 'images',
                         _NEGATIVES_HINT)
   if request.on_error == 'stop' and names is None:
@@ -146,7 +136,7 @@ def _coco(request, content=None):
   # What is only an image or only an entry is skipped, and listed.
   examples = listing.find_pairs(request.image_dir, None, names or sorted(set(present).union(
       listed)), request.on_error)
-  with_labels = set(listed if request.options.negatives else [item.name for item in examples])
+  with_labels = set(listed if request.negatives else [item.name for item in examples])
   return Labelled(
       _with_labels([item._replace(label=item.name if item.name in with_labels else None)
                     for item in examples], unlabelled,
@@ -165,7 +155,7 @@ def _yolo(request):
   unlabelled = _unlabelled(request, wanted)
   return Labelled(
       _with_labels(pairs, unlabelled, lambda path: yolo_labels.YoloLabel(
-          path, classes, unlabelled, request.options.boxes_as_areas)), wanted, request.colors)
+          path, classes, unlabelled, request.boxes_as_areas)), wanted, request.colors)
 
 
 def _yolo_classes(request, pairs):
@@ -201,7 +191,7 @@ def _annotated_pairs(request, suffixes):
   With --negatives the label of images without such a file is None.
   """
   endings = _endings(request)
-  if not request.options.negatives:
+  if not request.negatives:
     return listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
                               suffixes, endings)
   labels = listing.files_by_stem(request.path, suffixes, 'labels', endings.label)
@@ -212,7 +202,7 @@ def _annotated_pairs(request, suffixes):
 
 
 def _endings(request):
-  return listing.Endings(request.options.image_suffix or '', request.options.label_suffix or '')
+  return listing.Endings(request.image_suffix or '', request.label_suffix or '')
 
 
 def _with_labels(examples, unlabelled, make):
@@ -223,13 +213,13 @@ def _with_labels(examples, unlabelled, make):
 
 def _unlabelled(request, names):
   """Returns the id of pixels without annotation."""
-  name = request.options.unlabelled
+  name = request.unlabelled
   if name is None:
     name = names[0] if names[0] in BACKGROUND_NAMES else 'ignore'
   if name not in names and name not in IGNORE_NAMES:
     raise UsageError('--unlabelled=%s is not one of the classes %s, nor ignore.'
                      % (name, ', '.join(names)))
-  if request.options.negatives and name not in names:
+  if request.negatives and name not in names:
     raise UsageError('--negatives: images without annotation would not count at all, because '
                      'pixels without annotation are `ignore`. Name their class: --unlabelled=...')
   logging.info('Pixels without annotation are %r.', name)
@@ -247,3 +237,6 @@ KINDS = {
     'datumaro_path': Kind(_datumaro, ('datumaro_format', 'unlabelled', 'negatives',
                                       'boxes_as_areas', 'line_width')),
 }
+# Flag -> keys of the kinds that read it, of the flags that not all of them do.
+FLAGS_OF_SOME = {flag: [key for key, other in KINDS.items() if flag in other.flags]
+                 for kind in KINDS.values() for flag in kind.flags}

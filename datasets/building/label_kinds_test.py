@@ -91,15 +91,21 @@ def test_what_is_left_out_is_told_once_and_listed_however_many_work(tmp_path, pr
         ['a%d' % i, 'shape %d (tree)' % (j + 1)] for i in range(4) for j in range(i)]
 
 
-def test_a_split_of_which_nothing_can_be_drawn_is_an_error(tmp_path):
+@pytest.mark.parametrize('kind, old, new, message', [
+    ('labelme', '"rectangle"', '"cuboid"', "1 with the unknown shape type 'cuboid' "),
+    ('labelme', '"cat"', '""', '1 with no label: shape 1 of a.'),
+    ('yolo', '0.5', '50', '1 with numbers that are no shares, 0 to 1, of width and height: a.txt '),
+    ('yolo', '0 0 ', '7 0 ', '1 with a class number that is none of 0: a.txt line 1 of a.'),
+    ('coco', '[[0, 0, ', '[[0, ', '1 with a polygon of an odd number of coordinates: annotation 1'),
+])
+def test_a_split_of_which_nothing_can_be_drawn_leaves_nothing(tmp_path, kind, old, new, message):
+  pytest.importorskip('pycocotools')
   _save(tmp_path / 'images' / 'a.png', np.zeros(_SIZE + (3,), np.uint8))
-  (tmp_path / 'json').mkdir()
-  (tmp_path / 'json' / 'a.json').write_text(json.dumps(
-      {'shapes': [{'label': 'tree', 'points': [[0, 0]], 'shape_type': 'cuboid'}]}))
-  code, line = _run('--image_dir=%s' % (tmp_path / 'images'), '--output_dir=%s' % (tmp_path / 'o'),
-                    '--labelme_dir=%s' % (tmp_path / 'json'), '--class_names=background,tree')
-  assert code == 1 and '1 of its annotations left out, 0 drawn' in line
-  assert "1 with the unknown shape type 'cuboid'" in line
+  args = _one_annotated(tmp_path, kind)
+  path, = [path for path in tmp_path.rglob('*') if path.suffix in ('.json', '.txt')]
+  path.write_text(path.read_text().replace(old, new))
+  code, line = _run('--output_dir=%s' % (tmp_path / 'o'), *args)
+  assert code == 1 and '1 of its annotations left out, 0 drawn. ' + message in line, line
   assert not (tmp_path / 'o').exists()
 
 

@@ -35,17 +35,13 @@ _UNSEEN = ('EXIF turns the images without a change of size. Labels are taken as 
 class Shard(typing.NamedTuple):
   """One unit of work: the examples that go into one file.
 
-  on_error says what an example that cannot be used does: STOP the build, or be SKIPped;
-  image_range and labels_as_stored are those of the DatasetSpec.
+  spec is the DatasetSpec, without its splits; on_error says what an example that cannot be used
+  does: STOP the build, or be SKIPped.
   """
   path: str
   examples: typing.Sequence
-  num_classes: int
-  ignore_label: int
-  label_map: typing.Optional[dict] = None
-  on_error: str = STOP
-  image_range: typing.Optional[typing.Sequence[float]] = None
-  labels_as_stored: bool = False
+  spec: typing.Any
+  on_error: str
 
 
 class ShardStats(object):
@@ -70,13 +66,6 @@ class ShardStats(object):
     self.skipped, self.left_out = [], []
     self.remarks = collections.defaultdict(list)
 
-  def add(self, other):
-    """Adds the counts of `other` to these."""
-    for name in set(vars(self)).difference(['remarks']):
-      setattr(self, name, getattr(self, name) + getattr(other, name))
-    for text, names in other.remarks.items():
-      self.remarks[text] += names
-
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
     return dict(vars(self), sizes=[[h, w, n] for (h, w), n in sorted(self.sizes.items())],
@@ -95,6 +84,17 @@ class ShardStats(object):
     return stats
 
 
+def total(stats):
+  """Returns the ShardStats of all shards of a split."""
+  result = ShardStats()
+  for each in stats:
+    for name in set(vars(result)).difference(['remarks']):
+      setattr(result, name, getattr(result, name) + getattr(each, name))
+    for text, names in each.remarks.items():
+      result.remarks[text] += names
+  return result
+
+
 class Unfinished(ValueError):
   """A shard is not what its manifest says, or has none; the message continues its name."""
 
@@ -111,10 +111,10 @@ def fingerprint_of(shard):
   Input files count by path, size and time of change: reading them would take as long as
   building.
   """
-  digest = hashlib.sha256()
-  digest.update(repr((_RULES_VERSION, shard.num_classes, shard.ignore_label, shard.on_error,
-                      shard.image_range, shard.labels_as_stored,
-                      sorted((shard.label_map or {}).items()))).encode())
+  digest, spec = hashlib.sha256(), shard.spec
+  digest.update(repr((_RULES_VERSION, spec.num_classes, spec.ignore_label, shard.on_error,
+                      spec.image_range, spec.labels_as_stored,
+                      sorted((spec.label_map or {}).items()))).encode())
   for item in shard.examples:
     landmarks = item.landmarks
     if landmarks is not None and not isinstance(landmarks, str):
@@ -172,13 +172,13 @@ def finish(piece, on_example=None):
   return stats
 
 
-def drawing_of(item, shard):
+def drawing_of(item, spec):
   """Returns the label_sources.Drawing of an Example, or None if its label is not drawn.
 
   Raises:
     ValueError: the image or label cannot be used.
   """
-  return _label_of(item, pairs.read_image(item.image_path, shard.image_range), shard)[1]
+  return _label_of(item, pairs.read_image(item.image_path, spec.image_range), spec)[1]
 
 
 def _label_state(label):
@@ -232,8 +232,8 @@ def _record_or_skip(item, shard, stats):
 def _record(item, shard, stats):
   """Returns the tf.train.Example of one Example and adds it to `stats`."""
   try:
-    image = pairs.read_image(item.image_path, shard.image_range)
-    label, drawing, remark = _label_of(item, image, shard)
+    image = pairs.read_image(item.image_path, shard.spec.image_range)
+    label, drawing, remark = _label_of(item, image, shard.spec)
     landmarks = pairs.read_landmarks(item.landmarks)
   except ValueError as error:
     raise ValueError('Record %r: %s' % (item.name, error)) from error
@@ -245,28 +245,28 @@ def _record(item, shard, stats):
   if label is not None:
     stats.pixel_counts += label.pixel_counts
     stats.present_pixels += class_frequency.present_pixels(label.pixel_counts,
-                                                           shard.ignore_label)
+                                                           shard.spec.ignore_label)
   if drawing is not None:
     stats.num_drawn += drawing.num_drawn
     stats.left_out += [[item.name, name, reason] for name, reason in drawing.left_out]
   return example.make_example(image, item.name, label and label.data, landmarks)
 
 
-def _label_of(item, image, shard):
+def _label_of(item, image, spec):
   """Returns the EncodedLabel, None for an unlabelled example; its Drawing, a remark, or Nones."""
   if item.label is None:
     return None, None, None
   size = image.height, image.width
   turn = pairs.read_orientation(item.image_path)
   stored_size = size[::-1] if orientation.swaps_sides(turn) else size
-  label, drawing, path = _read_label(item.label, [stored_size] if shard.labels_as_stored else [
-      size, stored_size], shard)
+  label, drawing, path = _read_label(item.label, [stored_size] if spec.labels_as_stored else [
+      size, stored_size], spec)
   found = label.height, label.width
   is_unseen = turn != orientation.UPRIGHT and stored_size == size
   if turn != orientation.UPRIGHT and found == stored_size and (
-      shard.labels_as_stored or not is_unseen):
+      spec.labels_as_stored or not is_unseen):
     return (pairs.turned(label, turn), drawing,
-            _TURNED_AS_TOLD if shard.labels_as_stored else _TURNED)
+            _TURNED_AS_TOLD if spec.labels_as_stored else _TURNED)
   if found != size:
     raise ValueError(
         'sizes differ: image %s is %dx%d (height x width, upright), label %s is %dx%d.'
@@ -274,13 +274,13 @@ def _label_of(item, image, shard):
   return label, drawing, _UNSEEN if is_unseen else None
 
 
-def _read_label(label, sizes, shard):
+def _read_label(label, sizes, spec):
   """Returns the EncodedLabel, its Drawing or None, and its path.
 
   A label source is asked for the first of `sizes` that it has.
   """
   if isinstance(label, str):
-    return (pairs.read_label(label, shard.num_classes, shard.ignore_label, shard.label_map), None,
+    return (pairs.read_label(label, spec.num_classes, spec.ignore_label, spec.label_map), None,
             label)
   try:
     values = label.read(*sizes[0])
@@ -292,6 +292,6 @@ def _read_label(label, sizes, shard):
     except ValueError:
       raise first from None  # That of the upright size says what is wrong.
   drawing = values if isinstance(values, label_sources.Drawing) else None
-  encoded = pairs.encode_label(drawing.labels if drawing else values, shard.num_classes,
-                               shard.ignore_label, label.path)
+  encoded = pairs.encode_label(drawing.labels if drawing else values, spec.num_classes,
+                               spec.ignore_label, label.path)
   return encoded, drawing, label.path

@@ -87,38 +87,22 @@ def draw(areas, size, unlabelled, left_out=()):
   return Drawing(labels, len(masks), left_out)
 
 
-def check(segmentation, size):
-  """Raises Unusable if nothing of a segmentation can be drawn.
-
-  Args:
-    segmentation: as in Area, or what somebody wrote in its place.
-    size: (height, width) of the picture, or None where it is not known yet.
-
-  Returns:
-    For polygons a list of (polygon, reason why it cannot be drawn or None), else None.
-  """
-  if isinstance(segmentation, dict):
-    _check_run_lengths(segmentation, size)
-    return None
-  if not isinstance(segmentation, list) or not all(isinstance(p, list) for p in segmentation):
-    raise Unusable('a segmentation that is neither polygons [[x1, y1, x2, y2, ...], ...] nor '
-                   'run lengths ' + _RUNS_FORM)
-  found = [(polygon, _problem_of_polygon(polygon, size)) for polygon in segmentation]
-  if all(problem for _, problem in found):
-    raise Unusable(found[0][1] if found else 'no segmentation')
-  return found
-
-
 def _mask(area, size, left_out):
   """Returns the [height, width] bool mask of an area; adds polygons to `left_out`."""
-  polygons = check(area.segmentation, size)
-  if polygons is None:
-    runs = _run_lengths(area.segmentation['counts'])
-    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size[::-1]).T
+  segmentation = area.segmentation
+  if isinstance(segmentation, dict):
+    mask = _mask_of_runs(segmentation.get('counts'), segmentation.get('size'), size)
+  elif isinstance(segmentation, list) and all(isinstance(p, list) for p in segmentation):
+    problems = [_problem_of_polygon(polygon, size) for polygon in segmentation]
+    if all(problems):
+      raise Unusable(problems[0] if problems else 'no segmentation')
+    left_out += [('polygon %d of %d of %s' % (i + 1, len(problems), area.name), problem)
+                 for i, problem in enumerate(problems) if problem]
+    mask = _mask_of_polygons(
+        [polygon for polygon, problem in zip(segmentation, problems) if not problem], size)
   else:
-    left_out += [('polygon %d of %d of %s' % (i + 1, len(polygons), area.name), problem)
-                 for i, (_, problem) in enumerate(polygons) if problem]
-    mask = _mask_of_polygons([p for p, problem in polygons if not problem], size)
+    raise Unusable('a segmentation that is neither polygons [[x1, y1, x2, y2, ...], ...] nor '
+                   'run lengths ' + _RUNS_FORM)
   if not mask.any():
     raise Unusable('no pixel in the picture')
   return mask
@@ -137,7 +121,7 @@ def _problem_of_polygon(polygon, size):
   """Returns why a list is no polygon, or None."""
   if not _are_finite(polygon):
     return 'coordinates that are not all finite numbers'
-  if size and len(polygon) > 1 and sum(polygon) == size[0] * size[1] and max(polygon) > sum(size):
+  if len(polygon) > 1 and sum(polygon) == size[0] * size[1] and max(polygon) > sum(size):
     return 'run lengths in place of a polygon; they are written ' + _RUNS_FORM
   if len(polygon) < _LEAST_COORDINATES:
     return 'a polygon of fewer than three points'
@@ -148,18 +132,17 @@ def _problem_of_polygon(polygon, size):
   return None
 
 
-def _check_run_lengths(segmentation, size):
-  counts, stated = segmentation.get('counts'), segmentation.get('size')
+def _mask_of_runs(counts, stated, size):
   if not counts or not isinstance(stated, (list, tuple)) or len(stated) != 2 or (
       not _are_finite(stated)):
     raise Unusable('run lengths that are not written ' + _RUNS_FORM)
-  if size and tuple(stated) != size:
+  if tuple(stated) != size:
     raise Unusable('run lengths of size %r in a picture of %r (height, width)'
                    % (tuple(stated), size))
-  runs = _run_lengths(counts)
-  num_pixels = int(stated[0] * stated[1])
+  runs, num_pixels = _run_lengths(counts), size[0] * size[1]
   if runs.min() < 0 or runs.max() > num_pixels or runs.sum() != num_pixels:
     raise Unusable('run lengths that do not add up to the %d pixels' % num_pixels)
+  return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size[::-1]).T
 
 
 def _run_lengths(counts):

@@ -52,12 +52,19 @@ def read_class_names(value):
   if not value:
     return None, None
   if os.path.isfile(value):
-    return _read_file(value)
-  if '/' in value or value.endswith(('.txt', '.csv')):
+    where, (names, colors) = value, _read_file(value)
+  elif '/' in value or value.endswith(('.txt', '.csv')):
     raise ValueError('File of class names %r does not exist.' % value)
-  names = [name.strip() for name in value.split(',')]
-  _check_names(names, 'the class names %r' % value)
-  return names, None
+  else:
+    where, colors = 'the class names %r' % value, None
+    names = [name.strip() for name in value.split(',')]
+  for i, name in enumerate(names):
+    if not name:
+      raise ValueError('In %s, class %d has an empty name.' % (where, i))
+    if name in names[:i]:
+      raise ValueError('In %s, classes %d and %d are both called %r.'
+                       % (where, names.index(name), i, name))
+  return names, colors
 
 
 def read_color_table(path, ignore_label):
@@ -124,14 +131,12 @@ def _without_ids(rows):
 
 def _read_file(path):
   rows = _without_ids(_read_rows(path))
-  if len({len(row) for row in rows}) > 1 or len(rows[0]) not in (1, 4):
+  odd = [row for row in rows if len(row) not in (1, 4) or len(row) != len(rows[0])]
+  if odd:
     raise ValueError('%r: every line must be `name`, or every line `name,r,g,b`; got %r.'
-                     % (path, ','.join(next((r for r in rows if len(r) != len(rows[0])),
-                                            rows[0]))))
-  names = [row[0] for row in rows]
-  _check_names(names, path)
+                     % (path, ','.join(odd[0])))
   colors = [_color(row, path) for row in rows] if len(rows[0]) == 4 else None
-  return names, colors
+  return [row[0] for row in rows], colors
 
 
 def _color(row, path):
@@ -143,12 +148,3 @@ def _color(row, path):
     raise ValueError('%r: class %r has the colour %s, expected three integers in 0..255.'
                      % (path, row[0], ','.join(row[1:])))
   return color
-
-
-def _check_names(names, where):
-  for i, name in enumerate(names):
-    if not name:
-      raise ValueError('In %s, class %d has an empty name.' % (where, i))
-    if name in names[:i]:
-      raise ValueError('In %s, classes %d and %d are both called %r.'
-                       % (where, names.index(name), i, name))

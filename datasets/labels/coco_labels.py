@@ -84,7 +84,7 @@ class CocoFile(object):
 
     Raises:
       ValueError: the file cannot be read, holds something else, contradicts itself, no class is
-        a category, or none of its annotations can be drawn.
+        a category, or none of its annotations is an area of an image and class.
     """
     self.path = path
     self._boxes_as_areas = boxes_as_areas
@@ -203,7 +203,7 @@ class CocoFile(object):
                         name, '; did you mean %r?' % others[near[0]] if near else '')
 
   def _sort_in(self, annotations):
-    """Puts annotations to their images; raises ValueError if none can be drawn."""
+    """Puts annotations to their images; raises ValueError if all of them lead nowhere."""
     nowhere, unwanted, num_renamed, num_crowds = [], [], 0, 0
     for i, item in enumerate(annotations):
       if not isinstance(item, dict):
@@ -224,8 +224,10 @@ class CocoFile(object):
                         or type(item['category_id']) is not type(self._categories[category]['id']))
         num_crowds += bool(item.get('iscrowd'))
         self._add(item, name, image, self._class_ids[category])
-    self._require_areas(nowhere + unwanted + [
-        entry for entries in self._left_out.values() for entry in entries])
+    found = nowhere + unwanted + [entry for entries in self._left_out.values() for entry in entries]
+    if found and not self._areas:
+      raise ValueError('%s: none of its annotations can be drawn. %s.' % (
+          self.path, '; '.join(by_reason(found))))
     for line in by_reason(nowhere):
       logging.warning('%s: annotations left out: %s', self.path, line)
     if num_renamed:
@@ -251,20 +253,6 @@ class CocoFile(object):
           areas.Area(name, class_id, segmentation, item.get(LAYER, 0)))
     except Unusable as error:
       self._left_out[image].append((name, str(error)))
-
-  def _require_areas(self, left_out):
-    """Raises ValueError if there are annotations, and no area that can be drawn."""
-    problems = list(left_out)
-    for image, image_areas in self._areas.items():
-      for area in image_areas:
-        try:
-          areas.check(area.segmentation, self._size(image))
-          return
-        except Unusable as error:
-          problems.append((area.name, str(error)))
-    if problems:
-      raise ValueError('%s: none of its annotations can be drawn. %s.' % (
-          self.path, '; '.join(by_reason(problems))))
 
   def _tell(self, message, names):
     """Logs names, if there are any, with a message in which %s stands for them."""

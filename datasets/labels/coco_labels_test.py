@@ -106,7 +106,7 @@ def test_boxes_are_painted_where_that_is_asked(tmp_path, segmentation):
 
 
 @pytest.mark.parametrize('item', [
-    _annotation(44, [], bbox=[2, 1, 4, 4], image_id=7), _annotation(44, [[1, 1, 2]], image_id=7),
+    _annotation(44, [], bbox=[2, 1, 4, 4], image_id=7),
     _annotation(44, _SQUARE, image_id=70), _annotation(5, _SQUARE, image_id=7), {}, 7,
 ])
 def test_a_file_of_which_nothing_can_be_drawn_is_an_error(tmp_path, item):

@@ -41,25 +41,23 @@ def read_content(path, format_name=None, line_width=10):
     raise ValueError('%s cannot be read by datumaro%s: %s' % (
         path, ' as --datumaro_format=%s' % format_name if format_name else
         '; name its --datumaro_format, such as cvat', ' '.join(reasons))) from error
-  content = {'images': [], 'annotations': [], 'categories': [
-      {'id': i, 'name': category.name} for i, category in enumerate(categories or ())]}
-  num_whole = 0
+  images, annotations, num_whole = [], [], 0
   for number, item in enumerate(items):
     height, width = getattr(item.media, 'size', None) or (None, None)
-    content['images'].append(
-        {'id': number, 'file_name': '%s.*' % item.id, 'height': height, 'width': width})
+    images.append({'id': number, 'file_name': '%s.*' % item.id, 'height': height, 'width': width})
     for annotation in item.annotations:
       if annotation.type.name in _WHOLE_PICTURE:
         num_whole += 1
       else:
-        name = '%d, %s' % (len(content['annotations']), annotation.type.name)
-        content['annotations'].append(dict(
-            _segmentation(annotation, line_width), id=name, image_id=number,
+        annotations.append(dict(
+            _segmentation(annotation, line_width), image_id=number,
+            id='%d, %s' % (len(annotations), annotation.type.name),
             category_id=getattr(annotation, 'label', None),
             **{coco_labels.LAYER: getattr(annotation, 'z_order', 0)}))
   if num_whole:
     logging.warning('%s: %d labels or captions of whole pictures are left out.', path, num_whole)
-  return content
+  return {'images': images, 'annotations': annotations, 'categories': [
+      {'id': i, 'name': category.name} for i, category in enumerate(categories or ())]}
 
 
 def _segmentation(annotation, line_width):
@@ -68,8 +66,8 @@ def _segmentation(annotation, line_width):
   if kind == 'bbox':
     return {'bbox': [float(value) for value in annotation.get_bbox()]}
   if kind == 'mask':
-    runs = mask_runs(annotation.image)
-    return {'segmentation': {'counts': runs, 'size': list(annotation.image.shape)}}
+    return {'segmentation': {'counts': mask_runs(annotation.image),
+                             'size': list(annotation.image.shape)}}
   if kind in _OUTLINES:
     return {'segmentation': [[float(value) for value in annotation.as_polygon()]]}
   if kind in _LINES:

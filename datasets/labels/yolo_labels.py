@@ -41,24 +41,19 @@ class YoloLabel(typing.NamedTuple):
       ValueError: the file cannot be read, or pycocotools is not installed.
     """
     found, left_out = [], []
+    known = {number: (name, class_id) for number, name, class_id in self.classes}
     for number, words in _rows(self.path):
       name = '%s line %d' % (os.path.basename(self.path), number)
       try:
-        class_name, class_id = self._class_of(words[0])
+        if _class_number(words[0]) not in known:
+          raise Unusable('a class number that is none of %s' % ', '.join(map(str, known)))
+        class_name, class_id = known[_class_number(words[0])]
         name += ' (%s)' % class_name
         if class_id is not None:
           found.append(areas.Area(name, class_id, self._segmentation(words[1:], height, width)))
       except Unusable as error:
         left_out.append((name, str(error)))
     return areas.draw(found, (height, width), self.unlabelled, left_out)
-
-  def _class_of(self, word):
-    """Returns (name, class id or None) of a class number."""
-    known = {number: (name, class_id) for number, name, class_id in self.classes}
-    number = _class_number(word)
-    if number not in known:
-      raise Unusable('a class number that is none of %s' % ', '.join(map(str, known)))
-    return known[number]
 
   def _segmentation(self, words, height, width):
     try:
@@ -94,7 +89,8 @@ def find_names(folder):
     for name in _NAME_FILES:
       path = os.path.join(folder, name)
       if files.is_file(path):
-        names = _yaml_names(path) if name.startswith('data') else _lines(path)
+        names = _yaml_names(path) if name.startswith('data') else dict(enumerate(
+            ' '.join(words) for _, words in _rows(path)))
         return {i: str(value) for i, value in names.items()}, path
     folder = os.path.dirname(folder)
   return None, None
@@ -123,10 +119,6 @@ def _class_number(word):
     return int(float(word)) if float(word).is_integer() else None
   except (ValueError, OverflowError):
     return None
-
-
-def _lines(path):
-  return dict(enumerate(' '.join(words) for _, words in _rows(path)))
 
 
 def _yaml_names(path):
