@@ -1,8 +1,9 @@
-"""The checkpoints in a folder, whatever a crash, a copy or a move has left of them.
+"""The checkpoints in a folder, whatever a crash, a copy or a move has left; sessions from them.
 
 TensorFlow's file `checkpoint` names them by paths that hold where the training ran. What counts
 here is what lies in the folder: of a copy of a run, the copies.
 """
+import contextlib
 import functools
 import os
 import re
@@ -39,9 +40,10 @@ def newest(folder, is_read=False):
   lack bytes, or with `is_read` have wrong ones or values that are not finite, are left out with
   a warning.
   """
-  named, _ = _read_state(folder)
+  path, _ = _read_state(folder)
+  named = _in_folder(path, folder)
   others = [prefix for prefix in reversed(prefixes(folder)) if prefix != named]
-  for prefix in ([named] if named and exists(named) else []) + others:
+  for prefix in ([named] if path and exists(named) else []) + others:
     problem = problem_of(prefix, is_read)
     if problem is None:
       return prefix
@@ -62,10 +64,11 @@ def newest_to_continue(folder):
   if left:
     raise ValueError('No checkpoint in %s is whole: %s: %s. Copy them again, or remove them to '
                      'begin anew.' % (folder, left[-1], problem_of(left[-1], is_read=True)))
-  named, _ = _read_state(folder)
-  if named:
+  path, _ = _read_state(folder)
+  if path:
     raise ValueError('%s names %s, which is not there. Copy the checkpoints too, or remove that '
-                     'file to begin anew.' % (os.path.join(folder, _STATE_FILE), named))
+                     'file to begin anew.' % (os.path.join(folder, _STATE_FILE),
+                                              _in_folder(path, folder)))
   return None
 
 
@@ -74,7 +77,8 @@ def recorded(folder):
 
   Checkpoints that others put there are not among them.
   """
-  return [prefix for prefix in _read_state(folder)[1] if exists(prefix)]
+  found = [_in_folder(path, folder) for path in _read_state(folder)[1]]
+  return [prefix for prefix in found if exists(prefix)]
 
 
 def prefixes(folder):
@@ -153,9 +157,60 @@ def not_finite(reader, names):
 
 def named_elsewhere(folder):
   """Returns the checkpoint outside of the folder that its file `checkpoint` names, or None."""
-  state = _state_file(folder)
-  path = state.model_checkpoint_path if state else ''
+  path, _ = _read_state(folder)
   return path if path and _in_folder(path, folder) != path and exists(path) else None
+
+
+@contextlib.contextmanager
+def readable_damage(checkpoint, kinds=None):
+  """Turns the errors of damaged files into a ValueError that names the checkpoint.
+
+  Args:
+    checkpoint: its prefix.
+    kinds: classes of errors; None: those of loading variables.
+  """
+  kinds = kinds or (tf.errors.DataLossError, tf.errors.OutOfRangeError)
+  try:
+    yield
+  except kinds as error:
+    raise ValueError(
+        'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
+        'before it.' % (checkpoint, errors.reason_of(error))) from error
+
+
+class ChiefSessionCreator(object):
+  """Creates sessions, and again after a failure, that continue at the newest checkpoint.
+
+  TensorFlow's own goes by the paths in the file `checkpoint`: in a copy of a folder it would load
+  the weights of the original, and the saver would delete the original's checkpoints in time;
+  where that file is damaged it would begin anew.
+  """
+
+  def __init__(self, scaffold, master, config, folder):
+    """Prepares the creator.
+
+    Args:
+      scaffold: tf.train.Scaffold with a saver.
+      master: TensorFlow server; '': in this process.
+      config: ConfigProto.
+      folder: folder of checkpoints.
+    """
+    self._scaffold = scaffold
+    self._master = master
+    self._config = config
+    self._folder = folder
+
+  def create_session(self):
+    newest = newest_to_continue(self._folder)
+    creator = tf.train.ChiefSessionCreator(self._scaffold, self._master, self._config,
+                                           checkpoint_filename_with_path=newest)
+    if not newest:
+      return creator.create_session()
+    with readable_damage(newest):
+      session = creator.create_session()
+    kept = [prefix for prefix in recorded(self._folder) if prefix != newest]
+    self._scaffold.saver.recover_last_checkpoints(kept + [newest])
+    return session
 
 
 def _num_bytes(reader):
@@ -170,20 +225,12 @@ def _num_bytes(reader):
 
 
 def _read_state(folder):
-  """Returns (prefix of the newest, list of all) by the file `checkpoint`; (None, []) without."""
-  state = _state_file(folder)
-  if not state:
-    return None, []
-  return (_in_folder(state.model_checkpoint_path, folder),
-          [_in_folder(path, folder) for path in state.all_model_checkpoint_paths])
-
-
-def _state_file(folder):
-  """Returns the CheckpointState in the file `checkpoint`, or None."""
+  """Returns (path of the newest, list of all) in the file `checkpoint`; ('', []) without."""
   try:
-    return tf.train.get_checkpoint_state(folder)
+    state = tf.train.get_checkpoint_state(folder)
   except (ValueError, tf.errors.OpError):
-    return None  # Not even text, or empty.
+    state = None  # Not even text, or empty.
+  return (state.model_checkpoint_path, state.all_model_checkpoint_paths) if state else ('', [])
 
 
 def _in_folder(path, folder):

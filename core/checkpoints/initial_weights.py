@@ -17,10 +17,8 @@ from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 _GLOBAL_STEP = 'global_step'
-# Ends of the names of what optimizers and averages keep beside a weight.
-_TRAINING_SUFFIXES = ('/Momentum', '/Adam', '/Adam_1', '/ExponentialMovingAverage', '/RMSProp',
-                      '/RMSProp_1')
-_TRAINING_NAMES = ('beta1_power', 'beta2_power', _GLOBAL_STEP)
+# Ends of the names of what averages and optimizers of others keep beside a weight.
+_TRAINING_SUFFIXES = ('/ExponentialMovingAverage', '/RMSProp', '/RMSProp_1')
 _MAX_NAMED = 5
 
 
@@ -139,8 +137,8 @@ def _is_in(name, scopes):
 
 
 def _model_names(weights):
-  return [name for name in weights.shapes
-          if name not in _TRAINING_NAMES and not name.endswith(_TRAINING_SUFFIXES)]
+  return [name for name in weights.shapes if name != _GLOBAL_STEP
+          and not restoring.is_slot(name) and not name.endswith(_TRAINING_SUFFIXES)]
 
 
 def _reshaped_message(weights, reshaped, last_layer_scopes):

@@ -1,14 +1,12 @@
-"""Checkpoints: which one is meant, whether it fits a graph, and waiting for new ones."""
-import contextlib
+"""Checkpoints: which one is meant, whether and why not it fits a graph, waiting for new ones."""
 import os
 import re
 import time
 
 from absl import logging
 
-from deeplab.core import keys
+from deeplab.core import keys, quantization
 from deeplab.core.checkpoints import folder as checkpoint_folder
-from deeplab.core.checkpoints import hints as checkpoint_hints
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
@@ -23,6 +21,20 @@ _REMIND_SECS = 300.0
 
 # Names of a message; the rest is counted.
 _MAX_NAMED = 3
+
+# Ends of the names of what an optimizer keeps beside a weight, in its shape -> the optimizer.
+_SLOTS = {'/Momentum': 'momentum', '/Adam': 'adam', '/Adam_1': 'adam'}
+_SLOT_NAMES = ('beta1_power', 'beta2_power')
+
+# Scopes that exist or not by an option -> that option. A prefix is enough.
+_SCOPES_TO_OPTIONS = (
+    ('decoder', '--decoder_output_stride'),
+    ('image_pooling', '--add_image_level_feature'),
+    ('aspp0', '--aspp_with_batch_norm'),
+    ('aspp', '--atrous_rates and --aspp_with_separable_conv'),
+    ('concat_projection', '--aspp_with_batch_norm'),
+    ('meta_architecture', '--dense_prediction_cell_json'),
+)
 
 
 class OtherModelError(ValueError):
@@ -96,10 +108,8 @@ def global_step(checkpoint):
   """
   reader = open_reader(checkpoint)
   if reader.has_tensor(_GLOBAL_STEP):
-    try:
+    with checkpoint_folder.readable_damage(checkpoint, checkpoint_folder.reader_errors()):
       return int(reader.get_tensor(_GLOBAL_STEP))
-    except checkpoint_folder.reader_errors() as error:
-      raise _unreadable(checkpoint, error) from error
   match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
 
@@ -137,11 +147,11 @@ def check_restorable(checkpoint_path, variables):
   missing = sorted(name for name in expected if name not in stored)
   reshaped = sorted(name for name in expected
                     if name in stored and list(stored[name]) != expected[name])
-  unused = checkpoint_hints.unused_head_scopes(stored, expected)
+  unused = _unused_head_scopes(stored, expected)
   if not missing and not reshaped and not unused:
     _check_finite(checkpoint_path, expected)
     return
-  missing, reshaped = [[name for name in names if not checkpoint_hints.is_slot(name)]
+  missing, reshaped = [[name for name in names if not is_slot(name)]
                        for names in (missing, reshaped)]
   problems = []
   if reshaped:
@@ -153,19 +163,16 @@ def check_restorable(checkpoint_path, variables):
     problems.append('not in the checkpoint: %s' % _some(missing, 'variables'))
   if unused:
     problems.append('only in the checkpoint: %s' % ', '.join(s + '/...' for s in unused))
-  hints = checkpoint_hints.hints(stored, expected, missing, reshaped)
-  raise OtherModelError('Checkpoint of another model: %s.%s' % (
-      ': '.join([checkpoint_path] + ['; '.join(problems)] * bool(problems)),
-      ''.join(' %s.' % hint for hint in hints)), checkpoint_path,
-                        checkpoint_hints.num_classes(stored, expected))
+  told = [': '.join([checkpoint_path] + ['; '.join(problems)] * bool(problems))]
+  told += _hints(stored, expected, missing, reshaped)
+  raise OtherModelError('Checkpoint of another model: %s.' % '. '.join(told), checkpoint_path,
+                        _num_classes(stored, expected))
 
 
 def _check_finite(checkpoint, names):
   reader = open_reader(checkpoint)
-  try:
+  with checkpoint_folder.readable_damage(checkpoint, checkpoint_folder.reader_errors()):
     problem = checkpoint_folder.not_finite(reader, names)
-  except checkpoint_folder.reader_errors() as error:
-    raise _damaged(checkpoint, error) from error
   if problem:
     raise ValueError('Checkpoint %s cannot be used: %s. Take an earlier one.'
                      % (checkpoint, problem))
@@ -231,11 +238,8 @@ def open_reader(checkpoint):
   try:
     return tf.train.NewCheckpointReader(checkpoint)
   except checkpoint_folder.reader_errors() as error:
-    raise _unreadable(checkpoint, error) from error
-
-
-def _unreadable(checkpoint, error):
-  return ValueError('Checkpoint %s cannot be read: %s' % (checkpoint, errors.reason_of(error)))
+    raise ValueError('Checkpoint %s cannot be read: %s'
+                     % (checkpoint, errors.reason_of(error))) from error
 
 
 def restore(saver, session, checkpoint):
@@ -244,23 +248,13 @@ def restore(saver, session, checkpoint):
   Raises:
     ValueError: the files are damaged.
   """
-  with readable_damage(checkpoint):
+  with checkpoint_folder.readable_damage(checkpoint):
     saver.restore(session, checkpoint)
 
 
-@contextlib.contextmanager
-def readable_damage(checkpoint):
-  """Turns the errors of damaged files into a ValueError that names the checkpoint."""
-  try:
-    yield
-  except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-    raise _damaged(checkpoint, error) from error
-
-
-def _damaged(checkpoint, error):
-  return ValueError(
-      'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
-      'before it.' % (checkpoint, errors.reason_of(error)))
+def is_slot(name):
+  """Whether a variable is of an optimizer."""
+  return name.endswith(tuple(_SLOTS)) or name in _SLOT_NAMES
 
 
 def _some(items, what, separator=', '):
@@ -271,3 +265,68 @@ def _some(items, what, separator=', '):
 
 def _text(shape):
   return '[%s]' % ','.join(str(d) for d in shape)
+
+
+def _unused_head_scopes(stored, expected):
+  """Returns the scopes of the head that only the checkpoint has."""
+  present = {name.split('/')[0] for name in expected}
+  return [scope for scope in sorted({name.split('/')[0] for name in stored} - present)
+          if _option_of(scope)]
+
+
+def _num_classes(stored, expected):
+  """Returns (number of classes of the checkpoint, that of the graph), or None where they agree."""
+  for name in sorted(set(stored) & set(expected)):
+    there, here = list(stored[name]), list(expected[name])
+    if name.startswith('logits/') and there[:-1] == here[:-1] and there[-1] != here[-1]:
+      return there[-1], here[-1]
+  return None
+
+
+def _hints(stored, expected, missing, reshaped):
+  """Returns sentences, without full stop, that say which options differ.
+
+  Args:
+    stored: dict, name of a variable -> its shape in the checkpoint.
+    expected: dict, name of a variable -> its shape in the graph.
+    missing: names of the weights that the checkpoint lacks.
+    reshaped: names of those that have another shape there.
+  """
+  found = _optimizer_hints(stored, expected)
+  if any(quantization.is_range(name) for name in missing):
+    found.append('It was trained in floats: leave out --quantize_delay_step, or train with it, '
+                 'starting from this checkpoint as --tf_initial_checkpoint')
+  classes = _num_classes(stored, expected)
+  if classes:
+    found.append('It was trained with another number of classes, %d, and this is for %d: check '
+                 'the dataset' % classes)
+  scopes = {name.split('/')[0] for name in stored}
+  absent = sorted({name.split('/')[0] for name in missing} - scopes)
+  options = {_option_of(scope) for scope in absent + _unused_head_scopes(stored, expected)}
+  found.extend('Check %s' % option for option in sorted(o for o in options if o))
+  if any(_option_of(scope) is None for scope in absent) or any(
+      not name.startswith('logits/') for name in reshaped) or reshaped and not found:
+    backbones = sorted(scope for scope in scopes
+                       if scope not in (_GLOBAL_STEP, 'logits') and not _option_of(scope))
+    found.append('Check --model_variant, --depth_multiplier and --divisible_by; it has %s'
+                 % (', '.join(s + '/...' for s in backbones[:_MAX_NAMED]) or 'no backbone'))
+  return found
+
+
+def _optimizer_hints(stored, expected):
+  trained, here = [{_SLOTS[end] for name in names for end in _SLOTS if name.endswith(end)}
+                   for names in (stored, expected)]
+  if not here or here == trained:
+    return []
+  if not trained:
+    return ['It holds weights alone: start from it as --tf_initial_checkpoint, in another '
+            '--train_logdir']
+  return ['It was trained with --optimizer=%s, and this is %s' % (
+      ' and '.join(sorted(trained)), ' and '.join(sorted(here)))]
+
+
+def _option_of(scope):
+  for prefix, option in _SCOPES_TO_OPTIONS:
+    if scope.startswith(prefix):
+      return option
+  return None

@@ -8,7 +8,7 @@ import contextlib
 
 from absl import logging
 
-from deeplab.core.checkpoints import sessions
+from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import parameter_server, synchronous
 from deeplab.deployment.cluster import tasks as cluster_lib
@@ -119,7 +119,7 @@ class Replica(object):
         self._cluster.tasks(cluster_lib.PS) + [self._cluster.task]))
     target = self._server.target
     if self.is_chief:
-      creator = sessions.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
+      creator = checkpoint_folder.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
     else:
       creator = _WorkerSessionCreator(scaffold, target, own_config)
     return tf.train.MonitoredSession(

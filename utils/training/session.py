@@ -4,7 +4,7 @@ import time
 
 from absl import logging
 
-from deeplab.core.checkpoints import sessions
+from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.tf_compat import tf
 from deeplab.utils.speed_and_memory import graph_rewrites
 
@@ -58,7 +58,7 @@ class TrainSession(object):
       hooks += [saver, summaries]
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
-    return tf.train.MonitoredSession(sessions.ChiefSessionCreator(
+    return tf.train.MonitoredSession(checkpoint_folder.ChiefSessionCreator(
         self._scaffold, self._placement.master, config, options.train_logdir), hooks=hooks)
 
 
