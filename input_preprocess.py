@@ -7,8 +7,7 @@ steps of training that move pixels at once.
 """
 from deeplab.core import feature_extractor, preprocess_utils
 from deeplab.core.images import input_errors, leg_cut, photometric
-from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
 
 

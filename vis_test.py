@@ -10,7 +10,7 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor
-from deeplab.core.images import picture_text
+from deeplab.core.images import painting
 from deeplab.datasets.records import dataset_info
 from deeplab.testing import slow, tiny_run
 from deeplab.utils.inference import tiles as picture_batches
@@ -74,7 +74,7 @@ def test_background_is_painted_only_where_that_is_asked(run, tmp_path):
   assert tiny_run.run_main('vis', flags_for(run, 'clear', *line),
                            flags_for(run, 'painted', '--paint_background', *line)) == ['', '']
   # Captions are wider than the samples.
-  step = picture_text.footer(SAMPLES[1].label.shape, 4,
+  step = painting.footer(SAMPLES[1].label.shape, 4,
                              ['image', 'label', 'prediction', 'errors in red'])[1]
   height, width = SAMPLES[1].label.shape
   raw = read(run / 'clear' / 'raw_segmentation_results', SAMPLES[1].name + '.png')

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core import preprocess_utils
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 _CUBE = np.arange(2 * 3 * 2, dtype=np.float32).reshape(2, 3, 2)

@@ -7,8 +7,7 @@ For training the image stays encoded until it is known which part of it the crop
 from deeplab import input_preprocess
 from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat, usage
 from deeplab.core.images import crop_geometry, one_pass_crop
-from deeplab.core.images.augmentation import AUGMENTATIONS, Padding
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.checks import bad_records, in_graph

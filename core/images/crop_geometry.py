@@ -13,7 +13,7 @@ import typing
 import numpy as np
 
 from deeplab.core.images import geometry
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.images.resizing import get_random_scale, resized_size
 from deeplab.core.tf_compat import tf
 

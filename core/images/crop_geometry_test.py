@@ -2,7 +2,7 @@
 import numpy as np
 
 from deeplab.core.images import augmentation, crop_geometry
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 _GEOMETRY_ONLY = augmentation.AUGMENTATIONS['none']._replace(

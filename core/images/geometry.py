@@ -1,6 +1,6 @@
 """Where pixels go: pad, crop, warp, flip; image and label together."""
 from deeplab.core.images import affine
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.images.resizing import resolve_shape
 from deeplab.core.tf_compat import tf
 

@@ -1,6 +1,6 @@
 """Augmentation for pictures of people: cuts the legs off below a line through the thighs."""
 from deeplab.core.images import input_errors
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 # Rows of the body landmarks.

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.images import input_errors, leg_cut
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 _HEIGHT, _WIDTH = 60, 40

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.core.images import headers, limits
+from deeplab.core.images import limits
 from deeplab.core.tf_compat import tf
 from deeplab.testing import damage
 
@@ -33,14 +33,14 @@ def run(make, *feeds):
 @pytest.mark.parametrize('encoding', ['JPEG', 'PNG', 'GIF', 'BMP'])
 def test_the_stated_size_is_that_of_the_decoded_image(encoding):
   data = encode(encoding)
-  assert run(headers.stated_size, data).tolist() == list(_SIZE)
+  assert run(limits.stated_size, data).tolist() == list(_SIZE)
   decoded = run(lambda image: tf.image.decode_image(image, channels=3), data)
   assert decoded.shape[-3:-1] == _SIZE
 
 
 @pytest.mark.parametrize('data', [b'', b'\x89', b'\x89PNG\r\n\x1a\n', b'no image' * 9])
 def test_other_bytes_have_no_size(data):
-  assert run(headers.stated_size, data).tolist() == [0, 0]
+  assert run(limits.stated_size, data).tolist() == [0, 0]
 
 
 def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
@@ -58,7 +58,7 @@ def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
 
 
 def check(data):
-  return run(lambda image, name: headers.checked(image, name, 'label'), data, 'records/7')
+  return run(lambda image, name: limits.checked(image, name, 'label'), data, 'records/7')
 
 
 def test_more_pixels_than_allowed_fail_by_their_header():

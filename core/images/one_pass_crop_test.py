@@ -8,8 +8,7 @@ from PIL import Image
 from deeplab import input_preprocess
 from deeplab.core import feature_extractor, keys
 from deeplab.core.images import augmentation, crop_geometry, one_pass_crop
-from deeplab.core.images.augmentation import Padding
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import Padding, RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example
 

@@ -1,5 +1,5 @@
 """Augmentation of colours: hue to contrast, blur, noise; images float32 in 0..255."""
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 FULL_RANGE = 255.0

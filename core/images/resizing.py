@@ -1,5 +1,5 @@
 """Sizes of images and labels: what they are, and resizing by a factor or to a range."""
-from deeplab.core.images.random_source import RandomSource
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 

@@ -5,7 +5,7 @@ import numpy as np
 from absl import logging
 
 from deeplab.core import keys
-from deeplab.core.images import headers, input_errors
+from deeplab.core.images import input_errors, limits
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example, shards
@@ -27,7 +27,7 @@ def checked_sample(sample, descriptor):
   image, label = sample[keys.IMAGE], sample[keys.LABELS_CLASS]
   name = sample[keys.IMAGE_NAME]
   if image.dtype == tf.string:
-    size = headers.stated_size(image)
+    size = limits.stated_size(image)
   else:
     size = tf.shape(image)[:2]
   with tf.control_dependencies([

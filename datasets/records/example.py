@@ -2,7 +2,7 @@
 import numpy as np
 
 from deeplab.core import keys
-from deeplab.core.images import headers
+from deeplab.core.images import limits
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
@@ -80,14 +80,14 @@ def parse_encoded(serialized, has_label=True):
       for name, (dtype, default) in _PARSED_FEATURES.items()})
   name = features[_NAME]
   sample = {
-      keys.IMAGE: headers.checked(features[_IMAGE], name, 'image'),
+      keys.IMAGE: limits.checked(features[_IMAGE], name, 'image'),
       keys.IMAGE_NAME: name,
       keys.HEIGHT: features[_HEIGHT],
       keys.WIDTH: features[_WIDTH],
       keys.LANDMARKS: features[_LANDMARKS],
   }
   if has_label:
-    label = tf.image.decode_png(headers.checked(features[_LABEL], name, 'label'),
+    label = tf.image.decode_png(limits.checked(features[_LABEL], name, 'label'),
                                 channels=1)
     label.set_shape([None, None, 1])
     sample[keys.LABELS_CLASS] = label

@@ -2,7 +2,7 @@
 import numpy as np
 from PIL import Image
 
-from deeplab.core.images import picture_text
+from deeplab.core.images import painting
 from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.datasets.sample_people import raw_folder
@@ -25,14 +25,14 @@ def write(path, examples, num_rows=2, predictions=None):
   """
   rows = _rows(examples, num_rows, predictions)
   height = len(rows[0][0]) * (_ROW_HEIGHT + _GAP)
-  grid = Image.new('RGB', (_WIDTH, len(rows) * height), picture_text.PAPER)
+  grid = Image.new('RGB', (_WIDTH, len(rows) * height), painting.PAPER)
   for i, row in enumerate(rows):
     _paste_row(grid, row, i * height)
   colors = raw_folder.palette()
-  legend = picture_text.class_entries(
+  legend = painting.class_entries(
       range(len(registry.FORMA_CLASSES)), colors, registry.FORMA_CLASSES)
-  legend.append(picture_text.Entry('ignored', tuple(colors[raw_folder.IGNORE].tolist())))
-  sheet = picture_text.sheet(
+  legend.append(painting.Entry('ignored', tuple(colors[raw_folder.IGNORE].tolist())))
+  sheet = painting.sheet(
       [np.asarray(grid)],
       ['rows, from above: image, label' + (', prediction' if predictions else '')], legend)
   try:

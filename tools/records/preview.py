@@ -16,7 +16,7 @@ from PIL import Image
 
 from deeplab import common
 from deeplab.core import colormaps, keys
-from deeplab.core.images import painting, picture_text
+from deeplab.core.images import painting
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
@@ -73,13 +73,13 @@ def palette_of(descriptor):
 
 
 def legend_of(crops, descriptor, palette, clear_ids):
-  """Returns a list of picture_text.Entry of what the labels of crops have."""
+  """Returns a list of painting.Entry of what the labels of crops have."""
   ids = functools.reduce(np.union1d, [np.clip(label, 0, 255) for _, label in crops])
-  entries = picture_text.class_entries(
+  entries = painting.class_entries(
       ids[ids != descriptor.ignore_label], palette, descriptor.class_names, clear_ids)
   if descriptor.ignore_label in ids:
     is_clear = descriptor.ignore_label in clear_ids
-    entries.append(picture_text.Entry(
+    entries.append(painting.Entry(
         'ignored', None if is_clear else tuple(palette[descriptor.ignore_label].tolist())))
   return entries
 
@@ -92,20 +92,20 @@ def draw_sheet(crops, num_columns, palette, clear_ids=(), legend=()):
     num_columns: crops per row.
     palette: [256, 3] uint8 colours.
     clear_ids: ids of classes that are not painted.
-    legend: list of picture_text.Entry, drawn below.
+    legend: list of painting.Entry, drawn below.
   """
   height, width = crops[0][1].shape
   num_columns = min(num_columns, len(crops))
   num_rows = 2 * -(-len(crops) // num_columns)
   grid = np.full((num_rows * (height + _GAP) - _GAP, num_columns * (width + _GAP) - _GAP, 3),
-                 picture_text.PAPER, np.uint8)
+                 painting.PAPER, np.uint8)
   for index, (image, label) in enumerate(crops):
     row, column = divmod(index, num_columns)
     blended = painting.blend(image, np.clip(label, 0, 255), palette, _OVERLAY_SHARE, clear_ids)
     for below, pixels in enumerate((image, blended)):
       top, left = (2 * row + below) * (height + _GAP), column * (width + _GAP)
       grid[top:top + height, left:left + width] = pixels
-  return picture_text.sheet([grid], ['rows, from above: image, label'], legend)
+  return painting.sheet([grid], ['rows, from above: image, label'], legend)
 
 
 def write_picture(picture, path):

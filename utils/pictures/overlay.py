@@ -1,7 +1,7 @@
 """Pictures for people: an image beside what is labelled and predicted on it."""
 import numpy as np
 
-from deeplab.core.images import painting, picture_text
+from deeplab.core.images import painting
 
 
 def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=None,
@@ -27,15 +27,15 @@ def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=No
     clear_ids = painting.background_ids(class_names, colors, ignore_label)
   prediction = painting.blend(image, labels, colors, clear_ids=clear_ids)
   if truth is None:
-    return picture_text.sheet(
+    return painting.sheet(
         [image, prediction], ['image', 'prediction'],
-        picture_text.class_entries(np.unique(labels), colors, class_names, clear_ids))
+        painting.class_entries(np.unique(labels), colors, class_names, clear_ids))
   ids = np.union1d(labels, truth)
   not_painted = tuple(clear_ids) if ignore_label is None else tuple(clear_ids) + (ignore_label,)
-  entries = picture_text.class_entries(ids[ids != ignore_label], colors, class_names, clear_ids)
+  entries = painting.class_entries(ids[ids != ignore_label], colors, class_names, clear_ids)
   if (truth == ignore_label).any():
-    entries.append(picture_text.Entry('ignored', painting.IGNORED_COLOR))
-  return picture_text.sheet(
+    entries.append(painting.Entry('ignored', painting.IGNORED_COLOR))
+  return painting.sheet(
       [image, painting.blend(image, truth, colors, clear_ids=not_painted), prediction,
        painting.errors(image, truth, labels, ignore_label)],
       ['image', 'label', 'prediction', 'errors in red'], entries)

@@ -17,7 +17,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from deeplab.core.images import painting, picture_text
+from deeplab.core.images import painting
 from deeplab.core.jobs import background
 from deeplab.core.storage import files, json_text
 from deeplab.utils import save_annotation
@@ -198,7 +198,7 @@ class PredictionWriter(object):
     blended = painting.blend(image, labels, self._colormap, self._options.overlay_opacity,
                              self._clear_ids)
     ids = sorted(each['id'] for each in classes) if self._options.legend else []
-    return picture_text.sheet([blended], entries=picture_text.class_entries(
+    return painting.sheet([blended], entries=painting.class_entries(
         ids, self._colormap, self._class_names, self._clear_ids))
 
   def _save(self, image, name, output):

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from deeplab.core import colormaps
-from deeplab.core.images import painting, picture_text
+from deeplab.core.images import painting
 from deeplab.core.tf_compat import tf
 
 # Of the histograms of weights; begins their names.
@@ -99,9 +99,9 @@ def add_image_summaries(images, labels, logits, dataset):
     _add_pictures(name, colors)
     panels.append(images + tf.gather(tf.constant(opacities), ids) * (colors - images))
   panels.append(_errors(images, labels, predictions, dataset.ignore_label))
-  legend = picture_text.class_entries(
+  legend = painting.class_entries(
       range(dataset.num_classes), palette, dataset.class_names, clear_ids)
-  legend.append(picture_text.Entry('ignored', painting.IGNORED_COLOR))
+  legend.append(painting.Entry('ignored', painting.IGNORED_COLOR))
   _add_pictures('overlay', _sheets(panels, legend))
 
 
@@ -115,14 +115,14 @@ def _errors(images, labels, predictions, ignore_label):
 
 
 def _sheets(panels, legend):
-  """Returns `picture_text.sheet` of a batch, [batch, height, width, 3] float32.
+  """Returns `painting.sheet` of a batch, [batch, height, width, 3] float32.
 
   Args:
     panels: the four [batch, height, width, 3] tensors in 0..255, height and width static.
-    legend: list of picture_text.Entry.
+    legend: list of painting.Entry.
   """
   size = panels[0].shape.as_list()[1:3]
-  below, step = picture_text.footer(size, len(panels),
+  below, step = painting.footer(size, len(panels),
                                     ['image', 'label', 'prediction', 'errors in red'], legend)
   lefts = [step * index for index in range(len(panels))] + [below.width]
   # As a file: the graph is stored with every checkpoint.
@@ -131,7 +131,7 @@ def _sheets(panels, legend):
   below = tf.cast(tf.image.decode_png(stream.getvalue(), channels=3), tf.float32)
   row = tf.concat([
       tf.pad(panel, [[0, 0], [0, 0], [0, right - left - size[1]], [0, 0]],
-             constant_values=picture_text.PAPER[0])
+             constant_values=painting.PAPER[0])
       for panel, left, right in zip(panels, lefts, lefts[1:])], axis=2)
   return tf.concat([row, tf.tile(below[tf.newaxis], [tf.shape(row)[0], 1, 1, 1])], axis=1)
 

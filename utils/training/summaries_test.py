@@ -4,7 +4,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from deeplab.core.images import picture_text
+from deeplab.core.images import painting
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils.pictures import overlay as overlay_lib
@@ -109,7 +109,7 @@ def test_pictures_are_in_the_colours_of_the_dataset_and_overlaid():
   np.testing.assert_array_equal(pixels(values['samples/prediction/image/0']),
                                 np.broadcast_to(COLORS[2], (4, 6, 3)))
   overlay = pixels(values['samples/overlay/image/1'])
-  step = picture_text.footer((4, 6), 4, CAPTIONS)[1]
+  step = painting.footer((4, 6), 4, CAPTIONS)[1]
   first, of_label, of_prediction, errors = [
       overlay[:4, i * step:i * step + 6] for i in range(4)]
   assert (first == 100).all()
