@@ -1,7 +1,7 @@
 """Builds the DeepLab graph: backbone, ASPP, decoder, logits; one scale or a pyramid.
 
     images --core/feature_extractor--> features, end_points
-      --core/aspp--> [--core/decoder-->] --core/logits--> logits --> labels
+      --core/aspp--> [--core/decoder-->] --core/head--> logits --> labels
 
 References:
   v1: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
@@ -16,7 +16,7 @@ from deeplab.core import aspp, feature_extractor, layers, quantization, usage, u
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
 from deeplab.core.dense_prediction_cell import DensePredictionCell
-from deeplab.core.logits import LOGITS_SCOPE_NAME, get_branch_logits
+from deeplab.core.head import LOGITS_SCOPE_NAME, get_branch_logits
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 

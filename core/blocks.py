@@ -142,21 +142,26 @@ def conv2d_same(inputs, num_outputs, kernel_size, stride, rate=1, scope=None):
                      padding=padding, scope=scope)
 
 
-def add_classifier(net, end_points, num_classes, scope_name):
-  """Adds a 1x1 classifier without normaliser; end points `<scope>/logits`, `predictions`.
+def classify(net, end_points, global_pool, num_classes, scope_name, dropout=None):
+  """Adds the end of an image classifier, as far as it is asked for.
+
+  Args:
+    net: [batch, height, width, channels] features.
+    end_points: dict that receives `global_pool`, `<scope_name>/logits` and `predictions`.
+    global_pool: whether features are averaged over the image.
+    num_classes: adds a 1x1 convolution without normaliser when set, else None.
+    scope_name: variable scope of the network.
+    dropout: function of features that comes before that convolution, or None.
 
   Returns:
-    [batch, height, width, num_classes] logits.
+    features (or logits) [batch, h, w, channels], h = w = 1 after pooling.
   """
-  net = slim.conv2d(net, num_classes, 1, activation_fn=None, normalizer_fn=None,
-                    scope='logits')
-  end_points[scope_name + '/logits'] = net
-  end_points['predictions'] = slim.softmax(net, scope='predictions')
-  return net
-
-
-def average_over_image(net, end_points):
-  """Returns the [batch, 1, 1, channels] mean over the image; end point `global_pool`."""
-  net = tf.reduce_mean(net, [1, 2], keepdims=True, name='global_pool')
-  end_points['global_pool'] = net
+  if global_pool:
+    net = tf.reduce_mean(net, [1, 2], keepdims=True, name='global_pool')
+    end_points['global_pool'] = net
+  if num_classes:
+    net = slim.conv2d(dropout(net) if dropout else net, num_classes, 1, activation_fn=None,
+                      normalizer_fn=None, scope='logits')
+    end_points[scope_name + '/logits'] = net
+    end_points['predictions'] = slim.softmax(net, scope='predictions')
   return net

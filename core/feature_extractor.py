@@ -1,13 +1,158 @@
-"""Backbones behind one interface: runs a row of the table."""
+"""Backbones behind one interface: the table of what is known of each, and running a row of it."""
 import functools
+import inspect
+import typing
 
-from deeplab.core import usage
-from deeplab.core.backbones import BACKBONES, MEAN_RGB, OWN_SETTINGS, BackboneSettings
-from deeplab.core.tf_compat import slim
+from deeplab.core import mobilenet_v2, nas_network, resnet_v1_beta, usage, xception
+from deeplab.core.tf_compat import slim, tf
 from deeplab.core.usage import UsageError
+
+# Mean of the ImageNet training images, red green blue, in 0..255.
+MEAN_RGB = [123.15, 115.90, 103.06]
+_MID_GREY = [127.5, 127.5, 127.5]
 
 # Key of the decoder's rows in `networks_to_feature_maps`.
 DECODER_END_POINTS = 'decoder_end_points'
+
+# Settings that only some networks know -> the argument of these, and the value that asks for
+# nothing.
+_OWN_SETTINGS = {
+    'multi_grid': ('multi_grid', None),
+    'depth_multiplier': ('depth_multiplier', 1.0),
+    'divisible_by': ('divisible_by', None),
+    'nas_stem_output_num_conv_filters': ('nas_stem_output_num_conv_filters', 20),
+    'drop_path_keep_prob': ('nas_training_hyper_parameters', 1.0),
+}
+
+
+def _preprocess_subtract_imagenet_mean(inputs, dtype='float32'):
+  """Returns inputs minus the ImageNet mean; channels beyond RGB are left as they are."""
+  num_channels = inputs.shape.as_list()[-1]
+  mean = MEAN_RGB + [0.0] * (num_channels - len(MEAN_RGB))
+  return tf.cast(tf.cast(inputs, tf.float32) - tf.reshape(mean, [1, 1, 1, -1]), dtype)
+
+
+def _preprocess_zero_mean_unit_range(inputs, dtype='float32'):
+  """Returns inputs mapped from 0..255 to -1..1."""
+  return tf.cast((2.0 / 255.0) * tf.cast(inputs, tf.float32) - 1.0, dtype)
+
+
+class Backbone(typing.NamedTuple):
+  """A row of BACKBONES.
+
+  Attributes:
+    network: function (images, scope, and what it knows of the settings of `extract_features`)
+      -> (features, end_points); is_training says whether batch norm uses batch statistics.
+    arg_scope: function of some of these settings that returns the arg scope of the network.
+    scope: variable scope of the network in checkpoints.
+    decoder_end_points: dict, stride -> list of end points the decoder may refine with.
+    output_strides: the only ones that the network gives, or None: it looks itself.
+    preprocess: function (float images in 0..255, dtype) -> network input.
+    mean_pixel: RGB in 0..255 that preprocessing maps to about 0; the colour of padding.
+  """
+  network: typing.Callable
+  arg_scope: typing.Callable
+  scope: str
+  decoder_end_points: dict
+  output_strides: typing.Optional[typing.Collection[int]] = None
+  preprocess: typing.Callable = _preprocess_zero_mean_unit_range
+  mean_pixel: typing.Sequence[float] = _MID_GREY
+
+  @property
+  def settings(self):
+    """Those of _OWN_SETTINGS that the network knows; others are refused, not ignored."""
+    arguments = inspect.signature(self.network).parameters
+    return [name for name, (argument, _) in _OWN_SETTINGS.items() if argument in arguments]
+
+
+def _xception_row(network, stride_4, stride_8):
+  """Returns the row of an Xception; strides as blocks of the entry flow.
+
+  Modules stride in their third convolution: their second one is the last of its size.
+  """
+  module = '%s/unit_1/xception_module/separable_conv2_pointwise'
+  return Backbone(
+      network=network,
+      arg_scope=xception.xception_arg_scope,
+      scope=network.__name__,
+      decoder_end_points={
+          2: ['entry_flow/conv1_2'],
+          4: [module % stride_4],
+          8: [module % stride_8],
+          16: [module % 'exit_flow/block1'],
+      })
+
+
+def _resnet_row(network, scope, root, last_unit):
+  """Returns the row of a ResNet v1; the `_beta` variants see images in -1..1.
+
+  Args:
+    network: function of resnet_v1_beta.
+    scope: variable scope.
+    root: last convolution of the root.
+    last_unit: last unit of block3 at stride 16. Blocks stride in their last unit: the
+      unit before is the last one of its size.
+  """
+  is_beta = network.__name__.endswith('_beta')
+  unit = 'block%d/unit_%d/bottleneck_v1/conv3'
+  return Backbone(
+      network=network,
+      arg_scope=resnet_v1_beta.resnet_arg_scope,
+      scope=scope,
+      preprocess=(_preprocess_zero_mean_unit_range if is_beta
+                  else _preprocess_subtract_imagenet_mean),
+      mean_pixel=_MID_GREY if is_beta else MEAN_RGB,
+      decoder_end_points={
+          2: [root],
+          4: [unit % (1, 2)],
+          8: [unit % (2, 3)],
+          16: [unit % (3, last_unit)],
+      })
+
+
+def _nas_row(network, levels, stride_4, stride_8, stride_16):
+  """Returns the row of a searched network; strides as outputs of the stem or a cell."""
+  return Backbone(
+      network=network,
+      arg_scope=nas_network.nas_arg_scope,
+      scope=network.__name__,
+      decoder_end_points={
+          2: [nas_network.STEM_STRIDE_2],
+          4: [stride_4],
+          8: [stride_8],
+          16: [stride_16],
+      },
+      output_strides=levels)
+
+
+BACKBONES = {
+    'mobilenet_v2': Backbone(
+        network=mobilenet_v2.mobilenet_v2_base,
+        arg_scope=mobilenet_v2.mobilenet_v2_arg_scope,
+        scope='MobilenetV2',
+        decoder_end_points={
+            2: ['layer_2/depthwise_output'],
+            4: ['layer_4/depthwise_output'],
+            8: ['layer_7/depthwise_output'],
+            16: ['layer_14/depthwise_output'],
+        }),
+    'nas_hnasnet': _nas_row(nas_network.hnasnet, nas_network.HNASNET_LEVELS,
+                            'Cell_2', 'Cell_5', 'Cell_7'),
+    'nas_pnasnet': _nas_row(nas_network.pnasnet, nas_network.PNASNET_LEVELS,
+                            nas_network.STEM, 'Cell_3', 'Cell_7'),
+    'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', 5),
+    'resnet_v1_50_beta': _resnet_row(
+        resnet_v1_beta.resnet_v1_50_beta, 'resnet_v1_50', 'conv1_3', 5),
+    'resnet_v1_101': _resnet_row(resnet_v1_beta.resnet_v1_101, 'resnet_v1_101', 'conv1', 22),
+    'resnet_v1_101_beta': _resnet_row(
+        resnet_v1_beta.resnet_v1_101_beta, 'resnet_v1_101', 'conv1_3', 22),
+    'xception_41': _xception_row(
+        xception.xception_41, 'entry_flow/block2', 'entry_flow/block3'),
+    'xception_65': _xception_row(
+        xception.xception_65, 'entry_flow/block2', 'entry_flow/block3'),
+    'xception_71': _xception_row(
+        xception.xception_71, 'entry_flow/block3', 'entry_flow/block5'),
+}
 
 
 def mean_pixel(model_variant=None):
@@ -63,19 +208,28 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
     ValueError: unknown model_variant or a setting the backbone cannot serve.
   """
   backbone = _backbone(model_variant)
-  settings = BackboneSettings(
+  settings = dict(
       output_stride=output_stride, multi_grid=multi_grid, depth_multiplier=depth_multiplier,
       divisible_by=divisible_by, final_endpoint=final_endpoint, weight_decay=weight_decay,
-      reuse=reuse, is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
+      reuse=reuse, is_training=is_training and fine_tune_batch_norm,
       regularize_depthwise=regularize_depthwise, num_classes=num_classes,
       global_pool=global_pool,
       nas_stem_output_num_conv_filters=nas_stem_output_num_conv_filters,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
-      use_bounded_activation=use_bounded_activation, batch_norm_decay=batch_norm_decay)
-  _refuse_unknown_settings(model_variant, backbone, settings)
+      use_bounded_activation=use_bounded_activation)
+  if batch_norm_decay is not None:
+    settings['batch_norm_decay'] = batch_norm_decay
+  _refuse_what_it_cannot_serve(model_variant, backbone, settings)
   if preprocess_images:
     images = backbone.preprocess(images, preprocessed_images_dtype)
-  return backbone.build(backbone, images, settings)
+  with slim.arg_scope(backbone.arg_scope(**_known(backbone.arg_scope, settings))):
+    features, end_points = backbone.network(
+        images, scope=backbone.scope, **_known(backbone.network, settings))
+  # The decoder asks with the scope.
+  end_points.update([('%s/%s' % (backbone.scope, name), tensor)
+                     for name, tensor in end_points.items()
+                     if not name.startswith(backbone.scope + '/')])
+  return features, end_points
 
 
 def decoder_end_points(model_variant, stride):
@@ -118,13 +272,23 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype='floa
   return network
 
 
-def _refuse_unknown_settings(model_variant, backbone, settings):
-  values = dict(settings._asdict(), **(settings.nas_training_hyper_parameters or {}))
-  for name, nothing in sorted(OWN_SETTINGS.items()):
+def _known(function, settings):
+  """Returns the settings that are arguments of a function."""
+  arguments = inspect.signature(function).parameters
+  return {name: value for name, value in settings.items() if name in arguments}
+
+
+def _refuse_what_it_cannot_serve(model_variant, backbone, settings):
+  values = dict(settings, **(settings['nas_training_hyper_parameters'] or {}))
+  for name, (_, nothing) in sorted(_OWN_SETTINGS.items()):
     if name not in backbone.settings and values.get(name, nothing) not in (nothing, None):
       raise UsageError('%s=%s: %s does not know this setting; leave it out. It is for %s.' % (
           name, values[name], model_variant, ', '.join(
               variant for variant, row in sorted(BACKBONES.items()) if name in row.settings)))
+  strides = backbone.output_strides
+  if strides and settings['output_stride'] not in strides:
+    raise UsageError('output_stride=%s: %s gives features at stride %s only.' % (
+        settings['output_stride'], model_variant, ', '.join(map(str, sorted(strides)))))
 
 
 def _backbone(model_variant):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import backbones, feature_extractor
+from deeplab.core import feature_extractor
 from deeplab.core.tf_compat import slim, tf
 from deeplab.testing import slow
 
@@ -67,8 +67,8 @@ def test_image_scaling():
   image = np.array([0, 255, 100, 7], np.float32).reshape([1, 1, 1, 4])
   with tf.Graph().as_default(), tf.Session() as session:
     unit, imagenet = session.run([
-        backbones._preprocess_zero_mean_unit_range(tf.constant(image)),
-        backbones._preprocess_subtract_imagenet_mean(tf.constant(image))])
+        feature_extractor._preprocess_zero_mean_unit_range(tf.constant(image)),
+        feature_extractor._preprocess_subtract_imagenet_mean(tf.constant(image))])
   np.testing.assert_allclose(unit.ravel()[:2], [-1, 1], atol=1e-6)
   np.testing.assert_allclose(imagenet.ravel(), [-123.15, 139.1, -3.06, 7], atol=1e-4)
 

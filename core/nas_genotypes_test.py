@@ -23,7 +23,7 @@ def combinations(genotype):
 
 def test_pnasnet_is_the_published_cell():
   # Figure 1 of the paper; 0 is the layer before, 1 the one before that.
-  assert combinations(nas_genotypes.PNASNET) == [
+  assert combinations(nas_genotypes.PNASCell) == [
       (('separable_5x5_2', 1), ('max_pool_3x3', 1)),
       (('separable_7x7_2', 0), ('max_pool_3x3', 0)),
       (('separable_5x5_2', 0), ('separable_3x3_2', 0)),
@@ -33,7 +33,7 @@ def test_pnasnet_is_the_published_cell():
 
 
 def test_hnasnet_is_the_published_cell():
-  assert combinations(nas_genotypes.HNASNET) == [
+  assert combinations(nas_genotypes.HNASCell) == [
       (('atrous_5x5', 1), ('separable_3x3_2', 0)),
       (('separable_3x3_2', 1), ('atrous_3x3', 0)),
       (('separable_3x3_2', 3), ('separable_3x3_2', 1)),

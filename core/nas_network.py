@@ -12,10 +12,9 @@ References:
 import typing
 
 from deeplab.core import blocks as blocks_lib
-from deeplab.core import nas_cell, nas_genotypes, utils
+from deeplab.core import nas_cell, nas_genotypes, usage, utils
 from deeplab.core.blocks import conv2d_same
 from deeplab.core.tf_compat import slim, tf
-from deeplab.core.usage import UsageError
 
 # End point of the last features at stride 2, inside the stem, and of the stem.
 STEM_STRIDE_2 = 'Conv1'
@@ -24,15 +23,13 @@ _CELL = 'Cell_%d'
 
 _HYPER_PARAMETERS = ('drop_path_keep_prob', 'total_training_steps')
 
-# Scope -> output stride -> level of each cell.
-_LEVELS = {
-    'pnasnet': {
-        8: [1] * 12,
-        16: [1] * 4 + [2] * 8,
-        32: [1] * 4 + [2] * 4 + [3] * 4,
-    },
-    'hnasnet': {8: [0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1]},
+# Output stride -> level of each cell; neighbours differ by 1 at most.
+PNASNET_LEVELS = {
+    8: [1] * 12,
+    16: [1] * 4 + [2] * 8,
+    32: [1] * 4 + [2] * 4 + [3] * 4,
 }
+HNASNET_LEVELS = {8: [0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1]}
 
 
 class NASConfig(typing.NamedTuple):
@@ -99,24 +96,9 @@ def _nas_stem(inputs):
 
 def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=False,
                     reuse=None, scope=None, final_endpoint=None):
-  """Builds stem and cells; call within `nas_arg_scope`.
+  """Builds stem and cells; `backbone` is the list of the level of each cell.
 
-  Args:
-    images: [batch, height, width, 3] float tensor.
-    cell: NASBaseCell.
-    backbone: list, the level of each cell; neighbours differ by 1 at most.
-    num_classes: adds an image classifier when set, else None.
-    hparams: NASConfig.
-    global_pool: whether features are averaged over the image.
-    reuse: whether to reuse the variables of the scope.
-    scope: variable scope.
-    final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
-
-  Returns:
-    features (or logits) [batch, h, w, channels], and a dict of end points.
-
-  Raises:
-    ValueError: there is no end point of that name, or a cell skips a level.
+  The other arguments, results and errors are those of `pnasnet`.
   """
   names = [STEM_STRIDE_2, STEM] + [_CELL % number for number in range(len(backbone))]
   if final_endpoint is not None and final_endpoint not in names:
@@ -131,11 +113,8 @@ def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=Fa
     end_points = dict(zip(names, layers))
     if final_endpoint is not None:
       return end_points[final_endpoint], end_points
-    net = tf.nn.relu(layers[-1])
-    if global_pool:
-      net = blocks_lib.average_over_image(net, end_points)
-    if num_classes:
-      net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+    net = blocks_lib.classify(tf.nn.relu(layers[-1]), end_points, global_pool, num_classes,
+                              network_scope.name)
     return net, end_points
 
 
@@ -166,13 +145,6 @@ def _check_levels(backbone):
                        'neighbour.' % (list(backbone), number, before, level))
 
 
-def check_output_stride(scope, output_stride):
-  """Raises ValueError if the network of a scope cannot give output_stride."""
-  if output_stride not in _LEVELS[scope]:
-    raise UsageError('output_stride=%s: nas_%s gives features at stride %s only.' % (
-        output_stride, scope, ', '.join(str(stride) for stride in sorted(_LEVELS[scope]))))
-
-
 def _network(cell_type, backbone, images, num_conv_filters, training_hyper_parameters,
              is_training, **kwargs):
   """Builds the network of a cell type and the levels of its cells."""
@@ -193,30 +165,30 @@ def _network(cell_type, backbone, images, num_conv_filters, training_hyper_param
 def pnasnet(images, num_classes, is_training=True, global_pool=False, output_stride=16,
             nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
             reuse=None, scope='pnasnet', final_endpoint=None):
-  """Builds PNASNet.
+  """Builds PNASNet; call within `nas_arg_scope`.
 
   Args:
-    images: see `_build_nas_base`.
-    num_classes: see there.
+    images: [batch, height, width, 3] float tensor.
+    num_classes: adds an image classifier when set, else None.
     is_training: whether batch norm uses batch statistics and drop path is active.
-    global_pool: see `_build_nas_base`.
+    global_pool: whether features are averaged over the image.
     output_stride: input size over feature size, 8, 16 or 32.
     nas_stem_output_num_conv_filters: channels of a state at stride 4.
     nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
       'total_training_steps', or None for no drop path.
-    reuse: see `_build_nas_base`.
-    scope: see there.
-    final_endpoint: see there.
+    reuse: whether to reuse the variables of the scope.
+    scope: variable scope.
+    final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
 
   Returns:
-    As `_build_nas_base`; features have 5 * filters * output_stride / 4 channels, filters
-    being nas_stem_output_num_conv_filters.
+    features (or logits) [batch, h, w, channels], and a dict of end points. Features have
+    5 * filters * output_stride / 4 channels, filters being nas_stem_output_num_conv_filters.
 
   Raises:
-    ValueError: another output_stride.
+    ValueError: another output_stride, or there is no end point of that name.
   """
-  check_output_stride('pnasnet', output_stride)
-  return _network(nas_genotypes.PNASCell, _LEVELS['pnasnet'][output_stride], images,
+  levels = usage.lookup(PNASNET_LEVELS, output_stride, what='output_stride')
+  return _network(nas_genotypes.PNASCell, levels, images,
                   nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
                   is_training, num_classes=num_classes, global_pool=global_pool,
                   reuse=reuse, scope=scope, final_endpoint=final_endpoint)
@@ -228,10 +200,10 @@ def hnasnet(images, num_classes, is_training=True, global_pool=False, output_str
   """Builds the network of Auto-DeepLab; see `pnasnet`.
 
   Its features are at stride 8 whatever output_stride says, an argument that only makes the
-  two networks alike; `check_output_stride` refuses other values.
+  two networks alike; the table of backbones refuses other values.
   """
   del output_stride
-  return _network(nas_genotypes.HNASCell, _LEVELS['hnasnet'][8], images,
+  return _network(nas_genotypes.HNASCell, HNASNET_LEVELS[8], images,
                   nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
                   is_training, num_classes=num_classes, global_pool=global_pool,
                   reuse=reuse, scope=scope, final_endpoint=final_endpoint)

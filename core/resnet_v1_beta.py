@@ -12,17 +12,14 @@ from deeplab.core import blocks as blocks_lib
 from deeplab.core.blocks import conv2d_same, stack_blocks_dense
 from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
-_DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
-
 # Output channels of a unit over those of its 3x3 convolution.
 _EXPANSION = 4
 # The root convolution and the max pool halve the image once each.
 _ROOT_STRIDE = 4
 # (base depth, stride) of the blocks before the last one.
 _STRIDED_BLOCKS = ((64, 2), (128, 2), (256, 2))
+# The last one has a unit per multi_grid rate.
 _LAST_BASE_DEPTH = 512
-# Number of units in each of _STRIDED_BLOCKS; the last block has one per multi_grid rate.
-_NUM_UNITS = {'resnet_v1_50': (3, 4, 6), 'resnet_v1_101': (3, 4, 23)}
 
 
 def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.95,
@@ -125,10 +122,7 @@ def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_po
       net = slim.max_pool2d(net, 3, stride=2, padding='SAME', scope='pool1')
       net = stack_blocks_dense(net, blocks, output_stride, root_stride=_ROOT_STRIDE)
       end_points = slim.utils.convert_collection_to_dict(collection, clear_collection=True)
-      if global_pool:
-        net = blocks_lib.average_over_image(net, end_points)
-      if num_classes:
-        net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+      net = blocks_lib.classify(net, end_points, global_pool, num_classes, network_scope.name)
   return net, end_points
 
 
@@ -150,62 +144,34 @@ def _block(scope, base_depth, strides_and_unit_rates):
        'unit_rate': unit_rate} for stride, unit_rate in strides_and_unit_rates])
 
 
-def _network(name, inputs, multi_grid, **kwargs):
-  """Builds the row `name` of _NUM_UNITS."""
-  multi_grid = blocks_lib.check_multi_grid(multi_grid)
-  blocks = [resnet_v1_beta_block('block%d' % (index + 1), base_depth, num_units, stride)
-            for index, ((base_depth, stride), num_units)
-            in enumerate(zip(_STRIDED_BLOCKS, _NUM_UNITS[name]))]
-  blocks.append(_block('block%d' % (len(blocks) + 1), _LAST_BASE_DEPTH,
-                       [(1, unit_rate) for unit_rate in multi_grid]))
-  return resnet_v1_beta(inputs, blocks, **kwargs)
+def _variant(name, scope, num_units, root_block_fn=None):
+  """Returns the function of a network: its name, scope, units of _STRIDED_BLOCKS, and root."""
+  def network(inputs, num_classes=None, is_training=None, global_pool=False,
+              output_stride=None, multi_grid=None, reuse=None, scope=scope):
+    """Builds the network; features have 2048 channels.
+
+    Arguments and results are those of `resnet_v1_beta`, but for multi_grid: the unit rates of
+    the three units of the last block, or None for 1, 1, 1.
+    """
+    multi_grid = blocks_lib.check_multi_grid(multi_grid)
+    blocks = [resnet_v1_beta_block('block%d' % number, base_depth, count, stride)
+              for number, ((base_depth, stride), count)
+              in enumerate(zip(_STRIDED_BLOCKS, num_units), 1)]
+    blocks.append(_block('block%d' % (len(blocks) + 1), _LAST_BASE_DEPTH,
+                         [(1, unit_rate) for unit_rate in multi_grid]))
+    return resnet_v1_beta(
+        inputs, blocks, num_classes=num_classes, is_training=is_training,
+        global_pool=global_pool, output_stride=output_stride, root_block_fn=root_block_fn,
+        reuse=reuse, scope=scope)
+
+  network.__name__ = network.__qualname__ = name
+  return network
 
 
-def resnet_v1_50(inputs, num_classes=None, is_training=None, global_pool=False,
-                 output_stride=None, multi_grid=None, reuse=None, scope='resnet_v1_50'):
-  """Builds ResNet-50 with the 7x7 root.
-
-  Args:
-    inputs: see `resnet_v1_beta`, as all but multi_grid.
-    num_classes: see there.
-    is_training: see there.
-    global_pool: see there.
-    output_stride: see there.
-    multi_grid: unit rates of the three units of the last block, or None for 1, 1, 1.
-    reuse: see there.
-    scope: see there.
-
-  Returns:
-    As `resnet_v1_beta`; features have 2048 channels.
-  """
-  return _network('resnet_v1_50', inputs, multi_grid, num_classes=num_classes,
-                  is_training=is_training, global_pool=global_pool,
-                  output_stride=output_stride, reuse=reuse, scope=scope)
-
-
-def resnet_v1_50_beta(inputs, num_classes=None, is_training=None, global_pool=False,
-                      output_stride=None, multi_grid=None, reuse=None,
-                      scope='resnet_v1_50'):
-  """Builds ResNet-50 with the root of three 3x3 convolutions; see `resnet_v1_50`."""
-  return _network('resnet_v1_50', inputs, multi_grid, num_classes=num_classes,
-                  is_training=is_training, global_pool=global_pool,
-                  output_stride=output_stride, reuse=reuse, scope=scope,
-                  root_block_fn=root_block_fn_for_beta_variant)
-
-
-def resnet_v1_101(inputs, num_classes=None, is_training=None, global_pool=False,
-                  output_stride=None, multi_grid=None, reuse=None, scope='resnet_v1_101'):
-  """Builds ResNet-101 with the 7x7 root; see `resnet_v1_50`."""
-  return _network('resnet_v1_101', inputs, multi_grid, num_classes=num_classes,
-                  is_training=is_training, global_pool=global_pool,
-                  output_stride=output_stride, reuse=reuse, scope=scope)
-
-
-def resnet_v1_101_beta(inputs, num_classes=None, is_training=None, global_pool=False,
-                       output_stride=None, multi_grid=None, reuse=None,
-                       scope='resnet_v1_101'):
-  """Builds ResNet-101 with the root of three 3x3 convolutions; see `resnet_v1_50`."""
-  return _network('resnet_v1_101', inputs, multi_grid, num_classes=num_classes,
-                  is_training=is_training, global_pool=global_pool,
-                  output_stride=output_stride, reuse=reuse, scope=scope,
-                  root_block_fn=root_block_fn_for_beta_variant)
+# The plain root is one 7x7 convolution; that of the beta variants, three of 3x3.
+resnet_v1_50 = _variant('resnet_v1_50', 'resnet_v1_50', (3, 4, 6))
+resnet_v1_50_beta = _variant('resnet_v1_50_beta', 'resnet_v1_50', (3, 4, 6),
+                             root_block_fn_for_beta_variant)
+resnet_v1_101 = _variant('resnet_v1_101', 'resnet_v1_101', (3, 4, 23))
+resnet_v1_101_beta = _variant('resnet_v1_101_beta', 'resnet_v1_101', (3, 4, 23),
+                              root_block_fn_for_beta_variant)

@@ -5,6 +5,7 @@ References:
   Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
     Segmentation", ECCV 2018, section 3.2.
 """
+import functools
 import typing
 
 from deeplab.core import blocks as blocks_lib
@@ -46,21 +47,6 @@ _EXIT_FLOW = (
     _Module((728, 1024, 1024), 'conv', stride=2),
     _Module((1536, 1536, 2048), 'none', activation_fn_in_separable_conv=True),
 )
-
-
-def _middle_flow(num_units):
-  return (_Module((728,) * 3, 'sum', num_units=num_units),)
-
-
-# Variant -> its flows, in order; multi_grid sets the unit rates of the very last module.
-_FLOWS = {
-    'xception_41': (('entry_flow', _ENTRY_FLOW), ('middle_flow', _middle_flow(8)),
-                    ('exit_flow', _EXIT_FLOW)),
-    'xception_65': (('entry_flow', _ENTRY_FLOW), ('middle_flow', _middle_flow(16)),
-                    ('exit_flow', _EXIT_FLOW)),
-    'xception_71': (('entry_flow', _DEEP_ENTRY_FLOW), ('middle_flow', _middle_flow(16)),
-                    ('exit_flow', _EXIT_FLOW)),
-}
 
 
 def xception_arg_scope(weight_decay=0.00004, batch_norm_decay=0.9997,
@@ -243,12 +229,10 @@ def xception(inputs, blocks, num_classes=None, is_training=True, global_pool=Tru
       net = conv2d_same(net, 64, 3, stride=1, scope='entry_flow/conv1_2')
       net = stack_blocks_dense(net, blocks, output_stride, root_stride=_ROOT_STRIDE)
       end_points = slim.utils.convert_collection_to_dict(collection, clear_collection=True)
-      if global_pool:
-        net = blocks_lib.average_over_image(net, end_points)
-      if num_classes:
-        net = slim.dropout(net, keep_prob=keep_prob, is_training=is_training,
-                           scope='prelogits_dropout')
-        net = blocks_lib.add_classifier(net, end_points, num_classes, network_scope.name)
+      net = blocks_lib.classify(
+          net, end_points, global_pool, num_classes, network_scope.name,
+          dropout=functools.partial(slim.dropout, keep_prob=keep_prob, is_training=is_training,
+                                    scope='prelogits_dropout'))
   return net, end_points
 
 
@@ -265,59 +249,36 @@ def xception_block(scope, depth_list, skip_connection_type, activation_fn_in_sep
   }] * num_units)
 
 
-def _network(name, inputs, regularize_depthwise, multi_grid, **kwargs):
-  """Builds the row `name` of _FLOWS."""
-  multi_grid = blocks_lib.check_multi_grid(multi_grid)
-  blocks = []
-  for flow, modules in _FLOWS[name]:
-    for index, module in enumerate(modules):
-      blocks.append(xception_block('%s/block%d' % (flow, index + 1),
-                                   regularize_depthwise=regularize_depthwise,
-                                   **module._asdict()))
-  for row in blocks[-1].args:
-    row['unit_rate_list'] = multi_grid
-  return xception(inputs, blocks, **kwargs)
+def _variant(name, entry_flow, num_middle_units):
+  """Returns the function of a network: its name and scope, entry flow, units of middle flow."""
+  flows = (('entry_flow', entry_flow),
+           ('middle_flow', (_Module((728,) * 3, 'sum', num_units=num_middle_units),)),
+           ('exit_flow', _EXIT_FLOW))
+
+  def network(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
+              output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
+              scope=name):
+    """Builds the network; features have 2048 channels.
+
+    Arguments and results are those of `xception`, but for regularize_depthwise, see
+    `separable_conv2d_same`, and multi_grid: the unit rates of the three convolutions of the
+    last module, or None for 1, 1, 1.
+    """
+    multi_grid = blocks_lib.check_multi_grid(multi_grid)
+    blocks = [xception_block('%s/block%d' % (flow, number),
+                             regularize_depthwise=regularize_depthwise, **module._asdict())
+              for flow, modules in flows for number, module in enumerate(modules, 1)]
+    for row in blocks[-1].args:
+      row['unit_rate_list'] = multi_grid
+    return xception(
+        inputs, blocks, num_classes=num_classes, is_training=is_training,
+        global_pool=global_pool, keep_prob=keep_prob, output_stride=output_stride,
+        reuse=reuse, scope=scope)
+
+  network.__name__ = network.__qualname__ = name
+  return network
 
 
-def xception_41(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
-                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
-                scope='xception_41'):
-  """Builds Xception-41.
-
-  Args:
-    inputs: see `xception`, as all but regularize_depthwise and multi_grid.
-    num_classes: see there.
-    is_training: see there.
-    global_pool: see there.
-    keep_prob: see there.
-    output_stride: see there.
-    regularize_depthwise: see `separable_conv2d_same`.
-    multi_grid: unit rates of the three convolutions of the last module, or None for
-      1, 1, 1.
-    reuse: see `xception`.
-    scope: see there.
-
-  Returns:
-    As `xception`; features have 2048 channels.
-  """
-  return _network('xception_41', inputs, regularize_depthwise, multi_grid,
-                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
-                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
-
-
-def xception_65(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
-                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
-                scope='xception_65'):
-  """Builds Xception-65; see `xception_41`."""
-  return _network('xception_65', inputs, regularize_depthwise, multi_grid,
-                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
-                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
-
-
-def xception_71(inputs, num_classes=None, is_training=True, global_pool=True, keep_prob=0.5,
-                output_stride=None, regularize_depthwise=False, multi_grid=None, reuse=None,
-                scope='xception_71'):
-  """Builds Xception-71; see `xception_41`."""
-  return _network('xception_71', inputs, regularize_depthwise, multi_grid,
-                  num_classes=num_classes, is_training=is_training, global_pool=global_pool,
-                  keep_prob=keep_prob, output_stride=output_stride, reuse=reuse, scope=scope)
+xception_41 = _variant('xception_41', _ENTRY_FLOW, 8)
+xception_65 = _variant('xception_65', _ENTRY_FLOW, 16)
+xception_71 = _variant('xception_71', _DEEP_ENTRY_FLOW, 16)
