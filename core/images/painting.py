@@ -172,7 +172,6 @@ def footer(panel_size, num_panels, captions=(), entries=()):
   """
   size = max(_LEAST_TEXT_PX, max(panel_size[0], num_panels * panel_size[1]) // _SIDE_PER_TEXT_PX)
   font, line = _font(size), int(_LINE_HEIGHT * size)
-  captions = [_printable(text) for text in captions]
   entries = [entry._replace(text=_printable(entry.text)) for entry in entries]
   step = max([panel_size[1]] + [_width(font, text) for text in captions]) + _GAP_PX
   cell = max([0] + [_width(font, entry.text) for entry in entries]) + 2 * line

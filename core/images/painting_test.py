@@ -97,6 +97,12 @@ def test_panels_stay_as_they_are_above_their_captions():
   assert (captions[:, :60] != captions[:, 306:366]).any()
 
 
+def test_a_caption_is_never_cut():
+  small, caption = np.zeros((20, 20, 3), np.uint8), 'rows, from above: image, label, prediction'
+  widths = [painting.sheet([small], [text]).width for text in (caption, caption + ', ' + caption)]
+  assert widths[1] > 1.9 * widths[0]
+
+
 def test_words_wider_than_panels_make_the_sheet_wider():
   small = PANEL[:, :10]
   alone, step = painting.footer((40, 10), 2, ['image', 'a caption of some length'])
