@@ -88,6 +88,14 @@ show_progress() {
   done
 }
 
+# Has the scripts of $venv start its interpreter: those of a folder that was moved name another.
+mend_scripts() {
+  grep -lI '^#!/.*/bin/python[0-9.]*$' "$venv"/bin/* | while IFS= read -r script; do
+    sed "1s|^#!/.*/bin/python[0-9.]*\$|#!$venv/bin/python|" "$script" > "$log" &&
+      cat "$log" > "$script"
+  done
+}
+
 # Makes $venv, or installs into it what is missing; $wanted in its file `installed` tells the end.
 set_up() {
   fresh=--clear again='' kind=new
@@ -95,6 +103,7 @@ set_up() {
     fresh='' kind=more
     # Packages that were being written when a set-up was killed may be there in parts.
     [ ! -e "$venv/setting-up" ] || again=--force-reinstall
+    mend_scripts
   fi
   {
     echo "-- virtual environment"

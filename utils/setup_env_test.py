@@ -155,6 +155,19 @@ def test_an_environment_whose_interpreter_is_gone_is_made_anew(project):
   assert not gone.exists() and not python.is_symlink()
 
 
+def test_scripts_of_a_folder_that_was_moved_start_its_interpreter(project):
+  set_up(project)
+  scripts = project / '.venv-tf2' / 'bin'
+  (scripts / 'tensorboard').write_text(u'#!%s/python3\nimport sys\n' % scripts)
+  (scripts / 'notes').write_text(u'text\n#!/usr/bin/python\n')
+  moved = project.parent / 'moved'
+  project.rename(moved)
+  set_up(moved)
+  scripts = moved / '.venv-tf2' / 'bin'
+  assert (scripts / 'tensorboard').read_text() == '#!%s/python\nimport sys\n' % scripts
+  assert (scripts / 'notes').read_text() == 'text\n#!/usr/bin/python\n'
+
+
 def test_an_environment_made_by_hand_is_taken(project):
   set_up(project)
   (project / '.venv-tf2' / 'installed').unlink()
