@@ -128,10 +128,12 @@ def make_spec():
   """
   flag = _flag_of_labels()
   names, colors = class_names.read_class_names(FLAGS.class_names)
+  listed = FLAGS.split_list and listing.read_split_list(
+      FLAGS.split_list, set(listing.stems(FLAGS.image_dir)))
   labelled = label_kinds.KINDS[flag].read(label_kinds.Request(
       path=FLAGS[flag].value,
       image_dir=FLAGS.image_dir,
-      names=_listed_names(),
+      names=listed or None,
       class_names=names,
       colors=colors,
       ignore_label=FLAGS.ignore_label,
@@ -139,7 +141,8 @@ def make_spec():
       **{name: FLAGS[name].value for name in label_kinds.FLAGS_OF_SOME}))
   num_classes = _num_classes(labelled.class_names)
   return builder.DatasetSpec(
-      name=_name(),
+      name=FLAGS.dataset_name or os.path.basename(
+          files.absolute(FLAGS.output_dir.rstrip('/'))),
       splits=_splits(labelled.examples),
       num_classes=num_classes,
       ignore_label=FLAGS.ignore_label,
@@ -149,13 +152,6 @@ def make_spec():
       label_map=_label_map(num_classes),
       image_range=image_range_flag.image_range(),
       labels_as_stored=FLAGS.labels_as_stored)
-
-
-def _listed_names():
-  """Returns the names of --split_list, or None."""
-  if not FLAGS.split_list:
-    return None
-  return listing.read_split_list(FLAGS.split_list, set(listing.stems(FLAGS.image_dir)))
 
 
 def _label_map(num_classes):
@@ -188,10 +184,6 @@ def _flag_of_labels():
 def _either(names):
   """Returns flags as words: --a, --b or --c."""
   return ' or '.join(', '.join('--' + name for name in names).rsplit(', ', 1))
-
-
-def _name():
-  return FLAGS.dataset_name or os.path.basename(files.absolute(FLAGS.output_dir.rstrip('/')))
 
 
 def _num_classes(names):

@@ -93,20 +93,10 @@ def build_published_set(spec, output_dir, **options):
   Warns of other numbers than the published ones. Arguments and errors as of `build_dataset`.
   """
   info = build_dataset(spec, output_dir, **options)
-  if info:
-    report_sizes(info, spec.splits, output_dir)
-
-
-def report_sizes(info, splits, output_dir):
-  """Logs how many records the splits of a published set have; warns of unusual numbers.
-
-  Args:
-    info: dataset_info.DatasetInfo of what was built.
-    splits: names of the splits that were built.
-    output_dir: folder of the records.
-  """
+  if info is None:
+    return
   published = registry.DATASETS[info.name].splits_to_sizes
-  sizes = [(split, info.splits[split].num_examples) for split in sorted(splits)]
+  sizes = [(split, info.splits[split].num_examples) for split in sorted(spec.splits)]
   for split, found in sizes:
     if found != published.get(split, found):
       logging.warning('Split %r has %d records; the published %s has %d.', split, found,

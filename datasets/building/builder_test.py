@@ -14,6 +14,7 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder, shard_writer
+from deeplab.datasets.building import spec as specs
 from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import dataset_info, example
 
@@ -416,12 +417,14 @@ def test_pictures_without_annotations_are_a_split(tmp_path, annotated):
   assert info.splits['val'].num_examples == 2
 
 
-def test_only_unusual_numbers_of_records_are_warned_of(caplog):
+def test_only_unusual_numbers_of_records_are_warned_of(caplog, monkeypatch):
   info = dataset_info.DatasetInfo('cityscapes', 19, 255, splits={
       'train': dataset_info.SplitInfo(2975), 'val': dataset_info.SplitInfo(499),
       'test': dataset_info.SplitInfo(3)})
+  monkeypatch.setattr(builder, 'build_dataset', lambda *args: info)
   with caplog.at_level(logging.INFO, logger='absl'):
-    builder.report_sizes(info, ['val', 'train', 'test'], 'out')
+    builder.build_published_set(specs.of_published_set(
+        'cityscapes', dict.fromkeys(['val', 'train', 'test']), 1), 'out')
   assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
       ('WARNING', "Split 'val' has 499 records; the published cityscapes has 500."),
       ('INFO', 'Records of cityscapes (3 test, 2975 train, 499 val): out')]

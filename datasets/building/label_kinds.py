@@ -97,12 +97,10 @@ def _labelme(request):
   wanted = request.class_names
   if not wanted:
     raise UsageError('--labelme_dir needs --class_names. %s' % _labels_found(pairs))
-  unlabelled = _unlabelled(request, wanted)
   pens = labelme.Pens(tuple((name, i) for i, name in enumerate(wanted)), request.ignore_label,
                       request.line_width, request.on_error == 'skip')
-  return Labelled(
-      _with_labels(pairs, unlabelled, lambda path: labelme.LabelmeLabel(path, pens, unlabelled)),
-      wanted, request.colors)
+  return _annotated(request, pairs, wanted,
+                    lambda path, unlabelled: labelme.LabelmeLabel(path, pens, unlabelled))
 
 
 def _labels_found(pairs):
@@ -124,7 +122,6 @@ def _coco(request, content=None):
   annotations = coco_labels.CocoFile(
       request.path, request.class_names, request.ignore_label, request.boxes_as_areas,
       content)
-  unlabelled = _unlabelled(request, annotations.class_names)
   present = listing.files_by_stem(request.image_dir, listing.IMAGE_SUFFIXES, 'images')
   names, listed = request.names, annotations.stems()
   if request.on_error == 'stop' and not request.negatives:
@@ -137,11 +134,9 @@ def _coco(request, content=None):
   examples = listing.find_pairs(request.image_dir, None, names or sorted(set(present).union(
       listed)), request.on_error)
   with_labels = set(listed if request.negatives else [item.name for item in examples])
-  return Labelled(
-      _with_labels([item._replace(label=item.name if item.name in with_labels else None)
-                    for item in examples], unlabelled,
-                   lambda name: annotations.label(name, unlabelled)),
-      annotations.class_names, request.colors)
+  return _annotated(
+      request, [item._replace(label=item.name if item.name in with_labels else None)
+                for item in examples], annotations.class_names, annotations.label)
 
 
 def _yolo(request):
@@ -152,10 +147,8 @@ def _yolo(request):
     request = request._replace(names=sorted(set(images).union(labels).difference(lists)))
   pairs = _annotated_pairs(request, ('.txt',))
   wanted, classes = _yolo_classes(request, pairs)
-  unlabelled = _unlabelled(request, wanted)
-  return Labelled(
-      _with_labels(pairs, unlabelled, lambda path: yolo_labels.YoloLabel(
-          path, classes, unlabelled, request.boxes_as_areas)), wanted, request.colors)
+  return _annotated(request, pairs, wanted, lambda path, unlabelled: yolo_labels.YoloLabel(
+      path, classes, unlabelled, request.boxes_as_areas))
 
 
 def _yolo_classes(request, pairs):
@@ -205,10 +198,15 @@ def _endings(request):
   return listing.Endings(request.image_suffix or '', request.label_suffix or '')
 
 
-def _with_labels(examples, unlabelled, make):
-  """Returns Examples whose labels are `make` of what they were; None is unlabelled all over."""
-  return [item._replace(label=label_sources.Unannotated(item.image_path, unlabelled)
-                        if item.label is None else make(item.label)) for item in examples]
+def _annotated(request, examples, names, make):
+  """Returns the Labelled of Examples with the label source `make(label, id of other pixels)`.
+
+  Those whose label is None are unlabelled all over.
+  """
+  unlabelled = _unlabelled(request, names)
+  return Labelled([item._replace(label=label_sources.Unannotated(item.image_path, unlabelled)
+                                 if item.label is None else make(item.label, unlabelled))
+                   for item in examples], names, request.colors)
 
 
 def _unlabelled(request, names):

@@ -102,12 +102,13 @@ def join(names, images, labels, on_error, sources=('labels', 'images'), hint='')
     ValueError: with 'stop', a file is missing; says how many, shows some.
   """
   kinds = [kind for kind in (images, labels) if kind]
-  needs = list(zip(kinds, sources, kinds[::-1]))
-  for kind, source, other in needs if names else needs[::-1]:
-    if on_error == 'stop':
-      require_all(names or list(other.paths), kind.paths, kind.folder, kind.what, source, hint)
-  if names is None:
+  if names is None:  # There must be a label for every image, and an image for every label.
+    needs = zip(kinds[::-1], [list(kind.paths) for kind in kinds], sources[::-1])
     names = list(images.paths) + sorted(set(kinds[-1].paths).difference(images.paths))
+  else:
+    needs = zip(kinds, (names, names), sources)
+  for kind, wanted, source in needs if on_error == 'stop' else ():
+    require_all(wanted, kind.paths, kind.folder, kind.what, source, hint)
   return [Example(name, *(kind.paths.get(name) or absent_path(kind.folder, name)
                           for kind in kinds)) for name in names]
 

@@ -26,14 +26,7 @@ _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError,
 
 
 class _Entry(typing.NamedTuple):
-  """A file, folder or symbolic link of an archive.
-
-  Attributes:
-    name: path in the archive.
-    is_folder: whether it is a folder.
-    open: function that returns the bytes as a stream.
-    link: where a symbolic link leads, as a path in the archive; None for others.
-  """
+  """A file, folder or symbolic link, which leads to the path `link`, of an archive."""
   name: str
   is_folder: bool
   open: typing.Callable
@@ -55,7 +48,8 @@ def unpack(archive_path, folder):
     for entry in entries:
       _check_path(entry.name, entry.name, archive_path)
       if entry.link is not None:
-        _check_path(posixpath.normpath(entry.link), entry.name, archive_path)
+        target = posixpath.join(posixpath.dirname(entry.name), entry.link)
+        _check_path(posixpath.normpath(target), entry.name, archive_path)
     os.makedirs(folder, exist_ok=True)
     with open(marker, 'w'):
       pass
@@ -88,23 +82,19 @@ def _opened(path):
 
 
 def _tar_entry(archive, member, path):
-  link = None
-  if member.issym():
-    link = posixpath.join(posixpath.dirname(member.name), member.linkname)
-  elif not (member.isfile() or member.isdir() or member.islnk()):
+  if not (member.isfile() or member.isdir() or member.islnk() or member.issym()):
     raise ValueError('%s: %r is neither a file nor a folder. Nothing was unpacked.'
                      % (path, member.name))
   # What a hard link stands for is read from the archive, never from the disk.
-  return _Entry(member.name, member.isdir(), lambda: archive.extractfile(member), link)
+  return _Entry(member.name, member.isdir(), lambda: archive.extractfile(member),
+                member.linkname if member.issym() else None)
 
 
 def _zip_entry(archive, member):
-  link = None
   mode = member.external_attr >> _UNIX_MODE_SHIFT
-  if member.create_system == _ZIP_SYSTEM_UNIX and stat.S_ISLNK(mode):
-    link = posixpath.join(posixpath.dirname(member.filename),
-                          archive.read(member).decode('utf-8', 'surrogateescape'))
-  return _Entry(member.filename, member.is_dir(), lambda: archive.open(member), link)
+  is_link = member.create_system == _ZIP_SYSTEM_UNIX and stat.S_ISLNK(mode)
+  return _Entry(member.filename, member.is_dir(), lambda: archive.open(member),
+                archive.read(member).decode('utf-8', 'surrogateescape') if is_link else None)
 
 
 def _check_path(path, name, archive_path):

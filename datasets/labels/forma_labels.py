@@ -148,9 +148,13 @@ class FashionIndex(object):
     self.offsets = {}
     try:
       with open(path, 'rb') as f:
-        header = f.readline()
-        self._columns = self._find_columns(_parse_row(header))
-        offset = len(header)
+        first = f.readline()
+        self._header = tuple(_parse_row(first))
+        missing = [name for name in _COLUMNS if name not in self._header]
+        if missing:
+          raise ValueError('%s: the first line lacks the columns %s; it has %s.' % (
+              path, ', '.join(missing), ', '.join(self._header)[:200]))
+        offset = len(first)
         for line in f:
           if line.strip():
             name = self._image_of(line, offset)
@@ -169,18 +173,11 @@ class FashionIndex(object):
       targets: dict, category id -> class id.
       parts_path: PNG of body parts, class ids, or None.
     """
-    return FashionLabel(self.path, self._columns, name, self.offsets.get(name, ()),
+    return FashionLabel(self.path, self._header, name, self.offsets.get(name, ()),
                         tuple(sorted(targets.items())), parts_path)
 
-  def _find_columns(self, header):
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-      raise ValueError('%s: the first line lacks the columns %s; it has %s.'
-                       % (self.path, ', '.join(missing), ', '.join(header)[:200]))
-    return tuple(header.index(name) for name in _COLUMNS)
-
   def _image_of(self, line, offset):
-    column = self._columns[0]
+    column = self._header.index(_COLUMNS[0])
     # Ids of images have no commas: the long field need not be parsed here.
     cells = line.split(b',', column + 1)
     if len(cells) <= column:
@@ -196,14 +193,14 @@ class FashionLabel(typing.NamedTuple):
 
   Attributes:
     path: the table of masks.
-    columns: where the table has image, pixels, height, width and class.
+    header: names of the columns of the table.
     name: name of the image without extension.
     offsets: where in the table the rows of the image begin, in bytes.
     targets: tuple of (category id, class id).
     parts_path: PNG of class ids, or None.
   """
   path: str
-  columns: typing.Tuple[int, ...]
+  header: typing.Tuple[str, ...]
   name: str
   offsets: typing.Tuple[int, ...]
   targets: typing.Tuple[typing.Tuple[int, int], ...]
@@ -233,7 +230,7 @@ class FashionLabel(typing.NamedTuple):
     """Returns (class id, [height, width] bool) of a row."""
     where = '%s, image %r' % (self.path, self.name)
     try:
-      _, pixels, height, width, category = [row[i] for i in self.columns]
+      _, pixels, height, width, category = [row[self.header.index(name)] for name in _COLUMNS]
       stated = int(float(height)), int(float(width))
       # Attributes may follow the category: 6_12_35.
       category = int(category.split('_')[0])

@@ -152,8 +152,7 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   labels, pixel_counts = map_ids(values, label_map, num_classes, ignore_label, path)
   if label_map is not None or not is_plain:
     data = _encode(Image.fromarray(labels), 'PNG')
-  height, width = labels.shape
-  return EncodedLabel(data, height, width, pixel_counts)
+  return EncodedLabel(data, *labels.shape, pixel_counts)
 
 
 def map_ids(values, label_map, num_classes, ignore_label, where):
@@ -198,8 +197,7 @@ def encode_label(values, num_classes, ignore_label, where):
       `where`.
   """
   labels, pixel_counts = map_ids(values, None, num_classes, ignore_label, where)
-  height, width = labels.shape
-  return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), height, width, pixel_counts)
+  return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), *labels.shape, pixel_counts)
 
 
 def turned(label, turn):
