@@ -15,7 +15,7 @@ from deeplab.core.checkpoints import folder, restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets.records import dataset_info, worker_share
+from deeplab.datasets.records import dataset_info, shards
 from deeplab.deployment import machine_flags
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
@@ -223,7 +223,7 @@ def training_dataset(crop_size, cluster):
       FLAGS.train_batch_size, crop_size, num_readers=2, should_shuffle=True,
       image_dtype=tf.uint8)
   if cluster and cluster.task.job == cluster_lib.WORKER:
-    dataset.share = worker_share.Share(cluster.task.index, cluster.num_workers)
+    dataset.share = shards.Share(cluster.task.index, cluster.num_workers)
   if FLAGS.data_seed is not None:
     dataset.num_done = num_records_done(dataset.share.num_workers)
   return dataset

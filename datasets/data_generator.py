@@ -5,13 +5,13 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat, usage
+from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat
 from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.datasets.checks import bad_records, in_graph
-from deeplab.datasets.records import example, worker_share
+from deeplab.datasets.checks import in_graph
+from deeplab.datasets.records import example, shards
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
@@ -35,7 +35,7 @@ class Dataset(object):
     num_of_classes: number of classes.
     ignore_label: label value that takes no part.
     files: the shards of the split.
-    share: worker_share.Share of this process.
+    share: shards.Share of this process.
     num_done: records at the beginning of its stream that are left out, to continue it.
   """
 
@@ -44,7 +44,7 @@ class Dataset(object):
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
                should_repeat=False, augmentation=None, seed=None, num_threads=0,
-               num_records=None, on_bad_record=bad_records.STOP, max_bad_fraction=0.01,
+               num_records=None, on_bad_record=in_graph.STOP, max_bad_fraction=0.01,
                image_dtype='float32'):
     """Looks the dataset up and finds its shards.
 
@@ -54,13 +54,8 @@ class Dataset(object):
       dataset_dir: folder of the shards.
       batch_size: images per batch.
       crop_size: (height, width) of the samples in pixels.
-      min_resize_value: see `input_preprocess.preprocess_image_and_label`, also for the
-        next five.
-      max_resize_value: likewise.
-      resize_factor: likewise.
-      min_scale_factor: likewise.
-      max_scale_factor: likewise.
-      scale_factor_step_size: likewise.
+      min_resize_value, max_resize_value, resize_factor, min_scale_factor, max_scale_factor,
+        scale_factor_step_size: see `input_preprocess.preprocess_image_and_label`.
       model_variant: backbone whose mean pixel pads images.
       num_readers: shards read at once.
       is_training: whether to augment.
@@ -104,12 +99,11 @@ class Dataset(object):
     self.should_repeat = should_repeat
     self.augmentation = augmentation or AUGMENTATIONS['forma']
     self.seed = seed
-    self.share = worker_share.Share()
+    self.share = shards.Share()
     self.num_done = 0
     self.num_threads = num_threads
     self.num_records = num_records
-    self.on_bad_record = usage.lookup(
-        {name: name for name in bad_records.ON_BAD_RECORD}, on_bad_record, what='on_bad_record')
+    self.on_bad_record = on_bad_record
     self.max_bad_fraction = max_bad_fraction
     self.image_dtype = image_dtype
 
@@ -164,25 +158,24 @@ class Dataset(object):
         tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset))
     if self.num_records is not None:
       records = records.take(self.num_records)
-    if self.on_bad_record == bad_records.SKIP:
-      bad_record_filter = bad_records.BadRecordFilter(
+    if self.on_bad_record == in_graph.SKIP:
+      bad_record_filter = in_graph.BadRecordFilter(
           self.descriptor, self.has_labels, self.max_bad_fraction)
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()
     # Reading alone passes by what an earlier start of the run has trained on.
     records = records.skip(self.num_done)
-    # Numbers that no other worker has, as they are what random draws come from.
-    share = self.share
-    elements = [records, tf.data.Dataset.range(
-        self.num_done * share.num_workers + share.index, _MAX_INDEX, share.num_workers)]
     if self.is_training:
-      elements.append(self._noise_banks())
-    make_sample = self._make_crop if self.is_training else self._make_sample
+      # Numbers that no other worker has, as they are what random draws come from.
+      share = self.share
+      records = tf.data.Dataset.zip((records, tf.data.Dataset.range(
+          self.num_done * share.num_workers + share.index, _MAX_INDEX, share.num_workers),
+                                     self._noise_banks()))
     # Plain graph code; AutoGraph would wrap its errors in a trace.
-    samples = tf.data.Dataset.zip(tuple(elements)).map(
-        tf.autograph.experimental.do_not_convert(make_sample),
-        num_parallel_calls=tf_compat.parallel_calls())
+    samples = records.map(tf.autograph.experimental.do_not_convert(
+        self._make_crop if self.is_training else self._make_sample),
+                          num_parallel_calls=tf_compat.parallel_calls())
     # Nothing is dropped: a stream that repeats has no last batch.
     is_endless = self.is_training and self.should_repeat
     batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(
@@ -269,9 +262,13 @@ class Dataset(object):
         Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
         self.augmentation)
 
-  def _make_sample(self, serialized, index):
+  def _make_sample(self, serialized):
     """Returns the whole image of a record as a sample."""
-    return self._preprocess_image(self._parsed(serialized), RandomSource(self.seed, index))
+    return self._preprocess_image(self._parsed(serialized))
+
+  def _parsed(self, serialized):
+    return in_graph.checked_sample(
+        example.parse(serialized, has_label=self.has_labels), self.descriptor)
 
   def _make_whole_image(self, sample):
     """Returns the parsed sample with its image and label, resized if asked."""
@@ -280,40 +277,24 @@ class Dataset(object):
       image, label = preprocess_utils.resize_to_range(
           tf.cast(image, tf.float32), label, self.min_resize_value, self.max_resize_value,
           self.resize_factor)
-    sample[keys.IMAGE] = image
-    if label is not None:
-      sample[keys.LABEL] = label
-    return sample
+    return _with_pixels(sample, image, label)
 
-  def _parsed(self, serialized):
-    return in_graph.checked_sample(
-        example.parse(serialized, has_label=self.has_labels), self.descriptor)
-
-  def _preprocess_image(self, sample, random_source=None):
-    """Returns the sample with image and label ready for the network."""
+  def _preprocess_image(self, sample):
+    """Returns the parsed sample with image and label ready for evaluation."""
     crop_height, crop_width = self.crop_size
     original_image, image, label = input_preprocess.preprocess_image_and_label(
         sample[keys.IMAGE], sample.pop(keys.LABELS_CLASS, None), crop_height, crop_width,
-        min_resize_value=self.min_resize_value,
-        max_resize_value=self.max_resize_value,
-        resize_factor=self.resize_factor,
-        min_scale_factor=self.min_scale_factor,
-        max_scale_factor=self.max_scale_factor,
-        scale_factor_step_size=self.scale_factor_step_size,
-        ignore_label=self.ignore_label,
-        is_training=self.is_training,
-        model_variant=self.model_variant,
-        landmarks=sample[keys.LANDMARKS],
-        augmentation=self.augmentation,
-        random_source=random_source,
+        self.min_resize_value, self.max_resize_value, self.resize_factor,
+        ignore_label=self.ignore_label, is_training=False, model_variant=self.model_variant,
         name=sample[keys.IMAGE_NAME])
-    sample[keys.IMAGE] = image
-    if label is not None:
-      sample[keys.LABEL] = label
-    if not self.is_training:
-      # All of one size, so that they form batches; after the check that the crop holds it.
-      with tf.control_dependencies([image]):
-        original_image = tf.identity(original_image)
-      sample[keys.ORIGINAL_IMAGE] = tf.image.pad_to_bounding_box(
-          original_image, 0, 0, crop_height, crop_width)
-    return sample
+    # All of one size, so that they form batches; after the check that the crop holds it.
+    with tf.control_dependencies([image]):
+      original_image = tf.identity(original_image)
+    return dict(_with_pixels(sample, image, label), **{
+        keys.ORIGINAL_IMAGE: tf.image.pad_to_bounding_box(
+            original_image, 0, 0, crop_height, crop_width)})
+
+
+def _with_pixels(sample, image, label):
+  """Returns the sample with this image and, unless it is None, label."""
+  return dict(sample, **{keys.IMAGE: image}, **({} if label is None else {keys.LABEL: label}))

@@ -10,7 +10,7 @@ from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.datasets.checks import in_graph, quick_look
-from deeplab.datasets.records import example, shards, worker_share
+from deeplab.datasets.records import example, shards
 from deeplab.testing import tiny_run
 
 SHARED_VOC = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'pascal_voc_seg')
@@ -88,7 +88,7 @@ def test_workers_share_an_epoch_without_overlap(tmp_path, num_shards, num_worker
   for index in range(num_workers):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
                            should_repeat=False, batch_size=1, seed=5)
-    dataset.share = worker_share.Share(index, num_workers)
+    dataset.share = shards.Share(index, num_workers)
     assert dataset.share.divides_well(num_shards) != reads_all
     own = [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
     assert own == [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
@@ -104,7 +104,7 @@ def test_workers_draw_different_random_numbers(tmp_path, samples):
   for index in range(2):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
                            should_repeat=True, batch_size=4, seed=5)
-    dataset.share = worker_share.Share(index, 2)
+    dataset.share = shards.Share(index, 2)
     images += list(read(dataset, 1)[0][keys.IMAGE])
   for index, image in enumerate(images):
     assert not any(np.array_equal(image, other) for other in images[index + 1:])
@@ -164,7 +164,7 @@ def test_split_without_labels(tmp_path, samples):
 def test_training_on_a_split_without_labels_names_a_record(tmp_path, samples):
   path = tiny_run.write_records(str(tmp_path), samples, split='test', has_labels=False)
   dataset = make_dataset(tmp_path, 'test', is_training=True, should_repeat=True)
-  with pytest.raises(ValueError, match='record 0 .tiny/000.: the label cannot be decoded'):
+  with pytest.raises(ValueError, match='Record tiny/000: there is no label map. It is record 0 of'):
     read(dataset, 1)
   with pytest.raises(ValueError, match='Record tiny/000: there is no label map.*%s' % path):
     quick_look.check(dataset.files, 'test', dataset.descriptor, str(tmp_path))
@@ -229,8 +229,8 @@ def test_undecodable_image_is_named_with_its_shard(tmp_path, samples):
       values = record.features.feature['image/encoded'].bytes_list.value
       values[0] = b'\xff\xd8\xff' + values[0][:60]
   rewrite(path, corrupt)
-  with pytest.raises(ValueError, match=r'Shard .*val-00000-of-00001.tfrecord, record 1 '
-                                       r'\(tiny/001\): the image cannot be decoded'):
+  with pytest.raises(ValueError, match='Record tiny/001: the image cannot be decoded .* It is '
+                                       'record 1 of shard .*val-00000-of-00001.tfrecord'):
     read(make_dataset(tmp_path))
 
 
@@ -296,7 +296,8 @@ def test_random_voc_records_are_refused_by_their_labels():
 @pytest.mark.parametrize('changes, says', [
     ({'label': np.zeros((5, 6), np.uint8)}, 'the image is 33x41, its label 5x6 (height x width).'),
     ({'label': np.full((33, 41), 9, np.uint8)},
-     'the label has the values 9 outside the 4 classes.'),
+     'the label has the values 9, which are neither classes 0..3 nor the ignore label 255 of '
+     'dataset tiny.'),
 ])
 @pytest.mark.parametrize('split', ['val', 'test', 'test-hard'])
 def test_an_error_without_a_name_is_laid_to_the_first_bad_record(
@@ -307,8 +308,8 @@ def test_an_error_without_a_name_is_laid_to_the_first_bad_record(
   found = in_graph.describe_input_error(
       tf.errors.DataLossError(None, None, 'what TensorFlow says'), dataset.files,
       dataset.descriptor)
-  assert str(found) == 'Shard %s, record 1 (%s): %s Build this shard again.' % (
-      path, samples[0].name, says)
+  assert str(found) == 'Record %s: %s It is record 1 of shard %s. Build this shard again.' % (
+      samples[0].name, says, path)
 
 
 def test_an_error_that_no_record_explains_stays_as_it_is(tmp_path, samples):

@@ -10,7 +10,7 @@ from PIL import Image
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.checks import examination as doctor_checks
-from deeplab.datasets.checks import findings, report
+from deeplab.datasets.checks import report, rules
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import tiny_run, wide_png
@@ -60,7 +60,7 @@ def named(folder, name):
   """Returns the sentences of a finding, which must be there and harm as the table says."""
   examination = examine(folder)
   assert examination.findings.counts[name] > 0, examination.findings.named
-  is_error = findings.FINDINGS[name].severity == findings.ERROR
+  is_error = rules.FINDINGS[name].severity == rules.ERROR
   assert examination.harms_training or not is_error
   return examination.findings.named[name]
 
@@ -105,8 +105,8 @@ def test_defect_of_a_record_is_found_and_named(tmp_path, name):
   sentence, = named(tmp_path, name)
   assert sentence.startswith('Record tiny/000: ')
   assert says in sentence
-  errors = examine(tmp_path).findings.of_severity(findings.ERROR)
-  is_error = findings.FINDINGS[name].severity == findings.ERROR
+  errors = examine(tmp_path).findings.of_severity(rules.ERROR)
+  is_error = rules.FINDINGS[name].severity == rules.ERROR
   assert errors == ([name] if is_error else [])
 
 
@@ -259,7 +259,7 @@ def test_copies_in_training_splits_are_warnings(tmp_path):
 def test_sets_without_anything_to_learn_are_told(tmp_path):
   ignored = [record_of(s, label=png(np.full_like(s.label, 255))) for s in SAMPLES]
   write_split(tmp_path, ignored)
-  assert "split 'val' are ignored" in named(tmp_path, 'no_labels')[0]
+  assert "split 'val' is of a class, " in named(tmp_path, 'no_labels')[0]
   binary = [record_of(s, label=png(np.uint8(255) * (s.label > 1))) for s in SAMPLES]
   write_split(tmp_path, binary, 'train')
   os.remove(str(tmp_path / shards.shard_name('val', 0, 1)))
@@ -279,7 +279,7 @@ def test_missing_landmarks_and_stale_info_are_warnings(tmp_path):
 def test_every_kind_of_finding_has_a_test():
   with open(__file__) as stream:
     source = stream.read()
-  assert not [name for name in findings.FINDINGS if "'%s'" % name not in source]
+  assert not [name for name in rules.FINDINGS if "'%s'" % name not in source]
 
 
 def test_program_prints_writes_and_exits(tmp_path):

@@ -7,7 +7,7 @@ leave beside their records, or a name of the user's own. Of such a name,
     {"dataset_dir": "/data/mine"}
 
 for a folder that describes itself, or the fields of `dataset_info.json` for records that came
-without a description; see `dataset_info.read_description`.
+without a description; see `dataset_info.described`.
 """
 import difflib
 import json
@@ -202,15 +202,16 @@ def user_entry(name):
     return None
   path = _user_path(name)
   content = json_text.read(path)
-  dataset_dir = content.get('dataset_dir') if isinstance(content, dict) else None
+  if not isinstance(content, dict):
+    raise ValueError('%s does not hold a JSON object.' % path)
+  dataset_dir = content.pop('dataset_dir', None)
   if dataset_dir is not None and not isinstance(dataset_dir, str):
     raise ValueError("%s: 'dataset_dir' is %.80r, expected the path of a folder."
                      % (path, dataset_dir))
-  if dataset_dir is not None:
-    dataset_dir = os.path.expanduser(dataset_dir)
-  if dataset_dir is not None and set(content) == {'dataset_dir'}:
+  dataset_dir = dataset_dir and os.path.expanduser(dataset_dir)
+  if dataset_dir is not None and not content:
     return UserEntry(dataset_dir, None)
-  return UserEntry(dataset_dir, dataset_info.read_description(path, name))
+  return UserEntry(dataset_dir, dataset_info.described(content, path, name))
 
 
 def user_names():

@@ -47,16 +47,13 @@ def class_ids(path):
   Raises:
     ValueError: the file cannot be decoded, or is in colours that are not those of VOC.
   """
-  image, _ = raw_files.read_lossless(path)
-  if image.mode not in _COLOR_MODES:
-    return _checked(pairs.read_ids(path), path)
-  ids = list(range(_NUM_CLASSES)) + [_IGNORE_LABEL]
-  colors = colormaps.interleaved_bits(_NUM_IDS)[ids].tolist()
-  return label_sources.ColorPicture(path, tuple(map(tuple, colors)), tuple(ids)).read(
-      image.height, image.width)
-
-
-def _checked(values, path):
+  image, data = raw_files.read_lossless(path)
+  if image.mode in _COLOR_MODES:
+    ids = list(range(_NUM_CLASSES)) + [_IGNORE_LABEL]
+    colors = colormaps.interleaved_bits(_NUM_IDS)[ids].tolist()
+    return label_sources.ColorPicture(path, tuple(map(tuple, colors)), tuple(ids)).read(
+        image.height, image.width)
+  values = raw_files.ids(image, data, path)
   if values.min() < 0 or values.max() >= _NUM_IDS:
     raise ValueError('%s: values %d..%d are no class ids, expected 0..%d.'
                      % (path, values.min(), values.max(), _NUM_IDS - 1))
@@ -80,21 +77,21 @@ def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
   Raises:
     ValueError: a file, with 'skip' every file, cannot be used, or a folder cannot be written.
   """
-  temporary = os.path.abspath(output_dir) + files.TEMPORARY_SUFFIX  # local: raw labels
+  temporary = files.absolute(output_dir) + files.TEMPORARY_SUFFIX
+  items = [(path, os.path.join(temporary, stem + '.png')) for stem, path in paths.items()]
+  pieces = [(items[i:i + _FILES_PER_PIECE], on_error)
+            for i in range(0, len(items), _FILES_PER_PIECE)]
   try:
-    shutil.rmtree(temporary, ignore_errors=True)  # local: raw labels
-    os.makedirs(temporary)  # local: raw labels
-    items = [(path, os.path.join(temporary, stem + '.png')) for stem, path in paths.items()]
-    pieces = [(items[i:i + _FILES_PER_PIECE], on_error)
-              for i in range(0, len(items), _FILES_PER_PIECE)]
+    files.make_dirs(temporary)
     skipped = sum(parallel.run(_convert_piece, pieces, [len(piece) for piece, _ in pieces],
                                num_processes, 'Converting'), [])
     if len(skipped) == len(paths):
       raise ValueError('None of %d label maps could be used, first: %s'
                        % (len(paths), skipped[0]))
-    os.makedirs(output_dir, exist_ok=True)  # local: raw labels
-    for name in sorted(os.listdir(temporary)):  # local: raw labels
-      os.replace(os.path.join(temporary, name), os.path.join(output_dir, name))  # local: raw labels
+    files.make_dirs(output_dir)
+    for _, target in items:
+      if files.exists(target):
+        files.replace(target, os.path.join(output_dir, os.path.basename(target)))
   except OSError as error:
     raise ValueError('%s cannot be written: %s.' % (output_dir, error.strerror)) from error
   finally:

@@ -18,7 +18,7 @@ _SERVER = """
 import json, os, runpy, sys, traceback
 from deeplab import common
 from deeplab.datasets.building import builder, listing
-from deeplab.datasets.forma import combined_sets
+from deeplab.datasets.forma import storage
 from deeplab.datasets.labels import forma_labels, label_sources
 from deeplab.core.tf_compat import IS_TF1  # Loads TensorFlow.
 from deeplab.testing import shallow_network

@@ -16,6 +16,8 @@ _SEVERAL_JPEGS = 'MPO'
 _HEAD_BYTES = 32
 _PNG_START = b'\x89PNG'
 _PNG_SIZE_OFFSET = 16
+_PNG_BIT_DEPTH_OFFSET = 24
+_PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
 _BMP_START = b'BM'
 _BMP_SIZE_OFFSET = 18
 _GIF_START = b'GIF8'
@@ -103,6 +105,16 @@ def checked(data, name, what):
       tf.strings.reduce_join(tf.as_string(size), separator='x'),
       ' (height x width), more pixels than %s.' % allowed()])]):
     return tf.identity(data)
+
+
+def is_whole_png(data):
+  """Whether bytes are a PNG file with its closing chunk; Pillow reads others, libpng does not."""
+  return data.startswith(_PNG_START) and data.endswith(_PNG_END)
+
+
+def png_bit_depth(data):
+  """Returns the number of bits per channel of the bytes of a PNG file, None for other files."""
+  return data[_PNG_BIT_DEPTH_OFFSET] if data.startswith(_PNG_START) else None
 
 
 def stated_size(data):

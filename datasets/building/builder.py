@@ -8,7 +8,6 @@ it is still right. `dataset_info.json` is written last. Several machines share a
 """
 import os
 
-import numpy as np
 from absl import logging
 
 from deeplab.core.jobs import parallel
@@ -17,8 +16,7 @@ from deeplab.datasets import registry
 from deeplab.datasets.building import shard_writer
 from deeplab.datasets.building import spec as specs
 from deeplab.datasets.building.spec import BuildTask, DatasetSpec, Example
-from deeplab.datasets.checks import examination
-from deeplab.datasets.checks import findings as data_findings
+from deeplab.datasets.checks import examination, rules
 from deeplab.datasets.labels import label_sources
 from deeplab.datasets.records import dataset_info, image_range, shards
 
@@ -80,7 +78,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     _report_left_out(total, split, output_dir)
     _report_remarks(total, split)
   info = kept._replace(splits=dict(kept.splits, **{
-      split: _split_info(totals[split], len(split_plan), spec)
+      split: totals[split].split_info(len(split_plan), spec.num_classes, spec.ignore_label)
       for split, split_plan in plan.items()}))
   _write_info(info, output_dir)
   _report_classes(info)
@@ -281,27 +279,10 @@ def _report_remarks(total, split):
 
 def _report_classes(info):
   """Warns of labels that training would stop at."""
-  findings = data_findings.Findings()
-  examination.judge_classes(examination.counts_in(info), info, findings)
-  for name in findings.of_severity(data_findings.ERROR):
-    for sentence in findings.named[name]:
-      logging.warning('%s', sentence)
-
-
-def _split_info(total, num_shards, spec):
-  """Returns the SplitInfo of the ShardStats of a whole split."""
-  counts = total.pixel_counts
-  num_ignored = int(counts[spec.ignore_label])
-  class_counts, present_counts = [
-      array[:spec.num_classes].tolist() for array in (counts, total.present_pixels)]
-  if spec.ignore_label < spec.num_classes:
-    class_counts[spec.ignore_label] = present_counts[spec.ignore_label] = 0
-  sizes = np.repeat(list(total.sizes), list(total.sizes.values()), axis=0)
-  return dataset_info.SplitInfo(
-      total.num_examples, num_shards,
-      {name: reduce(sizes, axis=0).astype(int).tolist()
-       for name, reduce in (('min', np.min), ('median', np.median), ('max', np.max))},
-      class_counts, num_ignored, present_counts)
+  findings = rules.Findings()
+  examination.judge_classes(info.splits, info, findings)
+  for sentence in findings.sentences(rules.ERROR):
+    logging.warning('%s', sentence)
 
 
 def _plain(values):

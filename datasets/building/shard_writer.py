@@ -16,7 +16,7 @@ from deeplab.core.images import orientation
 from deeplab.core.storage import errors, files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import label_sources, pairs
-from deeplab.datasets.records import class_frequency, example
+from deeplab.datasets.records import counts, example
 
 STOP = 'stop'
 SKIP = 'skip'
@@ -44,14 +44,10 @@ class Shard(typing.NamedTuple):
   on_error: str
 
 
-class ShardStats(object):
-  """Counts over the records of a shard; stats of shards add up.
+class ShardStats(counts.RecordCounts):
+  """Counts over the records of a shard, and what was noticed; stats of shards add up.
 
   Attributes:
-    num_examples: number of records.
-    sizes: Counter of (height, width).
-    pixel_counts: [256] int64, label pixels per value.
-    present_pixels: [256] int64, per value, labelled pixels of the label maps it occurs in.
     skipped: list of [name of the example, what is wrong with it].
     num_drawn: number of annotations that were drawn into label maps.
     left_out: list of [name of the example, annotation, reason] of those that were not.
@@ -59,10 +55,8 @@ class ShardStats(object):
   """
 
   def __init__(self):
-    self.num_examples = self.num_drawn = 0
-    self.sizes = collections.Counter()
-    self.pixel_counts = np.zeros(256, np.int64)
-    self.present_pixels = np.zeros(256, np.int64)
+    super().__init__()
+    self.num_drawn = 0
     self.skipped, self.left_out = [], []
     self.remarks = collections.defaultdict(list)
 
@@ -238,14 +232,10 @@ def _record(item, shard, stats):
   except ValueError as error:
     raise ValueError('Record %r: %s' % (item.name, error)) from error
   # Only from here on: what fails above leaves no trace in the counts.
-  stats.num_examples += 1
+  stats.count((image.height, image.width), label and label.pixel_counts,
+              shard.spec.ignore_label)
   if remark:
     stats.remarks[remark].append(item.name)
-  stats.sizes[image.height, image.width] += 1
-  if label is not None:
-    stats.pixel_counts += label.pixel_counts
-    stats.present_pixels += class_frequency.present_pixels(label.pixel_counts,
-                                                           shard.spec.ignore_label)
   if drawing is not None:
     stats.num_drawn += drawing.num_drawn
     stats.left_out += [[item.name, name, reason] for name, reason in drawing.left_out]

@@ -6,13 +6,13 @@ import collections
 import typing
 
 import numpy as np
+from PIL import Image
 
-from deeplab.core import keys
+from deeplab.core import colormaps, keys
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
-from deeplab.datasets.checks import findings as data_findings
-from deeplab.datasets.checks import scan as record_scan
-from deeplab.datasets.records import dataset_info, example, shards
+from deeplab.datasets.checks import rules
+from deeplab.datasets.records import counts, dataset_info, example, shards
 
 # Splits that measure; training must not have seen their images. 'trainval' is either, by
 # dataset, so sharing images with it is only told.
@@ -20,17 +20,42 @@ _HELD_OUT = ('val', keys.TEST_SET)
 _EITHER = ('trainval',)
 
 
-class SplitResult(typing.NamedTuple):
-  """What was found in one split.
+class ShardScan(counts.RecordCounts):
+  """What the records of one shard hold together; scans of shards add up.
 
   Attributes:
-    scan: ShardScan of all its shards together.
-    num_shards: number of shards read.
-    expected_records: number of records it should have, or None where nothing tells.
+    findings: Findings.
+    num_landmarks: number of records with landmarks.
+    without_landmarks: names of the first records without landmarks.
+    images: list of (hash of the pixels, title of the record), of the images that could be decoded.
   """
-  scan: record_scan.ShardScan
-  num_shards: int
-  expected_records: typing.Optional[int]
+
+  def __init__(self):
+    super().__init__()
+    self.findings = rules.Findings()
+    self.num_landmarks = 0
+    self.without_landmarks = []
+    self.images = []
+
+  def add_record(self, title, facts, ignore_label):
+    """Adds the Facts of the next record."""
+    self.count(facts.size, facts.pixel_counts, ignore_label)
+    for name, sentence in facts.problems:
+      self.findings.add(name, sentence)
+    self.num_landmarks += facts.has_landmarks
+    if not facts.has_landmarks and len(self.without_landmarks) < rules.MAX_NAMED:
+      self.without_landmarks.append(title)
+    if facts.image_hash is not None:
+      self.images.append((facts.image_hash, title))
+
+  def add(self, other):
+    """Adds another scan."""
+    super().add(other)
+    self.findings.merge(other.findings)
+    self.num_landmarks += other.num_landmarks
+    room = rules.MAX_NAMED - len(self.without_landmarks)
+    self.without_landmarks += other.without_landmarks[:room]
+    self.images += other.images
 
 
 class Examination(typing.NamedTuple):
@@ -40,25 +65,28 @@ class Examination(typing.NamedTuple):
     dataset_dir: folder of the records.
     descriptor: DatasetDescriptor the records were held against.
     info: DatasetInfo of the folder, or None.
-    splits: dict, split name -> SplitResult.
+    scans: dict, split name -> ShardScan of all its shards together.
+    splits: dict, split name -> dataset_info.SplitInfo of what was read; image_sizes is None
+      without an image.
     findings: Findings of everything.
   """
   dataset_dir: str
   descriptor: typing.Any
   info: typing.Optional[dataset_info.DatasetInfo]
-  splits: typing.Dict[str, SplitResult]
-  findings: data_findings.Findings
+  scans: typing.Dict[str, ShardScan]
+  splits: typing.Dict[str, dataset_info.SplitInfo]
+  findings: rules.Findings
 
   @property
   def harms_training(self):
     """Whether there is a finding that harms training or evaluation."""
-    return bool(self.findings.of_severity(data_findings.ERROR))
+    return bool(self.findings.of_severity(rules.ERROR))
 
 
 def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   """Returns the Examination of the records in a folder.
 
-  Memory does not grow with the number of records, but for 30 bytes each to find duplicates.
+  Memory grows by a few hundred bytes with every record, to find duplicates.
 
   Args:
     dataset_dir: folder of the records.
@@ -70,24 +98,27 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
     ValueError: the folder does not exist or holds no records of the split or at all.
   """
   info = dataset_info.read(dataset_dir)
-  findings = data_findings.Findings()
+  findings = rules.Findings()
   paths = _shards_by_split(dataset_dir, descriptor, info, only_split, findings)
   work = [(path, descriptor, descriptor.has_labels(split))
           for split in paths for path in paths[split]]
-  scans = parallel.run(record_scan.scan_shard, work, [_num_records(path) for path, _, _ in work],
+  found = parallel.run(_scan_shard, work, [_num_records(path) for path, _, _ in work],
                        num_processes, 'Examining %s' % descriptor.name,
                        may_fork=not files.is_remote(dataset_dir))
-  scan_of = {path: scan for (path, _, _), scan in zip(work, scans)}
-  splits = {split: _split_result(split, [scan_of[path] for path in paths[split]], descriptor)
-            for split in paths}
-  for split, result in splits.items():
-    findings.merge(result.scan.findings)
-    _judge_split(split, result, descriptor, info, findings)
-  judge_classes({split: result.scan.pixel_counts for split, result in splits.items()},
-                descriptor, findings)
-  _judge_landmarks(splits, findings)
-  _judge_copies(paths, scan_of, findings)
-  return Examination(dataset_dir, descriptor, info, splits, findings)
+  scan_of = {path: scan for (path, _, _), scan in zip(work, found)}
+  scans, splits = {}, {}
+  for split in paths:
+    scans[split] = ShardScan()
+    for path in paths[split]:
+      scans[split].add(scan_of[path])
+    splits[split] = scans[split].split_info(
+        len(paths[split]), descriptor.num_classes, descriptor.ignore_label)
+    findings.merge(scans[split].findings)
+    _judge_split(split, scans[split], splits[split], descriptor, info, findings)
+  judge_classes(splits, descriptor, findings)
+  _judge_landmarks(scans, findings)
+  _judge_copies(scans, findings)
+  return Examination(dataset_dir, descriptor, info, scans, splits, findings)
 
 
 def check_size(split, num_records, descriptor, info, findings):
@@ -135,9 +166,7 @@ def _shards_by_split(dataset_dir, descriptor, info, only_split, findings):
         findings.add('absent_split', 'Split %r of dataset %s has no shards in %s.'
                      % (split, descriptor.name, dataset_dir))
   if not paths and not on_disk:
-    raise ValueError('dataset_dir %r holds no records (files like %s). Build the dataset first '
-                     'or pass the folder of its .tfrecord files.'
-                     % (dataset_dir, shards.shard_name('train', 0, 1)))
+    raise shards.no_records(dataset_dir, 'train')
   return paths
 
 
@@ -148,84 +177,93 @@ def _num_records(path):
     return 0  # Only for the progress bar; the scan says what is wrong.
 
 
-def _split_result(split, scans, descriptor):
-  total = record_scan.ShardScan()
-  for scan in scans:
-    total.merge(scan)
-  return SplitResult(total, len(scans), descriptor.splits_to_sizes.get(split))
+def _scan_shard(piece, on_record):
+  """Returns the ShardScan of (path, DatasetDescriptor, has_label); for `parallel.run`."""
+  path, descriptor, has_label = piece
+  scan = ShardScan()
+  try:
+    for index, record in enumerate(example.read_records(path)):
+      title = rules.record_title(record, path, index)
+      scan.add_record(title, rules.inspect_record(record, title, descriptor, has_label),
+                      descriptor.ignore_label)
+      on_record()
+  except ValueError as error:
+    scan.findings.add('corrupt_record', str(error))
+  return scan
 
 
-def _judge_split(split, result, descriptor, info, findings):
-  """Adds what the counts of one split tell."""
-  scan = result.scan
-  check_size(split, scan.num_records, descriptor, info, findings)
-  counts = scan.pixel_counts.copy()
-  if record_scan.labels_are_grey_colors(counts, descriptor):
-    values = np.flatnonzero(counts)
+def _judge_split(split, scan, found, descriptor, info, findings):
+  """Adds what the counts of one split tell, a ShardScan and the SplitInfo of it."""
+  check_size(split, found.num_examples, descriptor, info, findings)
+  values = np.flatnonzero(scan.pixel_counts)
+  if _are_grey_colors(values, descriptor):
     findings.add('label_colors', 'Split %r has the label values %s.' % (
-        split, ', '.join(str(v) for v in values[:data_findings.MAX_NAMED])))
-  counts[descriptor.ignore_label] = 0
-  if info is None or split not in info.splits or not scan.heights:
+        split, ', '.join(map(str, values[:rules.MAX_NAMED]))))
+  if info is None or split not in info.splits or not found.image_sizes:
     return
   told = info.splits[split]
-  largest = [max(scan.heights), max(scan.widths)]
-  if list(told.image_sizes['max']) != largest:
+  if told.image_sizes['max'] != found.image_sizes['max']:
     findings.add('stale_info', 'Split %r: the largest sides are %dx%d, %s says %dx%d (height x '
-                               'width).' % ((split,) + tuple(largest) + (
-                                   dataset_info.FILE_NAME,) + tuple(told.image_sizes['max'])))
-  if list(told.class_pixel_counts) != counts[:descriptor.num_classes].tolist():
+                               'width).' % (split, *found.image_sizes['max'],
+                                            dataset_info.FILE_NAME, *told.image_sizes['max']))
+  if told.class_pixel_counts != found.class_pixel_counts:
     findings.add('stale_info', 'Split %r: the pixel counts of the classes are not those of %s.'
                  % (split, dataset_info.FILE_NAME))
 
 
-def judge_classes(counts_of, descriptor, findings, only_split=None):
+def _are_grey_colors(values, descriptor):
+  """Whether the label values are the brightness of the dataset's or VOC's colours."""
+  values = values[(values != 0) & (values != descriptor.ignore_label)]
+  if len(values) < 2 or values.max() < descriptor.num_classes:
+    return False
+  for name in filter(None, (descriptor.colormap, 'pascal')):
+    colors = colormaps.colormap(name, descriptor.num_classes)[np.newaxis]
+    grey = np.asarray(Image.fromarray(colors).convert('L')).astype(int)
+    # Programs round brightness differently.
+    if np.isin(values, np.concatenate([grey - 1, grey, grey + 1])).all():
+      return True
+  return False
+
+
+def judge_classes(splits, descriptor, findings, only_split=None):
   """Adds what pixel counts tell: splits and classes that cannot be learnt.
 
   Args:
-    counts_of: dict, split name -> [256] array, label pixels per value.
+    splits: dict, split name -> SplitInfo; those without counts are passed by.
     descriptor: DatasetDescriptor or DatasetInfo.
     findings: Findings that are added to.
     only_split: name of the one split to judge on its own; None: all.
   """
+  splits = {name: split for name, split in splits.items() if split.class_pixel_counts is not None}
   wanted = np.arange(descriptor.num_classes) != descriptor.ignore_label
-  total = sum(counts_of.values(), np.zeros(256, np.int64))
-  present = np.flatnonzero((total[:descriptor.num_classes] > 0) & wanted)
+  total = np.sum([split.class_pixel_counts for split in splits.values()], axis=0, dtype=np.int64)
+  total = total * wanted
+  present = np.flatnonzero(total)
   if len(present) == 1 and wanted.sum() > 1:
+    num_ignored = sum(split.num_ignored_pixels for split in splits.values())
     findings.add('one_class', 'The only class with pixels is %d%s' % (
-        present[0], _ignored_text(total, descriptor.ignore_label)))
-  for split in [only_split] if only_split else counts_of:
-    counts = counts_of[split]
-    classes = np.where(wanted, counts[:descriptor.num_classes], 0)
-    num_ignored = int(counts[descriptor.ignore_label])
-    if num_ignored and num_ignored == counts.sum():
-      findings.add('no_labels', 'All %d label pixels of split %r are ignored.'
-                   % (num_ignored, split))
-    absent = np.flatnonzero((classes == 0) & wanted)
-    if split in _HELD_OUT or not classes.any() or not len(absent):
+        present[0], _ignored_text(num_ignored, total.sum(), descriptor.ignore_label)))
+  for name, split in splits.items():
+    if only_split not in (None, name):
       continue
-    findings.add('absent_class', 'Split %r has no pixel of %s.' % (split, ', '.join(
-        _class_title(i, descriptor) for i in absent)), count=len(absent))
+    classes = np.array(split.class_pixel_counts) * wanted
+    if split.num_ignored_pixels and not classes.any():
+      findings.add('no_labels', 'No label pixel of split %r is of a class, %d are ignored.'
+                   % (name, split.num_ignored_pixels))
+    absent = np.flatnonzero((classes == 0) & wanted)
+    if name not in _HELD_OUT and classes.any() and len(absent):
+      findings.add('absent_class', 'Split %r has no pixel of %s.' % (name, ', '.join(
+          _class_title(i, descriptor) for i in absent)), count=len(absent))
 
 
-def counts_in(info):
-  """Returns `counts_of` for `judge_classes` of the splits of a DatasetInfo that have counts."""
-  counts_of = {}
-  for name, split in info.splits.items():
-    if split.class_pixel_counts is not None:
-      counts_of[name] = np.zeros(256, np.int64)
-      counts_of[name][:len(split.class_pixel_counts)] = split.class_pixel_counts
-      counts_of[name][info.ignore_label] = split.num_ignored_pixels
-  return counts_of
-
-
-def _ignored_text(counts, ignore_label):
+def _ignored_text(num_ignored, num_labelled, ignore_label):
   """Returns how a sentence on the only class ends."""
-  share = counts[ignore_label] / counts.sum()
-  if not share:
+  if not num_ignored:
     return '.'
   return (', %.1f %% of the pixels have the ignore label %d. If that marks objects in masks of two '
           'colours, build the records with --color_map, lines such as background,0,0,0 and '
-          'NAME,255,255,255.' % (100 * share, ignore_label))
+          'NAME,255,255,255.'
+          % (100.0 * num_ignored / (num_ignored + num_labelled), ignore_label))
 
 
 def _class_title(index, descriptor):
@@ -233,38 +271,28 @@ def _class_title(index, descriptor):
   return 'class %d (%s)' % (index, names[index]) if names else 'class %d' % index
 
 
-def _judge_landmarks(splits, findings):
+def _judge_landmarks(scans, findings):
   """Adds records without landmarks, in datasets that have them elsewhere."""
-  if not any(result.scan.num_landmarks for result in splits.values()):
-    return
-  for split, result in splits.items():
-    missing = result.scan.num_records - result.scan.num_landmarks
-    if missing:
+  has_some = any(scan.num_landmarks for scan in scans.values())
+  for split, scan in scans.items():
+    missing = scan.num_examples - scan.num_landmarks
+    if has_some and missing:
       findings.add('missing_landmarks', 'Split %r: %d of %d records, the first: %s.' % (
-          split, missing, result.scan.num_records, ', '.join(result.scan.without_landmarks)),
-                   count=missing)
+          split, missing, scan.num_examples, ', '.join(scan.without_landmarks)), count=missing)
 
 
-def _judge_copies(paths, scan_of, findings):
-  """Adds images that occur more than once, named by their records."""
-  places = [(split, path) for split in paths for path in paths[split]]
-  tables = [scan_of[path].hashes for _, path in places]
-  rows = np.concatenate([np.zeros(0, record_scan.HASH_DTYPE)] + tables)
-  shard_of_row = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-  # Stable, so that copies stay in the order of their records.
-  order = np.argsort(rows['hash'], kind='stable')
-  ordered = rows['hash'][order]
-  starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]]))
-  named = []
-  for start, end in zip(starts[:-1], starts[1:]):
-    if end - start > 1:
-      group = [(places[shard_of_row[row]], int(rows['record'][row]))
-               for row in order[start:end]]
-      name = _copies_name({split for (split, _), _ in group})
-      if findings.counts[name] < data_findings.MAX_NAMED:
-        named.append((name, group[:data_findings.MAX_NAMED]))
-      findings.counts[name] += 1
-  _name_copies(named, findings)
+def _judge_copies(scans, findings):
+  """Adds images that occur more than once."""
+  times = collections.Counter(
+      image_hash for scan in scans.values() for image_hash, _ in scan.images)
+  copies = collections.defaultdict(list)
+  for split, scan in scans.items():
+    for image_hash, title in scan.images:
+      if times[image_hash] > 1:
+        copies[image_hash].append((split, title))
+  for places in copies.values():
+    findings.add(_copies_name({split for split, _ in places}), 'One image: %s.' % ', '.join(
+        '%s in %s' % (title, split) for split, title in places[:rules.MAX_NAMED]))
 
 
 def _copies_name(splits):
@@ -274,18 +302,3 @@ def _copies_name(splits):
   held_out = splits.intersection(_HELD_OUT)
   trained = splits.difference(_HELD_OUT + _EITHER)
   return 'leak' if held_out and trained else 'overlap'
-
-
-def _name_copies(named, findings):
-  """Adds the sentences of (finding, places of one image) that are counted already."""
-  wanted = collections.defaultdict(set)
-  for _, group in named:
-    for (_, path), index in group:
-      wanted[path].add(index)
-  titles = {(path, index): record_scan.record_title(record, path, index)
-            for path, indices in wanted.items()
-            for index, record in zip(range(max(indices) + 1), example.read_records(path))
-            if index in indices}
-  for name, group in named:
-    places = ['%s in %s' % (titles[path, index], split) for (split, path), index in group]
-    findings.add(name, 'One image: %s.' % ', '.join(places), count=0)

@@ -1,18 +1,23 @@
-"""Bad records: checked in the input graph, and named when something failed."""
+"""Bad records in the input pipeline: checked, left out if asked, named when something failed."""
 import contextlib
+import threading
 
 import numpy as np
 from absl import logging
 
 from deeplab.core import keys
 from deeplab.core.images import input_errors, limits
-from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
+from deeplab.datasets.checks import rules
 from deeplab.datasets.records import example, shards
 
+STOP = 'stop'
+SKIP = 'skip'
+ON_BAD_RECORD = (STOP, SKIP)
+
 _MAX_VALUES = 5
-# Begins sentences on a record.
-_TITLE = 'Record %s'
+# Shares of fewer records mean little.
+_LEAST_RECORDS = 20
 
 
 def checked_sample(sample, descriptor):
@@ -56,6 +61,80 @@ def _check_values(label, name, descriptor):
       % (descriptor.num_classes - 1, descriptor.ignore_label, descriptor.name)])
 
 
+def _size_text(size):
+  sizes = tf.as_string(size)
+  return tf.strings.join([sizes[0], 'x', sizes[1]])
+
+
+def _first_values(label, is_bad):
+  values = tf.unique(tf.cast(tf.boolean_mask(label, is_bad), tf.int32))[0]
+  shown = tf.strings.reduce_join(tf.as_string(values[:_MAX_VALUES]), separator=', ')
+  return tf.cond(tf.size(values) > _MAX_VALUES,
+                 lambda: tf.strings.join([shown, ', ...']), lambda: shown)
+
+
+class BadRecordFilter(object):
+  """Leaves bad records out of a stream, and stops when they are too many.
+
+  It examines every record before it is decoded; for `tf.data.Dataset.filter`.
+
+  Attributes:
+    num_seen: number of records examined.
+    skipped: dict, name of a record -> what is wrong with it.
+  """
+
+  def __init__(self, descriptor, has_label, max_fraction):
+    """Makes a filter.
+
+    Args:
+      descriptor: DatasetDescriptor.
+      has_label: whether records must have a label.
+      max_fraction: largest share of bad records, 0..1; more is an error, told by
+        `readable_input_errors`.
+    """
+    self.num_seen = 0
+    self.skipped = {}
+    self._num_bad = 0
+    self._descriptor = descriptor
+    self._has_label = has_label
+    self._max_fraction = max_fraction
+    self._lock = threading.Lock()
+
+  def is_good(self, serialized):
+    """Returns a bool scalar tensor for a string scalar tensor, the record."""
+    is_good = tf.py_func(self._examine, [serialized], tf.bool)
+    is_good.set_shape([])
+    return is_good
+
+  def _examine(self, serialized):
+    name, problem = self._problem(serialized)
+    with self._lock:
+      self.num_seen += 1
+      if problem is None:
+        return np.bool_(True)
+      self._num_bad += 1
+      if name not in self.skipped:
+        self.skipped[name] = problem
+        logging.warning('Bad record skipped, number %d: %s', len(self.skipped), problem)
+      if self.num_seen >= _LEAST_RECORDS and (
+          self._num_bad > self._max_fraction * self.num_seen):
+        raise ValueError(input_errors.marked(
+            '%d of %d records are bad, more than --max_bad_fraction=%g allows; the last: %s'
+            % (self._num_bad, self.num_seen, self._max_fraction, problem)))
+    return np.bool_(False)
+
+  def _problem(self, serialized):
+    """Returns (name of the record, what is wrong with it or None)."""
+    try:
+      record = tf.train.Example.FromString(serialized)
+    except Exception as error:
+      # Implementations of protobuf each have a DecodeError of their own.
+      return '', 'A record is not a tf.train.Example: %s' % error
+    name = example.record_name(record)
+    return name, rules.inspect_record(
+        record, 'Record %s' % name, self._descriptor, self._has_label).error
+
+
 @contextlib.contextmanager
 def readable_input_errors(files, descriptor):
   """Turns errors of the input pipeline into a ValueError that names the record.
@@ -87,93 +166,33 @@ def describe_input_error(error, files, descriptor):
   if sentence:
     return ValueError(sentence + _place_of(sentence, files))
   # TensorFlow does not say which record it could not read or decode.
-  _log_search(files)
-  with _make_decoder() as decode:
-    for path in files:
-      has_labels = descriptor.has_labels(shards.split_of(path, descriptor.splits_to_sizes))
-      try:
-        for index, record in enumerate(example.read_records(path)):
-          problem = record_problem(record, descriptor, decode, has_labels)
-          if problem:
-            return ValueError('Shard %s, record %d (%s): %s Build this shard again.' % (
-                path, index, example.record_name(record), problem))
-      except ValueError as found:
-        return found
+  try:
+    for path, index, record in _records_of(files):
+      has_label = descriptor.has_labels(shards.split_of(path, descriptor.splits_to_sizes))
+      problem = rules.inspect_record(
+          record, rules.record_title(record, path, index), descriptor, has_label).error
+      if problem:
+        return ValueError('%s%s Build this shard again.' % (problem, rules.place(path, index)))
+  except ValueError as found:
+    return found
   return None
 
 
 def _place_of(sentence, files):
   """Returns where the record is that a sentence begins with the name of; '' if not found."""
-  if not sentence.startswith(_TITLE % ''):
+  if not sentence.startswith('Record '):
     return ''
-  _log_search(files)
-  try:
-    for path in files:
-      for index, record in enumerate(example.read_records(path)):
-        if sentence.startswith(_TITLE % example.record_name(record) + ':'):
-          return place(path, index)
-  except ValueError:
-    pass  # Another record, which was not read yet, is damaged too.
+  with contextlib.suppress(ValueError):  # Another record, not read yet, is damaged too.
+    for path, index, record in _records_of(files):
+      if sentence.startswith('Record %s:' % example.record_name(record)):
+        return rules.place(path, index)
   return ''
 
 
-def place(path, index):
-  """Returns a sentence, after a space, on where a record is."""
-  return ' It is record %d of shard %s.' % (index, path)
-
-
-def _log_search(files):
+def _records_of(files):
+  """Yields (path of the shard, index in it, tf.train.Example) of all shards."""
   # Of many large images this takes minutes.
   logging.info('Looking for the record in %d shards.', len(files))
-
-
-def record_problem(record, descriptor, decode, has_label=True):
-  """Returns a sentence on what is wrong with a `tf.train.Example`, or None.
-
-  Args:
-    record: the example.
-    descriptor: DatasetDescriptor.
-    decode: function (record, key of the sample) -> array; raises tf.errors.OpError.
-    has_label: whether the record must have a label.
-  """
-  arrays = []
-  for what, key in (('image', keys.IMAGE), ('label', keys.LABELS_CLASS))[:1 + has_label]:
-    try:
-      arrays.append(decode(record, key))
-    except (tf.errors.OpError, UnicodeDecodeError) as error:
-      return 'the %s cannot be decoded (%s).' % (what, errors.reason_of(error))
-  if not has_label:
-    return None
-  image, label = arrays
-  if image.shape[:2] != label.shape[:2]:
-    return 'the image is %dx%d, its label %dx%d (height x width).' % (
-        image.shape[:2] + label.shape[:2])
-  values = np.unique(label)
-  bad = values[(values >= descriptor.num_classes) & (values != descriptor.ignore_label)]
-  if len(bad):
-    return 'the label has the values %s outside the %d classes.' % (
-        ', '.join(str(v) for v in bad[:_MAX_VALUES]), descriptor.num_classes)
-  return None
-
-
-@contextlib.contextmanager
-def _make_decoder():
-  """Yields the function that decodes records exactly as the input pipeline does."""
-  with tf.Graph().as_default():
-    serialized = tf.placeholder(tf.string, [])
-    sample = example.parse(serialized)
-    with tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})) as session:
-      yield lambda record, key: session.run(
-          sample[key], {serialized: record.SerializeToString()})
-
-
-def _size_text(size):
-  sizes = tf.as_string(size)
-  return tf.strings.join([sizes[0], 'x', sizes[1]])
-
-
-def _first_values(label, is_bad):
-  values = tf.unique(tf.cast(tf.boolean_mask(label, is_bad), tf.int32))[0]
-  shown = tf.strings.reduce_join(tf.as_string(values[:_MAX_VALUES]), separator=', ')
-  return tf.cond(tf.size(values) > _MAX_VALUES,
-                 lambda: tf.strings.join([shown, ', ...']), lambda: shown)
+  for path in files:
+    for index, record in enumerate(example.read_records(path)):
+      yield path, index, record

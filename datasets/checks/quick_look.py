@@ -3,8 +3,7 @@ import time
 
 from absl import logging
 
-from deeplab.datasets.checks import examination, in_graph, scan
-from deeplab.datasets.checks import findings as data_findings
+from deeplab.datasets.checks import examination, rules
 from deeplab.datasets.records import dataset_info, example, shards
 
 _RECORDS_PER_SHARD = 2
@@ -27,24 +26,21 @@ def check(files, split, descriptor, dataset_dir, skips_bad_records=False):
   Raises:
     ValueError: names what was found and where.
   """
-  findings = data_findings.Findings()
+  findings = rules.Findings()
   info = dataset_info.read(dataset_dir)
-  counts_of = examination.counts_in(info) if info is not None else {}
-  if split in counts_of:
-    examination.judge_classes(counts_of, descriptor, findings, split)
+  if info is not None and split in info.splits:
+    examination.judge_classes(info.splits, descriptor, findings, split)
   try:
     _look_at_first_records(files, descriptor.has_labels(split), descriptor, findings,
                            skips_bad_records)
     num_records = _count(files)
+    if num_records is not None:
+      examination.check_size(split, num_records, descriptor, info, findings)
   except ValueError as error:
     findings.add('corrupt_record', str(error))
-    num_records = None
-  if num_records is not None:
-    examination.check_size(split, num_records, descriptor, info, findings)
-  for name in findings.of_severity(data_findings.WARNING):
-    logging.warning('%s %s', findings.named[name][0], data_findings.FINDINGS[name].text)
-  errors = [sentence for name in findings.of_severity(data_findings.ERROR)
-            for sentence in findings.named[name]]
+  for name in findings.of_severity(rules.WARNING):
+    logging.warning('%s %s', findings.named[name][0], rules.FINDINGS[name].text)
+  errors = findings.sentences(rules.ERROR)
   if errors:
     more = ' (and %d more)' % (len(errors) - 1) if len(errors) > 1 else ''
     raise ValueError(
@@ -58,13 +54,12 @@ def _look_at_first_records(files, has_label, descriptor, findings, skips_bad_rec
     for index, record in enumerate(example.read_records(path)):
       if index >= _RECORDS_PER_SHARD:
         break
-      facts = scan.inspect_record(
-          record, scan.record_title(record, path, index), descriptor, has_label,
+      facts = rules.inspect_record(
+          record, rules.record_title(record, path, index), descriptor, has_label,
           with_pixels=time.monotonic() < end)
       for name, sentence in facts.problems:
-        is_bad = data_findings.FINDINGS[name].severity == data_findings.ERROR
-        if not (is_bad and skips_bad_records):
-          findings.add(name, sentence + in_graph.place(path, index))
+        if not (skips_bad_records and rules.FINDINGS[name].severity == rules.ERROR):
+          findings.add(name, sentence + rules.place(path, index))
 
 
 def _count(files):

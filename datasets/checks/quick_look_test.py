@@ -5,7 +5,7 @@ import time
 import pytest
 
 from deeplab.datasets import registry
-from deeplab.datasets.checks import findings, quick_look
+from deeplab.datasets.checks import quick_look, rules
 from deeplab.datasets.doctor_test import DEFECTS, SAMPLES, record_of, write_split
 from deeplab.datasets.records import dataset_info, shards
 from deeplab.testing import slow, tiny_run
@@ -20,7 +20,7 @@ def look(folder, split='val'):
 def test_quick_look_stops_on_errors_alone(tmp_path, name):
   record, says = DEFECTS[name]
   write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
-  if findings.FINDINGS[name].severity == findings.WARNING:
+  if rules.FINDINGS[name].severity == rules.WARNING:
     look(tmp_path)
     return
   with pytest.raises(ValueError) as raised:
@@ -97,7 +97,7 @@ def test_quick_look_stops_at_one_class_by_the_counts_told(tmp_path):
 
 def test_quick_look_stops_at_a_split_of_ignored_pixels_by_the_counts_told(tmp_path):
   _tell_counts(tmp_path, [], 40)
-  with pytest.raises(ValueError, match="All 40 label pixels of split 'val' are ignored"):
+  with pytest.raises(ValueError, match="No label pixel of split 'val' is of a class, 40 are"):
     look(tmp_path)
   # Of no concern to others.
   _tell_counts(tmp_path, [], 40, 'train')

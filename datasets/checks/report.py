@@ -3,16 +3,14 @@ import html
 import json
 import os
 
-import numpy as np
-
-from deeplab.core import colormaps
+from deeplab.core import colormaps, utils
 from deeplab.core.storage import files
-from deeplab.datasets.checks import findings as data_findings
-from deeplab.datasets.records import class_frequency
+from deeplab.datasets.checks import rules
+from deeplab.datasets.records import counts
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'
-# Side of the squares that features of output stride 16 stand for.
+# Sides of k * 16 + 1 align with the features at every output stride up to 16.
 _CROP_STEP = 16
 _STYLE = '''
 body {font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
@@ -46,19 +44,13 @@ def content_of(examination):
                                    descriptor.num_classes).tolist(),
       'harms_training': examination.harms_training,
       'findings': [
-          {'name': name, 'severity': severity, 'text': data_findings.FINDINGS[name].text,
+          {'name': name, 'severity': severity, 'text': rules.FINDINGS[name].text,
            'count': findings.counts[name], 'examples': [s for s in findings.named[name] if s]}
-          for severity in (data_findings.ERROR, data_findings.WARNING)
+          for severity in (rules.ERROR, rules.WARNING)
           for name in findings.of_severity(severity)],
-      'splits': {split: _split_content(split, result, descriptor)
-                 for split, result in examination.splits.items()},
-      'class_weights': _weights_content(examination),
+      'splits': {split: _split_content(examination, split) for split in examination.splits},
+      'class_weights': _weights_content(examination.splits),
   }
-
-
-def eval_crop(largest):
-  """Returns the smallest (k * 16 + 1) sides that hold the (height, width) `largest`."""
-  return [(side + _CROP_STEP - 2) // _CROP_STEP * _CROP_STEP + 1 for side in largest]
 
 
 def write(content, folder):
@@ -87,7 +79,7 @@ def as_text(content):
                                      finding['count'], finding['text']))
     lines += ['  - ' + sentence for sentence in finding['examples']]
     more = finding['count'] - len(finding['examples'])
-    if more > 0 and len(finding['examples']) == data_findings.MAX_NAMED:
+    if more > 0 and len(finding['examples']) == rules.MAX_NAMED:
       lines.append('  - and %d more' % more)
   lines.append(_verdict(content))
   return '\n'.join(lines)
@@ -110,53 +102,36 @@ def html_page(content):
       + ['</body></html>', ''])
 
 
-def _split_content(split, result, descriptor):
-  scan = result.scan
-  counts = scan.pixel_counts.copy()
-  num_ignored = int(counts[descriptor.ignore_label])
-  counts[descriptor.ignore_label] = 0
-  of_classes = counts[:descriptor.num_classes]
-  sizes = None
-  if scan.heights:
-    sizes = {name: [reduce(scan.heights), reduce(scan.widths)]
-             for name, reduce in (('min', min), ('median', _median), ('max', max))}
-  total = max(int(of_classes.sum()), 1)
+def _split_content(examination, split):
+  info, scan = examination.splits[split], examination.scans[split]
+  total = max(sum(info.class_pixel_counts), 1)
+  eval_crop = info.image_sizes and list(utils.aligned_size(info.image_sizes['max'], _CROP_STEP))
   return {
-      'num_records': scan.num_records,
-      'expected_records': result.expected_records,
-      'num_shards': result.num_shards,
-      'has_labels': descriptor.has_labels(split),
+      'num_records': info.num_examples,
+      'expected_records': examination.descriptor.splits_to_sizes.get(split),
+      'num_shards': info.num_shards,
+      'has_labels': examination.descriptor.has_labels(split),
       'num_landmarks': scan.num_landmarks,
-      'image_sizes': sizes,
-      'eval_crop_size': eval_crop(sizes['max']) if sizes else None,
-      'class_pixel_counts': of_classes.tolist(),
-      'class_pixel_share': [float('%.4g' % (count / total)) for count in of_classes.tolist()],
-      'num_ignored_pixels': num_ignored,
-      'num_bad_pixels': int(counts[descriptor.num_classes:].sum()),
+      'image_sizes': info.image_sizes,
+      'eval_crop_size': eval_crop,
+      'class_pixel_counts': info.class_pixel_counts,
+      'class_pixel_share': [float('%.4g' % (count / total)) for count in info.class_pixel_counts],
+      'num_ignored_pixels': info.num_ignored_pixels,
+      'num_bad_pixels': (int(scan.pixel_counts.sum()) - info.num_ignored_pixels
+                         - sum(info.class_pixel_counts)),
   }
 
 
-def _median(counter):
-  values = sorted(counter)
-  middle = np.searchsorted(np.cumsum([counter[v] for v in values]),
-                           (sum(counter.values()) + 1) // 2)
-  return values[middle]
-
-
-def _weights_content(examination):
+def _weights_content(splits):
   """Returns the suggested weights, of the split that is trained on; None without labels."""
-  labelled = [split for split, result in examination.splits.items()
-              if result.scan.present_pixels.any()]
+  labelled = [name for name, split in splits.items() if any(split.present_pixel_counts)]
   if not labelled:
     return None
-  split = 'train' if 'train' in labelled else max(
-      labelled, key=lambda name: examination.splits[name].scan.num_records)
-  scan, descriptor = examination.splits[split].scan, examination.descriptor
-  counts = scan.pixel_counts.copy()
-  counts[descriptor.ignore_label] = 0
-  weights = class_frequency.balancing_weights(
-      counts[:descriptor.num_classes], scan.present_pixels[:descriptor.num_classes])
-  return {'split': split, 'formula': class_frequency.WEIGHT_FORMULA,
+  name = 'train' if 'train' in labelled else max(
+      labelled, key=lambda name: splits[name].num_examples)
+  weights = counts.balancing_weights(
+      splits[name].class_pixel_counts, splits[name].present_pixel_counts)
+  return {'split': name, 'formula': counts.WEIGHT_FORMULA,
           'weights': [weight and float('%.4g' % weight) for weight in weights]}
 
 
@@ -170,35 +145,24 @@ def _records_text(row):
 
 
 def _verdict(content):
-  count = {severity: sum(f['severity'] == severity for f in content['findings'])
-           for severity in (data_findings.ERROR, data_findings.WARNING)}
-  told = '%d kinds of errors, %d of warnings.' % (count[data_findings.ERROR],
-                                                  count[data_findings.WARNING])
-  if content['harms_training']:
-    return 'Training would be harmed: ' + told
-  return 'Fit for training: ' + told
+  found = [finding['severity'] for finding in content['findings']]
+  return '%s: %d kinds of errors, %d of warnings.' % (
+      'Training would be harmed' if content['harms_training'] else 'Fit for training',
+      found.count(rules.ERROR), found.count(rules.WARNING))
 
 
 def _class_lines(content):
-  rows, weights = content['splits'], content['class_weights']
+  splits, weights = content['splits'], content['class_weights']
   if not weights:
     return []
-  lines = ['  class                %s  weight' % ' '.join('%9.9s' % split for split in rows)]
-  for i in range(content['num_classes']):
-    shares = ' '.join(_share_text(row, i) for row in rows.values())
-    lines.append('  %3d %-16.16s %s  %s' % (i, _class_name(content, i), shares,
-                                            _weight_text(weights['weights'][i])))
+  names = content['class_names'] or [''] * content['num_classes']
+  lines = ['  class                %s  weight' % ' '.join('%9.9s' % split for split in splits)]
+  for i, name in enumerate(names):
+    shares = ['%8.3f%%' % (100 * row['class_pixel_share'][i]) if row['has_labels'] else '        -'
+              for row in splits.values()]
+    lines.append('  %3d %-16.16s %s  %s' % (
+        i, name, ' '.join(shares), _weight_text(weights['weights'][i])))
   return lines + ['  Weights, of split %s: %s' % (weights['split'], weights['formula'])]
-
-
-def _share_text(row, index):
-  if not row['has_labels']:
-    return '%9s' % '-'
-  return '%8.3f%%' % (100 * row['class_pixel_share'][index])
-
-
-def _class_name(content, index):
-  return content['class_names'][index] if content['class_names'] else ''
 
 
 def _weight_text(weight):
@@ -206,52 +170,57 @@ def _weight_text(weight):
 
 
 def _findings_html(content):
-  lines = ['<h2>Findings</h2>']
   if not content['findings']:
-    return lines + ['<p class="good">None.</p>']
-  lines.append('<table><tr><th>severity</th><th>finding</th><th class="n">count</th>'
-               '<th>where</th></tr>')
-  for finding in content['findings']:
-    items = ''.join('<li>%s</li>' % html.escape(s) for s in finding['examples'])
-    lines.append('<tr><td class="{0}">{0}</td><td><b>{1}</b><br>{2}</td><td class="n">{3}</td>'
-                 '<td><ul>{4}</ul></td></tr>'.format(
-                     finding['severity'], finding['name'], html.escape(finding['text']),
-                     finding['count'], items))
-  return lines + ['</table>']
+    return ['<h2>Findings</h2>', '<p class="good">None.</p>']
+  return _table('Findings', ('severity', 'finding', '#count', 'where'), [
+      ('<span class="{0}">{0}</span>'.format(finding['severity']),
+       '<b>%s</b><br>%s' % (finding['name'], html.escape(finding['text'])),
+       finding['count'],
+       '<ul>%s</ul>' % ''.join('<li>%s</li>' % html.escape(s) for s in finding['examples']))
+      for finding in content['findings']])
 
 
 def _splits_html(content):
-  lines = ['<h2>Splits</h2><table><tr><th>split</th><th>records</th><th>smallest</th>'
-           '<th>median</th><th>largest</th><th>eval crop</th></tr>']
+  rows = []
   for split, row in content['splits'].items():
-    sizes = ['%d × %d' % tuple(row['image_sizes'][name]) if row['image_sizes'] else '-'
-             for name in ('min', 'median', 'max')]
-    crop = '%d,%d' % tuple(row['eval_crop_size']) if row['eval_crop_size'] else '-'
-    lines.append('<tr>%s</tr>' % ''.join(
-        '<td>%s</td>' % html.escape(cell) for cell in [split, _records_text(row)] + sizes + [crop]))
-  return lines + ['</table><p><small>Height × width in pixels, each side on its own. The eval '
-                  'crop is the smallest k·16+1 that holds the largest image.</small></p>']
+    sizes = row['image_sizes']
+    rows.append([html.escape(split), html.escape(_records_text(row))] + (
+        ['%d × %d' % tuple(sizes[name]) for name in ('min', 'median', 'max')]
+        + ['%d,%d' % tuple(row['eval_crop_size'])] if sizes else ['-'] * 4))
+  return _table(
+      'Splits', ('split', 'records', 'smallest', 'median', 'largest', 'eval crop'), rows,
+      'Height × width in pixels, each side on its own. The eval crop is the smallest k·16+1 that '
+      'holds the largest image.')
 
 
 def _classes_html(content):
   weights = content['class_weights']
   if not weights:
     return []
-  lines = ['<h2>Share of pixels per class</h2><table><tr><th class="n">id</th><th>class</th>%s'
-           '<th class="n">weight</th></tr>' % ''.join(
-               '<th>%s</th>' % html.escape(split) for split in content['splits'])]
-  for i in range(content['num_classes']):
-    cells = ''.join(_share_cell(row, i, content['colors'][i])
-                    for row in content['splits'].values())
-    lines.append('<tr><td class="n">%d</td><td>%s</td>%s<td class="n">%s</td></tr>' % (
-        i, html.escape(_class_name(content, i)), cells, _weight_text(weights['weights'][i])))
-  return lines + ['</table><p><small>Weights, of split %s: %s</small></p>' % (
-      html.escape(weights['split']), html.escape(weights['formula']))]
+  names = content['class_names'] or [''] * content['num_classes']
+  return _table(
+      'Share of pixels per class',
+      ['#id', 'class'] + [html.escape(split) for split in content['splits']] + ['#weight'],
+      [[i, html.escape(names[i])]
+       + [_share_html(row, i, content['colors'][i]) for row in content['splits'].values()]
+       + [_weight_text(weights['weights'][i])] for i in range(content['num_classes'])],
+      'Weights, of split %s: %s' % (html.escape(weights['split']), html.escape(weights['formula'])))
 
 
-def _share_cell(row, index, color):
+def _share_html(row, index, color):
   if not row['has_labels']:
-    return '<td>-</td>'
+    return '-'
   percent = 100 * row['class_pixel_share'][index]
-  return ('<td>%.3f %%<span class="bar" style="width:%.1f%%;background:rgb(%d,%d,%d)"></span>'
-          '</td>' % ((percent, percent) + tuple(color)))
+  return ('%.3f %%<span class="bar" style="width:%.1f%%;background:rgb(%d,%d,%d)"></span>'
+          % (percent, percent, *color))
+
+
+def _table(title, columns, rows, note=''):
+  """Returns lines of HTML, of cells in HTML; columns that begin with # are of numbers."""
+  opened = [' class="n"' if column.startswith('#') else '' for column in columns]
+  lines = ['<h2>%s</h2><table>' % title]
+  for tag, cells in [('th', [column.lstrip('#') for column in columns])] + [
+      ('td', row) for row in rows]:
+    lines.append('<tr>%s</tr>' % ''.join(
+        '<{0}{1}>{2}</{0}>'.format(tag, kind, cell) for kind, cell in zip(opened, cells)))
+  return lines + ['</table>' + (note and '<p><small>%s</small></p>' % note)]

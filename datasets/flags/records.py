@@ -8,8 +8,9 @@ from deeplab.command_line import (
     resize_flags,
     running,
 )
+from deeplab.core import utils
 from deeplab.datasets import data_generator, registry
-from deeplab.datasets.checks import bad_records, quick_look
+from deeplab.datasets.checks import in_graph, quick_look
 from deeplab.datasets.flags import augmentation
 from deeplab.datasets.records import dataset_info
 
@@ -70,7 +71,7 @@ def check_data(dataset):
   """
   if not FLAGS.skip_data_check:
     quick_look.check(dataset.files, dataset.split_name, dataset.descriptor,
-                     dataset.dataset_dir, dataset.on_bad_record == bad_records.SKIP)
+                     dataset.dataset_dir, dataset.on_bad_record == in_graph.SKIP)
 
 
 def check_crop_holds_images(crop_flag, split):
@@ -90,12 +91,12 @@ def check_crop_holds_images(crop_flag, split):
   largest = info.splits[split].image_sizes['max']
   if any(side > crop for side, crop in zip(largest, crop_size)):
     # Sides of k * 16 + 1 align with the features at every output stride up to 16.
-    fitting = [max(crop, (side + 14) // 16 * 16 + 1) for side, crop in zip(largest, crop_size)]
+    fitting = utils.aligned_size(largest, 16, crop_size)
     raise ValueError(
         '--%s=%d,%d is smaller than images of split %r in %s, which are up to %d high and %d '
         'wide. Pass --%s=%d,%d, or --min_resize_value and --max_resize_value.'
         % ((crop_flag,) + tuple(crop_size) + (split, FLAGS.dataset_dir) + tuple(largest)
-           + (crop_flag,) + tuple(fitting)))
+           + (crop_flag,) + fitting))
 
 
 def dataset_of_split(split, batch_size, crop_size, **settings):

@@ -1,5 +1,5 @@
 """How are the Forma human-parsing sets built and put together?
 
-`storage` says where a set is, `builder_flags` what its builders share, `combined_sets` joins built
-sets.
+`storage` says where a set is, and how it is built there or joined from others; `builder_flags` is
+what the builders share.
 """

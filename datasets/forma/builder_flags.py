@@ -17,7 +17,7 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing
 from deeplab.datasets.flags import building
-from deeplab.datasets.forma import combined_sets, storage
+from deeplab.datasets.forma import storage
 
 FLAGS = flags.FLAGS
 
@@ -114,14 +114,14 @@ def define_combined_flags():
 
 
 def combine(name):
-  """Puts a combined set together as the flags say; see `combined_sets.combine`.
+  """Puts a combined set together as the flags say; see `storage.combine`.
 
   Raises:
     ValueError: there is a flag of shared builds, or a part is not as it must be.
   """
   building.refuse_tasks('the shards of %s are those of its parts, there is nothing to share. Build '
                       'the parts with it, and when they are merged run this once without.' % name)
-  combined_sets.combine(FLAGS.storage_dir, name)
+  storage.combine(FLAGS.storage_dir, name)
 
 
 def build(names, splits, label_map=None):

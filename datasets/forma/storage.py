@@ -1,4 +1,4 @@
-"""Where the Forma sets are stored, and how one is split, listed and built there."""
+"""Where the Forma sets are stored, and how one is split, built, or put together from others."""
 import os
 import random
 
@@ -7,10 +7,27 @@ from absl import logging
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder
+from deeplab.datasets.records import dataset_info, example, shards
 
 DEFAULT_ROOT = '~/storage/shared/deeplab'
 ROOT_VARIABLE = 'DEEPLAB_STORAGE_DIR'
 SPLITS = ('train', 'trainval', 'val')
+# Set -> the sets it is put together from.
+PARTS = {
+    'forma54k': ('imaterialist37k', 'humanparsing17k'),
+    'forma55k': ('imaterialist37k', 'humanparsing17k', 'nsfw1k'),
+    'forma54k_tryon1k': ('forma54k', 'tryon1k'),
+    'forma54k_nsfw1k_tryon1k': ('forma54k', 'nsfw1k', 'tryon1k'),
+    'forma54k_tryon10k': ('forma54k', 'tryon10k'),
+    'forma54k_tryon10k_landmarks': (
+        'humanparsing17k_landmarks',
+        'imaterialist37k_landmarks',
+        'tryon10k_landmarks'),
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants': (
+        'humanparsing17k_landmarks_seg_pants',
+        'imaterialist37k_landmarks_seg_pants',
+        'tryon10k_landmarks'),
+}
 _SHARD_SIZE = 500
 
 
@@ -91,7 +108,7 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
   Args:
     storage_dir: root of the stored sets, or None for the default.
     name: name of the set.
-    splits: dict, split -> list of Example; splits that are empty by `expects_empty` are left
+    splits: dict, split -> list of Example; splits that are empty by the registry are left
       out of the records.
     label_map: see `spec.DatasetSpec`.
     **build_options: of `builder.build_dataset`.
@@ -100,29 +117,69 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
     ValueError: a split is empty, or a file cannot be used.
   """
   for split, examples in splits.items():
-    if not examples and not expects_empty(name, split):
+    if not examples and not _expects_empty(name, split):
       raise ValueError('Split %r of %r is empty: there are too few images to divide.'
                        % (split, name))
-  output_dir = tfrecord_dir(storage_dir, name)
   info = builder.build_dataset(builder.DatasetSpec(
       name=name, splits={split: examples for split, examples in splits.items() if examples},
       num_classes=len(registry.FORMA_CLASSES), ignore_label=registry.FORMA_IGNORE_LABEL,
       class_names=registry.FORMA_CLASSES, colormap='forma', shard_size=_SHARD_SIZE,
-      label_map=label_map), output_dir, **build_options)
+      label_map=label_map), tfrecord_dir(storage_dir, name), **build_options)
   if info is None:
     return None
-  write_split_lists(storage_dir, name, {split: [item.name for item in examples]
-                                        for split, examples in splits.items()})
-  logging.info('%s: %s. Described in %s.', name, describe_sizes(info), output_dir)
+  _finish(storage_dir, name, info, {split: [item.name for item in examples]
+                                    for split, examples in splits.items()})
   return info
 
 
-def write_split_lists(storage_dir, name, record_names):
-  """Writes `dataset_split/{train,trainval,val}.txt` of a set.
+def combine(storage_dir, name):
+  """Links, or else copies, the shards of the PARTS of the set `name` into it; returns its info.
+
+  Sizes are counted from the records. A part may lack a split that is empty by the registry.
+
+  Args:
+    storage_dir: root of the stored sets, or None for the default.
+    name: row of `PARTS`.
+
+  Raises:
+    ValueError: a part is not built, lacks a split, has other classes than the first part,
+      or holds more or fewer records than it says.
+  """
+  parts = PARTS[name]
+  folders = [tfrecord_dir(storage_dir, part) for part in parts]
+  infos = [_read_part(part, folder) for part, folder in zip(parts, folders)]
+  for part, info in zip(parts, infos):
+    for field in ('num_classes', 'ignore_label', 'class_names'):
+      values = getattr(infos[0], field), getattr(info, field)
+      if values[0] != values[1]:
+        raise ValueError('Parts %r and %r cannot be combined: %s is %r and %r.'
+                         % (parts[0], part, field, *values))
+  held = {split: [(folder, info.splits[split]) for folder, info in zip(folders, infos)
+                  if split in info.splits] for split in SPLITS}
+  held = {split: holders for split, holders in held.items() if holders}
+  record_names = {split: [record for folder, info in held[split]
+                          for record in _record_names(folder, split, info)] for split in held}
+  output_dir = tfrecord_dir(storage_dir, name)
+  files.make_dirs(output_dir)
+  # From here on the folder does not hold what an older info file says.
+  files.remove_if_present(dataset_info.path_in(output_dir))
+  for split, holders in held.items():
+    _place_split([path for folder, _ in holders for path in shards.split_files(folder, split)],
+                 split, output_dir)
+  info = infos[0]._replace(name=name, splits={
+      split: _sum([info for _, info in holders]) for split, holders in held.items()})
+  dataset_info.write(info, output_dir)
+  _finish(storage_dir, name, info, record_names)
+  return info
+
+
+def _finish(storage_dir, name, info, record_names):
+  """Writes `dataset_split/{train,trainval,val}.txt` of a set, and logs what it holds.
 
   Args:
     storage_dir: root of the stored sets, or None for the default.
     name: name of the set.
+    info: its DatasetInfo.
     record_names: dict, split -> names of its records; a split that is not in it has none.
   """
   folder = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
@@ -130,16 +187,66 @@ def write_split_lists(storage_dir, name, record_names):
   for split in SPLITS:
     files.write_text(os.path.join(folder, split + '.txt'),
                      ''.join(line + '\n' for line in record_names.get(split, ())))
+  sizes = ', '.join('%d %s' % (info.splits[split].num_examples, split)
+                    for split in SPLITS if split in info.splits)
+  logging.info('%s: %s. Described in %s.', name, sizes,
+               dataset_info.path_in(tfrecord_dir(storage_dir, name)))
 
 
-def expects_empty(name, split):
+def _expects_empty(name, split):
   """Whether a set is known to have no records in a split, as tryon10k, all of train."""
   base = name.replace('_landmarks', '')
   row = registry.DATASETS.get(name) or registry.DATASETS.get(base)
   return row is not None and row.splits_to_sizes.get(split) == 0
 
 
-def describe_sizes(info):
-  """Returns e.g. '8 train, 1 trainval, 1 val' of a DatasetInfo."""
-  return ', '.join('%d %s' % (info.splits[split].num_examples, split)
-                   for split in SPLITS if split in info.splits)
+def _read_part(part, folder):
+  info = dataset_info.read(folder) if files.is_dir(folder) else None
+  if info is None:
+    raise ValueError('Part %r is not built: %s does not exist. Run its builder first.'
+                     % (part, dataset_info.path_in(folder)))
+  missing = [split for split in SPLITS
+             if split not in info.splits and not _expects_empty(part, split)]
+  if missing:
+    raise ValueError('Part %r in %s has no split %s. Build all of %s first.'
+                     % (part, folder, ', '.join(missing), ', '.join(SPLITS)))
+  return info
+
+
+def _record_names(folder, split, info):
+  names = [example.record_name(record) for path in shards.split_files(folder, split)
+           for record in example.read_records(path)]
+  if len(names) != info.num_examples:
+    raise ValueError('%s: split %r holds %d records, its dataset_info.json says %d. Build it '
+                     'again.' % (folder, split, len(names), info.num_examples))
+  return names
+
+
+def _place_split(sources, split, output_dir):
+  """Makes the shards of a split hard links of `sources`, or copies on another file system."""
+  names = [shards.shard_name(split, i, len(sources)) for i in range(len(sources))]
+  for name in shards.leftovers(output_dir, split, set(names)):
+    files.remove_if_present(os.path.join(output_dir, name))
+  for source, name in zip(sources, names):
+    target = os.path.join(output_dir, name)
+    try:
+      files.link_or_copy(source, target)
+    except OSError as error:
+      raise ValueError('%s cannot be written: %s.' % (target, error.strerror or error)) from error
+
+
+def _sum(splits):
+  """Returns the SplitInfo of several together; the median size is of the largest part."""
+  largest = max(splits, key=lambda split: split.num_examples)
+  sizes = {'median': largest.image_sizes['median']}
+  for name, reduce in (('min', min), ('max', max)):
+    sizes[name] = [reduce(sides) for sides in zip(*[s.image_sizes[name] for s in splits])]
+  present = [s.present_pixel_counts for s in splits]
+  return dataset_info.SplitInfo(
+      sum(s.num_examples for s in splits), sum(s.num_shards for s in splits), sizes,
+      _sums([s.class_pixel_counts for s in splits]),
+      sum(s.num_ignored_pixels for s in splits), None if None in present else _sums(present))
+
+
+def _sums(rows):
+  return [sum(column) for column in zip(*rows)]

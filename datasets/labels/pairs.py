@@ -14,10 +14,8 @@ from deeplab.datasets.labels import raw_files
 _JPEG_QUALITY = 95
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.
 _DRAFT_DIVISOR = 8
-_PNG_BIT_DEPTH_OFFSET = 24
 # What is in PNG files that state an orientation.
 _PNG_EXIF_MARKS = (b'eXIf', b'Raw profile type', b'Orientation')
-_PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
 _JPEG_START, _JPEG_START_OF_SCAN, _JPEG_END = b'\xff\xd8', 0xda, b'\xff\xd9'
 # Starts of frames: sequential coding has all data in one scan, as a rule.
 _JPEG_SEQUENTIAL = (0xc0, 0xc1)
@@ -261,18 +259,13 @@ def _is_plain_rgb(image, data):
   """Whether TensorFlow decodes the bytes to what Pillow shows."""
   if image.mode != 'RGB' or orientation.stated(image) != orientation.UPRIGHT:
     return False
-  return image.format == 'JPEG' or _is_whole_png(image, data)
+  return image.format == 'JPEG' or image.format == 'PNG' and limits.is_whole_png(data)
 
 
 def _is_plain_grey(image, data):
   # What was turned has no format.
-  return (image.mode == 'L' and _is_whole_png(image, data) and data[_PNG_BIT_DEPTH_OFFSET] == 8
-          and 'transparency' not in image.info)
-
-
-def _is_whole_png(image, data):
-  # Pillow tolerates files that lack the closing chunk, libpng does not.
-  return image.format == 'PNG' and data.endswith(_PNG_END)
+  return (image.mode == 'L' and image.format == 'PNG' and limits.is_whole_png(data)
+          and limits.png_bit_depth(data) == 8 and 'transparency' not in image.info)
 
 
 def _encoded(image, encoding):

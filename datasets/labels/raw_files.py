@@ -15,7 +15,6 @@ from deeplab.core.images import limits, orientation, wide_pictures
 _ADDRESS = re.compile(r' <\S+ object at 0x[0-9a-f]+>')
 # Bits per pixel of grey PNG files of few values; Pillow stretches these values to 0..255.
 _STRETCHED_GREY = {2: 85, 4: 17}
-_PNG_START, _PNG_BIT_DEPTH_OFFSET = b'\x89PNG', 24
 _ALPHA_MODES = ('RGBA', 'LA', 'PA')
 _COLOR_MODES = ('RGB',) + _ALPHA_MODES
 _WIDE_MODES = ('I', 'I;16', 'I;16B', 'I;16L')
@@ -100,9 +99,8 @@ def ids(image, data, path):
   """
   if image.mode in _ID_MODES:
     values = np.array(image)
-    bit_depth = data[_PNG_BIT_DEPTH_OFFSET] if data.startswith(_PNG_START) else 8
-    if image.mode == 'L' and bit_depth in _STRETCHED_GREY:
-      values //= _STRETCHED_GREY[bit_depth]
+    if image.mode == 'L':
+      values //= _STRETCHED_GREY.get(limits.png_bit_depth(data), 1)
     return values
   if image.mode not in _COLOR_MODES:
     raise ValueError('%s: a label map must hold one class id per pixel, got image mode %s.'

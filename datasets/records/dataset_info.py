@@ -24,7 +24,7 @@ class SplitInfo(typing.NamedTuple):
     present_pixel_counts: per class id, number of labelled pixels of the label maps that hold the
       class; None in files of earlier versions.
 
-  A hand-written description (`read_description`) may know the number of records only; the
+  A hand-written description (`described`) may know the number of records only; the
   rest is None then.
   """
   num_examples: int
@@ -73,24 +73,24 @@ def read(dataset_dir):
     content = json_text.read(path, advice='Build the dataset again.')
   except json_text.Absent:
     return None
-  return _Reader(path).info(content)
+  return _parsed(content, path)
 
 
-def read_description(path, name):
+def described(fields, path, name):
   """Returns the DatasetInfo that a hand-written file gives of the dataset `name`.
 
-  The fields are those of dataset_info.json. The file may leave out name and format_version,
-  and say of a split only its number of records: `{"splits": {"train": 90}, ...}`.
+  Args:
+    fields: dict, the content of the file: the fields of dataset_info.json. It may leave out name
+      and format_version, and say of a split only its number of records:
+      `{"splits": {"train": 90}, ...}`.
+    path: the file, for messages.
+    name: of the dataset, unless the file says another.
 
   Raises:
-    ValueError: the file is missing or malformed; names file and field.
+    ValueError: the file is malformed; names file and field.
   """
-  content = json_text.read(path)
-  if not isinstance(content, dict):
-    raise ValueError('%s does not hold a JSON object.' % path)
-  full = dict(format_version=_FORMAT_VERSION, name=name)
-  full.update((key, value) for key, value in content.items() if key != 'dataset_dir')
-  return _Reader(path, allows_counts=True).info(full)
+  return _parsed(dict({'format_version': _FORMAT_VERSION, 'name': name}, **fields), path,
+                 allows_counts=True)
 
 
 def write(info, dataset_dir):
@@ -106,89 +106,29 @@ def _on_one_line(match):
   return ' '.join(match.group().split()).replace('[ ', '[').replace(' ]', ']')
 
 
-class _Reader(object):
-  """Checks the fields of one file; its errors name the file and the field."""
-
-  def __init__(self, path, allows_counts=False):
-    self._path = path
-    self._allows_counts = allows_counts
-
-  def info(self, content):
-    self._require(isinstance(content, dict), 'the whole file', content, 'an object')
-    version = content.get('format_version')
-    self._require(version == _FORMAT_VERSION, 'format_version', version, _FORMAT_VERSION)
-    name = content.get('name')
-    self._require(isinstance(name, str) and name, 'name', name, 'a non-empty string')
-    num_classes = self._integer(content, 'num_classes', 1, 256)
-    ignore_label = self._integer(content, 'ignore_label', 0, 255)
-    splits = content.get('splits')
-    self._require(isinstance(splits, dict) and splits, 'splits', splits,
-                  'an object with at least one split')
-    return DatasetInfo(
-        name, num_classes, ignore_label,
-        self._class_names(content.get('class_names'), num_classes),
-        self._colormap(content.get('colormap'), num_classes),
-        {split: self._split('splits.%s' % split, fields, num_classes)
-         for split, fields in splits.items()},
-        self._image_range(content.get('image_range')))
-
-  def _image_range(self, values):
-    self._require(values is None or _is_range(values), 'image_range', values,
-                  'null or [lowest, highest]')
-    return values
-
-  def _split(self, where, fields, num_classes):
-    if self._allows_counts and _is_integer(fields) and fields >= 0:
-      return SplitInfo(fields)
-    self._require(isinstance(fields, dict), where, fields, 'an object')
-    sizes = fields.get('image_sizes')
-    self._require(
-        isinstance(sizes, dict) and sorted(sizes) == ['max', 'median', 'min']
-        and all(_is_integers(size, 2) for size in sizes.values()),
-        where + '.image_sizes', sizes, '[height, width] for each of min, median, max')
-    counts = fields.get('class_pixel_counts')
-    self._require(_is_integers(counts, num_classes), where + '.class_pixel_counts', counts,
-                  'a list of %d counts' % num_classes)
-    present = fields.get('present_pixel_counts')
-    self._require(present is None or _is_integers(present, num_classes),
-                  where + '.present_pixel_counts', present,
-                  'null or a list of %d counts' % num_classes)
-    return SplitInfo(
-        self._integer(fields, 'num_examples', 0, None, where + '.'),
-        self._integer(fields, 'num_shards', 0, None, where + '.'),
-        sizes, counts, self._integer(fields, 'num_ignored_pixels', 0, None, where + '.'),
-        present)
-
-  def _class_names(self, names, num_classes):
-    self._require(
-        names is None or (isinstance(names, list) and len(names) == num_classes
-                          and all(isinstance(name, str) for name in names)),
-        'class_names', names, 'null or a list of %d strings' % num_classes)
-    return names
-
-  def _colormap(self, colormap, num_classes):
-    if isinstance(colormap, str):
-      self._require(colormap in colormaps.COLORMAPS, 'colormap', colormap,
-                    'one of ' + ', '.join(sorted(colormaps.COLORMAPS)))
-    elif colormap is not None:
-      self._require(
-          isinstance(colormap, list) and len(colormap) >= num_classes
-          and all(_is_integers(color, 3) and max(color) <= 255 for color in colormap),
-          'colormap', colormap, 'null, a name, or %d rows of [r, g, b]' % num_classes)
-    return colormap
-
-  def _integer(self, fields, name, lowest, highest, prefix=''):
-    value = fields.get(name)
-    is_in_range = (_is_integer(value) and value >= lowest
-                   and (highest is None or value <= highest))
-    limits = '>= %d' % lowest if highest is None else 'in %d..%d' % (lowest, highest)
-    self._require(is_in_range, prefix + name, value, 'an integer ' + limits)
-    return value
-
-  def _require(self, condition, field, value, expected):
+def _parsed(content, path, allows_counts=False):
+  """Returns the DatasetInfo in the content of a file; errors name the file and the field."""
+  def require(condition, field, value, expected):
     if not condition:
       raise ValueError('%s: field %r is %.200r, expected %s. Correct it or build the dataset '
-                       'again.' % (self._path, field, value, expected))
+                       'again.' % (path, field, value, expected))
+
+  def checked(fields, rules, where=''):
+    for name, (is_right, expected) in rules.items():
+      require(is_right(fields.get(name)), where + name, fields.get(name), expected)
+    return {name: fields.get(name) for name in rules}
+
+  def split_info(where, fields):
+    if allows_counts and _is_count(fields):
+      return SplitInfo(fields)
+    require(isinstance(fields, dict), where, fields, 'an object')
+    return SplitInfo(**checked(fields, _split_rules(num_classes), where + '.'))
+
+  require(isinstance(content, dict), 'the whole file', content, 'an object')
+  num_classes = checked(content, _HEAD_RULES)['num_classes']
+  found = DatasetInfo(num_classes=num_classes, **checked(content, _rules(num_classes)))
+  return found._replace(splits={
+      split: split_info('splits.%s' % split, fields) for split, fields in found.splits.items()})
 
 
 def range_of(content, where):
@@ -198,23 +138,76 @@ def range_of(content, where):
     ValueError: it is something else; `where` names the file.
   """
   values = content.get('image_range')
-  if values is not None and not _is_range(values):
+  if not _is_range(values):
     raise ValueError('%s: image_range is %.80r, expected null or [lowest, highest].'
                      % (where, values))
   return values and tuple(values)
 
 
-def _is_range(values):
-  """Whether a value of JSON is [lowest, highest], two numbers."""
-  return (isinstance(values, list) and len(values) == 2
-          and all(_is_integer(value) or isinstance(value, float) for value in values)
-          and values[0] < values[1])
+def _is_range(value):
+  return value is None or (
+      isinstance(value, list) and len(value) == 2
+      and all(_is_integer(each) or isinstance(each, float) for each in value)
+      and value[0] < value[1])
 
 
 def _is_integer(value):
   return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_integers(values, length):
-  return (isinstance(values, list) and len(values) == length
-          and all(_is_integer(value) and value >= 0 for value in values))
+def _is_count(value):
+  return _is_integer(value) and value >= 0
+
+
+def _are_counts(value, length):
+  return isinstance(value, list) and len(value) == length and all(map(_is_count, value))
+
+
+def _is_colormap(value, num_classes):
+  if isinstance(value, list):
+    return len(value) >= num_classes and all(
+        _are_counts(color, 3) and max(color) <= 255 for color in value)
+  return value is None or isinstance(value, str) and value in colormaps.COLORMAPS
+
+
+# Field -> (whether a value is right, what is expected).
+_HEAD_RULES = {
+    'format_version': (lambda value: value == _FORMAT_VERSION, _FORMAT_VERSION),
+    'num_classes': (lambda value: _is_count(value) and 1 <= value <= 256, 'an integer in 1..256'),
+}
+
+
+def _rules(num_classes):
+  """Returns the rules of the fields of a DatasetInfo."""
+  return {
+      'name': (lambda value: isinstance(value, str) and value, 'a non-empty string'),
+      'ignore_label': (lambda value: _is_count(value) and value <= 255, 'an integer in 0..255'),
+      'class_names': (lambda value: value is None or (
+          isinstance(value, list) and len(value) == num_classes
+          and all(isinstance(name, str) for name in value)),
+                      'null or a list of %d strings' % num_classes),
+      'colormap': (lambda value: _is_colormap(value, num_classes),
+                   'null, one of %s, or %d rows of [r, g, b]'
+                   % (', '.join(sorted(colormaps.COLORMAPS)), num_classes)),
+      'splits': (lambda value: isinstance(value, dict) and value,
+                 'an object with at least one split'),
+      'image_range': (_is_range, 'null or [lowest, highest]'),
+  }
+
+
+def _split_rules(num_classes):
+  """Returns the rules of the fields of a SplitInfo."""
+  count = (_is_count, 'an integer >= 0')
+  return {
+      'num_examples': count,
+      'num_shards': count,
+      'image_sizes': (lambda value: isinstance(value, dict)
+                      and sorted(value) == ['max', 'median', 'min']
+                      and all(_are_counts(size, 2) for size in value.values()),
+                      '[height, width] for each of min, median, max'),
+      'class_pixel_counts': (lambda value: _are_counts(value, num_classes),
+                             'a list of %d counts' % num_classes),
+      'num_ignored_pixels': count,
+      'present_pixel_counts': (lambda value: value is None or _are_counts(value, num_classes),
+                               'null or a list of %d counts' % num_classes),
+  }

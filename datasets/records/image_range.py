@@ -101,8 +101,8 @@ def _values_of(paths, num_processes):
   if not found:
     raise ValueError('None of the %d images of more than 8 bits can be read, the first: %s.'
                      % (len(paths), paths[0]))
-  return Values(min(each.lowest for each in found), max(each.highest for each in found),
-                np.concatenate([each.samples for each in found]))
+  lowest, highest, samples = zip(*found)
+  return Values(min(lowest), max(highest), np.concatenate(samples))
 
 
 def _values_of_each(piece, on_item):
@@ -120,11 +120,10 @@ def _values_of_each(piece, on_item):
 
 
 def _is_wide(path):
-  if not path.lower().endswith(_SUFFIXES):
-    return False
   with contextlib.suppress(Exception):  # As above.
-    with limits.open_image(path) as image:
-      return wide_pictures.is_wide(image)
+    if path.lower().endswith(_SUFFIXES):
+      with limits.open_image(path) as image:
+        return wide_pictures.is_wide(image)
   return False
 
 

@@ -1,8 +1,9 @@
-"""File names of the shards of a split, and how many records are in one."""
+"""The shards of a split: their file names, lengths, and which of them a worker reads."""
 import os
 import re
 import struct
 import time
+import typing
 
 from deeplab.core.storage import files
 
@@ -14,6 +15,25 @@ _TEMPORARY_SUFFIXES = ('.tmp', '.part', '.lock')
 # content, checksum of the content (4). Reference: TensorFlow, core/lib/io/record_writer.h.
 _LENGTH = struct.Struct('<Q')
 _HEAD_SIZE, _TAIL_SIZE = 12, 4
+# Shards per worker from which on one more or less makes no difference.
+_MANY_SHARDS = 8
+
+
+class Share(typing.NamedTuple):
+  """The part of a split that worker number `index` reads; together they read all of it."""
+  index: int = 0
+  num_workers: int = 1
+
+  def of(self, elements):
+    """Returns this worker's share of a tf.data.Dataset that is the same for all workers."""
+    return elements if self.num_workers == 1 else elements.shard(self.num_workers, self.index)
+
+  def divides_well(self, num_shards):
+    """Whether workers that read whole shards all read about as much.
+
+    Else each reads all shards, which is cheap beside decoding, and takes every nth record.
+    """
+    return num_shards % self.num_workers == 0 or num_shards >= _MANY_SHARDS * self.num_workers
 
 
 def shard_name(split, shard, num_shards):
@@ -44,14 +64,19 @@ def split_files(dataset_dir, split):
   if not found:
     others = splits_in(dataset_dir)
     if not others:
-      raise ValueError('dataset_dir %r holds no records (files like %s). Build the dataset '
-                       'first or pass the folder of its .tfrecord files.'
-                       % (dataset_dir, shard_name(split, 0, 1)))
+      raise no_records(dataset_dir, split)
     raise ValueError('dataset_dir %r holds no records of split %r (files like %s). Splits '
                      'found: %s.' % (dataset_dir, split, shard_name(split, 0, 1),
                                      ', '.join(others)))
   _check_complete(dataset_dir, found)
   return [os.path.join(dataset_dir, name) for name in found]
+
+
+def no_records(dataset_dir, split):
+  """Returns the ValueError for a folder without any records."""
+  return ValueError('dataset_dir %r holds no records (files like %s). Build the dataset first or '
+                    'pass the folder of its .tfrecord files.'
+                    % (dataset_dir, shard_name(split, 0, 1)))
 
 
 def split_of(path, splits):

@@ -5,7 +5,7 @@ from absl import logging
 from deeplab.core import utils
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets.records import class_frequency
+from deeplab.datasets.records import counts
 
 # Keeps the mean over no pixels finite.
 _MIN_COUNT = 1e-5
@@ -201,7 +201,7 @@ def parse_label_weights(words, num_classes, split):
 
 
 def balanced_weights(split):
-  """Returns the weights of `class_frequency.balancing_weights`; 1 for classes without pixels.
+  """Returns the weights of `counts.balancing_weights`; 1 for classes without pixels.
 
   Args:
     split: dataset_info.SplitInfo with counts.
@@ -209,6 +209,5 @@ def balanced_weights(split):
   if split.present_pixel_counts is None:
     logging.info('The dataset_info.json does not tell in which label maps the classes are: their '
                  'frequencies are over all of them. Records that are built again have it.')
-  weights = class_frequency.balancing_weights(split.class_pixel_counts,
-                                              split.present_pixel_counts)
+  weights = counts.balancing_weights(split.class_pixel_counts, split.present_pixel_counts)
   return [1.0 if weight is None else weight for weight in weights]

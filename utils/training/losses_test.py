@@ -4,7 +4,8 @@ import pytest
 from absl import logging
 
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.records import class_frequency, dataset_info
+from deeplab.datasets.records import dataset_info
+from deeplab.datasets.records.counts import balancing_weights
 from deeplab.utils.training import losses
 
 NUM_CLASSES = 4
@@ -219,7 +220,7 @@ def test_numbers_are_taken_as_they_are():
 def test_auto_is_the_formula_that_the_doctor_reports():
   counts, present = [30, 0, 10, 20], [60, 0, 20, 60]
   weights = losses.parse_label_weights(['auto'], 4, split_info(counts, present))
-  assert weights == [weight or 1.0 for weight in class_frequency.balancing_weights(counts, present)]
+  assert weights == [weight or 1.0 for weight in balancing_weights(counts, present)]
   assert weights == pytest.approx([1.0, 1.0, 1.0, 1.5])
 
 

@@ -7,7 +7,6 @@ from PIL import Image
 
 from deeplab.datasets import registry
 from deeplab.datasets.building.spec import Example
-from deeplab.datasets.forma import combined_sets
 from deeplab.datasets.forma import storage as forma_storage
 from deeplab.datasets.records import dataset_info, example
 from deeplab.testing import forked_scripts
@@ -93,7 +92,7 @@ def test_shards_are_copied_where_they_cannot_be_linked(tmp_path, monkeypatch):
     raise OSError(18, 'Invalid cross-device link')
 
   monkeypatch.setattr(os, 'link', refuse)
-  info = combined_sets.combine(str(tmp_path), 'forma54k')
+  info = forma_storage.combine(str(tmp_path), 'forma54k')
   assert info.splits['train'].num_examples == 5
   wanted = [record for part in ('imaterialist37k', 'humanparsing17k')
             for record in _records(tmp_path, part, 'train')]
@@ -117,7 +116,7 @@ def test_shards_of_an_earlier_combination_go(tmp_path):
   folder = tmp_path / 'datasets' / 'forma54k' / 'tfrecord'
   folder.mkdir(parents=True)
   (folder / 'train-00002-of-00003.tfrecord').write_bytes(b'of three parts')
-  combined_sets.combine(str(tmp_path), 'forma54k')
+  forma_storage.combine(str(tmp_path), 'forma54k')
   assert sorted(path.name for path in folder.glob('train-*')) == [
       'train-00000-of-00002.tfrecord', 'train-00001-of-00002.tfrecord']
 
@@ -129,7 +128,7 @@ def test_a_shard_that_cannot_be_placed_is_named(tmp_path):
   (folder / 'train-00001-of-00002.tfrecord').mkdir(parents=True)
   with pytest.raises(ValueError, match='train-00001-of-00002.tfrecord cannot be written: '
                                        'Is a directory'):
-    combined_sets.combine(str(tmp_path), 'forma54k')
+    forma_storage.combine(str(tmp_path), 'forma54k')
   assert dataset_info.read(str(folder)) is None
 
 
@@ -141,7 +140,7 @@ def test_a_part_with_records_missing_is_an_error(tmp_path):
   info.splits['train'] = info.splits['train']._replace(num_examples=9)
   dataset_info.write(info, folder)
   with pytest.raises(ValueError, match="split 'train' holds 3 records, .* says 9"):
-    combined_sets.combine(str(tmp_path), 'forma54k')
+    forma_storage.combine(str(tmp_path), 'forma54k')
 
 
 def test_a_part_that_is_not_built_is_one_line(tmp_path):
@@ -174,9 +173,9 @@ def test_a_combined_set_cannot_be_shared_by_machines(tmp_path, flag):
 
 
 def test_a_set_can_be_combined_on_a_file_system_of_tensorflow(tmp_path):
-  for value, part in enumerate(combined_sets.PARTS['forma54k'], 1):
+  for value, part in enumerate(forma_storage.PARTS['forma54k'], 1):
     _build_part(tmp_path, part, value)
-  combined_sets.combine('file://%s' % tmp_path, 'forma54k')
+  forma_storage.combine('file://%s' % tmp_path, 'forma54k')
   folder = tmp_path / 'datasets' / 'forma54k'
   assert dataset_info.read(str(folder / 'tfrecord')).splits['train'].num_examples == 5
   assert sorted(os.listdir(str(folder / 'dataset_split'))) == [
