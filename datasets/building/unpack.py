@@ -20,9 +20,10 @@ MARKER_PREFIX = '.unpacking-'
 _TEMPORARY_SUFFIX = '.tmp'
 _ZIP_SYSTEM_UNIX = 3
 _UNIX_MODE_SHIFT = 16
-# What damaged archives lead to, besides the error classes of the formats.
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError,
-           RuntimeError)
+# What damaged archives lead to, besides the error classes of the formats. That of gzip is an
+# OSError before Python 3.8, without a number.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError,
+           OSError)
 
 
 class _Entry(typing.NamedTuple):
@@ -73,11 +74,8 @@ def _opened(path):
     else:
       raise ValueError('%s is no whole tar or zip archive.' % path)
   except _DAMAGE as error:
-    raise ValueError('%s is damaged: %s.' % (path, error)) from error
-  except OSError as error:
-    if error.errno:
+    if getattr(error, 'errno', None):
       raise
-    # gzip's error has no class of its own before Python 3.8.
     raise ValueError('%s is damaged: %s.' % (path, error)) from error
 
 
