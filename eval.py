@@ -18,7 +18,7 @@ from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
-from deeplab.evaluation.semantic import charts, html_report, image_results
+from deeplab.evaluation.semantic import html_report, image_results
 from deeplab.evaluation.semantic import report as report_lib
 from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
@@ -136,7 +136,7 @@ def _write(report, results, class_names, colors, writer):
   report_lib.write_scalars(report, writer)
   report_lib.log_report(report)
   report_lib.write_per_class(report, FLAGS.eval_logdir)
-  chart_paths = charts.write_charts(report, FLAGS.eval_logdir)
+  chart_paths = html_report.write_charts(report, FLAGS.eval_logdir)
   logging.info('Results: %s', path)
   if results:
     results.warn_of_single_classes()

@@ -129,9 +129,9 @@ def trimap_miou(counts):
 
 def boundary_iou_per_class(counts):
   """Returns the IoU of inner boundaries, [num_classes] float64; nan where there are none."""
-  hits = np.diagonal(counts.boundary)[:-1].astype(np.float64)
+  hits = np.diagonal(counts.boundary)[:-1]
   union = (counts.boundary.sum(axis=1) + counts.boundary.sum(axis=0))[:-1] - hits
-  return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
+  return segmentation_metrics.divide(hits, union)
 
 
 def summarize(counts, widths_px=TRIMAP_WIDTHS_PX):
@@ -142,39 +142,29 @@ def summarize(counts, widths_px=TRIMAP_WIDTHS_PX):
     'trimap_miou' list of dicts of 'width_px' and 'miou'.
   """
   ious = boundary_iou_per_class(counts)
-  is_present = ~np.isnan(ious)
+  or_none = segmentation_metrics.or_none
   return {
-      'boundary_iou': float(ious[is_present].mean()) if is_present.any() else None,
-      'boundary_iou_per_class': [None if np.isnan(iou) else float(iou) for iou in ious],
-      'trimap_miou': [{'width_px': width, 'miou': None if np.isnan(miou) else float(miou)}
+      'boundary_iou': or_none(segmentation_metrics.mean(ious)),
+      'boundary_iou_per_class': [or_none(iou) for iou in ious],
+      'trimap_miou': [{'width_px': width, 'miou': or_none(miou)}
                       for width, miou in zip(widths_px, trimap_miou(counts))],
   }
 
 
 def _window_maximum(values, radius):
-  """Returns the maximum of the square of 2 * radius + 1 pixels around each, cut at edges."""
-  for axis in (0, 1):
-    values = _line_maximum(values, radius, axis)
-  return values
-
-
-def _line_maximum(values, radius, axis):
-  """Returns the maximum of `radius` neighbours to both sides along an axis.
+  """Returns the maximum of the square of 2 * radius + 1 pixels around each, cut at edges.
 
   Windows grow by doubling, so that the work grows with the logarithm of the radius.
   """
-  padding = [(0, 0), (0, 0)]
-  padding[axis] = (radius, radius)
-  values = np.pad(values, padding, mode='edge')
-  length = values.shape[axis] - 2 * radius
-  reached = 1
-  while reached < 2 * radius + 1:
-    step = min(reached, 2 * radius + 1 - reached)
-    size = values.shape[axis] - step
-    values = np.maximum(_slice(values, 0, size, axis), _slice(values, step, size, axis))
-    reached += step
-  return _slice(values, 0, length, axis)
-
-
-def _slice(values, start, size, axis):
-  return values[start:start + size] if axis == 0 else values[:, start:start + size]
+  for axis in (0, 1):
+    padding = [(0, 0), (0, 0)]
+    padding[axis] = (radius, radius)
+    # A view whose first axis is the one to look along.
+    lines = np.moveaxis(np.pad(values, padding, mode='edge'), axis, 0)
+    reached = 1
+    while reached < 2 * radius + 1:
+      step = min(reached, 2 * radius + 1 - reached)
+      lines = np.maximum(lines[:-step], lines[step:])
+      reached += step
+    values = np.moveaxis(lines, 0, axis)
+  return values

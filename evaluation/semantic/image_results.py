@@ -44,19 +44,17 @@ class Row(typing.NamedTuple):
   @property
   def ious(self):
     """IoU per class, [num_classes] float64; nan where the class is absent."""
-    return ious_of(self.counts)
+    return segmentation_metrics.ious_of(self.counts)
 
   @property
   def miou(self):
     """Mean IoU over the classes of the image; nan where all of it is ignored."""
-    ious = self.ious
-    return float(np.mean(ious[~np.isnan(ious)])) if not np.isnan(ious).all() else float('nan')
+    return segmentation_metrics.mean(self.ious)
 
   @property
   def pixel_accuracy(self):
     """Share of the pixels predicted right; nan where all of them are ignored."""
-    num_pixels = self.counts[1].sum()
-    return float(self.counts[0].sum()) / num_pixels if num_pixels else float('nan')
+    return float(segmentation_metrics.divide(self.counts[0].sum(), self.counts[1].sum()))
 
 
 class Pictures(typing.NamedTuple):
@@ -127,12 +125,12 @@ class ImageResults(object):
   @property
   def worst(self):
     """Pictures of the images of the lowest mean IoU, the worst first."""
-    return [entry[2] for entry in sorted(self._worst, key=lambda e: (-e[0], -e[1]))]
+    return [pictures for _, _, pictures in sorted(self._worst, reverse=True)]
 
   @property
   def best(self):
     """Pictures of the images of the highest mean IoU, the best first."""
-    return [entry[2] for entry in sorted(self._best, key=lambda e: (-e[0], -e[1]))]
+    return [pictures for _, _, pictures in sorted(self._best, reverse=True)]
 
   def _keep_pictures(self, row, image, label, prediction):
     pictures = None
@@ -158,20 +156,10 @@ class ImageResults(object):
                     _data_uri(self._colors[prediction], 'png'), _data_uri(errors, 'jpeg'))
 
 
-def ious_of(counts):
-  """Returns IoUs of the last axis of counts [..., 3, num_classes]; nan where absent."""
-  hits = counts[..., 0, :].astype(np.float64)
-  union = counts[..., 1, :] + counts[..., 2, :] - hits
-  return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
-
-
 def write_per_image(rows, class_names, folder):
-  """Writes `per_image.csv`; returns its path.
+  """Writes `per_image.csv` of a list of Row into an existing folder; returns its path.
 
-  Args:
-    rows: list of Row.
-    class_names: one name per class, or None.
-    folder: existing folder.
+  Class names are one per class, or None.
   """
   num_classes = rows[0].counts.shape[1]
   names = segmentation_metrics.names_of(class_names, num_classes)

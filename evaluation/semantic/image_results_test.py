@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.evaluation.semantic import charts, html_report, image_results, segmentation_metrics
+from deeplab.evaluation.semantic import html_report, image_results, segmentation_metrics
 from deeplab.evaluation.semantic import report as report_lib
 from deeplab.testing import browser
 
@@ -118,7 +118,7 @@ def test_per_class_table_has_a_row_per_class(tmp_path):
 
 
 def test_charts_are_pictures(tmp_path):
-  paths = charts.write_charts(make_report(make_results([4])), str(tmp_path))
+  paths = html_report.write_charts(make_report(make_results([4])), str(tmp_path))
   assert [os.path.basename(path) for path in paths] == ['confusion_matrix.png',
                                                         'per_class_iou.png']
   for path in paths:
@@ -131,7 +131,7 @@ def write_page(results, folder, names=NAMES, **facts):
   """Returns the path and the text of the page of results."""
   report = dict(make_report(results, names), **facts)
   path = html_report.write_page(report, results, COLORS,
-                                charts.write_charts(report, str(folder)), str(folder))
+                                html_report.write_charts(report, str(folder)), str(folder))
   with open(path, encoding='utf-8') as f:
     return path, f.read()
 

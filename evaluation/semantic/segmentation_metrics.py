@@ -50,54 +50,67 @@ def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
 
 def iou_per_class(counts):
   """Returns TP / (TP + FP + FN), [num_classes] float64; nan where the class is absent."""
-  hits, labels, predictions = _totals(counts)
-  return _divide(hits, labels + predictions - hits)
+  return ious_of(np.stack(_totals(counts)))
+
+
+def ious_of(totals):
+  """Returns the IoUs of the last axis of totals per class; nan where absent.
+
+  Args:
+    totals: [..., 3, num_classes] array: pixels predicted right, with the label, predicted.
+  """
+  hits, labels, predictions = np.moveaxis(totals, -2, 0)
+  return divide(hits, labels + predictions - hits)
 
 
 def dice_per_class(counts):
   """Returns 2 TP / (2 TP + FP + FN), which is F1; nan where the class is absent."""
   hits, labels, predictions = _totals(counts)
-  return _divide(2 * hits, labels + predictions)
+  return divide(2 * hits, labels + predictions)
 
 
 def accuracy_per_class(counts):
   """Returns TP / (TP + FN), which is recall; nan where no pixel has the label."""
   hits, labels, _ = _totals(counts)
-  return _divide(hits, labels)
+  return divide(hits, labels)
 
 
 def mean_iou(counts):
   """Returns the mean IoU over the classes that labels or predictions have; nan if none."""
-  return _mean(iou_per_class(counts))
+  return mean(iou_per_class(counts))
 
 
 def foreground_mean_iou(counts):
   """Returns the mean IoU over the classes present, without class 0, the background."""
-  return _mean(iou_per_class(counts)[1:])
+  return mean(iou_per_class(counts)[1:])
 
 
 def pixel_accuracy(counts):
   """Returns the share of pixels that are predicted right; nan without pixels."""
   hits, labels, _ = _totals(counts)
-  return float(_divide(hits.sum(), labels.sum()))
+  return float(divide(hits.sum(), labels.sum()))
 
 
 def mean_class_accuracy(counts):
   """Returns the mean of `accuracy_per_class` over classes that have labels."""
-  return _mean(accuracy_per_class(counts))
+  return mean(accuracy_per_class(counts))
 
 
 def mean_dice(counts):
   """Returns the mean of `dice_per_class` over the classes present."""
-  return _mean(dice_per_class(counts))
+  return mean(dice_per_class(counts))
 
 
 def frequency_weighted_iou(counts):
   """Returns the IoU of the classes weighted by their share of the label pixels."""
   _, labels, _ = _totals(counts)
-  if not labels.sum():
-    return float('nan')
-  return float(np.nansum(labels * iou_per_class(counts)) / labels.sum())
+  return float(divide(np.nansum(labels * iou_per_class(counts)), labels.sum()))
+
+
+# Name of a mean in a summary -> function of the counts.
+_MEANS = {'miou': mean_iou, 'foreground_miou': foreground_mean_iou,
+          'pixel_accuracy': pixel_accuracy, 'mean_class_accuracy': mean_class_accuracy,
+          'frequency_weighted_iou': frequency_weighted_iou, 'mean_dice': mean_dice}
 
 
 def summarize(counts, class_names=None):
@@ -117,20 +130,12 @@ def summarize(counts, class_names=None):
   _, labels, predictions = _totals(counts)
   names = names_of(class_names, len(counts))
   columns = (iou_per_class(counts), dice_per_class(counts), accuracy_per_class(counts))
-  return {
-      'miou': _or_none(mean_iou(counts)),
-      'foreground_miou': _or_none(foreground_mean_iou(counts)),
-      'pixel_accuracy': _or_none(pixel_accuracy(counts)),
-      'mean_class_accuracy': _or_none(mean_class_accuracy(counts)),
-      'frequency_weighted_iou': _or_none(frequency_weighted_iou(counts)),
-      'mean_dice': _or_none(mean_dice(counts)),
-      'num_pixels': int(labels.sum()),
-      'classes': [
-          {'id': i, 'name': names[i], 'iou': _or_none(iou), 'dice': _or_none(dice),
-           'accuracy': _or_none(accuracy), 'label_pixels': int(labels[i]),
-           'predicted_pixels': int(predictions[i])}
-          for i, (iou, dice, accuracy) in enumerate(zip(*columns))],
-  }
+  summary = {name: or_none(function(counts)) for name, function in _MEANS.items()}
+  return dict(summary, num_pixels=int(labels.sum()), classes=[
+      {'id': i, 'name': names[i], 'iou': or_none(iou), 'dice': or_none(dice),
+       'accuracy': or_none(accuracy), 'label_pixels': int(labels[i]),
+       'predicted_pixels': int(predictions[i])}
+      for i, (iou, dice, accuracy) in enumerate(zip(*columns))])
 
 
 def names_of(class_names, num_classes):
@@ -155,19 +160,14 @@ def format_table(summary):
   lines.append('%3s  %-*s %7s %9s %7s' % (
       '', width, 'mean', _percent(summary['miou']), _percent(summary['mean_class_accuracy']),
       _percent(summary['mean_dice'])))
-  lines.append('%3s  %-*s %7s' % ('', width, 'without class 0',
-                                  _percent(summary.get('foreground_miou'))))
-  lines.append('%3s  %-*s %7s' % ('', width, 'weighted IoU',
-                                  _percent(summary['frequency_weighted_iou'])))
-  lines.append('%3s  %-*s %7s' % ('', width, 'pixel accuracy',
-                                  _percent(summary['pixel_accuracy'])))
+  means = [('without class 0', summary.get('foreground_miou')),
+           ('weighted IoU', summary['frequency_weighted_iou']),
+           ('pixel accuracy', summary['pixel_accuracy'])]
   if 'boundary_iou' in summary:
-    lines.append('%3s  %-*s %7s' % ('', width, 'boundary IoU',
-                                    _percent(summary['boundary_iou'])))
-  for band in summary.get('trimap_miou', ()):
-    lines.append('%3s  %-*s %7s' % ('', width, 'mIoU in %d px' % band['width_px'],
-                                    _percent(band['miou'])))
-  return lines
+    means.append(('boundary IoU', summary['boundary_iou']))
+  means += [('mIoU in %d px' % band['width_px'], band['miou'])
+            for band in summary.get('trimap_miou', ())]
+  return lines + ['%3s  %-*s %7s' % ('', width, name, _percent(value)) for name, value in means]
 
 
 def main(argv):
@@ -202,19 +202,21 @@ def _totals(counts):
   return np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
 
 
-def _divide(numerator, denominator):
+def divide(numerator, denominator):
   """Returns the float64 quotient, nan where the denominator is 0."""
   numerator = np.asarray(numerator, np.float64)
   result = np.full(numerator.shape, np.nan)
   return np.divide(numerator, denominator, out=result, where=np.asarray(denominator) > 0)
 
 
-def _mean(values):
+def mean(values):
+  """Returns the mean of the values that are not nan; nan where there are none."""
   values = values[~np.isnan(values)]
   return float(values.mean()) if values.size else float('nan')
 
 
-def _or_none(value):
+def or_none(value):
+  """Returns the value as JSON can hold it, None for nan."""
   return None if np.isnan(value) else float(value)
 
 

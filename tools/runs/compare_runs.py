@@ -19,7 +19,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core.usage import UsageError
-from deeplab.evaluation.semantic import image_results
+from deeplab.evaluation.semantic import image_results, segmentation_metrics
 
 FLAGS = flags.FLAGS
 
@@ -113,9 +113,9 @@ def compare(names, counts, class_names, num_resamples=2000, confidence=0.95, see
   percentiles = [50 * (1 - confidence), 50 * (1 + confidence)]
   miou_interval, class_intervals = [
       _percentiles(values, percentiles) for values in differences]
-  mious = [[_mean(ious) for ious in image_results.ious_of(run)] for run in counts]
+  mious = [[_mean(ious) for ious in segmentation_metrics.ious_of(run)] for run in counts]
   images = sorted(zip(names, *mious), key=lambda image: image[2] - image[1])
-  return Comparison(list(class_names), image_results.ious_of(counts.sum(axis=1)),
+  return Comparison(list(class_names), segmentation_metrics.ious_of(counts.sum(axis=1)),
                     tuple(miou_interval), class_intervals,
                     [image for image in images if not np.isnan(image[1] + image[2])])
 
@@ -156,7 +156,7 @@ def _resampled_differences(counts, num_resamples, rng):
     size = min(_CHUNK, num_resamples - start)
     weights = rng.multinomial(num_images, np.full(num_images, 1. / num_images), size)
     totals = np.matmul(weights.astype(np.float64), flat)
-    ious = image_results.ious_of(totals.reshape((2, size) + counts.shape[2:]))
+    ious = segmentation_metrics.ious_of(totals.reshape((2, size) + counts.shape[2:]))
     of_classes.append(ious[1] - ious[0])
     means = [[_mean(row) for row in run] for run in ious]
     of_means.append(np.subtract(means[1], means[0]))
