@@ -1,7 +1,8 @@
 """What metrics of whole-image parsing have in common.
 
 A segment is all pixels of one image with the same category and instance. Metrics keep counts
-per category, which add across images and merge across processes; ratios come last.
+per category, which add across images and merge across processes; ratios come last. Counted are
+the pixels that every ground-truth segment shares with every predicted one: `count_pairs`.
 
     metric = PanopticQuality(num_categories=201, ignored_label=0,
                              max_instances_per_category=256, offset=202 * 256)
@@ -12,15 +13,16 @@ per category, which add across images and merge across processes; ratios come la
 Needs NumPy alone, no TensorFlow.
 """
 import abc
-import collections
+import copy
 import sys
+import typing
 
 import numpy as np
 
-from deeplab.evaluation import segment_pairs
-
 # Denominators closer to zero than this give a quotient of zero.
 _EPSILON = 1e-10
+# Two ids share a 64-bit code.
+_ID_BITS = 32
 
 ALL, THINGS, STUFF = 'All', 'Things', 'Stuff'
 
@@ -43,8 +45,10 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     offset: a pair of segments is named `groundtruth id * offset + predicted id`, so it must
       be larger than all predicted ids.
     columns: names of the ratios in `per_category()`, the main one first.
+    counts: dict, name of an attribute of [num_categories] counts, which add up -> its dtype.
   """
   columns = ()
+  counts = {}
 
   def __init__(self, num_categories, ignored_label, max_instances_per_category, offset):
     """Starts with empty counts.
@@ -57,11 +61,11 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
       if value < 1:
         raise ValueError('%s must be positive, got %s.' % (name, value))
     largest = (max(num_categories, ignored_label) + 1) * max_instances_per_category
-    if largest > 1 << segment_pairs.ID_BITS:
+    if largest > 1 << _ID_BITS:
       raise ValueError(
           'Segment ids up to %d do not fit %d bits: lower num_categories (%d), ignored_label '
           '(%d) or max_instances_per_category (%d).' % (
-              largest - 1, segment_pairs.ID_BITS, num_categories, ignored_label,
+              largest - 1, _ID_BITS, num_categories, ignored_label,
               max_instances_per_category))
     self.num_categories = num_categories
     self.ignored_label = ignored_label
@@ -92,20 +96,19 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     if len(set(shapes)) > 1:
       raise ValueError('Arrays of one image differ in shape: ground truth has categories %s '
                        'and instances %s, the prediction %s and %s.' % tuple(shapes))
-    values, lengths = segment_pairs.joint_runs(*arrays)
+    values, lengths = joint_runs(*arrays)
+    ids = []
     for what, (categories, instances) in (('ground truth', values[:2]),
                                           ('prediction', values[2:])):
-      self._check_range(what + ' category', categories, self.num_categories,
-                        self.ignored_label)
-      self._check_range(what + ' instance', instances, self.max_instances_per_category)
-    self.accumulate_pairs(
-        segment_pairs.count_pairs(self._naively_combine_labels(*values[:2]),
-                                  self._naively_combine_labels(*values[2:]), lengths),
-        crowd_categories)
+      _check_range(what + ' category', categories, self.num_categories, self.ignored_label)
+      _check_range(what + ' instance', instances, self.max_instances_per_category)
+      ids.append(categories.astype(np.uint32) * np.uint32(self.max_instances_per_category)
+                 + instances.astype(np.uint32))
+    self.accumulate_pairs(count_pairs(*ids, lengths), crowd_categories)
     return self.result()
 
   def accumulate_pairs(self, pairs, crowd_categories=None):
-    """Adds the counts of one image, given as segment_pairs.SegmentPairs.
+    """Adds the counts of one image, given as SegmentPairs.
 
     Args:
       pairs: SegmentPairs whose ids are category * max_instances_per_category + instance.
@@ -128,15 +131,11 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
 
   @abc.abstractmethod
   def per_category(self):
-    """Returns an OrderedDict of [num_categories] arrays: `columns`, then the counts."""
+    """Returns an dict of [num_categories] arrays: `columns`, then the counts."""
 
   @abc.abstractmethod
   def valid_categories(self):
     """Returns [num_categories] booleans: which categories count in means."""
-
-  @abc.abstractmethod
-  def _counts(self):
-    """Returns the names of the attributes that add up, [num_categories] arrays."""
 
   def result_per_category(self):
     """Returns the metric per category, [num_categories] float64; 0 without segments.
@@ -156,14 +155,14 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
       is_thing: [num_categories] booleans, countable objects or not; None: not known.
 
     Returns:
-      OrderedDict, 'All' and with `is_thing` 'Things' and 'Stuff' -> dict of `columns` to
+      Dict, 'All' and with `is_thing` 'Things' and 'Stuff' -> dict of `columns` to
       the mean over the set's valid categories (0 if there are none), and 'n', their number.
 
     Raises:
       ValueError: is_thing has another shape.
     """
     is_valid = self.valid_categories()
-    sets = collections.OrderedDict([(ALL, is_valid)])
+    sets = {ALL: is_valid}
     if is_thing is not None:
       is_thing = np.asarray(is_thing, bool)
       if is_thing.shape != is_valid.shape:
@@ -172,7 +171,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
       sets[THINGS] = is_valid & is_thing
       sets[STUFF] = is_valid & ~is_thing
     values = self.per_category()
-    results = collections.OrderedDict()
+    results = {}
     for name, in_set in sets.items():
       results[name] = {column: float(values[column][in_set].mean()) if in_set.any() else 0.
                        for column in self.columns}
@@ -204,33 +203,23 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     if self._settings() != other_instance._settings():
       raise ValueError('Only metrics of the same kind merge: this is %s, the other one %s.'
                        % (self._settings(), other_instance._settings()))
-    for name in self._counts():
+    for name in self.counts:
       setattr(self, name, getattr(self, name) + getattr(other_instance, name))
 
-  @abc.abstractmethod
   def reset(self):
     """Empties the counts."""
+    for name, dtype in self.counts.items():
+      setattr(self, name, np.zeros([self.num_categories], dtype))
+
+  def empty_copy(self):
+    """Returns a metric of the same settings without counts."""
+    other = copy.copy(self)
+    other.reset()
+    return other
 
   def _settings(self):
     return (type(self).__name__, self.num_categories, self.ignored_label,
             self.max_instances_per_category, self.offset)
-
-  def _naively_combine_labels(self, category_array, instance_array):
-    """Returns the segment ids, category * max_instances_per_category + instance, uint32."""
-    return (category_array.astype(np.uint32) * np.uint32(self.max_instances_per_category)
-            + instance_array.astype(np.uint32))
-
-  def _check_range(self, what, ids, number, allowed=None):
-    """Raises ValueError unless all ids are integers in 0..number-1 or equal `allowed`."""
-    if ids.dtype.kind not in 'iub':
-      raise ValueError('%s ids must be integers, got an array of %s.' % (what, ids.dtype))
-    if not ids.size or (ids.min() >= 0 and ids.max() < number):
-      return
-    is_wrong = (ids < 0) | (ids >= number)
-    if allowed is not None and allowed >= 0:
-      is_wrong &= ids != allowed
-    if is_wrong.any():
-      raise ValueError('%s id %d is not in 0..%d.' % (what, ids[is_wrong][0], number - 1))
 
   def _category_of(self, segment_ids):
     return segment_ids // self.max_instances_per_category
@@ -245,3 +234,85 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
   def _is_not_ignored(self):
     """Returns [num_categories] booleans, False for the ignored category."""
     return np.arange(self.num_categories) != self.ignored_label
+
+
+class SegmentPairs(typing.NamedTuple):
+  """Segments of two id images of the same scene, and what they share.
+
+  Attributes:
+    groundtruth_ids: [G] int64, the distinct ids, ascending.
+    groundtruth_areas: [G] int64, their areas in pixels.
+    predicted_ids: [P] int64.
+    predicted_areas: [P] int64.
+    groundtruth_index: [N] index into `groundtruth_ids`, per pair with common pixels.
+    predicted_index: [N] index into `predicted_ids`.
+    areas: [N] int64, number of common pixels, > 0.
+  """
+  groundtruth_ids: np.ndarray
+  groundtruth_areas: np.ndarray
+  predicted_ids: np.ndarray
+  predicted_areas: np.ndarray
+  groundtruth_index: np.ndarray
+  predicted_index: np.ndarray
+  areas: np.ndarray
+
+
+def joint_runs(*arrays):
+  """Returns the runs of pixels, in reading order, over which no array changes.
+
+  Segments are compact, so an image has few runs: what is done per run costs little.
+
+  Args:
+    *arrays: arrays of the same shape.
+
+  Returns:
+    (list of [R] values per array, [R] int64 lengths in pixels).
+  """
+  flat = [array.ravel() for array in arrays]
+  if not flat[0].size:
+    return flat, np.zeros([0], np.int64)
+  changes = flat[0][1:] != flat[0][:-1]
+  for values in flat[1:]:
+    changes |= values[1:] != values[:-1]
+  bounds = np.concatenate([[0], np.flatnonzero(changes) + 1, [flat[0].size]])
+  return [values[bounds[:-1]] for values in flat], np.diff(bounds)
+
+
+def count_pairs(groundtruth, predicted, lengths):
+  """Returns the SegmentPairs of runs of two id images.
+
+  Args:
+    groundtruth: [R] integer array of ids in 0..2^32-1.
+    predicted: the same for the prediction.
+    lengths: [R] number of pixels.
+  """
+  codes = np.left_shift(groundtruth.astype(np.uint64), np.uint64(_ID_BITS))
+  codes |= predicted.astype(np.uint32)
+  pairs, inverse = np.unique(codes, return_inverse=True)
+  areas = _sums(inverse, lengths, len(pairs))
+  groundtruth_ids, groundtruth_index = np.unique(pairs >> np.uint64(_ID_BITS),
+                                                 return_inverse=True)
+  predicted_ids, predicted_index = np.unique(pairs.astype(np.uint32), return_inverse=True)
+  return SegmentPairs(
+      groundtruth_ids=groundtruth_ids.astype(np.int64),
+      groundtruth_areas=_sums(groundtruth_index, areas, len(groundtruth_ids)),
+      predicted_ids=predicted_ids.astype(np.int64),
+      predicted_areas=_sums(predicted_index, areas, len(predicted_ids)),
+      groundtruth_index=groundtruth_index,
+      predicted_index=predicted_index,
+      areas=areas)
+
+
+def _check_range(what, ids, number, allowed=-1):
+  """Raises ValueError unless all ids are integers in 0..number-1 or equal `allowed`."""
+  if ids.dtype.kind not in 'iub':
+    raise ValueError('%s ids must be integers, got an array of %s.' % (what, ids.dtype))
+  is_wrong = ((ids < 0) | (ids >= number)) & ((ids != allowed) | (ids < 0))
+  if is_wrong.any():
+    raise ValueError('%s id %d is not in 0..%d.' % (what, ids[is_wrong][0], number - 1))
+
+
+def _sums(index, values, length):
+  """Returns [length] int64 sums of the values per index."""
+  # Sums of pixels stay far below 2^53, so float64 weights are exact.
+  return np.bincount(index, weights=values, minlength=length).astype(np.int64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deeplab.evaluation import segment_pairs, test_utils
+from deeplab.evaluation import base_metric, test_utils
 from deeplab.evaluation.base_metric import realdiv_maybe_zero
 from deeplab.evaluation.panoptic_quality import PanopticQuality
 from deeplab.evaluation.parsing_covering import ParsingCovering
@@ -56,9 +56,9 @@ def test_division_by_almost_zero_gives_zero():
                           st.sampled_from([0, 3, 2 ** 31, 2 ** 32 - 1])), max_size=40))
 def test_pairs_are_those_of_the_pixels(pixels):
   ids = np.array(pixels, np.uint32).reshape(-1, 2)
-  (first, second), lengths = segment_pairs.joint_runs(ids[:, 0], ids[:, 1])
+  (first, second), lengths = base_metric.joint_runs(ids[:, 0], ids[:, 1])
   assert lengths.sum() == len(pixels)
-  found = segment_pairs.count_pairs(first, second, lengths)
+  found = base_metric.count_pairs(first, second, lengths)
   counts = {(int(found.groundtruth_ids[g]), int(found.predicted_ids[p])): int(area)
             for g, p, area in zip(found.groundtruth_index, found.predicted_index,
                                   found.areas)}

@@ -17,11 +17,9 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_groups, image_limit_flag
 from deeplab.core import usage
-from deeplab.core.storage import json_text
 from deeplab.core.usage import UsageError
 from deeplab.evaluation import panoptic_quality, parsing_covering
-from deeplab.evaluation.panoptic import categories as panoptic_categories
-from deeplab.evaluation.panoptic import cityscapes, coco, folder_pairs, images, matching
+from deeplab.evaluation.panoptic import coco, id_folders, images
 from deeplab.evaluation.panoptic import report as panoptic_report
 
 FLAGS = flags.FLAGS
@@ -30,6 +28,12 @@ _METRICS = {'pq': panoptic_quality.PanopticQuality, 'pc': parsing_covering.Parsi
 _NUM_CATEGORIES = 201
 _IGNORED_LABEL = 0
 _MAX_INSTANCES = 256
+# All but the last one of folders must be given.
+_FLAGS_OF_LAYOUT = {
+    'coco': ('gt_json_file', 'pred_json_file'),
+    'cityscapes': (),
+    'folders': ('gt_instance_folder', 'pred_instance_folder', 'categories_file'),
+}
 
 flag_groups.begin('files')
 flags.DEFINE_enum('layout', 'coco', ['coco', 'cityscapes', 'folders'],
@@ -68,9 +72,9 @@ flags.DEFINE_integer('intersection_offset', None,
                      'Default: just large enough.', lower_bound=1)
 flags.DEFINE_bool('normalize_by_image_size', True,
                   'pc: areas are shares of their image, so that large images do not weigh more.')
-flags.DEFINE_enum('on_missing', 'error', matching.ON_MISSING,
+flags.DEFINE_enum('on_missing', 'error', images.ON_MISSING,
                   'At a missing prediction: stop, or count it as an image without segments.')
-flags.DEFINE_enum('crowd_excuses', 'any', matching.CROWD_EXCUSES,
+flags.DEFINE_enum('crowd_excuses', 'any', images.CROWD_EXCUSES,
                   'Which predictions on crowds are no false positives: any, or those of the '
                   'category of the crowd (as the COCO challenge counts).')
 
@@ -107,20 +111,9 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
                      normalize_by_image_size=True, num_workers=0, print_digits=3, **settings):
   """Evaluates files of the COCO panoptic format, prints the table, returns the means.
 
-  Args:
-    gt_json_file: JSON file of the ground truth.
-    pred_json_file: JSON file of the prediction.
-    gt_folder: folder of the id images; None: the JSON file's name without '.json'.
-    pred_folder: the same for the prediction.
-    metric: 'pq' or 'pc'.
-    num_categories: category ids are below this.
-    ignored_label: category that is not evaluated.
-    max_instances_per_category: an image has at most so many segments of a category.
-    intersection_offset: above all segment ids; None: just large enough.
-    normalize_by_image_size: 'pc': areas are shares of their image.
-    num_workers: number of worker processes; 0: none but this one.
-    print_digits: digits after the point in the table.
-    **settings: further fields of `Settings`: on_missing, crowd_excuses.
+  Args are the flags of the same names. Without a folder, the id images are in that of the JSON
+  file's name without '.json'; `settings` are further fields of `Settings`: on_missing,
+  crowd_excuses.
 
   Returns:
     Dict of 'All', 'Things' and 'Stuff', see `SegmentationMetric.detailed_results`.
@@ -131,48 +124,36 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
   options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
                      intersection_offset, normalize_by_image_size, num_workers, **settings)
   categories, pairs = coco.list_pairs(
-      gt_json_file, pred_json_file, gt_folder or _folder_beside(gt_json_file),
-      pred_folder or _folder_beside(pred_json_file), options.limits)
+      gt_json_file, pred_json_file, gt_folder or os.path.splitext(gt_json_file)[0],
+      pred_folder or os.path.splitext(pred_json_file)[0], options.limits)
   report = evaluate_pairs(categories, pairs, options)
   print('\n'.join(panoptic_report.format_table(report, print_digits)))
   return report['means']
 
 
 def evaluate_pairs(categories, pairs, settings):
-  """Returns the report, see `report.make_report`, of pairs of images.
+  """Returns the report, see `report.make_report`, of a list of images.ImagePair.
 
   Args:
-    categories: dict, id -> categories.Category.
+    categories: dict, id -> coco.Category.
     pairs: list of images.ImagePair.
     settings: Settings.
 
   Raises:
     ValueError: names the file and what is wrong with it.
   """
-  metric = _build_metric(settings.metric, settings.num_categories, settings.ignored_label,
-                         settings.max_instances_per_category, settings.intersection_offset,
-                         settings.normalize_by_image_size)
-  num_missing = matching.evaluate(metric, pairs, settings.num_workers,
+  # An ignored label outside of the categories has segment ids above theirs.
+  offset = settings.intersection_offset or settings.max_instances_per_category * (
+      max(settings.num_categories, settings.ignored_label) + 1)
+  options = ({'normalize_by_image_size': settings.normalize_by_image_size}
+             if settings.metric == 'pc' else {})
+  metric_class = usage.lookup(_METRICS, settings.metric, what='metric')
+  metric = metric_class(*settings.limits, offset, **options)
+  num_missing = images.evaluate(metric, pairs, settings.num_workers,
                                   settings.on_missing, settings.crowd_excuses)
   return panoptic_report.make_report(
       metric, categories, num_images=len(pairs), num_missing=num_missing,
       settings=dict(settings._asdict(), intersection_offset=metric.offset))
-
-
-def _build_metric(metric, num_categories, ignored_label, max_instances_per_category,
-                  intersection_offset=None, normalize_by_image_size=True):
-  """Returns the SegmentationMetric of a name."""
-  metric_class = usage.lookup(_METRICS, metric, what='metric')
-  # An ignored label outside of the categories has segment ids above theirs.
-  offset = intersection_offset or (
-      (max(num_categories, ignored_label) + 1) * max_instances_per_category)
-  options = {'normalize_by_image_size': normalize_by_image_size} if metric == 'pc' else {}
-  return metric_class(num_categories, ignored_label, max_instances_per_category, offset,
-                      **options)
-
-
-def _folder_beside(json_file):
-  return os.path.splitext(json_file)[0]
 
 
 # --- the script ----------------------------------------------------------------------------
@@ -181,6 +162,7 @@ def _folder_beside(json_file):
 def main(unused_argv):
   """Evaluates what the flags name; prints the table and writes the files asked for."""
   settings = Settings(**{name: FLAGS[name].value for name in Settings._fields})
+  _check_layout_flags()
   categories, pairs, settings = {'coco': _list_coco, 'cityscapes': _list_cityscapes,
                                  'folders': _list_folders}[FLAGS.layout](settings)
   for path in (FLAGS.results_json, FLAGS.results_csv):
@@ -195,9 +177,21 @@ def main(unused_argv):
       logging.info('Results: %s', path)
 
 
+def _check_layout_flags():
+  """Raises UsageError where the layout needs a flag that is not given, or has no use for one."""
+  own = _FLAGS_OF_LAYOUT[FLAGS.layout]
+  missing = [name for name in own if name != 'categories_file' and not FLAGS[name].value]
+  if missing:
+    raise UsageError('--layout=%s needs %s.' % (
+        FLAGS.layout, ' and '.join('--%s=...' % name for name in missing)))
+  for names in _FLAGS_OF_LAYOUT.values():
+    for name in names:
+      if name not in own and FLAGS[name].value:
+        raise UsageError('--%s has no use with --layout=%s: leave it out.'
+                         % (name, FLAGS.layout))
+
+
 def _list_coco(settings):
-  _require('gt_json_file', 'pred_json_file')
-  _refuse('gt_instance_folder', 'pred_instance_folder', 'categories_file')
   categories, pairs = coco.list_pairs(
       FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder, FLAGS.pred_folder,
       settings.limits)
@@ -205,46 +199,26 @@ def _list_coco(settings):
 
 
 def _list_cityscapes(settings):
-  _refuse('gt_json_file', 'pred_json_file', 'gt_instance_folder', 'pred_instance_folder',
-          'categories_file')
-  fixed = {'num_categories': cityscapes.NUM_CATEGORIES,
-           'ignored_label': cityscapes.IGNORED_LABEL}
+  fixed = {'num_categories': id_folders.CITYSCAPES_NUM_CATEGORIES,
+           'ignored_label': id_folders.CITYSCAPES_IGNORED_LABEL}
   for name, value in fixed.items():
     if FLAGS[name].present and FLAGS[name].value != value:
       raise UsageError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
                        % (name, value, FLAGS[name].value))
-  categories, pairs = cityscapes.list_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
+  categories, pairs = id_folders.list_cityscapes_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
   return categories, pairs, settings._replace(**fixed)
 
 
 def _list_folders(settings):
-  _require('gt_instance_folder', 'pred_instance_folder')
-  _refuse('gt_json_file', 'pred_json_file')
   if settings.crowd_excuses != 'any':
     raise UsageError('--crowd_excuses=%s: the category of a crowd is not known with '
                      '--layout=folders; leave the flag out.' % settings.crowd_excuses)
   categories = {}
   if FLAGS.categories_file:
-    categories = panoptic_categories.parse(
-        json_text.read(FLAGS.categories_file), FLAGS.categories_file,
-        settings.num_categories, settings.ignored_label)
-  pairs = folder_pairs.list_pairs((FLAGS.gt_folder, FLAGS.gt_instance_folder),
-                                  (FLAGS.pred_folder, FLAGS.pred_instance_folder))
+    categories = coco.read_categories(FLAGS.categories_file, settings.limits)
+  pairs = id_folders.list_plain_pairs((FLAGS.gt_folder, FLAGS.gt_instance_folder),
+                                      (FLAGS.pred_folder, FLAGS.pred_instance_folder))
   return categories, pairs, settings
-
-
-def _require(*names):
-  missing = [name for name in names if not FLAGS[name].value]
-  if missing:
-    raise UsageError('--layout=%s needs %s.' % (
-        FLAGS.layout, ' and '.join('--%s=...' % name for name in missing)))
-
-
-def _refuse(*names):
-  for name in names:
-    if FLAGS[name].value:
-      raise UsageError('--%s has no use with --layout=%s: leave it out.'
-                       % (name, FLAGS.layout))
 
 
 if __name__ == '__main__':

@@ -4,8 +4,6 @@ PQ = SQ * RQ per category. Segments of one category match if their IoU is above 
 
 Reference: Kirillov et al., "Panoptic Segmentation", CVPR 2019, section 4.
 """
-import collections
-
 import numpy as np
 
 from deeplab.evaluation import base_metric
@@ -26,29 +24,21 @@ class PanopticQuality(base_metric.SegmentationMetric):
     fp_per_class: [num_categories] int64, predicted segments without a match.
   """
   columns = ('pq', 'sq', 'rq')
+  counts = {'iou_per_class': np.float64, 'tp_per_class': np.int64, 'fn_per_class': np.int64,
+            'fp_per_class': np.int64}
 
   def per_category(self):
     """Returns dict of [num_categories] arrays: 'pq', 'sq', 'rq', 'tp', 'fp', 'fn'."""
     sq = base_metric.realdiv_maybe_zero(self.iou_per_class, self.tp_per_class)
     rq = base_metric.realdiv_maybe_zero(
         self.tp_per_class, self.tp_per_class + self.fn_per_class / 2. + self.fp_per_class / 2.)
-    return collections.OrderedDict([
-        ('pq', sq * rq), ('sq', sq), ('rq', rq), ('tp', self.tp_per_class),
-        ('fp', self.fp_per_class), ('fn', self.fn_per_class)])
-
-  def reset(self):
-    """See the base class."""
-    self.iou_per_class = np.zeros([self.num_categories], np.float64)
-    for name in ('tp_per_class', 'fn_per_class', 'fp_per_class'):
-      setattr(self, name, np.zeros([self.num_categories], np.int64))
+    return {'pq': sq * rq, 'sq': sq, 'rq': rq, 'tp': self.tp_per_class,
+            'fp': self.fp_per_class, 'fn': self.fn_per_class}
 
   def valid_categories(self):
     """Returns [num_categories] booleans: categories with segments, without the ignored."""
     return (self.tp_per_class + self.fn_per_class + self.fp_per_class > 0
             ) & self._is_not_ignored()
-
-  def _counts(self):
-    return ('iou_per_class', 'tp_per_class', 'fn_per_class', 'fp_per_class')
 
   def _add(self, pairs, crowd_categories):
     """See the base class. Segments that match nothing count against their category.

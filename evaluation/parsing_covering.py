@@ -6,8 +6,6 @@ at an IoU of one half.
 
 Reference: Yang et al., "DeeperLab: Single-Shot Image Parser", 2019, section 4.
 """
-import collections
-
 import numpy as np
 
 from deeplab.evaluation import base_metric
@@ -21,16 +19,13 @@ class ParsingCovering(base_metric.SegmentationMetric):
     gt_area_per_class: [num_categories] float64, area, summed.
   """
   columns = ('pc',)
+  counts = {'weighted_iou_per_class': np.float64, 'gt_area_per_class': np.float64}
 
   def __init__(self, num_categories, ignored_label, max_instances_per_category, offset,
                normalize_by_image_size=True):
-    """Starts with empty counts; further arguments and errors as in the base class.
+    """Starts with empty counts; other arguments and errors are those of the base class.
 
     Args:
-      num_categories: see the base class.
-      ignored_label: see the base class.
-      max_instances_per_category: see the base class.
-      offset: see the base class.
       normalize_by_image_size: areas are shares of their image rather than pixels, so that
         large images do not weigh more.
     """
@@ -40,19 +35,11 @@ class ParsingCovering(base_metric.SegmentationMetric):
   def per_category(self):
     """Returns dict of [num_categories] arrays: 'pc' and 'area', in images or pixels."""
     pc = base_metric.realdiv_maybe_zero(self.weighted_iou_per_class, self.gt_area_per_class)
-    return collections.OrderedDict([('pc', pc), ('area', self.gt_area_per_class)])
-
-  def reset(self):
-    """See the base class."""
-    self.weighted_iou_per_class = np.zeros([self.num_categories], np.float64)
-    self.gt_area_per_class = np.zeros([self.num_categories], np.float64)
+    return {'pc': pc, 'area': self.gt_area_per_class}
 
   def valid_categories(self):
     """Returns [num_categories] booleans: categories with ground truth, without the ignored."""
     return (self.gt_area_per_class > 0) & self._is_not_ignored()
-
-  def _counts(self):
-    return ('weighted_iou_per_class', 'gt_area_per_class')
 
   def _settings(self):
     return super()._settings() + (self.normalize_by_image_size,)

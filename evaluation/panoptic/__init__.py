@@ -1,5 +1,5 @@
-"""How are files of segments read, matched and reported?
+"""How are files of segments read, compared and reported?
 
-Formats: `coco`, `cityscapes`, `folder_pairs`, from `images` and `categories`. Then `matching` and
-`report`. Something to try it on: `sample`, `make_sample`.
+Layouts: `coco` and `id_folders`, Cityscapes among them; `images` reads and compares, `report` shows
+the results. Something to try it on: `sample`, `make_sample`.
 """

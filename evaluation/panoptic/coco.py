@@ -1,7 +1,8 @@
-"""The COCO panoptic format: a JSON file of segments and a folder of RGB id images.
+"""The COCO panoptic format: a JSON file of segments and categories, a folder of RGB id images.
 
 The panoptic annotations of Cityscapes, as its scripts convert them, have this form too.
 """
+import json
 import os
 import typing
 
@@ -9,14 +10,19 @@ import numpy as np
 from absl import logging
 
 from deeplab.core.storage import json_text
-from deeplab.evaluation.panoptic import categories as panoptic_categories
 from deeplab.evaluation.panoptic import images
 
 # Pixels with this id belong to no segment.
 _VOID_ID = 0
 # Three bytes.
 _NUM_IDS = 1 << 24
-_FOLDER_HINT = 'folder of the id images'
+
+
+class Category(typing.NamedTuple):
+  """A category: its id, name, and whether it is a thing, a countable object (None: not known)."""
+  id: int
+  name: str
+  is_thing: typing.Optional[bool]
 
 
 class CocoSource(typing.NamedTuple):
@@ -30,11 +36,7 @@ class CocoSource(typing.NamedTuple):
   rows: np.ndarray
 
   def read(self, limits):
-    """Returns the images.Segmentation.
-
-    Raises:
-      ValueError: names the file and what is wrong with it.
-    """
+    """Returns the images.Segmentation; raises ValueError with the file and what is wrong."""
     ids, categories, is_crowd = self.rows.T
     return images.to_segmentation(
         images.read_color_ids(self.path), images.Segments(
@@ -50,12 +52,11 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
   Args:
     groundtruth_json: path of the JSON file of the ground truth.
     predicted_json: path of that of the prediction; its categories are not needed.
-    groundtruth_folder: folder of the id images.
-    predicted_folder: the same for the prediction.
+    groundtruth_folder, predicted_folder: folders of their id images.
     limits: images.Limits.
 
   Returns:
-    (dict, id -> categories.Category; list of ImagePair).
+    (dict, id -> Category; list of ImagePair).
 
   Raises:
     ValueError: names the file and what is wrong with it.
@@ -63,8 +64,7 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
   content = _read(groundtruth_json)
   if 'categories' not in content:
     raise ValueError("%s has no 'categories'." % groundtruth_json)
-  categories = panoptic_categories.parse(content['categories'], groundtruth_json,
-                                         limits.num_categories, limits.ignored_label)
+  categories = _categories(content['categories'], groundtruth_json, limits)
   known = set(categories) | {limits.ignored_label}
   truth = _sources(content, groundtruth_json, groundtruth_folder, known, allows_crowds=True)
   predicted = _sources(_read(predicted_json), predicted_json, predicted_folder, known,
@@ -77,6 +77,39 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
                     predicted_json, len(extra), groundtruth_json, extra[0])
   return categories, [images.ImagePair(str(key), truth[key], predicted.get(key))
                       for key in sorted(truth, key=str)]
+
+
+def read_categories(path, limits):
+  """Returns dict, id -> Category, of a JSON file with a list as COCO has it, without the ignored.
+
+  Args:
+    path: file of dicts with 'id', 'name' and, where known, 'isthing'.
+    limits: images.Limits.
+
+  Raises:
+    ValueError: the file cannot be read, an item lacks something, or an id is out of range or
+      stands twice.
+  """
+  return _categories(json_text.read(path), path, limits)
+
+
+def _categories(items, path, limits):
+  categories = {}
+  for item in items if isinstance(items, list) else [items]:
+    if not isinstance(item, dict) or not isinstance(item.get('id'), int) or 'name' not in item:
+      raise ValueError("%s: a category needs an integer 'id' and a 'name', got %s."
+                       % (path, json.dumps(item)))
+    number, is_thing = item['id'], item.get('isthing')
+    if number == limits.ignored_label:
+      continue
+    if not 0 <= number < limits.num_categories:
+      raise ValueError('%s: category %d (%s) is not in 0..%d: is num_categories (%d) right?' % (
+          path, number, item['name'], limits.num_categories - 1, limits.num_categories))
+    if number in categories:
+      raise ValueError('%s: category %d stands twice.' % (path, number))
+    categories[number] = Category(number, str(item['name']),
+                                  None if is_thing is None else bool(is_thing))
+  return categories
 
 
 def _read(path):
@@ -111,9 +144,7 @@ def _is_segment(row):
 
 def _sources(content, path, folder, known, allows_crowds):
   """Returns a dict, image id -> CocoSource."""
-  if not os.path.isdir(folder):
-    raise ValueError('There is no folder %s, expected the %s of %s.'
-                     % (folder, _FOLDER_HINT, path))
+  images.check_folder(folder, 'the folder of the id images of %s' % path)
   sources = {}
   for annotation in content['annotations']:
     if not (isinstance(annotation, dict) and {'image_id', 'file_name'} <= set(annotation)
@@ -125,30 +156,28 @@ def _sources(content, path, folder, known, allows_crowds):
     where = '%s: image %s (%s)' % (path, image_id, file_name)
     if image_id in sources:
       raise ValueError('%s stands twice.' % where)
-    _check_segments(annotation['segments_info'].tolist(), where, known, allows_crowds)
+    problem = _problem_of(annotation['segments_info'].tolist(), known, allows_crowds)
+    if problem:
+      raise ValueError('%s: segment %s' % (where, problem))
     sources[image_id] = CocoSource(os.path.join(folder, file_name),
                                    annotation['segments_info'])
   return sources
 
 
-def _check_segments(rows, where, known, allows_crowds):
-  """Raises ValueError for segments that contradict each other or the categories."""
+def _problem_of(rows, known, allows_crowds):
+  """Returns how segments contradict each other or the categories, or None."""
   seen = set()
   for segment_id, category, is_crowd in rows:
     if segment_id in seen:
-      raise ValueError('%s: segment id %d stands twice.' % (where, segment_id))
+      return 'id %d stands twice.' % segment_id
     seen.add(segment_id)
     if segment_id == _VOID_ID:
-      raise ValueError('%s: segment id %d stands for void and cannot have a category.'
-                       % (where, segment_id))
+      return 'id %d stands for void and cannot have a category.' % segment_id
     if category not in known:
-      raise ValueError('%s: segment %d has the unknown category %d; the ground truth has %s.'
-                       % (where, segment_id, category, _shortened(sorted(known))))
+      numbers = sorted(known)
+      return '%d has the unknown category %d; the ground truth has %s%s.' % (
+          segment_id, category, ', '.join(map(str, numbers[:8])),
+          ', ... %d' % numbers[-1] if len(numbers) > 8 else '')
     if is_crowd and not allows_crowds:
-      raise ValueError('%s: segment %d is a crowd, which only ground truth can have.'
-                       % (where, segment_id))
-
-
-def _shortened(numbers):
-  text = ', '.join(str(n) for n in numbers[:8])
-  return text + (', ... %d' % numbers[-1] if len(numbers) > 8 else '')
+      return '%d is a crowd, which only ground truth can have.' % segment_id
+  return None

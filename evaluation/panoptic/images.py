@@ -1,11 +1,24 @@
-"""Reads PNG files of ids into segments; what is wrong with a file is said with its name."""
+"""Reads PNG files of ids into segments and compares pairs of them, over processes.
+
+Only file names and counts travel between processes. What is wrong with a file is said with its
+name.
+"""
+import functools
+import os
 import struct
 import typing
 
 import numpy as np
+from absl import logging
 
 from deeplab.core.images import limits as image_limits
-from deeplab.evaluation import segment_pairs
+from deeplab.core.jobs import parallel
+from deeplab.evaluation import base_metric
+
+ON_MISSING = ('error', 'zero')
+CROWD_EXCUSES = ('any', 'same_category')
+# Enough images per piece that counts are few; sums do not depend on the number of workers.
+_IMAGES_PER_PIECE = 32
 
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _COLOR_TYPES = {0: 'grayscale', 2: 'RGB', 3: 'palette', 4: 'grayscale with alpha', 6: 'RGBA'}
@@ -91,6 +104,90 @@ class ImagePair(typing.NamedTuple):
   prediction: typing.Any
 
 
+def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='any'):
+  """Adds the counts of all pairs to `metric`; returns the number of missing predictions.
+
+  Args:
+    metric: SegmentationMetric.
+    pairs: list of ImagePair.
+    num_workers: number of worker processes; 0: this process.
+    on_missing: 'error' stops at a missing prediction before anything is compared; 'zero'
+      takes it as an image without segments, which finds nothing.
+    crowd_excuses: predictions on a crowd that are not false: 'any', or those of the
+      'same_category'.
+
+  Raises:
+    ValueError: an argument is out of range, or names the file and what is wrong with it.
+  """
+  for name, value, valid in (('on_missing', on_missing, ON_MISSING),
+                             ('crowd_excuses', crowd_excuses, CROWD_EXCUSES)):
+    if value not in valid:
+      raise ValueError('%s must be one of %s, got %r.' % (name, ', '.join(valid), value))
+  if num_workers < 0:
+    raise ValueError('num_workers must not be negative, got %d.' % num_workers)
+  pairs, num_missing = _settle_missing(pairs, on_missing)
+  pieces = [pairs[i:i + _IMAGES_PER_PIECE] for i in range(0, len(pairs), _IMAGES_PER_PIECE)]
+  compare_piece = functools.partial(_compare_piece, metric.empty_copy(),
+                                    crowd_excuses == 'same_category')
+  for part in parallel.run(compare_piece, pieces, [len(piece) for piece in pieces],
+                           max(1, num_workers), 'evaluating'):
+    metric.merge(part)
+  return num_missing
+
+
+def _settle_missing(pairs, on_missing):
+  """Returns the pairs with None for each missing prediction, and the number of these."""
+  missing = [index for index, pair in enumerate(pairs)
+             if pair.prediction is None or not os.path.exists(pair.prediction.path)]
+  if missing:
+    first = pairs[missing[0]]
+    what = '%d of %d predictions are missing, first that of image %s: %s.' % (
+        len(missing), len(pairs), first.name,
+        'it is not listed' if first.prediction is None
+        else 'there is no file %s' % first.prediction.path)
+    if on_missing == 'error':
+      raise ValueError('%s With --on_missing=zero they count as empty.' % what)
+    logging.warning('%s They count as empty.', what)
+  settled = list(pairs)
+  for index in missing:
+    settled[index] = settled[index]._replace(prediction=None)
+  return settled, len(missing)
+
+
+def _compare_piece(empty, uses_crowd_categories, pairs, on_item):
+  """Returns a metric with the counts of some pairs."""
+  metric = empty.empty_copy()
+  limits = Limits(metric.num_categories, metric.ignored_label, metric.max_instances_per_category)
+  for pair in pairs:
+    truth = pair.groundtruth.read(limits)
+    predicted = (_void(truth.id_image.shape, limits) if pair.prediction is None
+                 else pair.prediction.read(limits))
+    metric.accumulate_pairs(_compare(truth, predicted),
+                            truth.crowds if uses_crowd_categories else None)
+    on_item()
+  return metric
+
+
+def _compare(truth, predicted):
+  """Returns the base_metric.SegmentPairs of two Segmentations of an image."""
+  shapes = truth.id_image.shape, predicted.id_image.shape
+  if shapes[0] != shapes[1]:
+    raise ValueError('%s is %dx%d (height x width), but its ground truth %s is %dx%d.' % (
+        (predicted.path,) + shapes[1] + (truth.path,) + shapes[0]))
+  (values, predicted_values), lengths = base_metric.joint_runs(truth.id_image,
+                                                               predicted.id_image)
+  return base_metric.count_pairs(truth.segments_of(values),
+                                 predicted.segments_of(predicted_values), lengths)
+
+
+def _void(shape, limits):
+  """Returns the Segmentation of an image of a (height, width) without any segment."""
+  return Segmentation(
+      'no file', np.zeros(shape, np.uint32), np.zeros([1], np.int64),
+      np.array([limits.ignored_label * limits.max_instances_per_category]), np.ones([1], bool),
+      {})
+
+
 def read_color_ids(path):
   """Returns the [height, width] uint32 ids, red + 256 green + 65536 blue, of an RGB PNG.
 
@@ -114,16 +211,10 @@ def read_gray_ids(path):
 
 
 def to_segmentation(id_image, segments, limits, path):
-  """Returns the Segmentation of an id image.
+  """Returns the Segmentation of [height, width] uint32 ids; Segments has every one of them.
 
   Instances are numbered per category in the order of `segments`. Crowds go to the ignored
-  category, where instance 0 is void.
-
-  Args:
-    id_image: [height, width] uint32 ids.
-    segments: Segments with every id of the image.
-    limits: Limits.
-    path: of the file, for messages.
+  category, where instance 0 is void. `path` is for messages.
 
   Raises:
     ValueError: a category is out of range or has too many segments.
@@ -140,33 +231,15 @@ def to_segmentation(id_image, segments, limits, path):
               for i in np.flatnonzero(segments.is_crowd)})
 
 
-def compare(truth, predicted):
-  """Returns the segment_pairs.SegmentPairs of two Segmentations of an image.
-
-  Raises:
-    ValueError: their sizes differ, or the ids of an image are not those listed for it.
-  """
-  shapes = truth.id_image.shape, predicted.id_image.shape
-  if shapes[0] != shapes[1]:
-    raise ValueError('%s is %dx%d (height x width), but its ground truth %s is %dx%d.' % (
-        (predicted.path,) + shapes[1] + (truth.path,) + shapes[0]))
-  (values, predicted_values), lengths = segment_pairs.joint_runs(truth.id_image,
-                                                                 predicted.id_image)
-  return segment_pairs.count_pairs(truth.segments_of(values),
-                                   predicted.segments_of(predicted_values), lengths)
-
-
-def void(shape, limits):
-  """Returns the Segmentation of an image of a (height, width) without any segment."""
-  return Segmentation(
-      'no file', np.zeros(shape, np.uint32), np.zeros([1], np.int64),
-      np.array([limits.ignored_label * limits.max_instances_per_category]), np.ones([1], bool),
-      {})
+def check_folder(folder, expected=''):
+  """Raises ValueError unless there is a folder; `expected` says what it was to be."""
+  if not os.path.isdir(folder):
+    raise ValueError('There is no folder %s%s.' % (folder, expected and ', expected ' + expected))
 
 
 def distinct_ids(id_image):
   """Returns the ids of an image, ascending int64."""
-  (values,), _ = segment_pairs.joint_runs(id_image)
+  (values,), _ = base_metric.joint_runs(id_image)
   return np.unique(values).astype(np.int64)
 
 

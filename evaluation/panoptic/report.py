@@ -1,12 +1,12 @@
 """Results of a panoptic metric as a table, JSON and CSV: per category, things and stuff."""
-import collections
 import csv
 import io
 import json
 
+import numpy as np
+
 from deeplab.core.storage import files
-from deeplab.evaluation import base_metric
-from deeplab.evaluation.panoptic import categories as panoptic_categories
+from deeplab.evaluation.panoptic import coco
 
 _KINDS = {True: 'thing', False: 'stuff', None: '-'}
 
@@ -20,36 +20,28 @@ def make_report(metric, categories, **facts):
     **facts: what was evaluated.
 
   Returns:
-    OrderedDict: the facts; 'columns' and 'counts', names of ratios and counts; 'means', as
+    Dict: the facts; 'columns' and 'counts', names of ratios and counts; 'means', as
     `metric.detailed_results` returns; 'categories', list by id of dicts of 'id', 'name',
     'is_thing', the ratios (None without segments) and the counts.
   """
-  is_thing = panoptic_categories.is_thing_array(categories, metric.num_categories)
+  is_thing = _is_thing_array(categories, metric.num_categories)
   values = metric.per_category()
   is_valid = metric.valid_categories()
   rows = []
   for i in sorted(set(categories) | set(is_valid.nonzero()[0].tolist())):
-    category = categories.get(i, panoptic_categories.Category(i, 'category %d' % i, None))
-    row = collections.OrderedDict(id=i, name=category.name, is_thing=category.is_thing)
+    category = categories.get(i, coco.Category(i, 'category %d' % i, None))
+    row = dict(id=i, name=category.name, is_thing=category.is_thing)
     for name, array in values.items():
       is_ratio = name in metric.columns
       row[name] = None if is_ratio and not is_valid[i] else array[i].item()
     rows.append(row)
-  report = collections.OrderedDict(sorted(facts.items()))
-  report['columns'] = list(metric.columns)
-  report['counts'] = [name for name in values if name not in metric.columns]
-  report['means'] = metric.detailed_results(is_thing)
-  report['categories'] = rows
-  return report
+  return dict(sorted(facts.items()), columns=list(metric.columns),
+              counts=[name for name in values if name not in metric.columns],
+              means=metric.detailed_results(is_thing), categories=rows)
 
 
 def format_table(report, digits=3):
-  """Returns the lines of a table: categories with segments, then the means.
-
-  Args:
-    report: of `make_report`.
-    digits: digits after the point.
-  """
+  """Returns the lines of a table of a report: categories with segments, then the means."""
   columns, counts = report['columns'], report['counts']
   shown = [row for row in report['categories'] if row[columns[0]] is not None]
   width = max([len('category')] + [len(row['name']) for row in shown])
@@ -89,11 +81,18 @@ def write_csv(report, path):
   for row in report['categories']:
     writer.writerow([row['id'], row['name'], _KINDS[row['is_thing']]]
                     + [row[name] for name in names])
-  for name in (base_metric.ALL, base_metric.THINGS, base_metric.STUFF):
-    if name in report['means']:
-      means = report['means'][name]
-      writer.writerow(['', name, 'mean'] + [means.get(column) for column in names])
+  for name, means in report['means'].items():
+    writer.writerow(['', name, 'mean'] + [means.get(column) for column in names])
   files.write_text(path, stream.getvalue())
+
+
+def _is_thing_array(categories, num_categories):
+  """Returns [num_categories] booleans, or None unless it is known of every category."""
+  if not categories or any(c.is_thing is None for c in categories.values()):
+    return None
+  is_thing = np.zeros([num_categories], bool)
+  is_thing[[c.id for c in categories.values() if c.is_thing]] = True
+  return is_thing
 
 
 def _count_text(value, width, digits):

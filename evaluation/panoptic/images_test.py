@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from deeplab.evaluation import panoptic_quality, parsing_covering
-from deeplab.evaluation.panoptic import coco, images, matching
+from deeplab.evaluation.panoptic import coco, images
 
 CATEGORIES = [{'id': 1, 'name': 'cat', 'isthing': 1}, {'id': 2, 'name': 'sky', 'isthing': 0}]
 IDS = np.array([[0, 7, 7], [300, 300, 7]])
@@ -56,7 +56,7 @@ class Files:
     _, pairs = coco.list_pairs(paths[0], paths[1], os.path.join(self.folder, 'gt'),
                                os.path.join(self.folder, 'pred'), limits)
     metric = metric_class(3, 0, max_instances, 4 * max_instances)
-    num_missing = matching.evaluate(metric, pairs, **options)
+    num_missing = images.evaluate(metric, pairs, **options)
     return metric, num_missing
 
 
