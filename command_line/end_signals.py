@@ -6,13 +6,8 @@ from deeplab.command_line import ending
 _AGAIN_SECS = 0.05
 
 
-class Terminated(KeyboardInterrupt):
-  """SIGTERM came: what is unfinished is cleaned up as after Ctrl-C."""
-  exit_code = ending.EXIT_TERMINATED
-
-
 def raise_on_signals():
-  """Has SIGTERM raise Terminated in the main thread, and SIGINT KeyboardInterrupt.
+  """Has SIGTERM raise ending.Stopped in the main thread, and SIGINT KeyboardInterrupt.
 
   A second SIGTERM ends the process at once. SIGINT that is ignored, as under nohup, or has
   another handler stays as it is.
@@ -26,7 +21,7 @@ def _terminate(unused_number, frame):
   if _is_put_off(frame, _terminate):
     return
   signal.signal(signal.SIGTERM, signal.SIG_DFL)
-  raise Terminated('terminated.')
+  raise ending.Stopped('terminated.', signal.SIGTERM)
 
 
 def _interrupt(unused_number, frame):

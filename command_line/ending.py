@@ -6,10 +6,21 @@ import sys
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
-EXIT_TERMINATED = 128 + signal.SIGTERM
 
 # What the program is called in the line, where that is not the name of its file.
 _names = []
+
+
+class Stopped(KeyboardInterrupt):
+  """A signal ended what runs; the message says what is left of it.
+
+  Attributes:
+    exit_code: what the process should exit with: 128 plus the number of the signal.
+  """
+
+  def __init__(self, message, signal_number):
+    super(Stopped, self).__init__(message)
+    self.exit_code = 128 + signal_number
 
 
 def call_program(name):

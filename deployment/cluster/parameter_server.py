@@ -4,6 +4,7 @@ import time
 
 from absl import logging
 
+from deeplab.command_line import ending
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks as cluster_lib
@@ -22,27 +23,8 @@ _TELL_SECS = 10.0
 _LEAVE_SECS, _LEAVE_LOOK_SECS = 10.0, 0.2
 
 
-class Stopped(KeyboardInterrupt):
-  """A parameter server was told to stop.
-
-  Attributes:
-    exit_code: 128 plus the number of the signal.
-  """
-
-  def __init__(self, signal_number):
-    super(Stopped, self).__init__('stopped by %s.' % signal.Signals(signal_number).name)
-    self.exit_code = 128 + signal_number
-
-
 def start_server(cluster, config=None):
-  """Starts TensorFlow's server of this process.
-
-  Args:
-    cluster: Cluster.
-    config: ConfigProto of its devices, or None.
-
-  Returns:
-    tf.train.Server.
+  """Returns the tf.train.Server of this process, of devices as a ConfigProto says, started.
 
   Raises:
     ValueError: its port is taken.
@@ -66,7 +48,7 @@ def serve(cluster, timeout_secs):
 
   Raises:
     ValueError: the port is taken, or the chief is away for too long.
-    Stopped: SIGTERM or SIGINT came; the chief had its time to save.
+    ending.Stopped: SIGTERM or SIGINT came; the chief had its time to save.
   """
   server = start_server(cluster, tf.ConfigProto(device_count={'GPU': 0}))
   logging.info('%s listens on %s.', cluster.task, cluster.address(cluster.task))
@@ -98,7 +80,7 @@ def serve(cluster, timeout_secs):
                            'nobody to serve.' % (absences.name(chief), timeout_secs))
   _let_workers_leave(cluster)
   if stop.number:
-    raise Stopped(stop.number)
+    raise ending.Stopped('stopped by %s.' % signal.Signals(stop.number).name, stop.number)
   logging.info('The workers are done.')
 
 
@@ -161,24 +143,20 @@ class _StopRequest(object):
     time: when it came.
   """
 
-  _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
   def __init__(self):
     self.number, self.time = None, None
 
   def __enter__(self):
-    self._former = {number: signal.signal(number, self._remember) for number in self._SIGNALS}
+    self._former = {number: signal.signal(number, self._remember)
+                    for number in (signal.SIGINT, signal.SIGTERM)}
     return self
 
-  def __exit__(self, error_type, error, trace):
-    self._restore()
+  def __exit__(self, *unused_error):
+    for number, handler in self._former.items():
+      signal.signal(number, handler)
 
   def _remember(self, number, unused_frame):
     self.number, self.time = number, time.monotonic()
     logging.info('%s: ending once the chief has saved; again to end at once.',
                  signal.Signals(number).name)
-    self._restore()
-
-  def _restore(self):
-    for number, handler in self._former.items():
-      signal.signal(number, handler)
+    self.__exit__()

@@ -6,21 +6,10 @@ import threading
 
 from absl import logging
 
+from deeplab.command_line import ending
 from deeplab.core import tf_compat
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Stopped(KeyboardInterrupt):
-  """A run ended because it was told to; the weights are saved.
-
-  Attributes:
-    exit_code: what the process should exit with: 128 plus the number of the signal.
-  """
-
-  def __init__(self, message, signal_number):
-    super(Stopped, self).__init__(message)
-    self.exit_code = 128 + signal_number
 
 
 class StopOnSignal(tf_compat.SessionRunHook):
@@ -32,7 +21,7 @@ class StopOnSignal(tf_compat.SessionRunHook):
         with tf.train.MonitoredTrainingSession(hooks=[stop, ...]) as session:
           ...
 
-  The session saves as it does at the end of every run; then the block raises Stopped. A
+  The session saves as it does at the end of every run; then the block raises ending.Stopped. A
   second signal ends the process at once, even within a step that never ends. Signals that
   are ignored, as SIGINT under nohup, stay so; outside the main thread nothing is watched.
   """
@@ -58,7 +47,7 @@ class StopOnSignal(tf_compat.SessionRunHook):
     if self._former:
       self._unwatch()
     if error_type is None and self._signal_number:
-      raise Stopped(
+      raise ending.Stopped(
           ('stopped by %s; the weights are saved in %s. The same command continues there.'
            if self._is_saving else 'stopped by %s; the chief saves the weights in %s.')
           % (signal.Signals(self._signal_number).name, self._train_logdir),

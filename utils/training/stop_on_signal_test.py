@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from deeplab.command_line import ending
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.utils.training import stop_on_signal
@@ -19,6 +20,7 @@ _PROGRAM = """
 import sys
 import numpy as np
 from absl import logging
+from deeplab.command_line import ending
 from deeplab.core.tf_compat import tf
 from deeplab.utils.training import stop_on_signal
 
@@ -40,7 +42,7 @@ try:
         save_summaries_steps=None) as session:
       while not session.should_stop():
         session.run(train_op)
-except stop_on_signal.Stopped as error:
+except ending.Stopped as error:
   print('Stopped: %s' % error, flush=True)
   sys.exit(error.exit_code)
 """
@@ -130,7 +132,7 @@ def test_ignored_signals_stay_ignored(tmp_path):
 def test_a_signal_before_the_session_stops_it_before_the_first_step():
   with tf.Graph().as_default():
     step = tf.assign_add(tf.train.get_or_create_global_step(), 1)
-    with pytest.raises(stop_on_signal.Stopped) as caught:
+    with pytest.raises(ending.Stopped) as caught:
       with stop_on_signal.StopOnSignal('run') as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         with tf.train.MonitoredSession(hooks=[stop]) as session:
