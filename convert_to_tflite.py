@@ -17,10 +17,10 @@ from absl import flags, logging
 from deeplab import common
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import opened_models
 from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
 from deeplab.deployment.graphs import editing, record
-from deeplab.deployment.opening import opened_models
 from deeplab.utils.pictures import of_files
 
 FLAGS = flags.FLAGS
@@ -56,7 +56,7 @@ def main(unused_argv):
     logging.info('%s has no fake quantisation: the file computes in floats.',
                  FLAGS.quantized_graph_def_path)
   content = tflite_converter.convert(graph_def, kind, placeholder.name, output.name, size)
-  model = tflite_runner.TfliteModel(content, path)
+  model = tflite_runner.TfliteModel(path, content=content)
   _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
   with record.writing(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))

@@ -16,7 +16,7 @@ SIZE = (33, 49)
 _MIXED_UP = """
 import sys
 from deeplab import common, convert_to_tflite
-from deeplab.deployment.opening import opened_models
+from deeplab.deployment import opened_models
 from deeplab.deployment.formats import tflite_converter
 other, convert = opened_models.read_graph_def(sys.argv.pop(1)), tflite_converter.convert
 tflite_converter.convert = lambda graph_def, *arguments: convert(other, *arguments)
@@ -66,7 +66,7 @@ def test_quantised_graph_becomes_integers_and_labels_a_picture(tmp_path, picture
   shares = re.findall(r'class (\d): ([\d.]+) %', text)
   assert [int(class_id) for class_id, _ in shares] == [0, 2]
   np.testing.assert_allclose([float(share) for _, share in shares], [25, 75], atol=3)
-  assert tflite_runner.load(str(output)).input_size == SIZE
+  assert tflite_runner.TfliteModel(str(output)).input_size == SIZE
 
 
 def test_float_graph_of_any_size_gets_one_and_stays_float(tmp_path):
@@ -77,7 +77,7 @@ def test_float_graph_of_any_size_gets_one_and_stays_float(tmp_path):
   assert code == 0, log
   assert 'graph.pb has no fake quantisation: the file computes in floats' in log
   image = np.random.RandomState(0).randint(0, 256, [21, 17, 3]).astype(np.uint8)
-  np.testing.assert_array_equal(tflite_runner.load(str(output)).predict(image[np.newaxis])[0][0],
+  np.testing.assert_array_equal(tflite_runner.TfliteModel(str(output)).predict(image[np.newaxis])[0][0],
                                 image.argmax(2))
 
 

@@ -23,7 +23,7 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
 from deeplab.deployment.exporting import checked_export, comparison, formats
-from deeplab.deployment.formats import saved_model, tflite_converter, tflite_runner
+from deeplab.deployment.formats import tflite_converter, tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation.semantic import segmentation_metrics
@@ -148,7 +148,7 @@ def _image_range(record):
 
 def _describe(path, entry, output_names):
   """Says where a model is and how it compares."""
-  file_path = os.path.join(path, saved_model.FILE_NAME) if files.is_dir(path) else path
+  file_path = os.path.join(path, exported.SAVED_MODEL_FILE_NAME) if files.is_dir(path) else path
   ends = ('%s -> %s' % (exported.INPUT_NAME, ', '.join(output_names))
           if entry['format'] == formats.FROZEN else 'images -> labels')
   logging.info('%s: %s (%.1f MB), %s.', entry['format'], path,

@@ -30,7 +30,7 @@ ROOMS = {
     'tools': (('benchmarks', 'checkpoints', 'cluster', 'records', 'runs'),),
     'utils': (('training', 'evaluating', 'pictures'),
               ('inference', 'runs', 'speed_and_memory')),
-    'deployment': (('exporting', 'cluster'), ('opening',), ('formats',), ('graphs',)),
+    'deployment': (('exporting', 'cluster'), ('formats',), ('graphs',)),
     'evaluation': (('semantic', 'panoptic'),),
     'datasets': (('forma', 'sample_people'), ('flags',), ('building',), ('labels', 'checks'),
                  ('records',)),

@@ -8,8 +8,7 @@ from PIL import Image
 from deeplab.core import quantization
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import inference
-from deeplab.deployment.opening import opened_models
+from deeplab.deployment import inference, opened_models
 from deeplab.testing import forked_scripts, slow, tiny_run
 
 pytestmark = slow.only_if_asked

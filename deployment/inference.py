@@ -1,18 +1,14 @@
 """Labels numpy images with a model that is loaded once."""
-import os
 import typing
 
 import numpy as np
-from absl import logging
 
 from deeplab import model
 from deeplab.core import colormaps, feature_extractor, keys
-from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
-from deeplab.deployment.formats import saved_model
+from deeplab.deployment import opened_models
 from deeplab.deployment.graphs import record as exported
-from deeplab.deployment.opening import opened_models, zoo_archive
 
 # Rows of the table of colours at least.
 _MIN_COLORS = 256
@@ -69,8 +65,8 @@ class Segmenter(object):
     Raises:
       ValueError: there is no such model; names the path.
     """
-    with zoo_archive.unpacked(model_path) as path:
-      record = read_record(path)
+    with opened_models.unpacked(model_path) as path:
+      record = exported.read_record(path)
       variant = record.get('flags', {}).get('model_variant')
       self._take(opened_models.open_exported(path, feature_extractor.mean_pixel(variant)),
                  record.get('num_classes'))
@@ -164,12 +160,6 @@ class Segmenter(object):
                                     ', '.join(self.class_names or ['not known'])))
     return forma_masks(self.run([image])[0])
 
-  def class_name(self, class_id):
-    """Returns the name of a class, 'class <id>' where it is not known."""
-    if self.class_names and class_id < len(self.class_names):
-      return self.class_names[class_id]
-    return 'class %d' % class_id
-
   def describe_classes(self, class_names, colormap):
     """Sets names and colours that the model itself does not tell.
 
@@ -213,34 +203,6 @@ def forma_masks(labels):
   parts['garment'] = np.maximum(np.maximum(parts['garment'], parts['sleeves']),
                                 parts['pants'])
   return FormaMasks(seg_body=body, **parts)
-
-
-def read_record(model_path):
-  """Returns the content of export.json, {} where there is none of this very model.
-
-  Args:
-    model_path: frozen graph, SavedModel folder, or TFLite file.
-
-  Raises:
-    ValueError: the file is no JSON.
-  """
-  if files.is_dir(model_path):
-    model_path = os.path.join(model_path, saved_model.FILE_NAME)
-  path = exported.record_path(model_path)
-  try:
-    record = json_text.read(path)
-  except json_text.Absent:
-    return {}
-  if not isinstance(record, dict) or not isinstance(record.get('models', {}), dict):
-    raise ValueError('%s is no record of an export, a JSON object. Export again, or move it away.'
-                     % path)
-  entry = record.get('models', {}).get(os.path.basename(model_path), {})
-  known = {record.get('sha256'), entry.get('sha256')}
-  if not files.exists(model_path) or exported.sha256(model_path) not in known:
-    logging.warning('%s is of another model than %s: class names and colours are not known.',
-                    path, model_path)
-    return {}
-  return record
 
 
 def _checked(image):

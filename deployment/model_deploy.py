@@ -8,25 +8,25 @@ All clones share their variables. The losses of a clone are those that its model
 losses collection; they count with weight 1 / num_clones, so that the gradient is that of the
 mean over clones. Regularisation counts once.
 
-Where things are, as `deployment_config` says: model, losses and gradients of a clone on its
-device; the sum of a variable's gradients on the device of one of the clones, by turns; variables
-that TF-Slim makes, the input and the optimizer's bookkeeping on the CPU (or on parameter servers),
-so that all clones read the same values. Clones on the CPU share its one device, see
-`one_cpu_device_per_clone`.
+Where things are, as a DeploymentConfig says: model, losses and gradients of a clone on its device;
+the sum of a variable's gradients on the device of one of the clones, by turns; variables that
+TF-Slim makes, the input and the optimizer's bookkeeping on the CPU (or on parameter servers), so
+that all clones read the same values. Clones on the CPU share its one device, but in `SplitBatch`.
 """
 import collections
+import copy
+import itertools
 
 from deeplab.core.tf_compat import slim, tf
 from deeplab.deployment import staging
-from deeplab.deployment.deployment_config import (
-    DeploymentConfig,
-    one_cpu_device_per_clone,
-    session_config,
-)
 
 __all__ = [
     'Clone', 'DeployedModel', 'DeploymentConfig', 'SplitBatch', 'create_clones', 'deploy',
     'optimize_clones', 'split_samples']
+
+_CPU = '/device:CPU:0'
+# Operations that hold the value of a variable.
+_VARIABLE_OPERATIONS = ('Variable', 'VariableV2', 'VarHandleOp', 'AutoReloadVariable')
 
 Clone = collections.namedtuple('Clone', ['outputs', 'scope', 'device'])
 Clone.__doc__ = """What a model_fn returned, the name scope it ran in, and its device."""
@@ -35,16 +35,96 @@ DeployedModel = collections.namedtuple(
     'DeployedModel', ['train_op', 'summary_op', 'total_loss', 'clones'])
 DeployedModel.__doc__ = """A deployed model; parts that were not asked for are None."""
 
-# Arguments of DeploymentConfig and their defaults; part of the interface.
-_deployment_params = {
-    'num_clones': 1,
-    'clone_on_cpu': False,
-    'replica_id': 0,
-    'num_replicas': 1,
-    'num_ps_tasks': 0,
-    'worker_job_name': 'worker',
-    'ps_job_name': 'ps',
-}
+
+class DeploymentConfig(object):
+  """How many clones there are, in how many processes, and on which devices things go.
+
+  Attributes:
+    num_clones, clone_on_cpu, replica_id, num_replicas, num_ps_tasks: as given.
+    num_cpu_devices: number of CPU devices that a session must have.
+    ps_device: device of the parameter servers, '' without them.
+    worker_device: device of the replicas, '' without parameter servers.
+  """
+
+  def __init__(self, num_clones=1, clone_on_cpu=False, replica_id=0, num_replicas=1,
+               num_ps_tasks=0, worker_job_name='worker', ps_job_name='ps'):
+    """Describes a deployment.
+
+    Args:
+      num_clones: copies of the model in this process.
+      clone_on_cpu: whether clones go to CPU device 0, which every session has, instead of
+        clone i to GPU i.
+      replica_id: index of this process among the replicas.
+      num_replicas: number of processes that train.
+      num_ps_tasks: number of parameter servers; 0: variables are in this process.
+      worker_job_name: name of the job of the replicas.
+      ps_job_name: name of the job of the parameter servers.
+
+    Raises:
+      ValueError: a number is out of range, or there are replicas without parameter servers.
+    """
+    for name, value, least in (('num_clones', num_clones, 1), ('num_replicas', num_replicas, 1),
+                               ('num_ps_tasks', num_ps_tasks, 0)):
+      if value < least:
+        raise ValueError('%s must be at least %d, got %s.' % (name, least, value))
+    if not 0 <= replica_id < num_replicas:
+      raise ValueError('replica_id must be in 0..%d, got %s.' % (num_replicas - 1, replica_id))
+    if num_replicas > 1 and num_ps_tasks < 1:
+      raise ValueError('num_replicas=%d need num_ps_tasks of at least 1, got %s.'
+                       % (num_replicas, num_ps_tasks))
+    self.num_clones = num_clones
+    self.clone_on_cpu = clone_on_cpu
+    self.num_cpu_devices = 1
+    self.replica_id = replica_id
+    self.num_replicas = num_replicas
+    self.num_ps_tasks = num_ps_tasks
+    self.ps_device = '/job:' + ps_job_name if num_ps_tasks else ''
+    self.worker_device = '/job:' + worker_job_name if num_ps_tasks else ''
+
+  def caching_device(self):
+    """Returns where variables are cached: beside their reader with parameter servers."""
+    return (lambda operation: operation.device) if self.num_ps_tasks else None
+
+  def clone_device(self, clone_index):
+    """Returns the device of a clone; raises ValueError if there is no such clone."""
+    self._check_index(clone_index)
+    if self.clone_on_cpu:
+      return '%s/device:CPU:%d' % (self.worker_device, clone_index % self.num_cpu_devices)
+    return '%s/device:GPU:%d' % (self.worker_device, clone_index)
+
+  def clone_scope(self, clone_index):
+    """Returns the name scope of a clone: '' for the only one, else 'clone_<index>'."""
+    self._check_index(clone_index)
+    return 'clone_%d' % clone_index if self.num_clones > 1 else ''
+
+  def optimizer_device(self):
+    """Returns the device of the optimizer's bookkeeping."""
+    return self.worker_device + _CPU
+
+  def inputs_device(self):
+    """Returns the device of the input pipeline."""
+    return self.worker_device + _CPU
+
+  def variables_device(self):
+    """Returns the device of variables, or a function of an operation with parameter servers.
+
+    Variables go to the parameter servers in turn.
+    """
+    if not self.num_ps_tasks:
+      return _CPU
+    turns = itertools.cycle(range(self.num_ps_tasks))
+
+    def device_of(operation):
+      if operation.device or operation.type not in _VARIABLE_OPERATIONS:
+        return operation.device
+      return '%s/task:%d%s' % (self.ps_device, next(turns), _CPU)
+
+    return device_of
+
+  def _check_index(self, clone_index):
+    if not 0 <= clone_index < self.num_clones:
+      raise ValueError('clone_index must be in 0..%d, got %s.'
+                       % (self.num_clones - 1, clone_index))
 
 
 def create_clones(config, model_fn, args=None, kwargs=None):
@@ -88,21 +168,15 @@ def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
   Raises:
     ValueError: no clone has a loss.
   """
-  losses, gradients = [], []
-  if regularization_losses is None:
-    regularization_losses = tf.losses.get_regularization_losses()
-  for clone in clones:
-    with tf.name_scope(clone.scope):
-      loss, grads_and_vars = _optimize_clone(optimizer, clone, len(clones),
-                                             regularization_losses, **kwargs)
-    if loss is not None:
-      losses.append(loss)
-      gradients.append(grads_and_vars)
-    # They count in the first clone.
-    regularization_losses = []
+  losses = _clone_losses(clones, regularization_losses)
   if not losses:
     raise ValueError('There is nothing to optimize: the clones have no losses.')
-  return tf.add_n(losses, name='total_loss'), _sum_clones_gradients(gradients)
+  gradients = []
+  for clone, loss in losses:
+    with tf.name_scope(clone.scope), tf.device(clone.device):
+      gradients.append(optimizer.compute_gradients(loss, **kwargs))
+  total_loss = tf.add_n([loss for _, loss in losses], name='total_loss')
+  return total_loss, _sum_clones_gradients(gradients)
 
 
 def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_gradients=False):
@@ -132,10 +206,7 @@ def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_g
       with tf.control_dependencies(updates + [update]):
         train_op = tf.identity(total_loss, name='train_op')
     else:
-      losses = [_gather_clone_loss(
-          clone, len(clones), [] if index else tf.losses.get_regularization_losses())
-                for index, clone in enumerate(clones)]
-      losses = [loss for loss in losses if loss is not None]
+      losses = [loss for _, loss in _clone_losses(clones)]
       total_loss = tf.add_n(losses, name='total_loss') if losses else None
     if total_loss is not None:
       summaries.add(tf.summary.scalar('total_loss', total_loss))
@@ -169,8 +240,12 @@ class SplitBatch(object):
   def __init__(self, config):
     """Deploys as a DeploymentConfig says."""
     self.num_clones = config.num_clones
-    self._config = one_cpu_device_per_clone(config)
-    self.session_config = session_config(self._config)
+    self._config = copy.copy(config)
+    if config.clone_on_cpu:
+      # They share the cores of the processor.
+      self._config.num_cpu_devices = config.num_clones
+    self.session_config = tf.ConfigProto(allow_soft_placement=True,
+                                         device_count={'CPU': self._config.num_cpu_devices})
 
   def optimize(self, samples, add_losses, optimizer):
     """Adds one clone per part of a batch; on GPUs the parts are brought there ahead of use.
@@ -200,34 +275,31 @@ class SplitBatch(object):
     return total_loss, grads_and_vars, clones[0].scope
 
 
-def _gather_clone_loss(clone, num_clones, regularization_losses):
-  """Returns the loss of a clone in the mean over clones, plus regularisation; or None."""
-  losses = tf.get_collection(tf.GraphKeys.LOSSES, clone.scope)
-  terms = []
-  with tf.device(clone.device):
-    if losses:
-      terms.append(tf.add_n(losses) / num_clones if num_clones > 1 else tf.add_n(losses))
-    terms += list(regularization_losses)
-    return tf.add_n(terms) if terms else None
+def _clone_losses(clones, regularization_losses=None):
+  """Returns a list of (clone, its part of the loss), without clones that have no loss.
 
-
-def _optimize_clone(optimizer, clone, num_clones, regularization_losses, **kwargs):
-  """Returns (loss, gradients and variables) of a clone; (None, None) without a loss."""
-  loss = _gather_clone_loss(clone, num_clones, regularization_losses)
-  if loss is None:
-    return None, None
-  with tf.device(clone.device):
-    return loss, optimizer.compute_gradients(loss, **kwargs)
+  Args:
+    clones: list of Clone.
+    regularization_losses: what counts in the first clone; None: those of the graph.
+  """
+  if regularization_losses is None:
+    regularization_losses = tf.losses.get_regularization_losses()
+  result = []
+  for index, clone in enumerate(clones):
+    losses = tf.get_collection(tf.GraphKeys.LOSSES, clone.scope)
+    with tf.name_scope(clone.scope), tf.device(clone.device):
+      terms = [] if index else list(regularization_losses)
+      if losses:
+        terms.insert(0, tf.add_n(losses) / len(clones) if len(clones) > 1 else tf.add_n(losses))
+      if terms:
+        result.append((clone, tf.add_n(terms)))
+  return result
 
 
 def _sum_clones_gradients(clone_grads):
-  """Returns the sums of the gradients of several clones, per variable.
+  """Returns the list of (sum of its gradients, variable), without variables that have none.
 
-  Args:
-    clone_grads: list per clone of (gradient or None, variable), in equal order.
-
-  Returns:
-    List of (gradient, variable), without variables that have no gradient.
+  Given are lists per clone of (gradient or None, variable), in equal order.
   """
   sums = []
   for index, pairs in enumerate(zip(*clone_grads)):

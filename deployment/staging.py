@@ -14,23 +14,16 @@ _HOST = '/device:CPU:0'
 
 
 def to_device(samples, device):
-  """Returns the samples of the batch before, on a device.
+  """Returns the samples of the batch before, on a device such as '/device:GPU:0'.
 
-  What has no place on a GPU, such as strings, stays on the CPU but comes with its batch.
-
-  Args:
-    samples: dict, name -> tensor [batch, ...] of any dtype.
-    device: such as '/device:GPU:0'.
-
-  Returns:
-    Dict of the same names, shapes and dtypes. Adds operations to a collection of the graph:
-    `StagingHook` runs them, ahead of the first step too.
+  Samples are a dict, name -> tensor [batch, ...]; names, shapes and dtypes stay. What has no place
+  on a GPU, such as strings, stays on the CPU but comes with its batch. Adds operations to a
+  collection of the graph: `StagingHook` runs them, ahead of the first step too.
   """
-  on_device = sorted(name for name, tensor in samples.items() if tensor.dtype != tf.string)
-  on_host = sorted(set(samples) - set(on_device))
-  staged = _stage({name: samples[name] for name in on_device}, device)
-  if on_host:
-    staged.update(_stage({name: samples[name] for name in on_host}, _HOST))
+  of_host = {name: tensor for name, tensor in samples.items() if tensor.dtype == tf.string}
+  staged = _stage({name: samples[name] for name in set(samples) - set(of_host)}, device)
+  if of_host:
+    staged.update(_stage(of_host, _HOST))
   return staged
 
 

@@ -5,6 +5,7 @@
       loop.train(..., placement=loop.Placement(replica=replica))
 """
 import contextlib
+import functools
 
 from absl import logging
 
@@ -52,10 +53,9 @@ class Replica(object):
 
   @contextlib.contextmanager
   def open(self, config=None):
-    """Starts the server of this process; tells the parameter servers when all is done.
+    """Starts the server of this process, of devices as a ConfigProto says.
 
-    Args:
-      config: ConfigProto of the devices, or None.
+    Tells the parameter servers when all is done.
 
     Raises:
       ValueError: the port is taken.
@@ -64,18 +64,13 @@ class Replica(object):
     logging.info('%s%s of %d listens on %s.', self._cluster.task,
                  ', the chief,' if self.is_chief else '', self.num_replicas,
                  self._cluster.address(self._cluster.task))
-    is_told = True
+    # A worker that failed may be started again, the training is not over then.
     try:
       yield self
     except KeyboardInterrupt:
+      parameter_server.tell_done(self._cluster, self._server.target)
       raise
-    except BaseException:
-      # A worker that failed may be started again, the training is not over.
-      is_told = False
-      raise
-    finally:
-      if is_told:
-        parameter_server.tell_done(self._cluster, self._server.target)
+    parameter_server.tell_done(self._cluster, self._server.target)
 
   def device(self):
     """Returns the context manager of the graph: variables on parameter servers, the rest here."""
@@ -84,31 +79,18 @@ class Replica(object):
         ps_strategy=_LeastLoaded(self._cluster.num_ps), merge_devices=True))
 
   def aggregated(self, update):
-    """Returns the function of (gradient, variable)s that has `update` applied.
-
-    Args:
-      update: see `synchronous.SynchronousUpdates.aggregated`.
-    """
+    """Returns `synchronous.SynchronousUpdates.aggregated(update)`, or `update` itself."""
     return self._updates.aggregated(update) if self._updates else update
 
   def watch(self, is_stopping, save):
-    """Returns the ClusterWatch of the session.
-
-    Args:
-      is_stopping: function that tells whether this process was told to stop.
-      save: function of a session that saves the weights, for the chief.
-    """
+    """Returns the ClusterWatch of the session; the chief alone will `save`."""
     return cluster_watch.ClusterWatch(self._cluster, self._needed(), self._timeout_secs,
                                       is_stopping, save if self.is_chief else None)
 
   def session(self, scaffold, hooks, config, checkpoint_dir):
     """Returns the tf.train.MonitoredSession of this worker.
 
-    Args:
-      scaffold: tf.train.Scaffold.
-      hooks: list of hooks.
-      config: ConfigProto.
-      checkpoint_dir: folder that the chief restores the newest checkpoint of.
+    The chief restores the newest checkpoint of `checkpoint_dir`.
 
     Raises:
       ValueError: a process of the cluster does not answer.
@@ -117,15 +99,14 @@ class Replica(object):
     own_config.CopyFrom(config)
     own_config.device_filters.extend(parameter_server.device_filters(
         self._cluster.tasks(cluster_lib.PS) + [self._cluster.task]))
-    target = self._server.target
+    create = functools.partial(_join_session, scaffold, self._server.target, own_config)
     if self.is_chief:
-      creator = checkpoint_folder.ChiefSessionCreator(scaffold, target, own_config, checkpoint_dir)
-    else:
-      creator = _WorkerSessionCreator(scaffold, target, own_config)
-    return tf.train.MonitoredSession(
-        _CompleteClusterCreator(creator, lambda: cluster_watch.wait_for_tasks(
-            self._cluster, self._needed(), self._timeout_secs)),
-        hooks=hooks + self.session_hooks())
+      create = checkpoint_folder.ChiefSessionCreator(
+          scaffold, self._server.target, own_config, checkpoint_dir).create_session
+    wait = functools.partial(
+        cluster_watch.wait_for_tasks, self._cluster, self._needed(), self._timeout_secs)
+    return tf.train.MonitoredSession(_CompleteClusterCreator(wait, create),
+                                     hooks=hooks + self.session_hooks())
 
   def ready_variables(self):
     """Returns the list of variables, of no checkpoint, that this worker waits for.
@@ -152,32 +133,23 @@ class Replica(object):
 class _CompleteClusterCreator(object):
   """Creates sessions, and again after a failure, once all processes that they need are there."""
 
-  def __init__(self, creator, wait):
-    self._creator = creator
+  def __init__(self, wait, create):
     self._wait = wait
+    self._create = create
 
   def create_session(self):
     self._wait()
-    return self._creator.create_session()
+    return self._create()
 
 
-class _WorkerSessionCreator(object):
-  """Creates the session of a worker that is not the chief, as soon as the weights are there."""
-
-  def __init__(self, scaffold, target, config):
-    self._scaffold = scaffold
-    self._target = target
-    self._config = config
-    self._manager = None
-
-  def create_session(self):
-    self._scaffold.finalize()
-    self._manager = self._manager or tf.train.SessionManager(
-        local_init_op=self._scaffold.local_init_op, ready_op=self._scaffold.ready_op,
-        ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
-        graph=tf.get_default_graph(), recovery_wait_secs=_READY_SECS)
-    return self._manager.wait_for_session(self._target, config=self._config,
-                                          max_wait_secs=float('Inf'))
+def _join_session(scaffold, target, config):
+  """Returns the session of a worker that is not the chief, as soon as the weights are there."""
+  scaffold.finalize()
+  manager = tf.train.SessionManager(
+      local_init_op=scaffold.local_init_op, ready_op=scaffold.ready_op,
+      ready_for_local_init_op=scaffold.ready_for_local_init_op,
+      graph=tf.get_default_graph(), recovery_wait_secs=_READY_SECS)
+  return manager.wait_for_session(target, config=config, max_wait_secs=float('Inf'))
 
 
 class _LeastLoaded(object):
@@ -191,11 +163,7 @@ class _LeastLoaded(object):
 
   def __call__(self, operation):
     task = self._num_bytes.index(min(self._num_bytes))
-    self._num_bytes[task] += _num_bytes(operation)
+    shape = tf.TensorShape(operation.get_attr('shape'))
+    self._num_bytes[task] += (shape.num_elements() or 1) * tf.as_dtype(
+        operation.get_attr('dtype')).size
     return task
-
-
-def _num_bytes(operation):
-  """Returns the bytes of the variable that an operation makes."""
-  shape = tf.TensorShape(operation.get_attr('shape'))
-  return (shape.num_elements() or 1) * tf.as_dtype(operation.get_attr('dtype')).size

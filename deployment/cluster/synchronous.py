@@ -34,13 +34,7 @@ class SynchronousUpdates(object):
   """
 
   def __init__(self, num_workers, index, worker_device):
-    """Describes a worker.
-
-    Args:
-      num_workers: number of workers whose gradients make a step.
-      index: index of this worker; 0 is the chief.
-      worker_device: device of this process, such as '/job:worker/task:1'.
-    """
+    """Describes worker `index`, 0 is the chief, on a device such as '/job:worker/task:1'."""
     self._num_workers = num_workers
     self._index = index
     self._worker_device = worker_device
@@ -60,9 +54,17 @@ class SynchronousUpdates(object):
 
   def start_hook(self):
     """Returns the tf.train.SessionRunHook that opens the first round of a session."""
-    if self._index == 0:
-      return _ChiefStartHook(self._start_op, self._first_round, self._round)
-    return _StartHook(self._start_op)
+    return _StartHook(self._start_chief if self._index == 0 else self._start_worker)
+
+  def _start_worker(self, session):
+    session.run(self._start_op)
+
+  def _start_chief(self, session):
+    """Opens a first round with a number above all that were open before."""
+    start = int(time.time())
+    if session.run(self._is_known):
+      start = max(start, (int(session.run(self._last_round)) >> _STEP_BITS) + 1)
+    session.run(self._start_op, {self._first_round: start << _STEP_BITS})
 
   def _push_and_wait(self, grads_and_vars, update):
     pairs = [(gradient, variable) for gradient, variable in grads_and_vars
@@ -111,6 +113,7 @@ class SynchronousUpdates(object):
   def _open_first_round(self, pairs):
     """Returns the operation that drops what is under way and opens a round by its number."""
     self._first_round = tf.placeholder(tf.int64, [], name='first_round')
+    self._is_known, self._last_round = self._round.is_initialized(), self._round.read_value()
     emptied = []
     # Taking adds one to the number.
     before = self._first_round - 1
@@ -146,29 +149,13 @@ class SynchronousUpdates(object):
 
 
 class _StartHook(tf_compat.SessionRunHook):
-  """Runs the operation that begins a worker's part in the rounds."""
+  """Begins a worker's part in the rounds with each new session."""
 
-  def __init__(self, start_op):
-    self._start_op = start_op
-
-  def after_create_session(self, session, coord):
-    session.run(self._start_op)
-
-
-class _ChiefStartHook(tf_compat.SessionRunHook):
-  """Opens a first round with a number above all that were open before."""
-
-  def __init__(self, start_op, first_round, round_variable):
-    self._start_op = start_op
-    self._first_round = first_round
-    self._is_known = round_variable.is_initialized()
-    self._last_round = round_variable.read_value()
+  def __init__(self, start):
+    self._start = start
 
   def after_create_session(self, session, coord):
-    start = int(time.time())
-    if session.run(self._is_known):
-      start = max(start, (int(session.run(self._last_round)) >> _STEP_BITS) + 1)
-    session.run(self._start_op, {self._first_round: start << _STEP_BITS})
+    self._start(session)
 
 
 def _accumulator_of(variable):

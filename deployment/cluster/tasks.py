@@ -22,6 +22,7 @@ JOBS = (PS, WORKER, EVALUATOR)
 # Names that launchers give worker 0 if it is not in the list of workers.
 _CHIEF_JOBS = ('chief', 'master')
 _TF_CONFIG = 'TF_CONFIG'
+_REACH_SECS = 2.0
 
 
 class Task(typing.NamedTuple):
@@ -114,13 +115,9 @@ def from_environment(environ):
 
 
 def from_hosts(ps_hosts, worker_hosts, job, index):
-  """Returns the Cluster of lists of hosts, or None where they are empty.
+  """Returns the Cluster of lists of 'host:port', of a process `index` of one of JOBS; or None.
 
-  Args:
-    ps_hosts: list of 'host:port' of the parameter servers.
-    worker_hosts: list of 'host:port' of the workers.
-    job: job of this process, one of JOBS.
-    index: index of this process in its job.
+  There is none where the lists are empty.
 
   Raises:
     ValueError: a host is malformed or there twice, or this process is not in the lists.
@@ -142,16 +139,11 @@ def _parts_of_tf_config(config):
   task = config.get('task', {})
   job, index = (task.get('type', WORKER), task.get('index', 0)) if isinstance(
       task, dict) else (None, None)
-  if job not in JOBS + _CHIEF_JOBS or not _is_index(index):
+  # Some launchers write numbers as strings.
+  if job not in JOBS + _CHIEF_JOBS or not str(index).isdigit():
     raise ValueError('%s: "task" must have a "type" of %s and an "index" from 0 on, got %s.'
                      % (_TF_CONFIG, ', '.join(_CHIEF_JOBS + JOBS), json.dumps(task)[:200]))
   return hosts, Task(job, int(index))
-
-
-def _is_index(value):
-  # Some launchers write numbers as strings.
-  return not isinstance(value, bool) and (
-      isinstance(value, int) and value >= 0 or isinstance(value, str) and value.isdigit())
 
 
 def _checked(cluster, source):
@@ -178,11 +170,7 @@ def _checked(cluster, source):
 
 
 def check_port_is_free(cluster):
-  """Stops if another process listens on the port of this task.
-
-  Raises:
-    ValueError: names the port.
-  """
+  """Raises ValueError, with the port, if another process listens on that of this task."""
   port = int(cluster.address(cluster.task).rpartition(':')[2])
   with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
     # As servers do: the port of a process that ended a moment ago is free.
@@ -196,25 +184,18 @@ def check_port_is_free(cluster):
                                       error.strerror or error)) from error
 
 
-def is_reachable(address, timeout_secs=2.0):
+def is_reachable(address):
   """Returns whether a process listens at 'host:port'."""
   host, _, port = address.rpartition(':')
   try:
-    with socket.create_connection((host.strip('[]'), int(port)), timeout=timeout_secs):
+    with socket.create_connection((host.strip('[]'), int(port)), timeout=_REACH_SECS):
       return True
   except OSError:
     return False
 
 
 def check_master(master):
-  """Stops unless a TensorFlow server answers at a --master, if there is one.
-
-  Args:
-    master: 'grpc://host:port', or '' for this process.
-
-  Raises:
-    ValueError: it is written otherwise, or nobody answers.
-  """
+  """Raises ValueError unless a server answers at 'grpc://host:port'; '' is this process."""
   scheme, _, address = master.rpartition('//')
   if master and (scheme != 'grpc:' or not address.rpartition(':')[2].isdigit()):
     raise UsageError('--master=%s: it must be such as grpc://host:2222.' % master)

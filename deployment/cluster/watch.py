@@ -39,10 +39,7 @@ class Absences(object):
     self._since, self._told = {}, {}
 
   def look(self, now):
-    """Connects to every process once.
-
-    Args:
-      now: time in seconds.
+    """Connects to every process once, at a time in seconds.
 
     Returns:
       Dict, Task -> seconds it has been away without a break, of those that are away.
@@ -73,16 +70,7 @@ class Absences(object):
 
 
 def wait_for_tasks(cluster, tasks, timeout_secs):
-  """Returns once all processes listen.
-
-  Args:
-    cluster: Cluster.
-    tasks: list of Tasks.
-    timeout_secs: how long to wait for them.
-
-  Raises:
-    ValueError: some did not come; names them.
-  """
+  """Returns once all Tasks of a Cluster listen; raises ValueError that names those that do not."""
   absences = Absences(cluster, tasks)
   start = time.monotonic()
   while True:
@@ -109,16 +97,15 @@ class ClusterWatch(tf_compat.SessionRunHook):
   """
 
   def __init__(self, cluster, tasks, timeout_secs, is_stopping=lambda: False, save=None):
-    """Prepares the watch.
+    """Prepares the watch over the Tasks of a Cluster that the training needs.
 
     Args:
       cluster: Cluster.
-      tasks: list of the Tasks that the training needs.
+      tasks: list of Tasks.
       timeout_secs: how long one of them may be away.
       is_stopping: function that tells whether this process was told to stop.
       save: function of a session that saves the weights, or None.
     """
-    self._cluster = cluster
     self._absences = Absences(cluster, tasks)
     self._timeout_secs = timeout_secs
     self._is_stopping = is_stopping
@@ -176,12 +163,7 @@ class ClusterWatch(tf_compat.SessionRunHook):
 
 
 def run_within(secs, action):
-  """Runs a function in a thread and waits for it, but not for ever; its errors are dropped.
-
-  Args:
-    secs: how long to wait.
-    action: function without arguments.
-  """
+  """Runs a function in a thread and waits some seconds for it; its errors are dropped."""
   def run():
     with contextlib.suppress(tf.errors.OpError, RuntimeError, ValueError, OSError):
       action()

@@ -13,7 +13,7 @@ from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.deployment.exporting import comparison as export_check
 from deeplab.deployment.exporting import formats as export_formats
-from deeplab.deployment.formats import saved_model, tflite_runner
+from deeplab.deployment.formats import tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 
@@ -21,12 +21,7 @@ _STAGE_PREFIX = '.export-'
 
 
 class Written(typing.NamedTuple):
-  """A model that was written and checked.
-
-  Attributes:
-    path: file or folder.
-    entry: dict of what `export.json` tells of it.
-  """
+  """A model that was written and checked: its file or folder, and what `export.json` tells."""
   path: str
   entry: dict
 
@@ -52,12 +47,9 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
   for name in formats:
     export_formats.FORMATS[name].check(source)
   folder = os.path.dirname(files.absolute(export_path))
-  made = _make_folder(folder, export_path)
-  stage = None
+  with exported.writing(export_path):
+    stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=_place_of_stage(folder))
   try:
-    with exported.writing(export_path):
-      stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX,
-                               dir=None if files.is_remote(folder) else folder)
     staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
     for name, path in zip(formats, staged):
       export_formats.FORMATS[name].write(source, path)
@@ -70,11 +62,10 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
         moves.append((_stage_text_graph(source, stage), text_graph_path))
       if content is not None:
         moves += _stage_records(written, staged, content)
-      move_all(moves, stage, saved_model.FILE_NAME)
+      files.make_dirs(folder)
+      move_all(moves, stage, exported.SAVED_MODEL_FILE_NAME)
   finally:
-    if stage:
-      files.remove_tree(stage)
-    _remove_empty(made)
+    files.remove_tree(stage)
   return written
 
 
@@ -113,24 +104,24 @@ def _compare(formats, staged, source):
   found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
   known, comparisons = {}, []
   for name, labels in zip(formats, found):
-    has_crop_size = export_formats.FORMATS[name].has_crop_size
-    if has_crop_size not in known:
-      known[has_crop_size] = _checkpoint_labels(source, pictures, has_crop_size)
-    wanted = known[has_crop_size]
+    row = export_formats.FORMATS[name]
+    if row.has_crop_size not in known:
+      known[row.has_crop_size] = _checkpoint_labels(
+          source, pictures, mean_pixel if row.has_crop_size else None)
+    wanted = known[row.has_crop_size]
     scores = [source.score(each) for each in (labels, wanted)
               ] if source.score and source.pictures else []
-    comparison = export_check.Comparison(
-        export_check.equal_share(labels, wanted), len(source.pictures), *scores)
-    export_check.check(name, comparison, export_formats.FORMATS[name].limits(source))
-    comparisons.append(comparison)
+    comparisons.append(export_check.Comparison(
+        export_check.equal_share(labels, wanted), len(source.pictures), *scores))
+    export_check.check(name, comparisons[-1], row.limits(source))
   return comparisons
 
 
-def _checkpoint_labels(source, pictures, has_crop_size):
-  """Returns the labels by the checkpoint, of pictures fitted to the crop size if asked."""
-  mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
-  fitted = [tflite_runner.fit(picture, source.model_options.crop_size, mean_pixel)
-            if has_crop_size else (picture, picture.shape[:2]) for picture in pictures]
+def _checkpoint_labels(source, pictures, mean_pixel):
+  """Returns the labels by the checkpoint, of pictures fitted to the crop size with a colour."""
+  crop_size = source.model_options.crop_size
+  fitted = [tflite_runner.fit(picture, crop_size, mean_pixel) if mean_pixel
+            else (picture, picture.shape[:2]) for picture in pictures]
   labels = export_check.checkpoint_labels(
       source.checkpoint, source.model_options, source.predict, source.options,
       [picture for picture, _ in fitted])
@@ -140,11 +131,9 @@ def _checkpoint_labels(source, pictures, has_crop_size):
 
 def _entry(name, comparison, source):
   row = export_formats.FORMATS[name]
-  options = row.options(source)
-  crop_size = source.model_options.crop_size
   entry = {'format': name,
-           'input_size': list(crop_size) if row.has_crop_size else None,
-           'batch_size': options.batch_size,
+           'input_size': list(source.model_options.crop_size) if row.has_crop_size else None,
+           'batch_size': row.options(source).batch_size,
            'equal_pixels': round(comparison.equal_pixels, 6),
            'pictures': comparison.num_pictures or 'drawn'}
   if comparison.miou is not None:
@@ -156,16 +145,13 @@ def _entry(name, comparison, source):
 # --- files ---------------------------------------------------------------------------------
 
 
-def _make_folder(folder, export_path):
-  """Creates a folder; returns those of this machine that it made, deepest first."""
-  missing, parent = [], folder
-  while not files.is_remote(folder) and not files.exists(parent):
-    missing.append(parent)
-    parent = os.path.dirname(parent)
-  with exported.writing(export_path):
-    if missing or files.is_remote(folder):
-      files.make_dirs(folder)
-  return missing
+def _place_of_stage(folder):
+  """Returns the folder, or that above it which is there already; None if it has a scheme."""
+  if files.is_remote(folder):
+    return None
+  while not files.exists(folder):
+    folder = os.path.dirname(folder)
+  return folder
 
 
 def _stage_text_graph(source, stage):
@@ -180,19 +166,14 @@ def _stage_text_graph(source, stage):
 def _stage_records(written, staged, content):
   """Writes `export.json` into staged SavedModels, and the one beside files.
 
-  Args:
-    written: list of Written.
-    staged: list of their paths in the stage.
-    content: dict for JSON.
-
-  Returns:
-    List of (path in the stage, path) of what is to be moved apart from the models.
+  Returns a list of (path in the stage, path) of what is to be moved apart from the models, which
+  are Written in the end and `staged` now.
   """
   entries = {}
   for (target, entry), path in zip(written, staged):
     name = os.path.basename(target)
     if files.is_dir(path):
-      path, name = [os.path.join(each, saved_model.FILE_NAME) for each in (path, name)]
+      path, name = [os.path.join(each, exported.SAVED_MODEL_FILE_NAME) for each in (path, name)]
       exported.write_record(path, content, entry)
     entries[name] = dict(entry, sha256=exported.sha256(path))
   if all(files.is_dir(path) for path in staged):
@@ -200,14 +181,6 @@ def _stage_records(written, staged, content):
   record, target = (exported.record_path(path) for path in (staged[0], written[0].path))
   files.write_text(record, exported.record_text(target, content, entries))
   return [(record, target)]
-
-
-def _remove_empty(folders):
-  for folder in folders:
-    try:
-      os.rmdir(folder)
-    except OSError:
-      return
 
 
 def _check_target(path, target, last):

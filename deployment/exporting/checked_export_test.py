@@ -7,12 +7,11 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
-from deeplab.deployment import inference
+from deeplab.deployment import opened_models
 from deeplab.deployment.exporting import checked_export, comparison
 from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
-from deeplab.deployment.opening import opened_models
 from deeplab.testing import slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -47,12 +46,12 @@ def test_all_formats_are_written_and_label_as_the_checkpoint_does(source, tmp_pa
                                                 'model.tflite')]
   assert sorted(os.listdir(str(tmp_path / 'new'))) == [
       'export.json', 'graph.pbtxt', 'model.pb', 'model.tflite', 'model_saved_model']
-  record = inference.read_record(written[0].path)
+  record = exported.read_record(written[0].path)
   assert record['graph'] == 'model.pb'
   assert {name: entry['format'] for name, entry in record['models'].items()} == {
       'model.pb': 'frozen', 'model_saved_model/saved_model.pb': 'savedmodel',
       'model.tflite': 'tflite'}
-  inside = inference.read_record(written[1].path)
+  inside = exported.read_record(written[1].path)
   assert inside['class_names'] == ['a']
   assert list(inside['models']) == ['saved_model.pb']
   for row in written:

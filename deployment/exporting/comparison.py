@@ -2,11 +2,12 @@
 
 The models run in a process of their own, which only knows the files:
 
-    python -m deeplab.deployment.exporting.comparison JOB.npz RESULT.npz
+    python -m deeplab.deployment.exporting.comparison JOB RESULT
 """
 import io
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -17,16 +18,16 @@ from absl import logging
 from PIL import Image
 
 from deeplab.core.images import limits as image_limits
+from deeplab.core.storage import files
 from deeplab.datasets.records import example, shards
+from deeplab.deployment import opened_models
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
-from deeplab.deployment.opening import opened_models
 
 NUM_PICTURES = 4
 
 # Sizes of drawn pictures where there is no crop size.
 _FREE_SIZE = (161, 129)
-_ERROR_KEY = 'error'
 # The mean IoU of fewer pictures says little.
 LEAST_SCORED_PICTURES = 20
 
@@ -83,15 +84,10 @@ class Comparison(typing.NamedTuple):
 
 
 def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
-  """Returns the first pictures of a dataset.
+  """Returns the first pictures of a dataset, list of [height, width, 3] uint8 RGB arrays.
 
-  Args:
-    dataset_dir: folder of records, or None.
-    num_pictures: how many at most.
-    split: split to read, if the dataset has it; else the last one it has.
-
-  Returns:
-    List of [height, width, 3] uint8 RGB arrays; empty where there are no records.
+  They are those of a split, if the dataset has it; else of the last one it has. The list is empty
+  where there are no records, or no `dataset_dir`.
   """
   return [_decoded(example.image_bytes(record), 'RGB')
           for record in _records(dataset_dir, num_pictures, split)]
@@ -107,31 +103,25 @@ def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
   return [_decoded(data, 'L') for data in encoded] if all(encoded) else []
 
 
-def drawn_pictures(crop_size=None, num_pictures=NUM_PICTURES):
-  """Returns pictures of smooth colours with a bright and a dark shape, of several sizes.
+def drawn_pictures(crop_size=None):
+  """Returns pictures of smooth colours with a bright and a dark shape, the same in every call.
 
   Args:
-    crop_size: (height, width) of the first one, or None.
-    num_pictures: how many; the others are smaller, larger, and turned.
+    crop_size: (height, width) of the first one, or None; the others are smaller, larger, turned.
 
   Returns:
-    List of [height, width, 3] uint8 RGB arrays, the same in every call.
+    List of `NUM_PICTURES` [height, width, 3] uint8 RGB arrays.
   """
   height, width = crop_size or _FREE_SIZE
   sizes = [(height, width), (max(1, height * 3 // 4), max(1, width * 2 // 3)),
            (height + height // 8, width + width // 8), (width, height)]
-  return [_draw(sizes[index % len(sizes)], seed=index) for index in range(num_pictures)]
+  return [_draw(size, seed=index) for index, size in enumerate(sizes)]
 
 
 def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
-  """Returns the [height, width] int32 labels of pictures, by the graph with variables.
+  """Returns the [height, width] int32 labels of uint8 RGB pictures, by the graph with variables.
 
-  Args:
-    checkpoint: checkpoint prefix.
-    model_options: ModelOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    options: ExportOptions.
-    pictures: list of [height, width, 3] uint8 RGB arrays.
+  Args but the last one are those of `freezing.freeze`.
   """
   session, outputs = freezing.open_session(
       checkpoint, model_options, predict, options._replace(batch_size=1, input_size=None))
@@ -154,23 +144,18 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
   Raises:
     ValueError: a model cannot be loaded or run; tells which and why.
   """
-  job = {'paths': np.array([path for path, _ in paths_and_pictures]),
-         'mean_pixel': np.array([] if mean_pixel is None else mean_pixel, np.float64)}
-  for index, (_, pictures) in enumerate(paths_and_pictures):
-    job.update((_key(index, number), picture) for number, picture in enumerate(pictures))
   with tempfile.TemporaryDirectory() as folder:
-    job_path, result_path = [os.path.join(folder, name) for name in ('job.npz', 'result.npz')]
-    np.savez(job_path, **job)
+    job_path, result_path = [os.path.join(folder, name) for name in ('job', 'result')]
+    files.write_bytes(job_path, pickle.dumps((paths_and_pictures, mean_pixel)))
     process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if process.returncode or not os.path.exists(result_path):  # local: a temporary folder
+    if process.returncode or not files.exists(result_path):
       raise ValueError('The exported models cannot be run in a process of their own: %s' % (
           process.stdout.decode('utf-8', 'replace').strip().split('\n')[-1]))
-    with np.load(result_path) as result:
-      if _ERROR_KEY in result:
-        raise ValueError(str(result[_ERROR_KEY]))
-      return [[result[_key(index, number)] for number in range(len(pictures))]
-              for index, (_, pictures) in enumerate(paths_and_pictures)]
+    result = pickle.loads(files.read_bytes(result_path))
+  if isinstance(result, ValueError):
+    raise result
+  return result
 
 
 def equal_share(labels, expected):
@@ -188,16 +173,7 @@ def equal_share(labels, expected):
 
 
 def check(name, comparison, limits):
-  """Logs a Comparison.
-
-  Args:
-    name: name of the format.
-    comparison: Comparison.
-    limits: Limits.
-
-  Raises:
-    ValueError: the limits are exceeded.
-  """
+  """Logs the Comparison of a format; raises ValueError if it exceeds the Limits."""
   told = '%s: %s' % (name, comparison)
   logging.info('%s.', told)
   if comparison.equal_pixels < limits.equal_pixels:
@@ -215,18 +191,12 @@ def check(name, comparison, limits):
 def main(argv):
   """Runs the models of a job; see the module."""
   _, job_path, result_path = argv
-  result = {}
-  with np.load(job_path) as job:
-    for index, path in enumerate(job['paths'].tolist()):
-      pictures = [job[_key(index, number)] for number in range(len(job.files))
-                  if _key(index, number) in job]
-      try:
-        labels = _labels(path, pictures, job['mean_pixel'].tolist() or None)
-      except ValueError as error:
-        result = {_ERROR_KEY: np.array(str(error))}
-        break
-      result.update((_key(index, number), value) for number, value in enumerate(labels))
-  np.savez(result_path, **result)
+  paths_and_pictures, mean_pixel = pickle.loads(files.read_bytes(job_path))
+  try:
+    result = [_labels(path, pictures, mean_pixel) for path, pictures in paths_and_pictures]
+  except ValueError as error:
+    result = ValueError(str(error))
+  files.write_bytes(result_path, pickle.dumps(result))
 
 
 def _records(dataset_dir, num_records, split):
@@ -249,10 +219,6 @@ def _labels(path, pictures, mean_pixel):
   labels = [opened.predict(picture[np.newaxis])[0][0] for picture in pictures]
   opened.close()
   return labels
-
-
-def _key(index, number):
-  return 'model%d_%d' % (index, number)
 
 
 def _draw(size, seed):

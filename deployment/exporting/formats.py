@@ -9,9 +9,10 @@ import numpy as np
 
 from deeplab.core import usage
 from deeplab.core.storage import files
+from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.deployment.exporting import comparison
-from deeplab.deployment.formats import onnx, saved_model, tflite_converter
+from deeplab.deployment.formats import onnx, tflite_converter
 from deeplab.deployment.graphs import freezing, record
 
 
@@ -46,22 +47,33 @@ class Format(typing.NamedTuple):
 
   Attributes:
     ending: what is added to the common name where several formats are written.
-    write: function (Source, path).
+    save: function (frozen GraphDef, Source, path) that writes the file or folder.
+    fixed_options: dict, fields of ExportOptions that are the same for all models within.
     check: function (Source) that raises a ValueError where the format cannot be written.
-    options: function (Source) -> ExportOptions of the model within.
     limits: function (Source) -> comparison.Limits.
     has_crop_size: whether images must be of crop size.
     needs_ending: whether readers know the format by the ending.
     served: names of the settings, flags of `export_model.py`, that files of it may differ by.
   """
   ending: str
-  write: typing.Callable
-  check: typing.Callable
-  options: typing.Callable
+  save: typing.Callable
+  fixed_options: dict
+  check: typing.Callable = lambda unused_source: None
   limits: typing.Callable = lambda unused_source: comparison.FLOAT
   has_crop_size: bool = False
   needs_ending: bool = False
   served: typing.FrozenSet[str] = frozenset()
+
+  def options(self, source):
+    """Returns the ExportOptions of the model within."""
+    size = {'input_size': source.model_options.crop_size} if self.has_crop_size else {}
+    return source.options._replace(**dict(self.fixed_options, **size))
+
+  def write(self, source, path):
+    """Writes a Source to a path."""
+    frozen, _ = freezing.freeze(source.checkpoint, source.model_options, source.predict,
+                                self.options(source))
+    self.save(frozen, source, path)
 
 
 def paths(formats, export_path):
@@ -115,44 +127,38 @@ def check_served(formats, given):
                                             ' or '.join(serving)))
 
 
-def _any_options(source):
-  return source.options
+def _save_frozen(graph_def, unused_source, path):
+  files.write_bytes(path, graph_def.SerializeToString())
 
 
-def _one_image_options(source):
-  return source.options._replace(batch_size=1, with_probabilities=False)
+def _save_saved_model(graph_def, unused_source, folder):
+  """Writes a frozen graph as SavedModel that TensorFlow 2 and TensorFlow Serving load.
+
+      images uint8 [batch, height, width, 3]
+        --> labels int32 [batch, height, width],
+            probabilities float32 [batch, height, width, classes]
+
+  It takes any number of images and always has probabilities. The folder must not exist.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    images, labels, probabilities = tf.import_graph_def(
+        graph_def, name='', return_elements=[name + ':0' for name in (
+            record.INPUT_NAME, record.OUTPUT_NAME, record.PROBABILITIES_NAME)])
+    signature = tf.saved_model.predict_signature_def(
+        inputs={record.IMAGES_KEY: images},
+        outputs={record.LABELS_KEY: labels, record.PROBABILITIES_KEY: probabilities})
+    builder = tf.saved_model.Builder(folder)
+    builder.add_meta_graph_and_variables(
+        session, [record.TAG], signature_def_map={record.SIGNATURE: signature})
+    builder.save()
 
 
-def _saved_model_options(source):
-  return source.options._replace(batch_size=None, with_probabilities=True)
-
-
-def _write_frozen(source, path):
-  files.write_bytes(path, _frozen(source, source.options).SerializeToString())
-
-
-def _write_saved_model(source, path):
-  saved_model.write(_frozen(source, _saved_model_options(source)), path)
-
-
-def _write_tflite(source, path):
-  size, kind = source.model_options.crop_size, source.tflite_kind
-  options = _one_image_options(source)._replace(input_size=size, optimize=True)
+def _save_tflite(graph_def, source, path):
+  kind = source.tflite_kind
   images = source.representative_images() if tflite_converter.KINDS[kind].needs_images else None
   files.write_bytes(path, tflite_converter.convert(
-      _frozen(source, options), kind, record.INPUT_NAME, record.OUTPUT_NAME, size, images))
-
-
-def _write_onnx(source, path):
-  onnx.write(_frozen(source, _one_image_options(source)), path)
-
-
-def _frozen(source, options):
-  return freezing.freeze(source.checkpoint, source.model_options, source.predict, options)[0]
-
-
-def _nothing_to_check(unused_source):
-  pass
+      graph_def, kind, record.INPUT_NAME, record.OUTPUT_NAME, source.model_options.crop_size,
+      images))
 
 
 def _check_tflite(source):
@@ -172,25 +178,22 @@ def _check_tflite(source):
                      % source.tflite_kind)
 
 
-def _check_onnx(unused_source):
-  onnx.check_installed()
-
-
 FROZEN = record.FROZEN
 SAVED_MODEL = 'savedmodel'
 TFLITE = 'tflite'
 ONNX = 'onnx'
 
 _OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'optimize'})
+_LABELS_OF_ONE = {'batch_size': 1, 'with_probabilities': False}
 
 FORMATS = {
-    # A SavedModel always takes any number of images, and has probabilities.
-    FROZEN: Format('.pb', _write_frozen, _nothing_to_check, _any_options, served=_OF_GRAPH),
-    SAVED_MODEL: Format('_saved_model', _write_saved_model, _nothing_to_check,
-                        _saved_model_options, served=_OF_GRAPH),
-    TFLITE: Format('.tflite', _write_tflite, _check_tflite, _one_image_options,
+    FROZEN: Format('.pb', _save_frozen, {}, served=_OF_GRAPH),
+    SAVED_MODEL: Format('_saved_model', _save_saved_model,
+                        {'batch_size': None, 'with_probabilities': True}, served=_OF_GRAPH),
+    TFLITE: Format('.tflite', _save_tflite, dict(_LABELS_OF_ONE, optimize=True), _check_tflite,
                    lambda source: comparison.TFLITE[source.tflite_kind],
                    has_crop_size=True, needs_ending=True, served=frozenset({'tflite_kind'})),
-    ONNX: Format('.onnx', _write_onnx, _check_onnx, _one_image_options,
+    ONNX: Format('.onnx', lambda graph_def, unused_source, path: onnx.write(graph_def, path),
+                 _LABELS_OF_ONE, lambda unused_source: onnx.check_installed(),
                  needs_ending=True, served=frozenset({'optimize'})),
 }

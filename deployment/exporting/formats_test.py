@@ -1,6 +1,12 @@
-"""Tests of the names of exported files, and of what TFLite files of checkpoints label."""
+"""Tests of exported files: their names, what TFLite files of checkpoints label, SavedModels.
+
+SavedModels are in the hands of plain TensorFlow and of TensorFlow Serving's tool.
+"""
 import functools
 import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -8,10 +14,11 @@ import pytest
 from deeplab import model
 from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
-from deeplab.core.tf_compat import tf
+from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.formats import tflite_runner
 from deeplab.deployment.graphs import freezing, record
+from deeplab.testing import tiny_run
 
 SIZE = [49, 65]
 OPTIONS = ModelOptions(
@@ -122,7 +129,7 @@ def test_labels_are_those_of_the_checkpoint(checkpoint, tmp_path):
   path = str(tmp_path / 'model.tflite')
   write_tflite(checkpoint, path, OPTIONS)
   images = random_images(3)
-  opened = tflite_runner.load(path)
+  opened = tflite_runner.TfliteModel(path)
   assert opened.input_size == tuple(SIZE)
   expected = checkpoint_labels(checkpoint, OPTIONS, images)
   assert len(np.unique(expected)) >= 2
@@ -136,7 +143,7 @@ def test_quantised_training_becomes_a_file_of_integers(tmp_path):
   path = str(tmp_path / 'model.tflite')
   write_tflite(checkpoint, path, options, kind='qat')
   images = random_images(3)
-  labels, _ = tflite_runner.load(path).predict(images)
+  labels, _ = tflite_runner.TfliteModel(path).predict(images)
   assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.98
   tensors = tf.lite.Interpreter(path).get_tensor_details()
   assert {np.dtype(tensor['dtype']).name for tensor in tensors} <= {'int8', 'uint8', 'int32'}
@@ -147,7 +154,7 @@ def test_labels_may_be_resized_to_the_nearest(checkpoint, tmp_path):
   options = OPTIONS._replace(prediction_with_upsampled_logits=False)
   images = random_images(2)
   write_tflite(checkpoint, path, options)
-  labels, _ = tflite_runner.load(path).predict(images)
+  labels, _ = tflite_runner.TfliteModel(path).predict(images)
   assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.999
 
 
@@ -177,3 +184,72 @@ def test_what_cannot_be_is_told_and_leaves_no_file(checkpoint, tmp_path):
     with pytest.raises(ValueError, match=message):
       write_tflite(checkpoint, path, options, kind=kind)
   assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.fixture(scope='module')
+def saved_images():
+  first, second = tiny_run.make_samples([tiny_run.CROP, tiny_run.CROP])
+  return np.stack([first.image, second.image])
+
+
+@pytest.fixture(scope='module')
+def saved_checkpoint(saved_images, tmp_path_factory):
+  return tiny_run.write_checkpoint(tmp_path_factory.mktemp('run'), saved_images[0])
+
+
+@pytest.fixture(scope='module')
+def folder(saved_checkpoint, tmp_path_factory):
+  path = str(tmp_path_factory.mktemp('export') / 'saved')
+  frozen, _ = freezing.freeze(
+      saved_checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels,
+      freezing.ExportOptions(batch_size=None, with_probabilities=True))
+  export_formats.FORMATS['savedmodel'].save(frozen, None, path)
+  return path
+
+
+@pytest.fixture(scope='module')
+def expected(saved_checkpoint, saved_images):
+  samples = [tiny_run.Sample('', image, image[..., 0]) for image in saved_images]
+  return np.stack(tiny_run.predict(saved_checkpoint, samples, 127.5))
+
+
+def check_saved(labels, probabilities, expected):
+  assert labels.dtype == np.int32
+  assert np.mean(labels == expected) > 0.999
+  assert probabilities.shape == expected.shape + (len(tiny_run.CLASS_NAMES),)
+  np.testing.assert_allclose(probabilities.sum(axis=3), 1, rtol=1e-5)
+  assert np.mean(probabilities.argmax(axis=3) == expected) > 0.999
+
+
+@pytest.mark.usefixtures('shallow_network')
+def test_command_line_tool_of_tensorflow_runs_it(folder, saved_images, expected, tmp_path):
+  tool = os.path.join(os.path.dirname(sys.executable), 'saved_model_cli')
+  if not os.path.exists(tool):
+    pytest.skip('saved_model_cli is not installed')
+  np.save(str(tmp_path / 'images.npy'), saved_images)
+  command = [tool, 'run', '--dir', folder, '--tag_set', 'serve', '--signature_def',
+             'serving_default', '--inputs', 'images=%s/images.npy' % tmp_path,
+             '--outdir', str(tmp_path / 'out')]
+  process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+  assert process.returncode == 0, process.stdout.decode('utf-8', 'replace')[-2000:]
+  check_saved(np.load(str(tmp_path / 'out' / 'labels.npy')),
+              np.load(str(tmp_path / 'out' / 'probabilities.npy')), expected)
+
+
+@pytest.mark.skipif(IS_TF1, reason='tf.saved_model.load is of TensorFlow 2')
+def test_plain_tensorflow_2_loads_and_runs_it(folder, saved_images, expected, tmp_path):
+  np.save(str(tmp_path / 'images.npy'), saved_images)
+  program = textwrap.dedent("""
+      import sys
+      import numpy as np
+      import tensorflow as tf
+      loaded = tf.saved_model.load(sys.argv[1])
+      images = np.load(sys.argv[2] + '/images.npy')
+      outputs = loaded.signatures['serving_default'](images=tf.constant(images))
+      for name, value in outputs.items():
+        np.save(sys.argv[2] + '/' + name + '.npy', value.numpy())
+      """)
+  subprocess.run([sys.executable, '-c', program, folder, str(tmp_path)], check=True,
+                 stderr=subprocess.DEVNULL)
+  check_saved(np.load(str(tmp_path / 'labels.npy')), np.load(str(tmp_path / 'probabilities.npy')),
+              expected)

@@ -1,4 +1,4 @@
-"""How does each format come about, and how is it run?
+"""How do ONNX and TFLite files come about, and how are they run?
 
-`saved_model`; `onnx`; TFLite by `tflite_rewrites` and `tflite_converter`, run by `tflite_runner`.
+`onnx`; TFLite by `tflite_rewrites` and `tflite_converter`, run by `tflite_runner`.
 """

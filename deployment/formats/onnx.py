@@ -23,10 +23,7 @@ class OnnxModel(object):
   takes_batches = False
 
   def __init__(self, path):
-    """Loads a file.
-
-    Args:
-      path: ONNX file as written by `write`.
+    """Loads a file as written by `write`.
 
     Raises:
       ValueError: the file cannot be read, or onnxruntime is not installed.
@@ -64,11 +61,7 @@ def check_installed():
 
 
 def write(graph_def, path):
-  """Writes a frozen graph as ONNX file with input `images` and output `labels`.
-
-  Args:
-    graph_def: frozen GraphDef as of `freezing.freeze`.
-    path: file to write.
+  """Writes a frozen graph, as of `freezing.freeze`, with input `images` and output `labels`.
 
   Raises:
     ValueError: an operation has no counterpart in ONNX, or tf2onnx is not installed.

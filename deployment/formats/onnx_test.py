@@ -8,9 +8,9 @@ import pytest
 
 from deeplab import model
 from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.deployment import opened_models
 from deeplab.deployment.formats import onnx
 from deeplab.deployment.graphs import freezing, record
-from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')

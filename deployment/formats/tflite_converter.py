@@ -19,27 +19,13 @@ from deeplab.deployment.graphs import editing, folding
 _MAX_PIXEL = 255.
 
 
-class Source(typing.NamedTuple):
-  """What a converter is told about the input of its graph.
-
-  Attributes:
-    name: name of the placeholder.
-    low: value of the placeholder that stands for a pixel of 0.
-    high: value of the placeholder that stands for a pixel of 255.
-    images: representative images, list of uint8 [height, width, 3], or None.
-  """
-  name: str
-  low: float
-  high: float
-  images: typing.Optional[list]
-
-
 class Kind(typing.NamedTuple):
   """A kind of TFLite file.
 
   Attributes:
     description: what it is, for people.
-    set_up: function (converter, Source).
+    set_up: function (converter, name of the placeholder, its values that stand for pixels of 0
+      and 255, representative images or None).
     input_dtype: name of the dtype of the input of the graph that the converter is given. The
       file takes uint8 all the same.
     has_8_bits: whether activations are integers, the input too.
@@ -54,32 +40,32 @@ class Kind(typing.NamedTuple):
   is_of_tf1: bool = True
 
 
-def _float32(converter, source):
-  take_pixels(converter, source.name)
+def _float32(converter, name, unused_ends, unused_images):
+  take_pixels(converter, name)
 
 
-def _float16(converter, unused_source):
+def _dynamic(converter, unused_name, unused_ends, unused_images):
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _float16(converter, unused_name, unused_ends, unused_images):
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.target_spec.supported_types = [tf.float16]
 
 
-def _dynamic(converter, unused_source):
-  converter.optimizations = [tf.lite.Optimize.DEFAULT]
-
-
-def _int8(converter, source):
+def _int8(converter, unused_name, ends, images):
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
   converter.inference_input_type = tf.uint8
-  scale = (source.high - source.low) / _MAX_PIXEL
+  scale = (ends[1] - ends[0]) / _MAX_PIXEL
   converter.representative_dataset = lambda: (
-      [(image[np.newaxis] * scale + source.low).astype(np.float32)]
-      for image in _with_full_range(source.images))
+      [(image[np.newaxis] * scale + ends[0]).astype(np.float32)]
+      for image in _with_full_range(images))
 
 
-def _qat(converter, source):
+def _qat(converter, name, ends, unused_images):
   converter.inference_type = tf.uint8
-  take_pixels(converter, source.name, source.low, source.high)
+  take_pixels(converter, name, *ends)
 
 
 KINDS = {
@@ -137,11 +123,11 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   tflite_rewrites.gather_resized_labels(graph)
   folding.remove_identities(graph)
   tflite_rewrites.spell_out_dilations(graph)
-  low, high = 0., _MAX_PIXEL
+  ends = (0., _MAX_PIXEL)
   if row.has_8_bits:
-    low, high = tflite_rewrites.leave_out_scaling(graph, input_name)
+    ends = tflite_rewrites.leave_out_scaling(graph, input_name)
   if kind == 'qat':
-    tflite_rewrites.quantize_input(graph, input_name, low, high)
+    tflite_rewrites.quantize_input(graph, input_name, *ends)
   with tf.Graph().as_default(), tf.Session() as session:
     images, labels = tf.import_graph_def(
         graph.graph_def(), name='', return_elements=[input_name + ':0', output_name + ':0'])
@@ -149,19 +135,12 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
       raise ValueError('%s must be labels, integers %s, but is %s %s.' % (
           output_name, [1] + list(input_size), labels.dtype.name, labels.shape))
     converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
-    row.set_up(converter, Source(input_name, low, high, representative_images))
+    row.set_up(converter, input_name, ends, representative_images)
     return run_converter(converter)
 
 
 def take_pixels(converter, name, low=0., high=255.):
-  """Has the file take uint8 0..255 for a float32 input of the graph.
-
-  Args:
-    converter: tf.lite.TFLiteConverter.
-    name: name of the placeholder.
-    low: value of the placeholder for a pixel of 0.
-    high: value of the placeholder for a pixel of 255.
-  """
+  """Has the file take uint8 for a float32 placeholder, 0 for its value `low`, 255 for `high`."""
   converter.inference_input_type = tf.uint8
   # The value is (pixel - mean) / standard deviation.
   deviation = _MAX_PIXEL / (high - low)

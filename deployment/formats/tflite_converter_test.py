@@ -61,7 +61,7 @@ def convert(graph_def, kind, images=None):
 
 def label(content, images):
   """Returns the labels that a TFLite file gives images of its size."""
-  return tflite_runner.TfliteModel(content, 'model.tflite').predict(images)[0]
+  return tflite_runner.TfliteModel('model.tflite', content=content).predict(images)[0]
 
 
 @pytest.mark.parametrize('kind', KINDS)

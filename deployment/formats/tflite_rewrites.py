@@ -13,7 +13,8 @@ _CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
 _FAKE_QUANTIZATION = 'FakeQuantWithMinMaxVars'
 # What may stand between an atrous convolution and the end of its batch of pixels.
 _PIXELWISE = ('BiasAdd', 'Relu', 'Relu6', _FAKE_QUANTIZATION)
-_SCALING = ('Add', 'AddV2', 'Mul', 'RealDiv', 'Sub')
+_SCALING = {'Add': np.add, 'AddV2': np.add, 'Mul': np.multiply, 'RealDiv': np.divide,
+            'Sub': np.subtract}
 # What may stand between ArgMax and the output; of one of equal shape nothing is left.
 _LABEL_STEPS = ('Cast', 'Identity', 'StridedSlice', 'Squeeze')
 _MAX_PIXEL = 255.
@@ -108,23 +109,14 @@ def leave_out_scaling(graph, name):
     values = [graph.constant(other) for other in readers[0].input if other != tensor]
     if len(values) != 1 or values[0] is None or values[0].size != 1:
       break
+    scaled, constant = _SCALING[readers[0].op], values[0].item()
     is_first = readers[0].input[0] == tensor
-    low, high = [_scaled(readers[0].op, end, values[0].item(), is_first)
+    low, high = [scaled(end, constant) if is_first else scaled(constant, end)
                  for end in (low, high)]
     tensor = readers[0].name
   graph.replace_inputs({tensor: name} if tensor != name else {})
   graph.prune()
   return float(low), float(high)
-
-
-def _scaled(op, pixel, constant, is_first):
-  """Returns the value of a node of `_SCALING`."""
-  left, right = (pixel, constant) if is_first else (constant, pixel)
-  if op == 'Mul':
-    return left * right
-  if op == 'RealDiv':
-    return left / right
-  return left - right if op == 'Sub' else left + right
 
 
 def quantize_input(graph, name, low, high):
@@ -146,8 +138,7 @@ def make_labels_int32(graph):
 
   That saves two copies, and integer converters do not know the cast.
   """
-  with tf.Graph().as_default() as imported:
-    tf.import_graph_def(graph.graph_def(), name='')
+  imported = graph.imported()
   chain = [graph.nodes[graph.output_names[0]]]
   while chain[-1].op in _LABEL_STEPS:
     chain.append(graph.producer(chain[-1].input[0]))
@@ -173,8 +164,8 @@ def gather_resized_labels(graph):
   Converters know no such int32 operation, and that of TensorFlow 1 rounds down where corners
   are aligned.
   """
-  with tf.Graph().as_default() as imported, tf.Session() as session:
-    tf.import_graph_def(graph.graph_def(), name='')
+  imported = graph.imported()
+  with tf.Session(graph=imported) as session:
     for name, node in list(graph.nodes.items()):
       if node.op != 'ResizeNearestNeighbor' or node.attr['T'].type != tf.int32.as_datatype_enum:
         continue
@@ -213,8 +204,7 @@ def check_8_bits(graph):
 
 def _put_static_shapes(graph):
   """Replaces operations Shape by constants where the shape is known; returns their number."""
-  with tf.Graph().as_default() as imported:
-    tf.import_graph_def(graph.graph_def(), name='')
+  imported = graph.imported()
   count = 0
   for name, node in list(graph.nodes.items()):
     if node.op == 'Shape':

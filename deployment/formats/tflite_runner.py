@@ -1,6 +1,6 @@
 """TFLite files: one RGB image of fixed size in, its labels out.
 
-    model = tflite_runner.load('model.tflite')
+    model = tflite_runner.TfliteModel('model.tflite')
     labels, _ = model.predict(images)  # images uint8 [B, h, w, 3]
 """
 import importlib
@@ -30,20 +30,23 @@ class TfliteModel(object):
   has_probabilities = False
   takes_batches = False
 
-  def __init__(self, content, path, mean_pixel=None):
-    """Makes the interpreter.
+  def __init__(self, path, mean_pixel=None, content=None):
+    """Loads a file with one input, uint8 [1, H, W, 3], and one output, integer [1, H, W].
 
     Args:
-      content: bytes of a file with one input, uint8 [1, H, W, 3], and one output, integer
-        [1, H, W].
-      path: what messages call it.
+      path: the file.
       mean_pixel: RGB colour; None: the usual one.
+      content: bytes of the file where they are known; `path` is for messages then.
 
     Raises:
-      ValueError: it is no TFLite model of this kind.
+      ValueError: there is no such file, or it is no TFLite model of this kind.
     """
     self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()
+    try:
+      content = content or files.read_bytes(path)
+    except OSError as error:
+      raise ValueError('Cannot read the TFLite model %s: %s.' % (path, error.strerror)) from error
     try:
       self._interpreter = _make_interpreter(content)
       self._interpreter.allocate_tensors()
@@ -74,19 +77,6 @@ class TfliteModel(object):
     return unfit(labels, size, image.shape[:2])
 
 
-def load(path, mean_pixel=None):
-  """Returns the TfliteModel of a file.
-
-  Raises:
-    ValueError: there is no such file, or it is no TFLite model of this kind.
-  """
-  try:
-    content = files.read_bytes(path)
-  except OSError as error:
-    raise ValueError('Cannot read the TFLite model %s: %s.' % (path, error.strerror)) from error
-  return TfliteModel(content, path, mean_pixel)
-
-
 def fit(image, size, mean_pixel):
   """Returns an image padded to a size, and the size of the image in it.
 
@@ -111,12 +101,9 @@ def fit(image, size, mean_pixel):
 
 
 def unfit(labels, scaled_size, size):
-  """Returns the labels of a fitted image at its own size, by nearest pixel.
+  """Returns the [h, w] labels of a fitted image at its own (height, width), by nearest pixel.
 
-  Args:
-    labels: [h, w] int32 array.
-    scaled_size: (height, width) of the part that the image took, as `fit` returned it.
-    size: (height, width) of the image.
+  The image took the part `scaled_size` of them, as `fit` returned it.
   """
   labels = labels[:scaled_size[0], :scaled_size[1]]
   if labels.shape == tuple(size):

@@ -34,7 +34,7 @@ def labels_of(model, image):
 
 
 def test_labels_are_those_of_the_graph(path):
-  model = tflite_runner.load(path)
+  model = tflite_runner.TfliteModel(path)
   labels = labels_of(model, image_of(0))
   assert model.input_size == (5, 7)
   assert labels.dtype == np.int32
@@ -42,7 +42,7 @@ def test_labels_are_those_of_the_graph(path):
 
 
 def test_threads_do_not_mix_up_their_images(path):
-  model = tflite_runner.load(path)
+  model = tflite_runner.TfliteModel(path)
   wrong = []
 
   def run(seed):
@@ -60,10 +60,10 @@ def test_threads_do_not_mix_up_their_images(path):
 
 def test_absent_and_foreign_files_are_named(tmp_path):
   with pytest.raises(ValueError, match='Cannot read the TFLite model .*absent.tflite: No such'):
-    tflite_runner.load(str(tmp_path / 'absent.tflite'))
+    tflite_runner.TfliteModel(str(tmp_path / 'absent.tflite'))
   (tmp_path / 'text.tflite').write_text('not a model at all')
   with pytest.raises(ValueError, match='text.tflite cannot be used as a TFLite model: '):
-    tflite_runner.load(str(tmp_path / 'text.tflite'))
+    tflite_runner.TfliteModel(str(tmp_path / 'text.tflite'))
 
 
 @pytest.mark.skipif(IS_TF1, reason='its interpreter does not look')
@@ -73,16 +73,16 @@ def test_files_cut_anywhere_are_refused(path, tmp_path):
   for size in range(8, len(content) - 8, len(content) // 20):
     (tmp_path / 'cut.tflite').write_bytes(content[:size])
     with pytest.raises(ValueError, match='cut.tflite cannot be used as a TFLite model: '):
-      tflite_runner.load(str(tmp_path / 'cut.tflite'))
+      tflite_runner.TfliteModel(str(tmp_path / 'cut.tflite'))
 
 
 def test_models_of_other_inputs_and_outputs_are_refused(tmp_path):
   path = convert(tmp_path / 'float.tflite', takes_pixels=False)
   with pytest.raises(ValueError, match=r'it takes float32 \[1, 5, 7, 3\] and returns int32'):
-    tflite_runner.load(path)
+    tflite_runner.TfliteModel(path)
   path = convert(tmp_path / 'logits.tflite', outputs=lambda images: images + 1)
   with pytest.raises(ValueError, match=r'returns float32 \[1, 5, 7, 3\]'):
-    tflite_runner.load(path)
+    tflite_runner.TfliteModel(path)
 
 
 def test_fitting_keeps_the_shape_of_larger_pictures():

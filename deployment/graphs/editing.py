@@ -36,6 +36,12 @@ class EditableGraph(object):
     result.node.extend(self.nodes[name] for name in self.sorted_names())
     return result
 
+  def imported(self):
+    """Returns a tf.Graph of the nodes, whose operations know their shapes."""
+    with tf.Graph().as_default() as graph:
+      tf.import_graph_def(self.graph_def(), name='')
+    return graph
+
   def prune(self):
     """Removes the nodes that no output needs."""
     waiting, needed = list(self.output_names), set()
@@ -93,13 +99,9 @@ class EditableGraph(object):
     return name
 
   def put(self, name, op, inputs, **attributes):
-    """Adds a node, or replaces the one of that name; returns its name.
+    """Adds a node of an operation, or replaces the one of that name; returns its name.
 
-    Args:
-      name: name of the node.
-      op: its operation.
-      inputs: list of tensor names.
-      **attributes: AttrValue protos to take over.
+    Inputs are names of tensors, attributes AttrValue protos to take over.
     """
     node = tf.NodeDef(name=name, op=op, input=inputs)
     for key, value in attributes.items():

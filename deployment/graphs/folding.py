@@ -61,8 +61,7 @@ def fold_constants(graph):
   wanted = sorted(wanted)
   part = editing.EditableGraph(
       graph.graph_def(), sorted({editing.node_name(tensor) for tensor in wanted}))
-  with tf.Graph().as_default(), tf.Session() as session:
-    tf.import_graph_def(part.graph_def(), name='')
+  with tf.Session(graph=part.imported()) as session:
     values = session.run([tensor if ':' in tensor else tensor + ':0' for tensor in wanted])
   graph.replace_inputs({
       tensor: graph.add_constant(tensor.replace(':', '_') + '/constant', value)
@@ -90,9 +89,7 @@ def _hands_on(node):
 
 def _stateful_ops(graph):
   """Returns the kinds of operations in a graph that may give another value each time."""
-  with tf.Graph().as_default() as imported:
-    tf.import_graph_def(graph.graph_def(), name='')
-    return {op.type for op in imported.get_operations() if op.op_def.is_stateful}
+  return {op.type for op in graph.imported().get_operations() if op.op_def.is_stateful}
 
 
 # --- factors and offsets per channel -------------------------------------------------------
@@ -179,11 +176,7 @@ def _convolution_behind(graph, tensor, uses):
 def _affine_chain(graph, tensor, uses, is_end_shared=False):
   """Returns (tensor, (scale, offset)): the input of a chain of per-channel operations.
 
-  Args:
-    graph: EditableGraph.
-    tensor: the end of the chain.
-    uses: `graph.num_uses()`.
-    is_end_shared: whether the end may have several readers.
+  The chain ends at `tensor`; `is_end_shared` tells that this end may have several readers.
   """
   scale, offset = np.float64(1), np.float64(0)
   is_first = True

@@ -1,8 +1,10 @@
-"""What exported models look like: names of their nodes, and the `export.json` beside them."""
+"""What exported models look like: names of their parts, and the `export.json` beside them."""
 import contextlib
 import hashlib
 import json
 import os
+
+from absl import logging
 
 from deeplab.core.storage import files, json_text
 
@@ -11,6 +13,12 @@ OUTPUT_NAME = 'SemanticPredictions'
 RAW_OUTPUT_NAME = 'RawSemanticPredictions'
 PROBABILITIES_NAME = 'SemanticProbabilities'
 RAW_PROBABILITIES_NAME = 'RawSemanticProbabilities'
+
+# Of SavedModels.
+SAVED_MODEL_FILE_NAME = 'saved_model.pb'
+TAG = 'serve'
+SIGNATURE = 'serving_default'
+IMAGES_KEY, LABELS_KEY, PROBABILITIES_KEY = 'images', 'labels', 'probabilities'
 
 RECORD_FILE_NAME = 'export.json'
 
@@ -34,6 +42,30 @@ def write_record(model_path, content, entry=None):
     files.write_text(path, record_text(path, content, {os.path.basename(model_path): entry}))
 
 
+def read_record(model_path):
+  """Returns the content of export.json, {} where there is none of this very model.
+
+  Args:
+    model_path: frozen graph, SavedModel folder, or TFLite file.
+
+  Raises:
+    ValueError: the file is no JSON.
+  """
+  if files.is_dir(model_path):
+    model_path = os.path.join(model_path, SAVED_MODEL_FILE_NAME)
+  path = record_path(model_path)
+  record = _read(path)
+  if not record:
+    return {}
+  entry = record.get('models', {}).get(os.path.basename(model_path), {})
+  known = {record.get('sha256'), entry.get('sha256')}
+  if not files.exists(model_path) or sha256(model_path) not in known:
+    logging.warning('%s is of another model than %s: class names and colours are not known.',
+                    path, model_path)
+    return {}
+  return record
+
+
 def record_text(path, content, entries):
   """Returns the text of an `export.json`; entries of other models in the one there are kept.
 
@@ -43,7 +75,10 @@ def record_text(path, content, entries):
     entries: dict, path of a model as seen from the folder of `path` -> dict of what is known of
       it alone, 'format' and 'sha256' among it.
   """
-  earlier = _read_if_present(path)
+  try:
+    earlier = _read(path)
+  except ValueError:
+    earlier = {}
   models = {other: row for other, row in earlier.get('models', {}).items()
             if other not in entries
             and _is_file_of(row, os.path.join(os.path.dirname(path), other))}
@@ -80,13 +115,16 @@ def writing(path):
     raise ValueError('Cannot write %s: %s.' % (path, error.strerror or error)) from error
 
 
-def _read_if_present(path):
-  """Returns the content of a record, {} where there is none that can be read."""
+def _read(path):
+  """Returns the content of a record, {} where there is none; raises ValueError if it is another."""
   try:
-    content = json_text.read(path)
-  except ValueError:
+    record = json_text.read(path)
+  except json_text.Absent:
     return {}
-  return content if isinstance(content, dict) else {}
+  if not isinstance(record, dict) or not isinstance(record.get('models', {}), dict):
+    raise ValueError('%s is no record of an export, a JSON object. Export again, or move it away.'
+                     % path)
+  return record
 
 
 def _is_file_of(entry, path):

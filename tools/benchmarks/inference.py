@@ -13,9 +13,9 @@ import numpy as np
 
 from deeplab import model
 from deeplab.core import keys, options, usage
+from deeplab.deployment import opened_models
 from deeplab.deployment.exporting import formats
 from deeplab.deployment.graphs import freezing
-from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
 from deeplab.tools.benchmarks import child
 

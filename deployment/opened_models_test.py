@@ -1,15 +1,19 @@
-"""Tests of opening models of every format."""
+"""Tests of opening models of every format, and archives, those that reach outside among them."""
 import functools
 import glob
+import io
+import os
 import shutil
+import tarfile
+import tempfile
 
 import numpy as np
 import pytest
 
 from deeplab.core import feature_extractor, preprocess_utils
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import opened_models
 from deeplab.deployment.formats import tflite_converter
-from deeplab.deployment.opening import opened_models
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -166,3 +170,97 @@ def test_saved_models_are_opened(tmp_path, with_batches):
   np.testing.assert_array_equal(labels, np.ones((1, 3, 5)))
   np.testing.assert_array_equal(probabilities, np.eye(3)[labels])
   assert opened.takes_batches == with_batches
+
+
+def write_archive(path, members, links=()):
+  """Writes an archive of (name, content) members and of (name, target) symbolic links."""
+  with tarfile.open(str(path), 'w:gz' if str(path).endswith('gz') else 'w') as archive:
+    for name, target in links:
+      info = tarfile.TarInfo(name)
+      info.type, info.linkname = tarfile.SYMTYPE, target
+      archive.addfile(info)
+    for name, content in members:
+      info = tarfile.TarInfo(name)
+      info.size = len(content)
+      archive.addfile(info, io.BytesIO(content))
+  return str(path)
+
+
+def contents(folder):
+  """Returns dict, name -> bytes, of the files of a folder."""
+  found = {}
+  for name in os.listdir(folder):
+    with open(os.path.join(folder, name), 'rb') as stream:
+      found[name] = stream.read()
+  return found
+
+
+GRAPH = ('model/frozen_inference_graph.pb', b'graph')
+
+
+@pytest.mark.parametrize('suffix', opened_models.ARCHIVE_SUFFIXES)
+def test_graph_and_its_record_alone_are_unpacked(tmp_path, suffix):
+  path = write_archive(tmp_path / ('zoo' + suffix), [
+      ('./export.json', b'of another'), ('model/model.ckpt.index', b'index'), GRAPH,
+      ('./model/export.json', b'{}'), ('model/other.pb', b'other')])
+  with opened_models.unpacked(path) as graph:
+    folder, name = os.path.split(graph)
+    assert name == 'frozen_inference_graph.pb'
+    assert contents(folder) == {name: b'graph', 'export.json': b'{}'}
+
+
+def test_graph_of_another_name_will_do_if_it_is_the_only_one(tmp_path):
+  path = write_archive(tmp_path / 'a.tar', [('m/mine.pb', b'graph'), ('m/notes.txt', b'')])
+  with opened_models.unpacked(path) as graph:
+    assert os.path.basename(graph) == 'mine.pb'
+
+
+def test_folder_goes_after_use_and_other_paths_are_left_alone(tmp_path):
+  with opened_models.unpacked(write_archive(tmp_path / 'a.tar.gz', [GRAPH])) as graph:
+    assert os.path.exists(graph)
+  assert not os.path.exists(os.path.dirname(graph))
+  with opened_models.unpacked('model.pb') as path:
+    assert path == 'model.pb'
+
+
+@pytest.mark.parametrize('name', ['../m.pb', '/m.pb', 'a/../../m.pb'])
+def test_members_that_point_outside_are_unpacked_inside(tmp_path, monkeypatch, name):
+  path = write_archive(tmp_path / 'a.tar', [(name, b'graph'), ('../other.txt', b'')])
+  (tmp_path / 'folders').mkdir()
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'folders'))
+  with opened_models.unpacked(path) as graph:
+    folder = os.path.dirname(graph)
+    assert os.path.dirname(folder) == str(tmp_path / 'folders')
+    assert contents(folder) == {'m.pb': b'graph'}
+    assert os.listdir(str(tmp_path / 'folders')) == [os.path.basename(folder)]
+  assert sorted(os.listdir(str(tmp_path))) == ['a.tar', 'folders']
+
+
+def test_links_are_no_graphs(tmp_path):
+  path = write_archive(tmp_path / 'a.tar', [], [('m.pb', '/somewhere')])
+  with pytest.raises(ValueError, match='a.tar must have one frozen_inference_graph.pb'):
+    with opened_models.unpacked(path):
+      pass
+
+
+def test_archives_without_one_graph_are_told(tmp_path):
+  for members, message in (
+      ([('m/model.ckpt.index', b'')], 'a.tar must have one frozen_inference_graph.pb; it has '
+                                      'm/model.ckpt.index'),
+      ([], 'it has no files'),
+      ([('a.pb', b''), ('b.pb', b'')], 'it has a.pb, b.pb')):
+    with pytest.raises(ValueError, match=message):
+      with opened_models.unpacked(write_archive(tmp_path / 'a.tar', members)):
+        pass
+  assert os.listdir(str(tmp_path)) == ['a.tar']
+
+
+def test_files_that_are_no_archive_are_told(tmp_path):
+  (tmp_path / 'a.tgz').write_bytes(b'no archive')
+  path = write_archive(tmp_path / 'cut.tar.gz', [(GRAPH[0], os.urandom(50000))])
+  with open(path, 'rb+') as stream:
+    stream.truncate(30000)
+  for name in ('a.tgz', 'cut.tar.gz', 'absent.tar'):
+    with pytest.raises(ValueError, match='Cannot read the archive .*%s: ' % name):
+      with opened_models.unpacked(str(tmp_path / name)):
+        pass

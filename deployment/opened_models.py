@@ -1,19 +1,32 @@
 """Models of every format behind one call: a batch of images in, labels and probabilities out.
 
-    model = open_exported('frozen_inference_graph.pb')  # SavedModel folder, .tflite, .onnx
+    with unpacked('deeplabv3_pascal_trainval_2018_01_04.tar.gz') as path:  # or of no archive
+      model = open_exported(path)  # frozen graph, SavedModel folder, .tflite, .onnx
     labels, probabilities = model.predict(images, with_probabilities=model.has_probabilities)
 
 All may be called from several threads at once.
 """
+import contextlib
 import os
+import posixpath
+import shutil
+import tarfile
+import tempfile
+import zlib
 
 import numpy as np
 
 from deeplab import model
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment.formats import onnx, saved_model, tflite_runner
+from deeplab.deployment.formats import onnx, tflite_runner
 from deeplab.deployment.graphs import freezing, record
+
+ARCHIVE_SUFFIXES = ('.tar', '.tar.gz', '.tgz')
+# As all published archives call it.
+_ARCHIVED_GRAPH = 'frozen_inference_graph.pb'
+_GRAPH_SUFFIX = '.pb'
+_MAX_NAMED = 5
 
 
 class SessionModel(object):
@@ -25,7 +38,7 @@ class SessionModel(object):
   """
 
   def __init__(self, session, images, labels, probabilities=None):
-    """Takes over a session.
+    """Takes over a tf.Session.
 
     Args:
       session: tf.Session.
@@ -78,7 +91,7 @@ def open_exported(path, mean_pixel=None):
   if not files.exists(path):
     raise ValueError('Cannot read the model %s: no such file or folder.' % path)
   if path.endswith(tflite_runner.SUFFIX):
-    return tflite_runner.load(path, mean_pixel)
+    return tflite_runner.TfliteModel(path, mean_pixel)
   if path.endswith(onnx.SUFFIX):
     return onnx.OnnxModel(path)
   return _open_frozen_graph(path)
@@ -86,7 +99,7 @@ def open_exported(path, mean_pixel=None):
 
 def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
                     resized_size=None):
-  """Builds the graph of a checkpoint for images of any size.
+  """Returns the SessionModel of a checkpoint, for images of any size.
 
   Images are padded as `freezing.build_inference_graph` does without a crop size.
 
@@ -94,11 +107,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
     checkpoint: checkpoint prefix.
     model_options: ModelOptions; the crop size does not matter.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    resized_size: function from int32 [2], the (height, width) of an image, to the size it is
-      resized to for the network, or None. Labels come at the size of the image.
-
-  Returns:
-    SessionModel.
+    resized_size: as in `freezing.ExportOptions`.
 
   Raises:
     ValueError: the checkpoint is of another model, or damaged.
@@ -135,15 +144,13 @@ def read_graph_def(path):
 
 def _open_frozen_graph(path):
   graph_def = read_graph_def(path)
-  names = {node.name for node in graph_def.node}
-  outputs = [record.OUTPUT_NAME]
-  if record.PROBABILITIES_NAME in names:
-    outputs.append(record.PROBABILITIES_NAME)
+  ends = [record.INPUT_NAME, record.OUTPUT_NAME]
+  if any(node.name == record.PROBABILITIES_NAME for node in graph_def.node):
+    ends.append(record.PROBABILITIES_NAME)
   with tf.Graph().as_default() as graph:
     try:
-      tensors = tf.import_graph_def(
-          graph_def, name='',
-          return_elements=[name + ':0' for name in [record.INPUT_NAME] + outputs])
+      tensors = tf.import_graph_def(graph_def, name='',
+                                    return_elements=[name + ':0' for name in ends])
     except (ValueError, tf.errors.OpError) as error:
       raise ValueError('%s cannot be used as an exported model: %s' % (
           path, errors.reason_of(error))) from error
@@ -151,21 +158,70 @@ def _open_frozen_graph(path):
 
 
 def _open_saved_model(folder):
-  if not files.exists(os.path.join(folder, saved_model.FILE_NAME)):
+  if not files.exists(os.path.join(folder, record.SAVED_MODEL_FILE_NAME)):
     raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
-                     'models.' % (folder, saved_model.FILE_NAME))
+                     'models.' % (folder, record.SAVED_MODEL_FILE_NAME))
   with tf.Graph().as_default() as graph:
     session = tf.Session(graph=graph)
     try:
-      meta_graph = tf.saved_model.loader.load(session, [saved_model.TAG], folder)
-      signature = meta_graph.signature_def[saved_model.SIGNATURE]
-      images = signature.inputs[saved_model.INPUT_KEY].name
-      labels = signature.outputs[saved_model.LABELS_KEY].name
+      meta_graph = tf.saved_model.loader.load(session, [record.TAG], folder)
+      signature = meta_graph.signature_def[record.SIGNATURE]
+      ends = [signature.inputs[record.IMAGES_KEY], signature.outputs[record.LABELS_KEY]]
+      if record.PROBABILITIES_KEY in signature.outputs:
+        ends.append(signature.outputs[record.PROBABILITIES_KEY])
+      return SessionModel(session, *[graph.get_tensor_by_name(end.name) for end in ends])
     except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
       session.close()
       raise ValueError('%s cannot be used as a SavedModel: %s' % (
           folder, errors.reason_of(error))) from error
-    probabilities = signature.outputs.get(saved_model.PROBABILITIES_KEY)
-    tensor = graph.get_tensor_by_name
-    return SessionModel(session, tensor(images), tensor(labels),
-                        tensor(probabilities.name) if probabilities is not None else None)
+
+
+# --- archives ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def unpacked(path):
+  """Yields the path of a model: that of the frozen graph in an archive, others as they are.
+
+  The graph is the member called frozen_inference_graph.pb, else the only one that ends in .pb. It
+  and the `export.json` beside it are unpacked into a folder that goes at the end of the block.
+
+  Raises:
+    ValueError: the archive cannot be read, or has not one frozen graph.
+  """
+  if not path.endswith(ARCHIVE_SUFFIXES):
+    yield path
+    return
+  with tempfile.TemporaryDirectory() as folder:
+    try:
+      with files.open_binary(path) as f, tarfile.open(fileobj=f) as archive:
+        graph = _unpack(path, archive, folder)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+      raise ValueError('Cannot read the archive %s: %s.' % (
+          path, getattr(error, 'strerror', None) or error)) from error
+    yield graph
+
+
+def _unpack(path, archive, folder):
+  """Returns the path of the graph of a tarfile.TarFile, written into a folder."""
+  members = [member for member in archive.getmembers() if member.isfile()]
+  graph = _graph_among(path, members)
+  beside = posixpath.join(posixpath.dirname(graph.name), record.RECORD_FILE_NAME)
+  for member in members:
+    if member is graph or posixpath.normpath(member.name) == posixpath.normpath(beside):
+      # Under its own name without folders, so never outside.
+      target = os.path.join(folder, posixpath.basename(member.name))
+      with archive.extractfile(member) as source, \
+           open(target, 'wb') as stream:  # local: a temporary folder
+        shutil.copyfileobj(source, stream)  # local: a temporary folder
+  return os.path.join(folder, posixpath.basename(graph.name))
+
+
+def _graph_among(path, members):
+  graphs = [member for member in members if member.name.endswith(_GRAPH_SUFFIX)]
+  named = [member for member in graphs if posixpath.basename(member.name) == _ARCHIVED_GRAPH]
+  choice = named or graphs
+  if len(choice) == 1:
+    return choice[0]
+  names = ', '.join(sorted(member.name for member in choice or members)[:_MAX_NAMED])
+  raise ValueError('%s must have one %s; it has %s.' % (path, _ARCHIVED_GRAPH, names or 'no files'))
