@@ -88,8 +88,6 @@ def open_exported(path, mean_pixel=None):
   """
   if files.is_dir(path):
     return _open_saved_model(path)
-  if not files.exists(path):
-    raise ValueError('Cannot read the model %s: no such file or folder.' % path)
   if path.endswith(tflite_runner.SUFFIX):
     return tflite_runner.TfliteModel(path, mean_pixel)
   if path.endswith(onnx.SUFFIX):
@@ -126,11 +124,7 @@ def read_graph_def(path):
   Raises:
     ValueError: there is none.
   """
-  try:
-    data = files.read_bytes(path)
-  except OSError as error:
-    raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror)) from error
-  graph_def = tf.GraphDef()
+  data, graph_def = record.read_model(path), tf.GraphDef()
   try:
     graph_def.ParseFromString(data)
   except Exception as error:

@@ -109,7 +109,7 @@ def _running(metric, tensors, rows):
         collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES], name='total')
     added.set_shape(shape)
     totals.append(tf.identity(total))
-    updated.append(tf.assign_add(total, added))
+    updated.append(tf.identity(tf.assign_add(total, added)))
   results = [tf.py_func(rows_of, values, tf.float64) for values in (totals, updated)]
   for result in results:
     result.set_shape([len(rows(metric))] + shape)

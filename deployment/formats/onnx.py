@@ -29,9 +29,9 @@ class OnnxModel(object):
       ValueError: the file cannot be read, or onnxruntime is not installed.
     """
     onnxruntime = _require('onnxruntime')
+    content = record.read_model(path)
     try:
-      self._session = onnxruntime.InferenceSession(
-          files.read_bytes(path), providers=['CPUExecutionProvider'])
+      self._session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime has a class of its own per kind of error
       raise ValueError('%s cannot be used as an ONNX model: %s' % (
           path, errors.reason_of(error))) from error

@@ -9,7 +9,6 @@ import numpy as np
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.graphs import editing, folding
 
-_CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
 _FAKE_QUANTIZATION = 'FakeQuantWithMinMaxVars'
 # What may stand between an atrous convolution and the end of its batch of pixels.
 _PIXELWISE = ('BiasAdd', 'Relu', 'Relu6', _FAKE_QUANTIZATION)
@@ -39,7 +38,7 @@ def spell_out_dilations(graph):
     while steps[-1].op in _PIXELWISE:
       steps.append(graph.producer(steps[-1].input[0]))
     convolution, start = steps[-1], graph.producer(steps[-1].input[0])
-    if (convolution.op not in _CONVOLUTIONS or start.op != 'SpaceToBatchND'
+    if (convolution.op not in folding.CONVOLUTIONS or start.op != 'SpaceToBatchND'
         or any(uses[step.name] != 1 for step in steps)):
       continue
     block, pads = [graph.constant(tensor) for tensor in start.input[1:3]]

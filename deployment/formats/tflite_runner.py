@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core import feature_extractor
-from deeplab.core.storage import errors, files
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
+from deeplab.deployment.graphs import record
 
 SUFFIX = '.tflite'
 
@@ -43,10 +44,7 @@ class TfliteModel(object):
     """
     self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()
-    try:
-      content = content or files.read_bytes(path)
-    except OSError as error:
-      raise ValueError('Cannot read the TFLite model %s: %s.' % (path, error.strerror)) from error
+    content = content or record.read_model(path)
     try:
       self._interpreter = _make_interpreter(content)
       self._interpreter.allocate_tensors()

@@ -59,7 +59,7 @@ def test_threads_do_not_mix_up_their_images(path):
 
 
 def test_absent_and_foreign_files_are_named(tmp_path):
-  with pytest.raises(ValueError, match='Cannot read the TFLite model .*absent.tflite: No such'):
+  with pytest.raises(ValueError, match='Cannot read the model .*absent.tflite: No such'):
     tflite_runner.TfliteModel(str(tmp_path / 'absent.tflite'))
   (tmp_path / 'text.tflite').write_text('not a model at all')
   with pytest.raises(ValueError, match='text.tflite cannot be used as a TFLite model: '):

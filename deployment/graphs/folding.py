@@ -15,7 +15,7 @@ import numpy as np
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.graphs import editing
 
-_CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
+CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative')
 _FUSED_BATCH_NORMS = ('FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3')
 _ACTIVATIONS = ('Relu', 'Relu6')
 _IDENTITIES = ('Identity', 'StopGradient', 'PreventGradient', 'CheckNumerics')
@@ -104,7 +104,7 @@ def fold_input_scaling(graph):
   uses = graph.num_uses()
   for name in list(graph.nodes):
     convolution = graph.nodes[name]
-    if convolution.op not in _CONVOLUTIONS or graph.constant(convolution.input[1]) is None:
+    if convolution.op not in CONVOLUTIONS or graph.constant(convolution.input[1]) is None:
       continue
     reader = convolution
     while graph.producer(reader.input[0]).op == 'Pad' and uses[reader.input[0]] == 1:
@@ -166,7 +166,7 @@ def _convolution_behind(graph, tensor, uses):
   node = graph.producer(tensor)
   while node.op == 'BatchToSpaceND' and uses[node.name] == 1:
     node = graph.producer(node.input[0])
-  if (node.op not in _CONVOLUTIONS or uses[node.name] != 1
+  if (node.op not in CONVOLUTIONS or uses[node.name] != 1
       or node.attr['data_format'].s not in (b'', b'NHWC')
       or graph.constant(node.input[1]) is None):
     return None
@@ -231,7 +231,7 @@ def _channel_values(graph, tensor):
 
 
 def _is_plain_bias(graph, node):
-  return node.op == 'BiasAdd' and graph.producer(node.input[0]).op in _CONVOLUTIONS
+  return node.op == 'BiasAdd' and graph.producer(node.input[0]).op in CONVOLUTIONS
 
 
 # --- atrous convolutions as convolutions of a batch ----------------------------------------

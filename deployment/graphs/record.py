@@ -92,6 +92,14 @@ def record_text(path, content, entries):
                     sort_keys=True, ensure_ascii=False, default=str) + '\n'
 
 
+def read_model(path):
+  """Returns the bytes of a model's file; raises a ValueError with its name if it cannot be read."""
+  try:
+    return files.read_bytes(path)
+  except OSError as error:
+    raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror or error)) from error
+
+
 def record_path(export_path):
   """Returns the path of the `export.json` that belongs to a frozen graph."""
   return os.path.join(os.path.dirname(files.absolute(export_path)), RECORD_FILE_NAME)
