@@ -18,7 +18,7 @@ from deeplab.datasets import registry
 from deeplab.datasets.building import builder
 from deeplab.datasets.flags import building
 from deeplab.datasets.records import dataset_info
-from deeplab.datasets.sample_people import contact_sheet, raw_folder
+from deeplab.datasets.sample_people import contact_sheet, raw_folders
 from deeplab.datasets.sample_people.canvas import IGNORE, NUM_CLASSES
 
 FLAGS = flags.FLAGS
@@ -40,7 +40,7 @@ def build(output_dir, settings, num_processes=None):
 
   Args:
     output_dir: folder for raw/ and tfrecord/.
-    settings: raw_folder.Settings.
+    settings: raw_folders.Settings.
     num_processes: number of worker processes; None: one per processor.
 
   Returns:
@@ -50,20 +50,20 @@ def build(output_dir, settings, num_processes=None):
     ValueError: a folder cannot be used.
   """
   raw_dir = os.path.join(output_dir, 'raw')
-  num_rendered = raw_folder.write(raw_dir, settings, num_processes)
+  num_rendered = raw_folders.write(raw_dir, settings, num_processes)
   logging.info('%s: %d pictures, %d of them rendered now.', raw_dir,
                len(settings.indices()), num_rendered)
-  splits = raw_folder.find_examples(raw_dir, settings)
+  splits = raw_folders.find_examples(raw_dir, settings)
   spec = builder.DatasetSpec(
       name='sample_people', splits=splits, num_classes=NUM_CLASSES, ignore_label=IGNORE,
-      class_names=registry.FORMA_CLASSES, colormap=raw_folder.COLORMAP)
+      class_names=registry.FORMA_CLASSES, colormap=raw_folders.COLORMAP)
   return builder.build_dataset(spec, os.path.join(output_dir, 'tfrecord'), num_processes), splits
 
 
 def main(unused_argv):
   building.refuse_tasks('the pictures are rendered first, and all of it takes seconds: there is '
                       'nothing to share. Run it once without.')
-  settings = raw_folder.Settings(FLAGS.seed, FLAGS.num_train, FLAGS.num_val)
+  settings = raw_folders.Settings(FLAGS.seed, FLAGS.num_train, FLAGS.num_val)
   info, splits = build(FLAGS.output_dir, settings, FLAGS.num_processes or None)
   if FLAGS.contact_sheet:
     contact_sheet.write(FLAGS.contact_sheet, splits['val'])

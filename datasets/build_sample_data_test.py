@@ -15,11 +15,11 @@ from deeplab.datasets.building import builder
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.labels.class_names import read_class_names
 from deeplab.datasets.records import dataset_info, example
-from deeplab.datasets.sample_people import contact_sheet, raw_folder, scene
-from deeplab.testing import folders
+from deeplab.datasets.sample_people import contact_sheet, raw_folders, scene
+from deeplab.testing import tiny_trees
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_SETTINGS = raw_folder.Settings(seed=5, num_train=3, num_val=1)
+_SETTINGS = raw_folders.Settings(seed=5, num_train=3, num_val=1)
 
 
 def _run(*args):
@@ -34,19 +34,19 @@ def _run(*args):
 @pytest.fixture(scope='module')
 def raw(tmp_path_factory):
   folder = tmp_path_factory.mktemp('sample') / 'raw'
-  assert raw_folder.write(str(folder), _SETTINGS, num_processes=1) == 4
+  assert raw_folders.write(str(folder), _SETTINGS, num_processes=1) == 4
   return folder
 
 
 def test_two_processes_write_the_same_bytes_as_one(raw, tmp_path, monkeypatch):
-  monkeypatch.setattr(raw_folder, '_CHUNK', 1)
-  raw_folder.write(str(tmp_path / 'raw'), _SETTINGS, num_processes=2)
-  assert folders.contents(tmp_path / 'raw') == folders.contents(raw)
+  monkeypatch.setattr(raw_folders, '_CHUNK', 1)
+  raw_folders.write(str(tmp_path / 'raw'), _SETTINGS, num_processes=2)
+  assert tiny_trees.contents(tmp_path / 'raw') == tiny_trees.contents(raw)
 
 
 def test_files_hold_the_rendered_picture(raw):
   picture = scene.render(5, 'train', 2)
-  item = raw_folder.find_examples(str(raw), _SETTINGS)['train'][2]
+  item = raw_folders.find_examples(str(raw), _SETTINGS)['train'][2]
   with Image.open(item.label) as labels, Image.open(item.image_path) as image:
     assert labels.mode == 'P'
     np.testing.assert_array_equal(np.asarray(labels), picture.labels)
@@ -69,31 +69,31 @@ def test_lists_name_the_pictures_and_classes(raw):
 
 def test_missing_files_are_rendered_again_and_the_others_stay(raw, tmp_path):
   folder = tmp_path / 'raw'
-  raw_folder.write(str(folder), _SETTINGS, 1)
-  before = folders.contents(folder)
+  raw_folders.write(str(folder), _SETTINGS, 1)
+  before = tiny_trees.contents(folder)
   os.remove(str(folder / 'labels' / 'train_00001.png'))
   (folder / 'images' / '.train_00002.jpg.77.tmp').write_bytes(b'half')
   kept = os.stat(str(folder / 'images' / 'train_00000.jpg')).st_mtime_ns
-  assert raw_folder.write(str(folder), _SETTINGS, 1) == 1
-  assert folders.contents(folder) == before
+  assert raw_folders.write(str(folder), _SETTINGS, 1) == 1
+  assert tiny_trees.contents(folder) == before
   assert os.stat(str(folder / 'images' / 'train_00000.jpg')).st_mtime_ns == kept
-  assert raw_folder.write(str(folder), _SETTINGS, 1) == 0
+  assert raw_folders.write(str(folder), _SETTINGS, 1) == 0
 
 
 def test_changed_settings_leave_what_a_fresh_run_would_write(raw, tmp_path):
   folder = tmp_path / 'raw'
-  raw_folder.write(str(folder), _SETTINGS._replace(seed=6), 1)
-  assert folders.contents(folder) != folders.contents(raw)
-  assert raw_folder.write(str(folder), _SETTINGS, 1) == 4
-  assert folders.contents(folder) == folders.contents(raw)
-  assert raw_folder.write(str(folder), _SETTINGS._replace(num_train=1), 1) == 0
+  raw_folders.write(str(folder), _SETTINGS._replace(seed=6), 1)
+  assert tiny_trees.contents(folder) != tiny_trees.contents(raw)
+  assert raw_folders.write(str(folder), _SETTINGS, 1) == 4
+  assert tiny_trees.contents(folder) == tiny_trees.contents(raw)
+  assert raw_folders.write(str(folder), _SETTINGS._replace(num_train=1), 1) == 0
   assert sorted(os.listdir(str(folder / 'images'))) == ['train_00000.jpg', 'val_00000.jpg']
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
   (tmp_path / 'holiday.jpg').write_bytes(b'mine')
   with pytest.raises(ValueError, match='holds files that are not of this dataset'):
-    raw_folder.write(str(tmp_path), _SETTINGS, 1)
+    raw_folders.write(str(tmp_path), _SETTINGS, 1)
   assert os.listdir(str(tmp_path)) == ['holiday.jpg']
 
 
@@ -138,7 +138,7 @@ def test_an_output_dir_that_is_a_file_is_one_line(tmp_path):
 
 
 def test_contact_sheet_shows_predictions_below_labels(raw, tmp_path):
-  examples = raw_folder.find_examples(str(raw), _SETTINGS)['train'][:1]
+  examples = raw_folders.find_examples(str(raw), _SETTINGS)['train'][:1]
   folder = tmp_path / 'predictions'
   folder.mkdir()
   with Image.open(examples[0].label) as label:
@@ -159,7 +159,7 @@ def test_contact_sheet_shows_predictions_below_labels(raw, tmp_path):
 
 
 def test_contact_sheet_stops_at_its_rows(raw, tmp_path):
-  examples = raw_folder.find_examples(str(raw), _SETTINGS)['train']
+  examples = raw_folders.find_examples(str(raw), _SETTINGS)['train']
   contact_sheet.write(str(tmp_path / 'one.png'), examples * 10, num_rows=1)
   contact_sheet.write(str(tmp_path / 'two.png'), examples * 10, num_rows=2)
   heights = []
@@ -172,7 +172,7 @@ def test_contact_sheet_stops_at_its_rows(raw, tmp_path):
 
 
 def test_the_spec_is_an_ordinary_one(raw):
-  splits = raw_folder.find_examples(str(raw), _SETTINGS)
+  splits = raw_folders.find_examples(str(raw), _SETTINGS)
   assert all(isinstance(item, builder.Example) for items in splits.values() for item in items)
   with open(splits['val'][0].landmarks, encoding='utf-8') as f:
     assert json.load(f)['point_names'][8:13] == [

@@ -15,7 +15,7 @@ from absl import flags, logging
 
 from deeplab.command_line import flag_groups, running
 from deeplab.core.jobs import progress
-from deeplab.datasets.sample_people import forma_layouts, scene
+from deeplab.datasets.sample_people import raw_folders, scene
 
 FLAGS = flags.FLAGS
 
@@ -24,16 +24,16 @@ flags.DEFINE_string('output_dir', None, 'Folder for the sources, made if absent.
 flags.DEFINE_integer('num_pictures', 40, 'Number of pictures of each source.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Equal seeds give equal pictures.')
 
-_SOURCES = (('atr', forma_layouts.write_atr), ('fashion', forma_layouts.write_fashion),
-            ('tryon', forma_layouts.write_folders))
+_SOURCES = (('atr', raw_folders.write_atr), ('fashion', raw_folders.write_fashion),
+            ('tryon', raw_folders.write_folders))
 
 
 def render_samples(source, seed, count):
-  """Yields forma_layouts.Samples of one source."""
+  """Yields raw_folders.Samples of one source."""
   with progress.bar('Rendering %s' % source, count) as bar:
     for index in range(count):
       picture = scene.render(seed, source, index)
-      yield forma_layouts.Sample('%s_%05d' % (source, index), picture.image,
+      yield raw_folders.Sample('%s_%05d' % (source, index), picture.image,
                                  picture.dense_labels, picture.landmarks)
       bar.update()
 

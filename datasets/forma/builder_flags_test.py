@@ -11,7 +11,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.forma import storage as forma_storage
 from deeplab.datasets.records import dataset_info, example
-from deeplab.datasets.sample_people import forma_layouts
+from deeplab.datasets.sample_people import raw_folders
 from deeplab.testing import forked_scripts
 
 _NUM_CLASSES = len(registry.FORMA_CLASSES)
@@ -27,7 +27,7 @@ def _samples(count=10, with_landmarks=False):
     patches = random.randint(0, _NUM_CLASSES, (4, 3)).astype(np.uint8)
     image = random.randint(0, 256, (12, 9, 3)).astype(np.uint8)
     landmarks = random.randint(0, 9, (1, 18, 3)) if with_landmarks else None
-    samples.append(forma_layouts.Sample('été %02d' % i, image,
+    samples.append(raw_folders.Sample('été %02d' % i, image,
                                         np.kron(patches, np.ones((3, 3), np.uint8)), landmarks))
   return samples
 
@@ -64,7 +64,7 @@ def _assert_labels(records, samples, expected=lambda labels: labels):
 
 def test_humanparsing_with_parts_has_every_class(tmp_path):
   samples = _samples()
-  forma_layouts.write_atr(str(tmp_path / 'raw'), samples)
+  raw_folders.write_atr(str(tmp_path / 'raw'), samples)
   result = _build('build_humanparsing17k_data', tmp_path, '--raw_dir=%s' % (tmp_path / 'raw'),
                   '--parts_dir=%s' % (tmp_path / 'raw' / 'parts'))
   assert result.code == 0, result.log
@@ -74,7 +74,7 @@ def test_humanparsing_with_parts_has_every_class(tmp_path):
 
 def test_a_set_is_shared_by_tasks_and_listed_by_the_merge(tmp_path):
   samples = _samples()
-  forma_layouts.write_atr(str(tmp_path / 'raw'), samples)
+  raw_folders.write_atr(str(tmp_path / 'raw'), samples)
   flags = ['--raw_dir=%s' % (tmp_path / 'raw'), '--parts_dir=%s' % (tmp_path / 'raw' / 'parts')]
   lists = tmp_path / 'datasets' / 'humanparsing17k' / 'dataset_split'
   for more in (['--num_tasks=2', '--task_index=1'], ['--num_tasks=2', '--task_index=0'],
@@ -92,7 +92,7 @@ def test_a_set_is_shared_by_tasks_and_listed_by_the_merge(tmp_path):
 
 def test_humanparsing_without_parts_has_sleeves_as_garment(tmp_path):
   samples = _samples()
-  forma_layouts.write_atr(str(tmp_path / 'raw'), samples)
+  raw_folders.write_atr(str(tmp_path / 'raw'), samples)
   result = _build('build_humanparsing17k_data', tmp_path, '--raw_dir=%s' % (tmp_path / 'raw'))
   assert result.code == 0, result.log
   _assert_labels(
@@ -107,7 +107,7 @@ def test_humanparsing_without_parts_has_sleeves_as_garment(tmp_path):
 def write_fashion(tmp_path_factory):
   folder = tmp_path_factory.mktemp('fashion')
   samples = _samples()
-  forma_layouts.write_fashion(str(folder), samples)
+  raw_folders.write_fashion(str(folder), samples)
   return str(folder), samples
 
 
@@ -145,7 +145,7 @@ def test_imaterialist_without_parts_ignores_what_is_not_clothes(fashion, tmp_pat
 ])
 def test_unusable_tables_of_masks_are_one_line(tmp_path, old, new, message):
   raw = tmp_path / 'raw'
-  forma_layouts.write_fashion(str(raw), _samples())
+  raw_folders.write_fashion(str(raw), _samples())
   table = (raw / 'train.csv').read_bytes().decode('utf-8')
   assert old in table
   (raw / 'train.csv').write_bytes(table.replace(old, new).encode('utf-8'))
@@ -161,7 +161,7 @@ def test_unusable_tables_of_masks_are_one_line(tmp_path, old, new, message):
 
 def test_folder_sets_are_split_by_the_order_of_their_paths(tmp_path):
   samples = _samples()
-  forma_layouts.write_folders(str(tmp_path / 'raw'), samples)
+  raw_folders.write_folders(str(tmp_path / 'raw'), samples)
   flags = ['--image_dir=%s' % (tmp_path / 'raw' / 'images'),
            '--label_dir=%s' % (tmp_path / 'raw' / 'labels'), '--num_train=7', '--num_trainval=2']
   for script, name in (('build_tryon1k_data', 'tryon1k'), ('build_nsfw1k_data', 'nsfw1k')):
@@ -178,7 +178,7 @@ def test_folder_sets_are_split_by_the_order_of_their_paths(tmp_path):
 
 def test_tryon10k_is_all_of_train(tmp_path):
   samples = _samples(4)
-  forma_layouts.write_folders(str(tmp_path / 'raw'), samples)
+  raw_folders.write_folders(str(tmp_path / 'raw'), samples)
   result = _build('build_tryon10k_data', tmp_path, '--image_dir=%s' % (tmp_path / 'raw/images'),
                   '--label_dir=%s' % (tmp_path / 'raw' / 'labels'))
   assert result.code == 0, result.log
@@ -202,7 +202,7 @@ def test_tryon10k_is_all_of_train(tmp_path):
      '--parts_model draws into --storage_dir, which is beyond this machine'),
 ])
 def test_unusable_folders_are_one_line(tmp_path, flags, message):
-  forma_layouts.write_folders(str(tmp_path / 'raw'), _samples(3))
+  raw_folders.write_folders(str(tmp_path / 'raw'), _samples(3))
   images, labels = [str(tmp_path / 'raw' / kind) for kind in ('images', 'labels')]
   result = _build('build_tryon1k_data', tmp_path, '--image_dir=' + images,
                   *[flag.format(images=images, labels=labels) for flag in flags])
@@ -218,7 +218,7 @@ def test_unusable_folders_are_one_line(tmp_path, flags, message):
 def test_landmarks_travel_with_the_record_and_failures_stay_out(tmp_path):
   samples = _samples(with_landmarks=True)
   raw = tmp_path / 'raw'
-  forma_layouts.write_folders(str(raw), samples)
+  raw_folders.write_folders(str(raw), samples)
   (raw / 'landmarks' / 'été 01.json').write_text(json.dumps({'status': 'failure'}))
   (raw / 'landmarks' / 'été 02.json').unlink()
   result = _build('build_tryon10k_data', tmp_path, '--image_dir=%s' % (raw / 'images'),
@@ -236,7 +236,7 @@ def test_landmarks_travel_with_the_record_and_failures_stay_out(tmp_path):
 
 def test_broken_landmarks_are_one_line(tmp_path):
   raw = tmp_path / 'raw'
-  forma_layouts.write_folders(str(raw), _samples(3, with_landmarks=True))
+  raw_folders.write_folders(str(raw), _samples(3, with_landmarks=True))
   (raw / 'landmarks' / 'été 01.json').write_text('{')
   result = _build('build_tryon10k_data', tmp_path, '--image_dir=%s' % (raw / 'images'),
                   '--label_dir=%s' % (raw / 'labels'), '--landmarks_dir=%s' % (raw / 'landmarks'))

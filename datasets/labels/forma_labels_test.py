@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets.labels import forma_labels
-from deeplab.datasets.sample_people import forma_layouts
+from deeplab.datasets.sample_people import raw_folders
 
 _HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId\n'
 
@@ -28,7 +28,7 @@ def test_encoded_masks_decode_to_themselves():
     mask = random.uniform(size=size) < 0.4
     mask[-1, -1] = mask[0, 0] = True
     np.testing.assert_array_equal(
-        forma_labels.decode_runs(forma_layouts.encode_runs(mask), size, 'x'), mask)
+        forma_labels.decode_runs(raw_folders.encode_runs(mask), size, 'x'), mask)
 
 
 @pytest.mark.parametrize('text', ['', '1', '0 2', '1 0', '12 2', '5 -1', '1 a', '9' * 30 + ' 1'])

@@ -1,6 +1,6 @@
 """How are the sample people drawn, each pixel with its class?
 
-A picture: `scene`, of a `person` in front of a `background` with `clutter`. A person: `wardrobe`,
-`body`, `garments`, `head`. How shapes become pixels: `canvas`, `raster`, `textures`. As files:
-`raw_folder`, `forma_layouts`, `contact_sheet`.
+A picture: `scene`, of a `person` in front of a `background` with `clutter`. A person: `body`,
+`garments`, `head`. How shapes become pixels: `canvas`, `raster`, `textures`. As files:
+`raw_folders`, `contact_sheet`.
 """

@@ -12,13 +12,10 @@ _FACADES = np.array([(0.62, 0.38, 0.30), (0.76, 0.70, 0.60), (0.55, 0.57, 0.60),
 
 
 def paint_background(canvas, random):
-  """Paints a random scene over the whole canvas; returns the row where the floor begins."""
-  height = canvas.size[0]
-  horizon = int(height * random.uniform(0.55, 0.86))
-  scene = _SCENES[random.choice(len(_SCENES), p=_ODDS)]
-  scene(canvas, random, horizon)
+  """Paints a random scene over the whole canvas."""
+  horizon = int(canvas.size[0] * random.uniform(0.55, 0.86))
+  textures.pick(random, _SCENE_ODDS)(canvas, random, horizon)
   _soften(canvas.rgb, random)
-  return horizon
 
 
 def _soften(rgb, random):
@@ -37,9 +34,14 @@ def _vertical(size, colors, knots):
   return np.repeat(line[:, np.newaxis], size[1], axis=1)
 
 
+def _grained(random, color, size, strength, *wave, **options):
+  """Returns a colour over a (height, width), lighter and darker by noise; see textures.noise."""
+  noise = textures.noise(random, size, *wave, **options)
+  return color * (1 + strength * noise)[..., np.newaxis]
+
+
 def _studio(canvas, random, horizon):
-  color = textures.jitter(random, _pick(random, np.concatenate([_WALLS,
-                                                                textures.GARMENT_COLORS])))
+  color = textures.color_of(random, np.concatenate([_WALLS, textures.GARMENT_COLORS]))
   height, width = canvas.size
   y, x = np.mgrid[0:height, 0:width]
   center = random.uniform(0.25, 0.75, 2) * (width, height)
@@ -48,12 +50,12 @@ def _studio(canvas, random, horizon):
   canvas.rgb[horizon:] *= np.linspace(0.94, 1.08, height - horizon)[:, np.newaxis, np.newaxis]
   canvas.rgb += 0.02 * textures.noise(random, canvas.size, 60)[..., np.newaxis]
   if random.uniform() < 0.4:
-    clutter.scatter(canvas, random, horizon, ['box', 'plant', 'patch'], 2)
+    clutter.scatter(canvas, random, horizon, 'box plant patch', 2)
 
 
 def _room(canvas, random, horizon):
   height, width = canvas.size
-  wall = textures.jitter(random, _pick(random, _WALLS))
+  wall = textures.color_of(random, _WALLS)
   kind = random.choice(['plain', 'stripes', 'bars', 'tiles', 'dots'])
   canvas.rgb[:horizon] = wall
   if kind == 'tiles':
@@ -64,18 +66,19 @@ def _room(canvas, random, horizon):
         period=random.uniform(14, 40), folds=0.0)
     y, x = np.mgrid[0:horizon, 0:width].astype(np.float64)
     canvas.rgb[:horizon] = paper(x, y)
-  floor = textures.jitter(random, _pick(random, _FLOORS))
-  grain = textures.noise(random, (height - horizon, width), 50, stretch=(0.12, 1.0))
-  canvas.rgb[horizon:] = floor * (1 + 0.14 * grain)[..., np.newaxis]
+  canvas.rgb[horizon:] = _grained(random, textures.color_of(random, _FLOORS),
+                                  (height - horizon, width), 0.14, 50, stretch=(0.12, 1.0))
   for row in np.cumsum(random.uniform(5, 9) * 1.5 ** np.arange(6)).astype(int):
     if horizon + row < height:
       canvas.rgb[horizon + row] *= 0.8
   canvas.rgb[max(horizon - int(random.uniform(4, 10)), 0):horizon] = np.clip(wall * 1.1, 0, 1)
-  _light_fall(canvas, random)
+  # Light falls in from a side.
+  canvas.rgb *= np.linspace(random.uniform(0.75, 1.1), random.uniform(0.75, 1.1),
+                            width)[:, np.newaxis]
   if random.uniform() < 0.6:
     clutter.paint_window(canvas, random, horizon)
-  clutter.scatter(canvas, random, horizon, ['shelf', 'plant', 'box', 'poster', 'lamp', 'poster',
-                                            'cloth'], random.randint(2, 6))
+  clutter.scatter(canvas, random, horizon, 'shelf plant box poster lamp poster cloth',
+                  random.randint(2, 6))
 
 
 def _paint_tiles(rgb, wall, random):
@@ -90,14 +93,9 @@ def _paint_tiles(rgb, wall, random):
   rgb[joint] = 0.78 * wall
 
 
-def _light_fall(canvas, random):
-  ramp = np.linspace(random.uniform(0.75, 1.1), random.uniform(0.75, 1.1), canvas.size[1])
-  canvas.rgb *= ramp[np.newaxis, :, np.newaxis]
-
-
 def _sky(canvas, random):
   top = np.array([(0.42, 0.62, 0.86), (0.62, 0.72, 0.82), (0.80, 0.82, 0.85), (0.93, 0.66, 0.48)])
-  color = textures.jitter(random, _pick(random, top))
+  color = textures.color_of(random, top)
   pale = 0.35 * color + 0.62
   canvas.rgb[:] = _vertical(canvas.size, [color, pale, pale], (0, 0.6, 1))
   clouds = np.clip(textures.noise(random, canvas.size, 90, stretch=(0.5, 1)), 0, 1)
@@ -112,25 +110,25 @@ def _street(canvas, random, horizon):
     wide = random.uniform(50, 130)
     _paint_house(canvas, random, int(left), int(left + wide), horizon)
     left += wide
-  ground = _vertical((height - horizon, width), [(0.50, 0.50, 0.51), (0.62, 0.61, 0.60)], (0, 1))
-  canvas.rgb[horizon:] = ground * random.uniform(0.7, 1.15) * (
-      1 + 0.07 * textures.noise(random, (height - horizon, width), 14, 3))[..., np.newaxis]
+  size = height - horizon, width
+  ground = _vertical(size, [(0.50, 0.50, 0.51), (0.62, 0.61, 0.60)], (0, 1))
+  canvas.rgb[horizon:] = _grained(random, ground * random.uniform(0.7, 1.15), size, 0.07, 14, 3)
   canvas.rgb[horizon:horizon + 3] *= 0.7
   if random.uniform() < 0.5:
     clutter.paint_car(canvas, random, horizon)
-  clutter.scatter(canvas, random, horizon, ['tree', 'pole', 'box', 'patch', 'poster', 'cloth'],
+  clutter.scatter(canvas, random, horizon, 'tree pole box patch poster cloth',
                   random.randint(1, 5))
 
 
 def _paint_house(canvas, random, left, right, horizon):
   """Paints a block of flats with windows between two columns."""
-  color = textures.jitter(random, _pick(random, _FACADES))
+  color = textures.color_of(random, _FACADES)
   roof = int(horizon * random.uniform(-0.1, 0.5))
   a, b = max(left, 0), min(right, canvas.size[1])
   if b <= a:
     return
   area = canvas.rgb[max(roof, 0):horizon, a:b]
-  area[:] = color * (1 + 0.04 * textures.noise(random, area.shape[:2], 20, 3))[..., np.newaxis]
+  area[:] = _grained(random, color, area.shape[:2], 0.04, 20, 3)
   step_y, step_x = random.uniform(26, 46), random.uniform(20, 34)
   glass = np.array([(0.25, 0.30, 0.36), (0.55, 0.65, 0.72), (0.9, 0.82, 0.6)])
   for y in np.arange(roof + 10, horizon - step_y, step_y):
@@ -145,18 +143,18 @@ def _park(canvas, random, horizon):
   height, width = canvas.size
   _sky(canvas, random)
   green = np.array([(0.24, 0.38, 0.16), (0.36, 0.46, 0.20), (0.48, 0.44, 0.18), (0.16, 0.30, 0.20)])
-  base = textures.jitter(random, _pick(random, green))
+  base = textures.color_of(random, green)
   leaves = textures.noise(random, (horizon, width), 60, 6, gain=0.75)
   edge = horizon * random.uniform(-0.2, 0.6) + 26 * textures.noise(random, (1, width), 60, 4)
   is_leaf = np.arange(horizon)[:, np.newaxis] > edge + 8 * leaves
   crown = base * (1 + 0.42 * leaves)[..., np.newaxis]
   canvas.rgb[:horizon][is_leaf] = np.clip(crown, 0.02, 1)[is_leaf]
   grass = textures.noise(random, (height - horizon, width), 24, 5, gain=0.8, stretch=(0.5, 1.0))
-  meadow = textures.jitter(random, _pick(random, green)) * 1.25
+  meadow = textures.color_of(random, green) * 1.25
   if random.uniform() < 0.3:
     meadow = np.array((0.66, 0.58, 0.46))  # A sandy path.
   canvas.rgb[horizon:] = np.clip(meadow * (1 + 0.20 * grass)[..., np.newaxis], 0.02, 1)
-  clutter.scatter(canvas, random, horizon, ['tree', 'tree', 'bush', 'pole', 'patch'],
+  clutter.scatter(canvas, random, horizon, 'tree tree bush pole patch',
                   random.randint(1, 5))
 
 
@@ -165,14 +163,12 @@ def _beach(canvas, random, horizon):
   _sky(canvas, random)
   line = int(horizon * random.uniform(0.55, 0.85))
   sea = textures.jitter(random, (0.20, 0.46, 0.56))
-  waves = textures.noise(random, (horizon - line, width), 40, 4, stretch=(0.12, 1.0))
-  canvas.rgb[line:horizon] = sea * (1 + 0.22 * waves)[..., np.newaxis]
+  canvas.rgb[line:horizon] = _grained(random, sea, (horizon - line, width), 0.22, 40,
+                                      stretch=(0.12, 1.0))
   sand = textures.jitter(random, (0.84, 0.72, 0.55))
-  grain = textures.noise(random, (height - horizon, width), 30, 5, gain=0.7)
-  canvas.rgb[horizon:] = sand * (1 + 0.08 * grain)[..., np.newaxis]
+  canvas.rgb[horizon:] = _grained(random, sand, (height - horizon, width), 0.08, 30, 5, gain=0.7)
   canvas.rgb[horizon:horizon + 4] += 0.15
-  clutter.scatter(canvas, random, horizon, ['parasol', 'pole', 'cloth', 'patch'],
-                  random.randint(1, 4))
+  clutter.scatter(canvas, random, horizon, 'parasol pole cloth patch', random.randint(1, 4))
 
 
 def _colour_noise(canvas, random, horizon):
@@ -186,9 +182,5 @@ def _colour_noise(canvas, random, horizon):
   canvas.rgb[:] = mixed * (1 - 0.6 * second) + 0.6 * second * colors[2]
 
 
-def _pick(random, table):
-  return table[random.randint(len(table))]
-
-
-_SCENES = (_studio, _room, _street, _park, _beach, _colour_noise)
-_ODDS = (0.12, 0.30, 0.22, 0.18, 0.08, 0.10)
+_SCENE_ODDS = {_studio: 0.12, _room: 0.30, _street: 0.22, _park: 0.18, _beach: 0.08,
+               _colour_noise: 0.10}

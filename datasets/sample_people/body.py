@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets.sample_people import raster
+from deeplab.datasets.sample_people import raster, textures
 
 # Landmarks in the order of the BODY-18 keypoints of OpenPose; right and left are the person's.
 LANDMARKS = (
@@ -19,11 +19,25 @@ _UPPER_ARM, _FOREARM = 1.22, 1.08
 _THIGH, _SHANK = 1.58, 1.50
 _ANKLE_HEIGHT = 0.2
 _TORSO = 2.25
-# Where arms can be and how often.
-_ARM_POSES = ('hang', 'swing', 'hip', 'pocket', 'out', 'up', 'wave', 'belly', 'head')
-_ARM_ODDS = (0.30, 0.14, 0.14, 0.08, 0.10, 0.05, 0.08, 0.07, 0.04)
-_LEG_POSES = ('stand', 'rest', 'wide', 'walk', 'stride', 'hop')
-_LEG_ODDS = (0.34, 0.22, 0.12, 0.14, 0.14, 0.04)
+# Where arms can be, and how often.
+_ARM_ODDS = {'hang': 0.30, 'swing': 0.14, 'hip': 0.14, 'pocket': 0.08, 'out': 0.10, 'up': 0.05,
+             'wave': 0.08, 'belly': 0.07, 'head': 0.04}
+# Arms that point somewhere: range of the angle from straight down, and of the share stretched.
+_ARM_DIRECTIONS = {'swing': ((-0.15, 0.75), (0.8, 0.97)), 'out': ((0.7, 1.9), (0.7, 0.98)),
+                   'up': ((2.3, 2.95), (0.85, 0.98))}
+
+
+class _Stance(typing.NamedTuple):
+  """How often legs stand so, range of the spread of the feet, and of a foot that is lifted."""
+  odds: float
+  spread: typing.Tuple[float, float]
+  lift: typing.Optional[typing.Tuple[float, float]] = None
+
+
+_STANCES = {
+    'stand': _Stance(0.34, (0.8, 1.5)), 'rest': _Stance(0.22, (0.9, 1.7), (0.0, 0.12)),
+    'wide': _Stance(0.12, (1.9, 3.0)), 'walk': _Stance(0.14, (0.4, 0.9), (0.25, 0.6)),
+    'stride': _Stance(0.14, (2.4, 3.4), (0.1, 0.3)), 'hop': _Stance(0.04, (1.0, 2.2), (0.3, 0.7))}
 
 
 class Build(typing.NamedTuple):
@@ -51,16 +65,18 @@ class Limb(typing.NamedTuple):
   path: np.ndarray
   in_front: bool
 
+  def _travelled(self):
+    steps = np.hypot(*np.diff(self.path, axis=0).T)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
   def radii(self, knots, values):
     """Returns [n] radii at `path`, given `values` at the fractions `knots` of its length."""
-    steps = np.hypot(*np.diff(self.path, axis=0).T)
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    travelled = self._travelled()
     return np.interp(travelled / max(travelled[-1], 1e-6), knots, values)
 
   def at(self, fraction):
     """Returns the [2] point at a fraction of the length of the path."""
-    steps = np.hypot(*np.diff(self.path, axis=0).T)
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    travelled = self._travelled()
     return np.array([np.interp(fraction * travelled[-1], travelled, self.path[:, i])
                      for i in range(2)])
 
@@ -95,11 +111,22 @@ class Body(typing.NamedTuple):
       height: fraction, a little beyond 0..1 as well.
       across: offset along the tilted cross line, units.
     """
-    return _torso_point(self.spine, self.tilts, height, across)
+    t, (first, bend, last) = height, self.spine
+    center = (1 - t) ** 2 * first + 2 * t * (1 - t) * bend + t * t * last
+    angle = self.tilts[0] + (self.tilts[1] - self.tilts[0]) * np.clip(height, 0, 1)
+    return center + across * np.array([np.cos(angle), np.sin(angle)])
 
   def half_width(self, height):
     """Returns the half-width of the torso at a height, units."""
-    return _half_width(self.build, self.turn, height)
+    knots = (-0.2, 0.0, 0.12, 0.38, 0.68, 0.84, 0.94, 1.0, 1.04)
+    _, _, _, shoulder, chest, waist, hip = self.build
+    values = (0.9 * hip, hip, 0.97 * hip, waist, chest, 0.5 * (chest + shoulder), shoulder,
+              0.55 * shoulder, 0.2)
+    return float(np.interp(height, knots, values)) * (1 - 0.18 * abs(self.turn))
+
+  def edge(self, height, side, ease=0.0):
+    """Returns the [2] point `ease` units beside the torso at a height; side: -1 or +1."""
+    return self.torso(height, side * (self.half_width(height) + ease))
 
   def landmarks(self):
     """Returns the [18, 2] LANDMARKS in units."""
@@ -138,7 +165,7 @@ def sample_body(random, build=None):
   build = build or sample_build(random)
   turn = np.clip(random.normal(0, 0.45), -1, 1)
   is_back = random.uniform() < 0.06
-  stance = _LEG_POSES[random.choice(len(_LEG_POSES), p=_LEG_ODDS)]
+  stance = textures.pick(random, {name: row.odds for name, row in _STANCES.items()})
   if stance == 'stride' and abs(turn) < 0.5:
     turn = np.sign(turn) * random.uniform(0.5, 1.0) if turn else 0.6
   tilts = (random.normal(0, 0.05), random.normal(0, 0.05))
@@ -146,102 +173,83 @@ def sample_body(random, build=None):
   lean = random.normal(0, 0.07) + (0.05 * turn if stance == 'stride' else 0)
   neck = pelvis + _TORSO * np.array([np.sin(lean), -np.cos(lean)])
   bend = 0.5 * (pelvis + neck) + np.array([random.normal(0, 0.07), 0])
-  spine = np.array([pelvis, bend, neck])
-  arms = tuple(_pose_arm(random, build, turn, spine, tilts, side) for side in (-1, 1))
+  body = Body(build, turn, is_back, np.array([pelvis, bend, neck]), tilts, (), legs, neck, 0.0)
+  arms = tuple(_pose_arm(random, body, side) for side in (-1, 1))
   head_tilt = random.normal(0, 0.09)
   up = 0.62 * build.head
   center = neck + np.array([np.sin(0.5 * lean + head_tilt) + 0.05 * turn, -1]) * up
-  return Body(build, turn, is_back, spine, tilts, arms, legs, center, head_tilt)
+  return body._replace(arms=arms, head_center=center, head_tilt=head_tilt)
 
 
 def _pose_legs(random, build, turn, stance, tilt):
   """Returns the two legs on the floor and the [2] pelvis."""
   length = build.legs * (_THIGH + _SHANK)
   apart = 0.52 * build.hip * (1 - 0.25 * abs(turn))
-  spread = {'stand': random.uniform(0.8, 1.5), 'rest': random.uniform(0.9, 1.7),
-            'wide': random.uniform(1.9, 3.0), 'walk': random.uniform(0.4, 0.9),
-            'stride': random.uniform(2.4, 3.4), 'hop': random.uniform(1.0, 2.2)}[stance]
+  spread = {name: random.uniform(*row.spread) for name, row in _STANCES.items()}[stance]
   ahead = int(random.choice([-1, 1]))  # The leg that bears the weight, or is nearer.
   facing = 1 if turn >= 0 else -1
   feet = {}
   for side in (-1, 1):
-    lift, forward = 0.0, 0.0
-    if stance == 'rest' and side != ahead:
-      lift, forward = random.uniform(0.0, 0.12), 0.25 * side
-    elif stance == 'walk' and side != ahead:
-      lift = random.uniform(0.25, 0.6)
-    elif stance == 'stride':
-      lift = random.uniform(0.1, 0.3) if side == -facing else 0.0
-    elif stance == 'hop':
-      lift = random.uniform(0.3, 0.7)
+    is_lifted = side == {'stride': -facing, 'hop': side}.get(stance, -ahead)
+    span = _STANCES[stance].lift if is_lifted else None
+    lift = random.uniform(*span) if span else 0.0
+    forward = 0.25 * side if stance == 'rest' and is_lifted else 0.0
     feet[side] = np.array([side * apart * spread + forward, -_ANKLE_HEIGHT - lift])
   reach = max(apart * (spread - 1), 0)
   height = np.sqrt(max(length ** 2 - reach ** 2, 1)) * (0.9 if stance == 'hop' else 0.992)
   pelvis = np.array([0.12 * ahead if stance == 'rest' else 0.0, -_ANKLE_HEIGHT - height])
+  bones = build.legs * _THIGH, build.legs * _SHANK
+  # Seen from the front a knee bends towards the viewer, hardly to the side.
+  sideways = 0.35 + 0.65 * abs(turn) if stance != 'hop' else 0.8
   legs = []
   for side in (-1, 1):
     hip = pelvis + apart * side * np.array([np.cos(tilt), np.sin(tilt)])
     outward = facing if abs(turn) > 0.45 else side
-    # Seen from the front a knee bends towards the viewer, hardly to the side.
-    sideways = 0.35 + 0.65 * abs(turn) if stance != 'hop' else 0.8
-    knee, ankle = _reach(hip, feet[side], build.legs * _THIGH, build.legs * _SHANK, outward,
-                         sideways)
-    legs.append(_limb(side, hip, knee, ankle, side == ahead))
+    joints = _reach(hip, feet[side], bones, outward, sideways)
+    legs.append(_limb(side, joints, side == ahead))
   return tuple(legs), pelvis
 
 
-def _pose_arm(random, build, turn, spine, tilts, side):
-  pose = _ARM_POSES[random.choice(len(_ARM_POSES), p=_ARM_ODDS)]
-  shoulder = _torso_point(spine, tilts, 0.885,
-                          side * (_half_width(build, turn, 0.92) - 0.15))
+def _pose_arm(random, body, side):
+  pose = textures.pick(random, _ARM_ODDS)
+  shoulder = body.torso(0.885, side * (body.half_width(0.92) - 0.15))
   arm = _UPPER_ARM + _FOREARM
-  waist = _half_width(build, turn, 0.3)
-  outward = side
-  if pose == 'hang':
+  if pose in _ARM_DIRECTIONS:
+    angles, reaches = _ARM_DIRECTIONS[pose]
+    angle = random.uniform(*angles)
+    target = shoulder + arm * random.uniform(*reaches) * np.array(
+        [side * np.sin(angle), np.cos(angle)])
+  elif pose == 'hang':
     target = shoulder + arm * np.array([side * random.uniform(0.08, 0.28),
                                         random.uniform(0.93, 0.98)])
-  elif pose == 'swing':
-    angle = random.uniform(-0.15, 0.75)
-    target = shoulder + arm * random.uniform(0.8, 0.97) * np.array(
-        [side * np.sin(angle), np.cos(angle)])
   elif pose == 'hip':
-    target = _torso_point(spine, tilts, 0.18, side * (waist + 0.10))
+    target = body.torso(0.18, side * (body.half_width(0.3) + 0.10))
   elif pose == 'pocket':
-    target = _torso_point(spine, tilts, -0.10, side * (_half_width(build, turn, 0) + 0.02))
-  elif pose == 'out':
-    angle = random.uniform(0.7, 1.9)
-    target = shoulder + arm * random.uniform(0.7, 0.98) * np.array(
-        [side * np.sin(angle), np.cos(angle)])
-  elif pose == 'up':
-    angle = random.uniform(2.3, 2.95)
-    target = shoulder + arm * random.uniform(0.85, 0.98) * np.array(
-        [side * np.sin(angle), np.cos(angle)])
+    target = body.torso(-0.10, side * (body.half_width(0) + 0.02))
   elif pose == 'wave':
     target = shoulder + np.array([side * random.uniform(0.9, 1.4), random.uniform(-0.9, -0.3)])
   elif pose == 'belly':
-    target = _torso_point(spine, tilts, random.uniform(0.3, 0.6),
-                          side * random.uniform(-0.25, 0.2))
+    target = body.torso(random.uniform(0.3, 0.6), side * random.uniform(-0.25, 0.2))
   else:
-    target = spine[2] + np.array([side * 0.62 * build.head, -0.95 * build.head])
+    target = body.spine[2] + np.array([side * 0.62 * body.build.head, -0.95 * body.build.head])
   in_front = pose in ('hip', 'belly', 'head', 'pocket') or random.uniform() < 0.6
-  elbow, wrist = _reach(shoulder, target, _UPPER_ARM, _FOREARM, outward)
-  return _limb(side, shoulder, elbow, wrist, in_front)
+  return _limb(side, _reach(shoulder, target, (_UPPER_ARM, _FOREARM), side), in_front)
 
 
-def _limb(side, start, middle, end, in_front):
-  joints = np.array([start, middle, end])
+def _limb(side, joints, in_front):
   return Limb(side, joints, raster.round_corners(joints, 0.28), bool(in_front))
 
 
-def _reach(start, target, first, second, outward, sideways=1.0):
-  """Returns (middle joint, end) of a limb of two bones that reaches for `target`.
+def _reach(start, target, bones, outward, sideways=1.0):
+  """Returns the [3, 2] joints of a limb that reaches for `target`.
 
   Args:
     start, target: [2] points.
-    first, second: lengths of the bones.
+    bones: lengths of the two bones.
     outward: sign of the x direction in which the middle joint gives way.
     sideways: share of its way that is seen.
   """
+  first, second = bones
   away = target - start
   distance = max(np.hypot(*away), 1e-6)
   away = away / distance
@@ -251,19 +259,5 @@ def _reach(start, target, first, second, outward, sideways=1.0):
   normal = np.array([-away[1], away[0]])
   if normal[0] * outward < 0:
     normal = -normal
-  return start + along * away + sideways * height * normal, start + distance * away
-
-
-def _torso_point(spine, tilts, height, across):
-  t = height
-  center = (1 - t) ** 2 * spine[0] + 2 * t * (1 - t) * spine[1] + t * t * spine[2]
-  angle = tilts[0] + (tilts[1] - tilts[0]) * np.clip(height, 0, 1)
-  return center + across * np.array([np.cos(angle), np.sin(angle)])
-
-
-def _half_width(build, turn, height):
-  knots = (-0.2, 0.0, 0.12, 0.38, 0.68, 0.84, 0.94, 1.0, 1.04)
-  hip, waist, chest, shoulder = build.hip, build.waist, build.chest, build.shoulder
-  values = (0.9 * hip, hip, 0.97 * hip, waist, chest, 0.5 * (chest + shoulder), shoulder,
-            0.55 * shoulder, 0.2)
-  return float(np.interp(height, knots, values)) * (1 - 0.18 * abs(turn))
+  middle = start + along * away + sideways * height * normal
+  return np.array([start, middle, start + distance * away])

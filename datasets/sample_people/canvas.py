@@ -74,7 +74,7 @@ class Canvas(object):
     if mask is None:
       return
     margin = int(2 * softness + 2)
-    dark = raster.blur(raster.pad(mask.coverage, margin), softness)
+    dark = raster.blur(np.pad(mask.coverage, margin, 'constant'), softness)
     top = mask.top - margin + int(round(offset[1]))
     left = mask.left - margin + int(round(offset[0]))
     rows = slice(max(top, 0), min(top + dark.shape[0], self.size[0]))
@@ -101,7 +101,7 @@ class Painter(object):
     self.origin = np.asarray(origin, np.float64)
 
   def to_pixels(self, points):
-    """Returns [n, 2] points of the figure in pixels."""
+    """Returns [n, 2] points in units as pixels."""
     return np.asarray(points, np.float64) * self.unit + self.origin
 
   def fill(self, points, surface, label, roundness=0.2, curved=True, shadow=0.0, opacity=1.0,
@@ -128,9 +128,9 @@ class Painter(object):
     self._put(mask, surface, label, shadow, opacity)
 
   def tube(self, path, radii, surface, label, cut=(0.0, 1.0), shadow=0.0, opacity=1.0):
-    """Paints a limb; `path` [n, 2] and `radii` [n] in units, the rest as in `fill`."""
-    mask = raster.tube(self.to_pixels(path), np.asarray(radii) * self.unit, self.canvas.size,
-                       cut)
+    """Paints a limb; `path` [n, 2] and `radii` [n] or one in units, the rest as in `fill`."""
+    radii = np.asarray(radii) * self.unit
+    mask = raster.tube(self.to_pixels(path), radii, self.canvas.size, cut)
     self._put(mask, surface, label, shadow, opacity)
 
   def ellipse(self, center, radius_x, radius_y, surface, label, angle=0.0, **options):
@@ -145,7 +145,6 @@ class Painter(object):
       light = self.canvas.light.direction
       self.canvas.cast_shadow(mask, (-0.10 * light[0] * self.unit, 0.08 * self.unit),
                               0.06 * self.unit, shadow)
-    color = surface
-    if callable(surface):
-      color = surface(mask.x / self.unit, mask.y / self.unit)
-    self.canvas.paint(mask, np.asarray(color), label, opacity)
+    color = (surface(mask.x / self.unit, mask.y / self.unit) if callable(surface)
+             else np.asarray(surface))
+    self.canvas.paint(mask, color, label, opacity)

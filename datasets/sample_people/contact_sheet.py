@@ -5,7 +5,7 @@ from PIL import Image
 from deeplab.core.images import painting
 from deeplab.core.storage import files
 from deeplab.datasets import registry
-from deeplab.datasets.sample_people import raw_folder
+from deeplab.datasets.sample_people import raw_folders
 
 _WIDTH, _ROW_HEIGHT, _GAP = 1200, 190, 4
 
@@ -28,10 +28,10 @@ def write(path, examples, num_rows=2, predictions=None):
   grid = Image.new('RGB', (_WIDTH, len(rows) * height), painting.PAPER)
   for i, row in enumerate(rows):
     _paste_row(grid, row, i * height)
-  colors = raw_folder.palette()
+  colors = raw_folders.palette()
   legend = painting.class_entries(
       range(len(registry.FORMA_CLASSES)), colors, registry.FORMA_CLASSES)
-  legend.append(painting.Entry('ignored', tuple(colors[raw_folder.IGNORE].tolist())))
+  legend.append(painting.Entry('ignored', tuple(colors[raw_folders.IGNORE].tolist())))
   sheet = painting.sheet(
       [np.asarray(grid)],
       ['rows, from above: image, label' + (', prediction' if predictions else '')], legend)
@@ -51,7 +51,8 @@ def _rows(examples, num_rows, predictions):
       column = [image.convert('RGB').resize(size, Image.LANCZOS)]
     for labels_path in [item.label] + ([predictions[item.image_path]] if predictions else []):
       with Image.open(labels_path) as labels:
-        column.append(_colored(labels).resize(size, Image.LANCZOS))
+        colored = Image.fromarray(raw_folders.palette()[np.asarray(labels)])
+        column.append(colored.resize(size, Image.LANCZOS))
     if row and width + size[0] > _WIDTH:
       rows.append(row)
       row, width = [], 0
@@ -60,10 +61,6 @@ def _rows(examples, num_rows, predictions):
     row.append(column)
     width += size[0] + _GAP
   return rows + [row] if row else rows
-
-
-def _colored(labels):
-  return Image.fromarray(raw_folder.palette()[np.asarray(labels)])
 
 
 def _paste_row(sheet, row, top):

@@ -33,9 +33,8 @@ def paint_arm(painter, body, outfit, arm, skin):
 
 
 def _paint_hand(painter, arm, skin):
-  wrist = arm.joints[2]
-  ahead = arm.joints[2] - arm.joints[1]
-  ahead = ahead / max(np.hypot(*ahead), 1e-6)
+  _, elbow, wrist = arm.joints
+  ahead = (wrist - elbow) / max(np.hypot(*(wrist - elbow)), 1e-6)
   side = np.array([-ahead[1], ahead[0]]) * arm.side
   if side[1] > 0 and abs(ahead[0]) > 0.5:
     side = -side
@@ -91,62 +90,50 @@ def _paint_foot(painter, body, outfit, leg, skin):
   if outfit.shoe == 'sneakers':
     for t in (0.35, 0.55):
       lace = foot[1] + t * (foot[2] - foot[1]) + (0, -0.06)
-      painter.tube(np.array([lace - (0.07, 0), lace + (0.07, -0.01)]), (0.016, 0.016),
-                   outfit.sole_color, None)
+      painter.tube([lace - (0.07, 0), lace + (0.07, -0.01)], 0.016, outfit.sole_color, None)
 
 
 def paint_bottom(painter, body, outfit, legs):
-  """Paints trousers, leggings, shorts or a skirt; nothing for a dress.
-
-  Args:
-    painter, body, outfit: as everywhere.
-    legs: the two legs, farther one first.
-  """
+  """Paints trousers, leggings, shorts or a skirt; nothing for a dress. Farther leg first."""
   fabric = outfit.bottom_fabric
   if outfit.bottom in ('trousers', 'leggings', 'shorts'):
-    knee, ankle = (0.01, 0.01) if outfit.bottom == 'leggings' else outfit.leg_cut
-    if outfit.bottom == 'shorts':
-      knee, ankle = 0.08, 0.12
+    knee, ankle = {'leggings': (0.01, 0.01), 'shorts': (0.08, 0.12)}.get(
+        outfit.bottom, outfit.leg_cut)
     _paint_pelvis(painter, body, fabric)
     for leg in legs:
       _cuffed_tube(painter, leg.path, leg_radii(body, leg, knee, ankle), fabric, PANTS,
                    outfit.bottom_length)
     _paint_pelvis(painter, body, fabric)
-    crotch, fly = body.torso(-0.10), body.torso(0.16)
-    painter.tube(np.array([fly, crotch]), (0.012, 0.02), (0, 0, 0), None, opacity=0.3)
+    fly = body.torso(0.16), body.torso(-0.10)
+    painter.tube(fly, (0.012, 0.02), (0, 0, 0), None, opacity=0.3)
   elif outfit.bottom == 'skirt':
-    painter.fill(_skirt_outline(body, outfit, 0.36), fabric, PANTS, roundness=0.35, shadow=0.4)
+    painter.fill(_skirt_outline(body, outfit), fabric, PANTS, roundness=0.35, shadow=0.4)
     _paint_pleats(painter, body, outfit)
   if outfit.bottom != 'dress':
     color = np.array((0.25, 0.16, 0.1)) if outfit.has_belt else fabric.color * 0.8
-    band = [body.torso(t, w * (body.half_width(t) + 0.02))
-            for t, w in ((0.36, -1), (0.36, 1), (0.31, 1), (0.31, -1))]
+    band = [body.edge(t, side, 0.02)
+            for t, side in ((0.36, -1), (0.36, 1), (0.31, 1), (0.31, -1))]
     painter.fill(band, color, PANTS, curved=False, roundness=0.1)
 
 
 def _paint_pelvis(painter, body, fabric):
-  heights = (0.36, 0.22, 0.08, 0.0, -0.10)
-  sides = [[body.torso(t, side * (body.half_width(t) + 0.02)) for t in heights]
-           for side in (-1, 1)]
-  outline = raster.smooth(sides[0], closed=False), raster.smooth(sides[1], closed=False)[::-1]
-  painter.fill(np.concatenate(outline), fabric, PANTS, roundness=0.36, curved=False,
+  left, right = [raster.curve(*[body.edge(t, side, 0.02) for t in (0.36, 0.22, 0.08, 0.0, -0.10)])
+                 for side in (-1, 1)]
+  painter.fill(np.concatenate([left, right[::-1]]), fabric, PANTS, roundness=0.36, curved=False,
                is_upright=True)
 
 
-def _skirt_outline(body, outfit, top):
-  """Returns the outline of a skirt or the lower part of a dress, from torso height `top`."""
+def _skirt_outline(body, outfit):
+  """Returns the outline of a skirt or the lower part of a dress."""
   ends = np.array([leg.at(outfit.bottom_length) for leg in body.legs])
   hem_y = max(ends[:, 1].mean(), body.torso(-0.1)[1])
   half = max(np.ptp(ends[:, 0]) / 2 + 0.26, body.half_width(0) + 0.06) + 0.6 * outfit.flare
   center = ends[:, 0].mean()
-  left = [body.torso(t, -body.half_width(t) - 0.03) for t in (top, 0.2, 0.04)]
-  right = [body.torso(t, body.half_width(t) + 0.03) for t in (0.04, 0.2, top)]
-  hem = [(center - half, hem_y - 0.02), (center - 0.5 * half, hem_y + 0.05),
-         (center, hem_y + 0.06), (center + 0.5 * half, hem_y + 0.05),
-         (center + half, hem_y - 0.02)]
-  return np.concatenate([left[:1], raster.smooth(left[1:] + hem[:1], closed=False),
-                         raster.smooth(hem, closed=False),
-                         raster.smooth(hem[-1:] + right[:2], closed=False), right[2:]])
+  left, right = [[body.edge(t, side, 0.03) for t in (0.36, 0.2, 0.04)] for side in (-1, 1)]
+  hem = [(center + across * half, hem_y + down) for across, down in (
+      (-1, -0.02), (-0.5, 0.05), (0, 0.06), (0.5, 0.05), (1, -0.02))]
+  return np.concatenate([left[:1], raster.curve(*(left[1:] + hem[:1])), raster.curve(*hem),
+                         raster.curve(*(hem[-1:] + right[:0:-1])), right[:1]])
 
 
 def _paint_pleats(painter, body, outfit):
@@ -156,36 +143,33 @@ def _paint_pleats(painter, body, outfit):
     start = body.torso(0.1, across * body.half_width(0.1) * 0.9)
     end = np.array([center + across * (body.half_width(0) + 0.6 * outfit.flare), hem_y])
     if end[1] - start[1] > 0.3:
-      painter.tube(np.array([start, start + 0.95 * (end - start)]), (0.01, 0.05), (0, 0, 0),
-                   None, opacity=0.10)
+      painter.tube([start, start + 0.95 * (end - start)], (0.01, 0.05), (0, 0, 0), None,
+                   opacity=0.10)
 
 
 def paint_top(painter, body, outfit):
   """Paints the top or the dress; an open jacket over a plain shirt."""
   fabric = outfit.top_fabric
   if outfit.top == 'dress':
-    painter.fill(_skirt_outline(body, outfit, 0.36), fabric, GARMENT, roundness=0.35,
+    painter.fill(_skirt_outline(body, outfit), fabric, GARMENT, roundness=0.35,
                  curved=False, shadow=0.4)
     _paint_pleats(painter, body, outfit)
-  is_open = outfit.top in ('jacket', 'coat') and not body.is_back
-  if is_open:
-    outline = _top_outline(body, 0.02, 0.12, 'round', False, False)
-    painter.fill(outline, outfit.inner_fabric, GARMENT, 0.35, curved=False, shadow=0.3)
-  outline = _top_outline(body, outfit.ease, outfit.hem, outfit.neckline, not outfit.sleeve,
-                         body.is_back)
-  if is_open:
+  if outfit.top in ('jacket', 'coat') and not body.is_back:
+    shirt = outfit._replace(ease=0.02, hem=0.12, neckline='round', sleeve=1)
+    painter.fill(_top_outline(body, shirt), outfit.inner_fabric, GARMENT, 0.35, curved=False,
+                 shadow=0.3)
     for half in _open_front(body, outfit):
       painter.fill(half, fabric, GARMENT, 0.25, curved=False, shadow=0.4)
   else:
-    painter.fill(outline, fabric, GARMENT, 0.38, curved=False, shadow=0.35)
+    painter.fill(_top_outline(body, outfit), fabric, GARMENT, 0.38, curved=False, shadow=0.35)
     _paint_details(painter, body, outfit)
 
 
 def paint_trunk(painter, body, skin):
   """Paints the bare trunk and neck."""
   heights = (0.2, 0.38, 0.68, 0.84, 0.93, 0.99)
-  left = [body.torso(t, -0.96 * body.half_width(t)) for t in heights]
-  right = [body.torso(t, 0.96 * body.half_width(t)) for t in heights]
+  left, right = [[body.torso(t, 0.96 * side * body.half_width(t)) for t in heights]
+                 for side in (-1, 1)]
   painter.fill(left + right[::-1], skin, SKIN, roundness=0.3)
   head = body.head_center
   neck = np.array([body.torso(0.9), body.torso(1.0), 0.5 * (body.torso(1.0) + head), head])
@@ -193,73 +177,60 @@ def paint_trunk(painter, body, skin):
                SKIN)
 
 
-def _sides(body, ease, hem, is_sleeveless):
-  heights = [t for t in (0.0, 0.12, 0.38, 0.68, 0.82) if t > hem + 0.04]
-  width = body.half_width
-  left = [body.torso(t, -width(t) - ease) for t in [hem] + heights]
-  right = [body.torso(t, width(t) + ease) for t in [hem] + heights]
+def _sides(body, outfit, is_sleeveless):
+  """Returns the points of the left and the right side of a top, from its hem to the shoulder."""
+  heights = [outfit.hem] + [t for t in (0.0, 0.12, 0.38, 0.68, 0.82) if t > outfit.hem + 0.04]
   reach = 0.62 if is_sleeveless else 0.93
-  tips = [(0.93, reach * width(0.94)), (0.985, 0.9 * reach * width(0.94) * 0.8)]
-  left += [body.torso(t, -w) for t, w in tips]
-  right += [body.torso(t, w) for t, w in tips]
-  return left, right
+  shoulder = body.half_width(0.94)
+  tips = [(0.93, reach * shoulder), (0.985, 0.9 * reach * shoulder * 0.8)]
+  return [[body.edge(t, side, outfit.ease) for t in heights]
+          + [body.torso(t, side * across) for t, across in tips] for side in (-1, 1)]
 
 
-def _neckline(body, shape, is_back):
-  depth = {'round': 0.10, 'v': 0.24, 'collar': 0.05}[shape]
-  if is_back:
-    depth = 0.02
+def _neckline(body, shape):
+  depth = 0.02 if body.is_back else {'round': 0.10, 'v': 0.24, 'collar': 0.05}[shape]
   rim = 0.25
   points = [body.torso(1.02, -rim), body.torso(1.0 - 0.75 * depth, -0.6 * rim),
             body.torso(1.0 - depth), body.torso(1.0 - 0.75 * depth, 0.6 * rim),
             body.torso(1.02, rim)]
-  if shape == 'v' and not is_back:
-    return np.array([points[0], points[2], points[4]])
-  return raster.smooth(points, closed=False)
+  return np.array(points[::2]) if shape == 'v' and not body.is_back else raster.curve(*points)
 
 
-def _top_outline(body, ease, hem, neckline, is_sleeveless, is_back):
-  left, right = _sides(body, ease, hem, is_sleeveless)
-  middle = body.torso(hem) + (0, 0.05)
-  return np.concatenate([
-      raster.smooth(left, closed=False), _neckline(body, neckline, is_back),
-      raster.smooth(right, closed=False)[::-1],
-      raster.smooth([right[0], middle, left[0]], closed=False)])
+def _top_outline(body, outfit):
+  left, right = _sides(body, outfit, is_sleeveless=not outfit.sleeve)
+  middle = body.torso(outfit.hem) + (0, 0.05)
+  return np.concatenate([raster.curve(*left), _neckline(body, outfit.neckline),
+                         raster.curve(*right)[::-1], raster.curve(right[0], middle, left[0])])
 
 
 def _open_front(body, outfit):
-  """Returns the outlines of the two halves of an open jacket or coat."""
-  halves = []
-  left, right = _sides(body, outfit.ease, outfit.hem, False)
-  for side, edge in ((-1, left), (1, right)):
-    gap = 0.16 + 0.22 * outfit.hair_length
-    front = [body.torso(1.03, side * 0.24), body.torso(0.86, side * 0.2),
-             body.torso(0.5, side * gap), body.torso(outfit.hem, side * (gap + 0.04))]
-    halves.append(np.concatenate([raster.smooth(edge, closed=False),
-                                  raster.smooth(front, closed=False)]))
-  return halves
+  """Yields the outlines of the two halves of an open jacket or coat."""
+  gap = 0.16 + 0.22 * outfit.hair_length
+  for side, edge in zip((-1, 1), _sides(body, outfit, is_sleeveless=False)):
+    front = [(1.03, 0.24), (0.86, 0.2), (0.5, gap), (outfit.hem, gap + 0.04)]
+    yield np.concatenate([raster.curve(*edge), raster.curve(
+        *[body.torso(t, side * across) for t, across in front])])
 
 
 def _paint_details(painter, body, outfit):
   """Paints hem, buttons and collar of a closed top."""
-  fabric = outfit.top_fabric
-  dark, light = fabric.color * 0.6, np.minimum(fabric.color * 1.15 + 0.05, 1)
+  dark = outfit.top_fabric.color * 0.6
+  light = np.minimum(outfit.top_fabric.color * 1.15 + 0.05, 1)
   if outfit.top != 'dress':
     width = body.half_width(outfit.hem) + outfit.ease - 0.02
-    line = [body.torso(outfit.hem + 0.035, -width), body.torso(outfit.hem + 0.02),
-            body.torso(outfit.hem + 0.035, width)]
-    painter.tube(raster.smooth(line, closed=False), np.full(13, 0.014), dark, None, opacity=0.5)
+    line = raster.curve(body.torso(outfit.hem + 0.035, -width), body.torso(outfit.hem + 0.02),
+                        body.torso(outfit.hem + 0.035, width))
+    painter.tube(line, 0.014, dark, None, opacity=0.5)
   if body.is_back:
     return
   if outfit.neckline == 'collar':
     for side in (-1, 1):
-      flap = [body.torso(1.05, side * 0.24), body.torso(0.97, side * 0.30),
-              body.torso(0.88, side * 0.2), body.torso(0.955, side * 0.01)]
+      flap = [body.torso(t, side * across) for t, across in (
+          (1.05, 0.24), (0.97, 0.30), (0.88, 0.2), (0.955, 0.01))]
       painter.fill(flap, light, GARMENT, 0.06, curved=False, shadow=0.3)
     line = [body.torso(0.93), body.torso(outfit.hem + 0.02)]
-    painter.tube(np.array(line), (0.012, 0.012), dark, None, opacity=0.6)
+    painter.tube(line, 0.012, dark, None, opacity=0.6)
     for t in np.arange(0.85, outfit.hem + 0.05, -0.14):
       painter.ellipse(body.torso(t, 0.05), 0.028, 0.028, light, None, roundness=0)
   else:
-    rim = _neckline(body, outfit.neckline, False)
-    painter.tube(rim, np.full(len(rim), 0.022), dark, None, opacity=0.6)
+    painter.tube(_neckline(body, outfit.neckline), 0.022, dark, None, opacity=0.6)

@@ -17,14 +17,7 @@ _BEHIND = ('long', 'bob', 'tail', 'bun', 'curly')
 
 
 class Head(object):
-  """The head of a figure, ready to be painted in layers.
-
-  Args:
-    painter: canvas.Painter.
-    body: body.Body.
-    outfit: wardrobe.Outfit.
-    skin: surface of the skin.
-  """
+  """The head of a Body, to be painted in layers by a canvas.Painter; skin: its surface."""
 
   def __init__(self, painter, body, outfit, skin):
     self._painter, self._body, self._outfit, self._skin = painter, body, outfit, skin
@@ -77,14 +70,12 @@ class Head(object):
                     0.06)
     self._fill(_FACE, skin, SKIN, 0.34, shadow=0.5)
     x = self._ahead
-    blush = np.array((0.85, 0.35, 0.3))
     for side in (-1, 1):
-      self._ellipse((x + side * 0.2, 0.19), 0.075, 0.05, blush, None, opacity=0.16)
+      self._ellipse((x + side * 0.2, 0.19), 0.075, 0.05, (0.85, 0.35, 0.3), None, opacity=0.16)
       self._paint_eye(x + side * 0.155 * (1 - 0.1 * abs(self._body.turn)), side)
-    shade = outfit.skin * 0.72
     tip = np.array((1.45 * x, 0.145))
     nose = self.place([(x * 1.1, 0.0), tip + (0.02 + 0.05 * x, -0.03), tip])
-    self._tube(nose, (0.012, 0.028, 0.03), shade, None, opacity=0.45)
+    self._tube(nose, (0.012, 0.028, 0.03), outfit.skin * 0.72, None, opacity=0.45)
     self._ellipse(tip + (0, -0.01), 0.05, 0.035, np.minimum(outfit.skin * 1.06, 1), None, 0.04,
                   opacity=0.7)
     self._paint_mouth(1.15 * x)
@@ -145,9 +136,8 @@ class Head(object):
       lock = self.place(raster.smooth(
           [(side * 0.33, -0.25), (side * 0.405, 0.0), (side * 0.42, 0.5 * end),
            (side * (0.40 + 0.05 * self._outfit.phase[0]), end)], closed=False, steps=3))
-      radii = np.interp(np.linspace(0, 1, len(lock)), (0, 0.3, 0.8, 1),
-                        (0.06, 0.095, 0.11, 0.03)) * self._body.build.head
-      self._painter.tube(lock, radii, self._hair, HAIR, shadow=0.3)
+      radii = np.interp(np.linspace(0, 1, len(lock)), (0, 0.3, 0.8, 1), (0.06, 0.095, 0.11, 0.03))
+      self._tube(lock, radii, self._hair, HAIR, shadow=0.3)
 
   def _curtain(self, length):
     end = 0.48 if self._outfit.hairstyle == 'bob' else 0.75 + 0.9 * length
@@ -231,21 +221,19 @@ class Head(object):
     if self._outfit.glasses is None:
       return
     is_dark = self._outfit.glasses == 'sun'
-    frame = np.array((0.07, 0.06, 0.07)) if self._outfit.phase[2] < 0.7 else np.array(
-        (0.5, 0.22, 0.12))
-    lens = np.array((0.12, 0.12, 0.16)) if is_dark else np.array((0.75, 0.85, 0.92))
+    frame = (0.07, 0.06, 0.07) if self._outfit.phase[2] < 0.7 else (0.5, 0.22, 0.12)
+    lens = (0.12, 0.12, 0.16) if is_dark else (0.75, 0.85, 0.92)
     x = self._ahead
     self._line([(x - 0.36 - 0.5 * x, -0.01), (x, 0.0), (x + 0.36 - 0.5 * x, -0.01)], 0.022, frame,
                1.0, OTHER)
     for side in (-1, 1):
       center = (x + side * 0.165, 0.035)
       size = 0.145 if is_dark else 0.135
+      inner = size - 0.03, 0.82 * size - 0.03
       self._ellipse(center, size, 0.82 * size, frame, OTHER)
-      self._ellipse(center, size - 0.03, 0.82 * size - 0.03, lens, OTHER,
-                    opacity=1.0 if is_dark else 0.30)
+      self._ellipse(center, *inner, lens, OTHER, opacity=1.0 if is_dark else 0.30)
       if not is_dark:
-        self._ellipse(center, size - 0.03, 0.82 * size - 0.03, self._outfit.skin, None,
-                      opacity=0.8)
+        self._ellipse(center, *inner, self._outfit.skin, None, opacity=0.8)
         self._paint_eye(center[0], side)
       self._line([(center[0] - 0.05, 0.0), (center[0] + 0.02, -0.02)], 0.014, (0.95, 0.97, 1),
                  0.5)
@@ -268,4 +256,4 @@ class Head(object):
 
   def _line(self, points, radius, color, opacity, label=None):
     path = self.place(raster.smooth(points, closed=False, steps=4))
-    self._tube(path, np.full(len(path), radius), color, label, opacity=opacity)
+    self._tube(path, radius, color, label, opacity=opacity)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.datasets.sample_people import body, canvas, person, wardrobe
+from deeplab.datasets.sample_people import body, canvas, person
 
 _UNIT = 44
 
@@ -11,7 +11,7 @@ def _paint(**changes):
   """Returns ([300, 260] labels, [18, 2] landmarks in pixels) of a figure seen from the front."""
   random = np.random.RandomState(1)
   figure = body.sample_body(random)
-  outfit = wardrobe.sample_outfit(random)._replace(
+  outfit = person.sample_outfit(random)._replace(
       hat=None, glasses=None, bag=None, has_scarf=False, **changes)
   light = canvas.Light(np.array([0.0, -0.6, 0.8]), 0.5)
   picture = canvas.Canvas(np.full((340, 260, 3), 0.5), light)
@@ -25,7 +25,7 @@ def _label_at(labels, point):
   return labels[int(point[1]), int(point[0])]
 
 
-@pytest.mark.parametrize('style', wardrobe.HAIRSTYLES)
+@pytest.mark.parametrize('style', person.HAIRSTYLES)
 @pytest.mark.parametrize('length', [0.0, 1.0])
 def test_hair_leaves_the_face_free(style, length):
   labels, points = _paint(hairstyle=style, hair_length=length)

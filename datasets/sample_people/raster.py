@@ -54,6 +54,11 @@ def smooth(points, closed=True, steps=_CURVE_STEPS):
   return curve if closed else np.concatenate([curve, points[-1:]])
 
 
+def curve(*points):
+  """Returns an open curve through points (x, y), as `smooth`."""
+  return smooth(points, closed=False)
+
+
 def ellipse(center, radius_x, radius_y, angle=0.0, num_points=20):
   """Returns the outline of an ellipse turned by `angle` radians, [num_points, 2]."""
   turn = np.arange(num_points) * (2 * np.pi / num_points)
@@ -62,22 +67,18 @@ def ellipse(center, radius_x, radius_y, angle=0.0, num_points=20):
   return np.stack([center[0] + cos * x - sin * y, center[1] + sin * x + cos * y], axis=1)
 
 
-def round_corners(joints, reach, steps=4):
-  """Returns a polyline with its inner corners rounded.
+def round_corners(joints, reach):
+  """Returns a polyline of [n, 2] corners with its inner corners rounded.
 
-  Args:
-    joints: [n, 2] corners.
-    reach: fraction of the shorter neighbouring side that the rounding takes, 0..0.5.
-    steps: pieces per corner.
+  `reach` is the fraction of the shorter neighbouring side that the rounding takes, 0..0.5.
   """
   joints = np.asarray(joints, np.float64)
   path = [joints[0]]
   for before, corner, after in zip(joints[:-2], joints[1:-1], joints[2:]):
     lengths = [np.hypot(*(before - corner)), np.hypot(*(after - corner))]
-    size = reach * min(lengths)
-    start = corner + (before - corner) * (size / max(lengths[0], 1e-6))
-    end = corner + (after - corner) * (size / max(lengths[1], 1e-6))
-    for t in np.arange(steps + 1) / float(steps):
+    start, end = [corner + (other - corner) * (reach * min(lengths) / max(length, 1e-6))
+                  for other, length in zip((before, after), lengths)]
+    for t in np.arange(5) / 4.0:
       path.append((1 - t) ** 2 * start + 2 * t * (1 - t) * corner + t * t * end)
   path.append(joints[-1])
   return np.array(path)
@@ -109,12 +110,13 @@ def tube(path, radii, size, cut=(0.0, 1.0)):
 
   Args:
     path: [n, 2] centre line in pixels.
-    radii: [n] radii in pixels.
+    radii: [n] radii in pixels, or one for all.
     size: (height, width) of the image.
     cut: part of the length to keep, as fractions; an end at 0 or 1 stays round, other ends
       are cut square.
   """
-  path, radii = np.asarray(path, np.float64), np.asarray(radii, np.float64)
+  path = np.asarray(path, np.float64)
+  radii = np.broadcast_to(np.asarray(radii, np.float64), len(path))
   box = _box(path, radii.max(), size)
   if box is None:
     return None
@@ -175,28 +177,14 @@ def blur(values, radius):
   Outside of the array the values count as zero.
   """
   radius = int(round(radius))
-  if radius < 1:
-    return values
-  for axis in (0, 1, 0, 1):
-    values = _box_blur(values, radius, axis)
+  length = 2 * radius + 1
+  for _ in range(4 if radius else 0):  # A box down, one across, and both again.
+    height = len(values)
+    sums = np.zeros((height + length, values.shape[1]))
+    np.cumsum(values, axis=0, out=sums[radius + 1:radius + 1 + height])
+    sums[radius + 1 + height:] = sums[radius + height]
+    values = ((sums[length:] - sums[:-length]) / length).T
   return values
-
-
-def _box_blur(values, radius, axis):
-  if axis == 1:
-    return _box_blur(values.T, radius, 0).T
-  length, width = len(values), 2 * radius + 1
-  sums = np.zeros((length + width, values.shape[1]))
-  np.cumsum(values, axis=0, out=sums[radius + 1:radius + 1 + length])
-  sums[radius + 1 + length:] = sums[radius + length]
-  return (sums[width:] - sums[:-width]) / width
-
-
-def pad(values, margin):
-  """Returns a [h, w] array with `margin` rows and columns of zeros all around."""
-  padded = np.zeros((values.shape[0] + 2 * margin, values.shape[1] + 2 * margin))
-  padded[margin:margin + values.shape[0], margin:margin + values.shape[1]] = values
-  return padded
 
 
 def _box(points, margin, size):
@@ -236,7 +224,7 @@ def _bulge(coverage, roundness):
   if radius < 1 or min(coverage.shape) < 2:
     return np.zeros_like(coverage), np.zeros_like(coverage)
   margin = 2 * radius
-  height = blur(pad(coverage, margin), radius)
+  height = blur(np.pad(coverage, margin, 'constant'), radius)
   slope_y, slope_x = (slope[margin:-margin, margin:-margin] * (-2 * radius)
                       for slope in np.gradient(height))
   scale = _STEEPEST / np.maximum(np.sqrt(slope_x ** 2 + slope_y ** 2), 1)

@@ -9,15 +9,14 @@ import typing
 
 import numpy as np
 
-from deeplab.datasets.sample_people import background, body, clutter, person, wardrobe
+from deeplab.datasets.sample_people import background, body, clutter, person, textures
 from deeplab.datasets.sample_people.canvas import BACKGROUND, IGNORE, Canvas, Light, Painter
 
 MIN_SIDE, MAX_SIDE = 200, 400
 # Least share of the pixels that people cover; sparser pictures are sampled again.
 _LEAST_COVER = 0.05
 # What is to be seen of a person, down to where.
-_FRAMINGS = ('full', 'knees', 'hips')
-_FRAMING_ODDS = (0.78, 0.12, 0.10)
+_FRAMINGS = {'full': 0.78, 'knees': 0.12, 'hips': 0.10}
 
 
 class Picture(typing.NamedTuple):
@@ -73,12 +72,10 @@ def add_ignore_rim(labels):
   that the rim is two pixels wide, and one where a part is one pixel wide.
   """
   rimmed = labels.copy()
-  differs = labels[:, 1:] != labels[:, :-1]
-  rimmed[:, 1:][differs] = IGNORE
-  rimmed[:, :-1][differs] = IGNORE
-  differs = labels[1:] != labels[:-1]
-  rimmed[1:][differs] = IGNORE
-  rimmed[:-1][differs] = IGNORE
+  for rim, classes in ((rimmed, labels), (rimmed.T, labels.T)):
+    differs = classes[1:] != classes[:-1]
+    rim[1:][differs] = IGNORE
+    rim[:-1][differs] = IGNORE
   return rimmed
 
 
@@ -89,7 +86,7 @@ def _render(random):
   background.paint_background(canvas, random)
   placed = _place(random, canvas, num_people)
   for figure, painter in placed[::-1]:
-    person.paint_person(painter, figure, wardrobe.sample_outfit(random))
+    person.paint_person(painter, figure, person.sample_outfit(random))
   shown = canvas.labels != BACKGROUND
   if random.uniform() < 0.25:
     clutter.paint_occluder(canvas, random)
@@ -119,7 +116,7 @@ def _sample_light(random):
 def _place(random, canvas, num_people):
   """Returns [(Body, Painter)] of the people, the nearest first."""
   height, width = canvas.size
-  framing = _FRAMINGS[random.choice(len(_FRAMINGS), p=_FRAMING_ODDS)]
+  framing = textures.pick(random, _FRAMINGS)
   bodies = [body.sample_body(random) for _ in range(num_people)]
   tallest = max(-figure.head_center[1] + 0.85 for figure in bodies)
   bottom = {'full': 0.0, 'knees': -1.7 + random.uniform(-0.3, 0.3),
@@ -152,9 +149,8 @@ def _with_visibility(points, hidden):
 
 def _blur3(rgb, side):
   """Blurs by the kernel (side, 1 - 2 side, side) in both directions."""
-  if not side:
-    return rgb
-  padded = np.pad(rgb, ((1, 1), (0, 0), (0, 0)), mode='edge')
-  rgb = (1 - 2 * side) * rgb + side * (padded[:-2] + padded[2:])
-  padded = np.pad(rgb, ((0, 0), (1, 1), (0, 0)), mode='edge')
-  return (1 - 2 * side) * rgb + side * (padded[:, :-2] + padded[:, 2:])
+  for _ in range(2 if side else 0):
+    padded = np.pad(rgb, ((1, 1), (0, 0), (0, 0)), mode='edge')
+    rgb = (1 - 2 * side) * rgb + side * (padded[:-2] + padded[2:])
+    rgb = rgb.swapaxes(0, 1)
+  return rgb

@@ -24,8 +24,8 @@ HAIR_COLORS = np.array([
     (0.55, 0.36, 0.18), (0.76, 0.58, 0.32), (0.88, 0.75, 0.50), (0.58, 0.22, 0.12),
     (0.62, 0.62, 0.64), (0.85, 0.84, 0.82)])
 # Patterns of fabrics and how often each is worn.
-PATTERNS = ('plain', 'stripes', 'bars', 'checks', 'dots', 'gradient', 'mottled', 'diagonal')
-_PATTERN_ODDS = (0.40, 0.13, 0.08, 0.12, 0.09, 0.06, 0.06, 0.06)
+_PATTERN_ODDS = {'plain': 0.40, 'stripes': 0.13, 'bars': 0.08, 'checks': 0.12, 'dots': 0.09,
+                 'gradient': 0.06, 'mottled': 0.06, 'diagonal': 0.06}
 
 
 class Fabric(typing.NamedTuple):
@@ -33,7 +33,7 @@ class Fabric(typing.NamedTuple):
 
   Attributes:
     color, second: [3] RGB in 0..1.
-    pattern: one of PATTERNS.
+    pattern: key of _WEIGHTS.
     period: size of the pattern, head heights.
     phase: [6] random numbers in 0..1 that place pattern and folds.
     folds: strength of the folds, 0..0.2.
@@ -54,12 +54,22 @@ class Fabric(typing.NamedTuple):
 def sample_fabric(random, colors=GARMENT_COLORS, plain=False):
   """Returns a random Fabric in a jittered colour of `colors`."""
   first, second = random.permutation(len(colors))[:2] if len(colors) > 1 else (0, 0)
-  pattern = 'plain' if plain else PATTERNS[random.choice(len(PATTERNS), p=_PATTERN_ODDS)]
+  pattern = 'plain' if plain else pick(random, _PATTERN_ODDS)
   color, other = jitter(random, colors[first]), jitter(random, colors[second])
   if np.abs(color - other).max() < 0.25:  # A pattern must be seen.
     other = other + 0.4 if color.mean() < 0.5 else other * 0.4
   return Fabric(color, np.clip(other, 0, 1), pattern, random.uniform(0.16, 0.42),
                 random.uniform(size=6), random.uniform(0.05, 0.14))
+
+
+def pick(random, odds):
+  """Returns a random key of a dict of probabilities, which add up to 1."""
+  return list(odds)[random.choice(len(odds), p=list(odds.values()))]
+
+
+def color_of(random, table, amount=0.05):
+  """Returns a random row of a table of colours, [n, 3], as `jitter` varies it."""
+  return jitter(random, table[random.randint(len(table))], amount)
 
 
 def jitter(random, color, amount=0.05):
@@ -76,19 +86,10 @@ def skin(color, phase):
   return surface
 
 
-def strands(color, phase, curl=0.0, direction=0.0):
-  """Returns the surface of hair: streaks along `direction` radians from the vertical.
-
-  Args:
-    color: [3] RGB.
-    phase: [6] numbers in 0..1.
-    curl: 0 straight .. 1 frizzy.
-    direction: radians.
-  """
+def strands(color, phase, curl):
+  """Returns the surface of hair; curl: 0 straight .. 1 frizzy."""
   def surface(x, y):
-    across = np.cos(direction) * x + np.sin(direction) * y
-    down = np.cos(direction) * y - np.sin(direction) * x
-    sway = across + (0.02 + 0.05 * curl) * np.sin((5 + 18 * curl) * down + 6.3 * phase[0])
+    sway = x + (0.02 + 0.05 * curl) * np.sin((5 + 18 * curl) * y + 6.3 * phase[0])
     streaks = (np.sin(47 * sway + 6.3 * phase[1]) + 0.7 * np.sin(83 * sway + 6.3 * phase[2])
                + 0.8 * np.sin(19 * sway + 6.3 * phase[3]))
     if curl > 0.5:
@@ -108,13 +109,13 @@ def ripples(x, y, phase):
 
 
 def noise(random, size, wavelength, octaves=4, gain=0.55, stretch=(1.0, 1.0)):
-  """Returns smooth noise of several octaves, mean about 0, mostly within -1..1.
+  """Returns smooth noise of a (height, width), mean about 0, mostly within -1..1.
 
   Args:
     random: RandomState.
     size: (height, width) in pixels.
     wavelength: of the slowest octave, pixels.
-    octaves: number of halvings of the wavelength.
+    octaves: number of wavelengths, each half the one before.
     gain: amplitude of an octave over that of the one before.
     stretch: factors on the (vertical, horizontal) wavelength.
   """
@@ -139,18 +140,10 @@ def _lattice(random, size, step_y, step_x):
   return lines[:, j] * (1 - u) + lines[:, j + 1] * u
 
 
-def step_wave(t, duty=0.5, softness=0.08):
+def _step_wave(t, duty):
   """Returns a soft-edged 0/1 wave of period 1: 1 for `duty` of every period."""
   offset = np.abs(t - np.floor(t) - 0.5)
-  return np.clip((duty / 2 - offset) / softness + 0.5, 0, 1)
-
-
-def _diagonal(x, y, phase):
-  return step_wave(0.7 * x + 0.7 * y + phase[4], 0.35)
-
-
-def _checks(x, y, phase):
-  return 0.5 * (step_wave(y + phase[4], 0.4) + step_wave(x + phase[5], 0.4))
+  return np.clip((duty / 2 - offset) / 0.08 + 0.5, 0, 1)
 
 
 def _dots(x, y, phase):
@@ -164,13 +157,15 @@ def _mottled(x, y, phase):
                               + 0.5 * ripples(1.3 * x, 1.3 * y, phase[::-1])), 0, 1)
 
 
+# Pattern -> function of (x, y) in periods, and of the phase: weight of the second colour.
 _WEIGHTS = {
     'plain': lambda x, y, phase: np.zeros(x.shape),
-    'stripes': lambda x, y, phase: step_wave(y + phase[4], 0.3 + 0.3 * phase[5]),
-    'bars': lambda x, y, phase: step_wave(x + phase[4], 0.25 + 0.3 * phase[5]),
-    'checks': _checks,
+    'stripes': lambda x, y, phase: _step_wave(y + phase[4], 0.3 + 0.3 * phase[5]),
+    'bars': lambda x, y, phase: _step_wave(x + phase[4], 0.25 + 0.3 * phase[5]),
+    'checks': lambda x, y, phase: 0.5 * (
+        _step_wave(y + phase[4], 0.4) + _step_wave(x + phase[5], 0.4)),
     'dots': _dots,
     'gradient': lambda x, y, phase: 0.5 + 0.5 * np.sin(0.6 * y + 6.3 * phase[4]),
     'mottled': _mottled,
-    'diagonal': _diagonal,
+    'diagonal': lambda x, y, phase: _step_wave(0.7 * x + 0.7 * y + phase[4], 0.35),
 }
