@@ -1,5 +1,5 @@
 """What network is a checkpoint of?
 
-`inspect_checkpoint` is the program; `weight_names` reads names, `backbone_guess` and
-`architecture_guess` conclude; `published_kinds` are those to test against.
+`inspect_checkpoint` is the program; `weight_names` reads names and finds the backbone,
+`architecture_guess` concludes on all options.
 """

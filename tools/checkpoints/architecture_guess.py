@@ -18,7 +18,7 @@ from deeplab.core import dense_prediction_cell, feature_extractor, options
 from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE
 from deeplab.core.tf_compat import tf
-from deeplab.tools.checkpoints import backbone_guess, weight_names
+from deeplab.tools.checkpoints import weight_names
 
 PUBLISHED_CELL = os.path.join(os.path.dirname(os.path.abspath(dense_prediction_cell.__file__)),
                               'dense_prediction_cell_branch5_top1_cityscapes.json')
@@ -67,11 +67,18 @@ def guess(shapes):
     ValueError: they are not of a model of this code; lists their scopes.
   """
   weights = weight_names.model_shapes(shapes)
-  variant = backbone_guess.find_variant(weights)
+  variant = weight_names.find_variant(weights)
   seen, unseen = [], []
   found = options.ModelOptions({}, model_variant=variant)._replace(
-      **backbone_guess.width_options(variant, weights, seen))
-  found = found._replace(output_stride=_output_stride(variant, weights, seen, unseen))
+      **weight_names.width_options(variant, weights, seen))
+  stride = weight_names.known_output_stride(variant, weights)
+  if stride:
+    seen.append('%s: its features have stride %d.' % (variant, stride))
+  else:
+    stride = _USUAL_OUTPUT_STRIDE
+    unseen.append('output_stride: %d is usual; 8 is finer and slower, with twice the rates.'
+                  % stride)
+  found = found._replace(output_stride=stride)
   has_head = any(name.startswith(tuple(model.get_extra_layer_scopes())) for name in weights)
   cell_json = None
   if has_head:
@@ -152,9 +159,6 @@ def graph_shapes(found):
   return {name: shape for name, shape in variables.items() if name.startswith(scope)}
 
 
-# --- head --------------------------------------------------------------------------------
-
-
 def _head_options(found, weights, seen):
   """Returns dict of the options after the backbone, and the file of the cell or None."""
   scopes = {name.split('/')[0] for name in weights}
@@ -190,34 +194,40 @@ def _logits_options(head, weights, seen):
   if not layers:
     seen.append('No logits: the number of classes is not known.')
     return {}
-  found = {'outputs_to_num_classes': {name: shape[-1] for name, shape in layers.items()}}
+  # Without ASPP there is one layer per rate and output: <output>, <output>_1, ...
+  copies = {name: [] if head.aspp_with_batch_norm else _copies(name, layers) for name in layers}
+  outputs = set(layers).difference(*copies.values())
+  found = {'outputs_to_num_classes': {name: layers[name][-1] for name in sorted(outputs)}}
   if not head.aspp_with_batch_norm:
-    # One layer per rate and output: <output>, <output>_1, ...
-    counts = {name: 1 + sum(1 for number in range(1, len(layers))
-                            if '%s_%d' % (name, number) in layers) for name in layers}
-    copies = {'%s_%d' % (name, number) for name, count in counts.items()
-              for number in range(1, count)}
-    found['outputs_to_num_classes'] = {
-        name: shape[-1] for name, shape in layers.items() if name not in copies}
     kernel_size = next(iter(layers.values()))[0]
-    num_rates = max(counts.values())
+    num_rates = 1 + max(map(len, copies.values()))
     found['logits_kernel_size'] = kernel_size
     # Without rates the kernel is 1.
     has_rates = num_rates > 1 or kernel_size > 1
     found['atrous_rates'] = _rates(num_rates, head.output_stride) if has_rates else None
-  if set(found['outputs_to_num_classes']) != {'semantic'}:
+  if outputs != {'semantic'}:
     seen.append('Outputs: %s. The scripts know the output semantic only.' % ', '.join(
         '%s (%d classes)' % item for item in sorted(found['outputs_to_num_classes'].items())))
   return found
 
 
+def _copies(name, layers):
+  names = ('%s_%d' % (name, number) for number in itertools.count(1))
+  return list(itertools.takewhile(layers.__contains__, names))
+
+
 def _decoder_strides(found, weights, seen):
   """Returns the strides whose low-level features have the channels that the decoder takes."""
   row = feature_extractor.BACKBONES[found.model_variant]
-  depths = {stride: backbone_guess.end_point_channels(row, names[0], weights)
+  depths = {stride: weight_names.end_point_channels(row, names[0], weights)
             for stride, names in row.decoder_end_points.items()}
   strides = []
-  for suffix, num_channels in _decoder_inputs(weights):
+  for stage in itertools.count():
+    suffix = '_%d' % stage if stage else ''
+    shape = weights.get('%s/feature_projection0%s/weights' % (DECODER_SCOPE, suffix))
+    if shape is None:
+      break
+    num_channels = shape[2]
     fitting = [stride for stride, depth in depths.items() if depth == num_channels
                and stride <= (strides or [found.output_stride])[-1]]
     if not fitting:
@@ -226,16 +236,6 @@ def _decoder_strides(found, weights, seen):
     strides.append(_USUAL_DECODER_STRIDE if _USUAL_DECODER_STRIDE in fitting or not fitting
                    else max(fitting))
   return strides or None
-
-
-def _decoder_inputs(weights):
-  """Yields the suffix of each stage of the decoder, and its channels of low-level features."""
-  for stage in itertools.count():
-    suffix = '_%d' % stage if stage else ''
-    shape = weights.get('%s/feature_projection0%s/weights' % (DECODER_SCOPE, suffix))
-    if shape is None:
-      return
-    yield suffix, shape[2]
 
 
 def _cell(weights, seen):
@@ -272,20 +272,6 @@ def _short_path(path):
   return path if relative.startswith(os.pardir) else relative
 
 
-# --- what leaves no trace ----------------------------------------------------------------
-
-
-def _output_stride(variant, weights, seen, unseen):
-  """Returns the output stride if channels follow it, else what is usual."""
-  stride = backbone_guess.known_output_stride(variant, weights)
-  if stride:
-    seen.append('%s: its features have stride %d.' % (variant, stride))
-    return stride
-  unseen.append('output_stride: %d is usual; 8 is finer and slower, with twice the rates.'
-                % _USUAL_OUTPUT_STRIDE)
-  return _USUAL_OUTPUT_STRIDE
-
-
 def _unseen_rates(found):
   if found.atrous_rates:
     return ['atrous_rates: there are %d, their values leave no trace; those shown are usual '
@@ -294,13 +280,11 @@ def _unseen_rates(found):
 
 
 def _always_unseen(found):
-  settings = feature_extractor.BACKBONES[found.model_variant].settings
   notes = []
-  if 'multi_grid' in settings:
+  if 'multi_grid' in feature_extractor.BACKBONES[found.model_variant].settings:
     notes.append('multi_grid: ' + (
         'published _beta ResNets with a DeepLab head were trained with --multi_grid=1 '
         '--multi_grid=2 --multi_grid=4.' if found.model_variant.endswith('_beta')
         else 'none is usual.'))
-  notes.append('The crop size, image_pooling_crop_size, image_pyramid, merge_method and '
-               'use_bounded_activation.')
-  return notes
+  return notes + ['The crop size, image_pooling_crop_size, image_pyramid, merge_method and '
+                  'use_bounded_activation.']

@@ -1,4 +1,5 @@
 """Tests that the options guessed from names and shapes build the same variables."""
+import gzip
 import json
 import os
 
@@ -7,8 +8,36 @@ import pytest
 from deeplab import model
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.tools.checkpoints import architecture_guess, published_kinds
+from deeplab.tools.checkpoints import architecture_guess
 
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_RECORDED = os.path.join(_ROOT, 'core', 'testdata', 'variables.json.gz')
+_INVENTORIES = os.path.join(_ROOT, '..', 'shared', 'contract', 'variables')
+_ASPP = '--atrous_rates=6 --atrous_rates=12 --atrous_rates=18 --decoder_output_stride=4'
+
+# Inventory -> its flags, without the variant. CELL stands for the file of the published cell.
+PUBLISHED_FLAGS = {
+    'mobilenet_v2': '--output_stride=16',
+    'mobilenet_v2_dec4': '--output_stride=16 --decoder_output_stride=4',
+    'mobilenet_v2_dm05': '--output_stride=16 --depth_multiplier=0.5',
+    'mobilenet_v2_quant8': '--output_stride=16 --quantize_delay_step=0',
+    'nas_hnasnet': '--output_stride=8 --atrous_rates=12 --atrous_rates=24 --atrous_rates=36 '
+                   '--decoder_output_stride=4',
+    'nas_pnasnet': '--output_stride=16 ' + _ASPP,
+    'resnet_v1_101': '--output_stride=16 ' + _ASPP,
+    'resnet_v1_101_beta': '--output_stride=16 ' + _ASPP,
+    'resnet_v1_50': '--output_stride=16 ' + _ASPP,
+    'resnet_v1_50_beta': '--output_stride=16 ' + _ASPP,
+    'xception_41': '--output_stride=16 ' + _ASPP,
+    'xception_65': '--output_stride=16 ' + _ASPP,
+    'xception_65_dec_4_4': '--output_stride=16 ' + _ASPP + ',4',
+    'xception_71': '--output_stride=16 ' + _ASPP,
+    'xception_71_dpc': '--output_stride=16 --decoder_output_stride=4 '
+                       '--dense_prediction_cell_json=CELL',
+}
+_VARIANTS = ('mobilenet_v2', 'nas_hnasnet', 'nas_pnasnet', 'resnet_v1_101_beta',
+             'resnet_v1_101', 'resnet_v1_50_beta', 'resnet_v1_50', 'xception_41',
+             'xception_65', 'xception_71')
 # Those whose model is built too; others take long.
 _BUILT = ('mobilenet_v2_quant8', 'resnet_v1_50_beta')
 
@@ -45,12 +74,36 @@ _CONFIGURATIONS = {
 _UNSEEN = dict(crop_size=None, multi_grid=None)
 
 
-def recorded(name):
-  """Returns the shapes of an inventory; skips where it is not there."""
-  shapes = published_kinds.shapes(name)
-  if shapes is None:
+def published_shapes(name):
+  """Returns the dict variable name -> shape of an inventory; skips where it is not there."""
+  path = os.path.join(_INVENTORIES, name + '.json')
+  if os.path.exists(path):
+    with open(path) as stream:
+      return dict(json.load(stream))
+  with gzip.open(_RECORDED, 'rt') as stream:
+    inventories = json.load(stream)
+  if name not in inventories:
     pytest.skip('no ../shared/contract/variables/%s.json' % name)
-  return shapes
+  return dict(inventories[name])
+
+
+def published_num_classes(name):
+  """Returns the number of classes of an inventory."""
+  return 19 if name.startswith('xception_71') else 21
+
+
+def published_flags(name, folder=None):
+  """Returns the flags of an inventory as one line, as `inspect_checkpoint` gives them.
+
+  Args:
+    name: key of PUBLISHED_FLAGS.
+    folder: folder that the path of the cell is given from; None: the working one.
+  """
+  variant = next(variant for variant in _VARIANTS if name.startswith(variant))
+  cell = os.path.relpath(architecture_guess.PUBLISHED_CELL, folder or os.curdir)
+  if cell.startswith(os.pardir):
+    cell = architecture_guess.PUBLISHED_CELL
+  return '--model_variant=%s %s' % (variant, PUBLISHED_FLAGS[name].replace('CELL', cell))
 
 
 def built(options):
@@ -64,27 +117,27 @@ def assert_same(found, shapes):
   assert comparison == ([], [], [], len(shapes))
 
 
-@pytest.mark.parametrize('name', sorted(published_kinds.FLAGS))
+@pytest.mark.parametrize('name', sorted(PUBLISHED_FLAGS))
 def test_flags_of_published_kinds_of_models(name):
-  found = architecture_guess.guess(recorded(name))
-  assert ' '.join(architecture_guess.to_flags(found)) == published_kinds.flags(name)
+  found = architecture_guess.guess(published_shapes(name))
+  assert ' '.join(architecture_guess.to_flags(found)) == published_flags(name)
   assert found.options.outputs_to_num_classes == {
-      'semantic': published_kinds.num_classes(name)}
+      'semantic': published_num_classes(name)}
   assert found.has_head
 
 
 @pytest.mark.parametrize('name', _BUILT)
 def test_published_kinds_of_models_are_rebuilt(name):
-  shapes = recorded(name)
+  shapes = published_shapes(name)
   assert_same(architecture_guess.guess(shapes), shapes)
 
 
 def test_every_inventory_is_known():
-  if not os.path.isdir(published_kinds.INVENTORIES):
+  if not os.path.isdir(_INVENTORIES):
     pytest.skip('no ../shared/contract/variables')
-  names = {os.path.splitext(name)[0] for name in os.listdir(published_kinds.INVENTORIES)
+  names = {os.path.splitext(name)[0] for name in os.listdir(_INVENTORIES)
            if name.endswith('.json')}
-  assert names - {'toggles'} == set(published_kinds.FLAGS)
+  assert names - {'toggles'} == set(PUBLISHED_FLAGS)
 
 
 @pytest.mark.parametrize('name', sorted(_CONFIGURATIONS))
@@ -130,7 +183,7 @@ def test_flags_off_by_default_are_left_out_and_others_are_given():
 
 
 def test_backbone_alone_is_told_apart_and_its_classifier_is_not_used():
-  shapes = {name: shape for name, shape in recorded('resnet_v1_50_beta').items()
+  shapes = {name: shape for name, shape in published_shapes('resnet_v1_50_beta').items()
             if name.startswith('resnet_v1_50/')}
   shapes['resnet_v1_50/logits/weights'] = [1, 1, 2048, 1001]
   shapes['resnet_v1_50/conv1_1/weights/Momentum'] = shapes['resnet_v1_50/conv1_1/weights']
@@ -157,7 +210,7 @@ def test_channels_of_searched_networks_tell_stem_and_strides():
 
 
 def test_one_kernel_of_logits_larger_than_1_has_a_rate():
-  shapes = {name: shape for name, shape in recorded('mobilenet_v2').items()
+  shapes = {name: shape for name, shape in published_shapes('mobilenet_v2').items()
             if name.startswith('MobilenetV2/')}
   for kernel_size, rates in ((3, [6]), (1, None)):
     shapes['logits/semantic/weights'] = [kernel_size, kernel_size, 320, 21]
@@ -167,7 +220,7 @@ def test_one_kernel_of_logits_larger_than_1_has_a_rate():
 
 
 def test_differences_are_named():
-  shapes = recorded('mobilenet_v2_dec4')
+  shapes = published_shapes('mobilenet_v2_dec4')
   shapes['aspp0/weights'] = [1, 1, 320, 128]
   del shapes['image_pooling/weights']
   shapes['extra/weights'] = [3]
@@ -176,13 +229,13 @@ def test_differences_are_named():
 
 
 def test_channels_of_no_width_are_told():
-  shapes = recorded('mobilenet_v2')
+  shapes = published_shapes('mobilenet_v2')
   shapes['MobilenetV2/expanded_conv_5/project/weights'] = [1, 1, 192, 33]
   assert 'fit no --depth_multiplier' in architecture_guess.guess(shapes).seen[0]
 
 
 def test_decoder_without_low_level_features_of_its_depth_is_told():
-  shapes = recorded('mobilenet_v2_dec4')
+  shapes = published_shapes('mobilenet_v2_dec4')
   shapes['decoder/feature_projection0/weights'] = [1, 1, 77, 48]
   assert 'the 77 channels' in architecture_guess.guess(shapes).seen[0]
 

@@ -34,6 +34,7 @@ flags.DEFINE_bool('compare', True,
                   'stored; takes some seconds.')
 
 _WIDTH = 98
+_WHOLE_WORDS = {'break_long_words': False, 'break_on_hyphens': False}
 _MAX_NAMED = 5
 _MAX_DATASETS = 4
 
@@ -97,29 +98,18 @@ def _global_step(weights):
 
 def scope_rows(shapes):
   """Returns rows (scope, variables, values) of the network, in the order of names."""
-  counts = {}
+  scopes = {}
   for name, shape in _in_order(weight_names.model_shapes(shapes)):
-    scope = weight_names.scope_of(name)
-    number, values = counts.get(scope, (0, 0))
-    counts[scope] = number + 1, values + int(np.prod(shape))
+    scopes.setdefault(weight_names.scope_of(name), {})[name] = shape
   return [('scope', 'variables', 'values')] + [
-      (scope, '%d' % number, '{:,}'.format(values))
-      for scope, (number, values) in counts.items()]
+      _counted(scope, part) for scope, part in scopes.items()]
 
 
 def all_rows(shapes):
   """Returns rows (variable, shape, values) of everything that is stored."""
   return [('variable', 'shape', 'values')] + [
-      (name, ','.join(str(side) for side in shape) or 'scalar',
-       '{:,}'.format(int(np.prod(shape))))
+      (name, ','.join(str(side) for side in shape) or 'scalar', _num_values([shape]))
       for name, shape in _in_order(shapes)]
-
-
-def _in_order(shapes):
-  """Returns items sorted by name, numbers in names by their size."""
-  return sorted(shapes.items(), key=lambda item: [
-      (int(part), '') if part.isdigit() else (-1, part)
-      for part in re.split(r'(\d+)', item[0])])
 
 
 def total_rows(shapes):
@@ -130,12 +120,24 @@ def total_rows(shapes):
   parts = [('network', network), ('  of it trainable', trainable)]
   parts += sorted(('slots: ' + kind, slots)
                   for kind, slots in weight_names.slot_shapes(shapes).items())
-  parts.append(('ranges of quantisation', weight_names.range_shapes(shapes)))
-  parts.append(('all', shapes))
+  parts += [('ranges of quantisation', weight_names.range_shapes(shapes)), ('all', shapes)]
   return [('total', 'variables', 'values')] + [
-      (what, '%d' % len(part),
-       '{:,}'.format(sum(int(np.prod(shape)) for shape in part.values())))
-      for what, part in parts if part]
+      _counted(what, part) for what, part in parts if part]
+
+
+def _in_order(shapes):
+  """Returns items sorted by name, numbers in names by their size."""
+  return sorted(shapes.items(), key=lambda item: [
+      (int(part), '') if part.isdigit() else (-1, part)
+      for part in re.split(r'(\d+)', item[0])])
+
+
+def _counted(what, part):
+  return what, '%d' % len(part), _num_values(part.values())
+
+
+def _num_values(shapes):
+  return '{:,}'.format(sum(int(np.prod(shape)) for shape in shapes))
 
 
 def print_table(rows):
@@ -152,18 +154,14 @@ def print_table(rows):
 def print_guess(found):
   """Prints flags, classes and notes of a Guess."""
   print('\nFlags of the model, for train.py, eval.py, vis.py and export_model.py:\n')
-  print(' \\\n'.join('  ' + line for line in _lines(architecture_guess.to_flags(found))))
+  # Lines leave room for an indent and a backslash.
+  lines = textwrap.wrap(' '.join(architecture_guess.to_flags(found)), _WIDTH - 4, **_WHOLE_WORDS)
+  print(' \\\n'.join('  ' + line for line in lines))
   for output, count in sorted(found.options.outputs_to_num_classes.items()):
     print('\n' + _wrapped('%d classes (%s)%s. For export_model.py: --num_classes=%d'
                           % (count, output, _datasets_of(count), count)))
   _print_notes('Seen:', found.seen)
   _print_notes('Names and shapes cannot say:', found.unseen)
-
-
-def _lines(words):
-  """Returns words joined to lines that leave room for an indent and a backslash."""
-  return textwrap.wrap(' '.join(words), _WIDTH - 4, break_long_words=False,
-                       break_on_hyphens=False)
 
 
 def _datasets_of(num_classes):
@@ -182,17 +180,14 @@ def _print_notes(title, notes):
 
 
 def _wrapped(text, **indents):
-  return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False, **indents)
+  return textwrap.fill(text, _WIDTH, **dict(_WHOLE_WORDS, **indents))
 
 
 def print_comparison(comparison):
   """Prints whether the model of the flags has the variables that are stored."""
-  if not comparison.missing and not comparison.reshaped:
-    print('\nA model built with these flags has %d variables: all of them are here, with the '
-          'same shapes.' % comparison.num_same)
-  else:
-    print('\nA model built with these flags differs: %d variables are the same.'
-          % comparison.num_same)
+  text = ('differs: %d variables are the same.' if comparison.missing or comparison.reshaped else
+          'has %d variables: all of them are here, with the same shapes.')
+  print('\nA model built with these flags ' + text % comparison.num_same)
   for what, names in (('Not here', comparison.missing),
                       ('Of another shape', comparison.reshaped),
                       ('Stored, but not of this model', comparison.unused)):

@@ -10,7 +10,12 @@ from deeplab.core import quantization
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import forked_scripts, tiny_run
-from deeplab.tools.checkpoints import published_kinds
+from deeplab.tools.checkpoints.architecture_guess_test import (
+    PUBLISHED_FLAGS,
+    published_flags,
+    published_num_classes,
+    published_shapes,
+)
 
 _SCRIPT = 'tools/checkpoints/inspect_checkpoint.py'
 _OPTIONS = ModelOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,
@@ -89,11 +94,9 @@ def test_every_variable_can_be_listed(checkpoint):
   assert 'all of them are here' not in result.log
 
 
-@pytest.mark.parametrize('name', sorted(published_kinds.FLAGS))
+@pytest.mark.parametrize('name', sorted(PUBLISHED_FLAGS))
 def test_checkpoints_of_all_published_kinds_are_known(name, tmp_path):
-  shapes = published_kinds.shapes(name)
-  if shapes is None:
-    pytest.skip('no ../shared/contract/variables/%s.json' % name)
+  shapes = published_shapes(name)
   names, prefix = sorted(shapes), str(tmp_path / 'model.ckpt-0')
   with tf.Graph().as_default(), tf.Session() as session:
     session.run(tf.raw_ops.SaveV2(
@@ -105,8 +108,8 @@ def test_checkpoints_of_all_published_kinds_are_known(name, tmp_path):
   lines = [line.strip(' \\') for line in result.log.splitlines()]
   start = lines.index('Flags of the model, for train.py, eval.py, vis.py and export_model.py:')
   words = ' '.join(lines[start + 2:lines.index('', start + 2)])
-  assert words == published_kinds.flags(name, tiny_run.ROOT)
-  assert '%d classes (semantic)' % published_kinds.num_classes(name) in result.log
+  assert words == published_flags(name, tiny_run.ROOT)
+  assert '%d classes (semantic)' % published_num_classes(name) in result.log
   network = [each for each in names if not quantization.is_range(each)]
   assert row_of(result.log, 'network')[0] == len(network)
   assert row_of(result.log, 'all')[0] == len(names)
