@@ -20,13 +20,12 @@ from deeplab import common
 from deeplab.core import usage
 from deeplab.core.storage import files
 from deeplab.tools.benchmarks import (
-    builder,
+    child,
+    data,
     distributed,
     evaluation,
     inference,
-    input_pipeline,
     memory,
-    panoptic,
     training,
 )
 
@@ -50,33 +49,29 @@ class Benchmark(typing.NamedTuple):
 
   Attributes:
     title: what is measured.
-    measure: function (repeats, variants) of measurements of which the median counts and of
-      keys of BACKBONES, None for a few; it yields dicts with 'what', 'value' and 'unit',
+    measure: function of child.Settings; it yields dicts with 'what', 'value' and 'unit',
       'target' where the project has one and 'note' where there is more to say; or with 'what'
       and 'left_out', the reason.
-    has_peers: whether `measure` also takes `peers`, whether to measure PyTorch too.
     table: function from the rows to a table of Markdown, or None.
   """
   title: str
   measure: typing.Callable
-  has_peers: bool = False
   table: typing.Optional[typing.Callable] = None
 
 
 BENCHMARKS = {
-    'builder': Benchmark('Building records', builder.measure_all),
+    'builder': Benchmark('Building records', data.measure_building),
     'distributed': Benchmark('Training by several processes on this machine',
                              distributed.measure_all),
     'eval': Benchmark('Evaluating images of mixed sizes', evaluation.measure_all),
     'graph': Benchmark('Building graphs on one core', memory.measure_graphs),
     'inference': Benchmark('Exported models, one image after the other',
-                           inference.measure_all, has_peers=True,
-                           table=inference.markdown_table),
-    'input': Benchmark('Reading and augmenting training images', input_pipeline.measure_all),
+                           inference.measure_all, inference.markdown_table),
+    'input': Benchmark('Reading and augmenting training images', data.measure_input),
     'memory': Benchmark('Peak memory of training steps', memory.measure_all,
-                        table=memory.markdown_table),
-    'panoptic': Benchmark('Evaluating panoptic files', panoptic.measure_all),
-    'train': Benchmark('Training steps', training.measure_all, has_peers=True),
+                        memory.markdown_table),
+    'panoptic': Benchmark('Evaluating panoptic files', evaluation.measure_panoptic),
+    'train': Benchmark('Training steps', training.measure_all),
 }
 
 
@@ -88,8 +83,7 @@ def main(argv):
   for name, benchmark in zip(names, benchmarks):
     print('%s (python -m deeplab.tools.benchmarks %s)' % (benchmark.title, name), flush=True)
     results[name] = []
-    more = {'peers': FLAGS.peers} if benchmark.has_peers else {}
-    for row in benchmark.measure(FLAGS.repeats, FLAGS.variants, **more):
+    for row in benchmark.measure(child.Settings(FLAGS.repeats, FLAGS.variants, FLAGS.peers)):
       results[name].append(row)
       print(format_row(row), flush=True)
     if FLAGS.table and benchmark.table:

@@ -1,14 +1,23 @@
-"""Runs a function in a fresh process and returns its figures with the peak of memory."""
+"""The frame of all benchmarks: processes of their own, turns, medians, rows and tables.
+
+Absolute figures of shared machines drift: what is compared runs in turns, and the median of the
+ratios counts. The process that measures loads this file by its path: it needs nothing of this
+project.
+"""
 import importlib.util
 import json
 import os
 import resource
 import subprocess
 import sys
+import time
+import typing
 
-# Why rows are left out where `tf1_python` and `peer_python` find none.
-NO_TF1 = 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON'
-NO_PEER = 'no torch and transformers; set TORCH_PYTHON'
+TF1_LANE, PYTORCH = 'TF1 lane', 'PyTorch'
+# Why rows are left out where `other_interpreters` finds none.
+NO_INTERPRETER = {TF1_LANE: 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON',
+                  PYTORCH: 'no torch and transformers; set TORCH_PYTHON'}
+TORCH_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
 
 _RUNNER = """
 import importlib, importlib.util, json, sys
@@ -29,46 +38,65 @@ print('FIGURES ' + json.dumps(figures))
 """
 
 
-def measure(module, function, arguments=None, cores=None, python=None):
-  """Returns the figures of a function run in a process of its own.
+class Settings(typing.NamedTuple):
+  """What a benchmark is asked for.
 
-  Args:
-    module: dotted name of the module, or path of a file that needs nothing of this project,
-      for interpreters that do not have it.
-    function: name of a function in it that returns a dict of numbers.
+  Attributes:
+    repeats: measurements of which the median counts.
+    variants: keys of BACKBONES, or None for a few.
+    peers: whether to measure PyTorch too.
+  """
+  repeats: int = 3
+  variants: typing.Optional[typing.List[str]] = None
+  peers: bool = False
+
+
+class Run(typing.NamedTuple):
+  """What a process measures.
+
+  Attributes:
+    function: function of a module that returns a dict of numbers; or (path of a file that needs
+      nothing of this project, name of a function), for interpreters that do not have it.
     arguments: dict of keyword arguments that JSON can hold.
     cores: number of processor cores to use; None: all.
     python: interpreter, that of another lane for example; None: this one.
+  """
+  function: typing.Any
+  arguments: dict = {}
+  cores: typing.Optional[int] = None
+  python: typing.Optional[str] = None
 
-  Returns:
-    The dict, with 'peak_memory_mib' added.
+
+def measure(run):
+  """Returns the figures of a Run, with 'peak_memory_mib' added.
 
   Raises:
     RuntimeError: the process failed; the end of its output is in the message.
   """
+  module, name = run.function if isinstance(run.function, tuple) else (
+      run.function.__module__, run.function.__name__)
   process = subprocess.run(
-      [python or sys.executable, '-c', _RUNNER,
-       json.dumps([module, function, arguments or {}, cores, os.path.abspath(__file__)])],
+      [run.python or sys.executable, '-c', _RUNNER,
+       json.dumps([module, name, run.arguments, run.cores, os.path.abspath(__file__)])],
       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
   lines = process.stdout.decode('utf-8', 'replace').split('FIGURES ')
   if process.returncode or len(lines) != 2:
     raise RuntimeError('%s.%s(%s) failed: %s' % (
-        module, function, arguments, process.stderr.decode('utf-8', 'replace')[-2000:]))
+        module, name, run.arguments, process.stderr.decode('utf-8', 'replace')[-2000:]))
   return json.loads(lines[1])
 
 
-def measure_in_turns(kinds, repeats):
-  """Returns the figures of several kinds, each measured once per turn.
+def measure_in_turns(runs, repeats):
+  """Returns a list, per turn a dict of figures; runs: dict, name -> Run."""
+  return [{name: measure(run) for name, run in runs.items()} for _ in range(repeats)]
 
-  Args:
-    kinds: dict, name -> (arguments of `measure`, interpreter or None).
-    repeats: number of turns.
 
-  Returns:
-    List, per turn a dict from names to figures.
-  """
-  return [{name: measure(*arguments, python=python)
-           for name, (arguments, python) in kinds.items()} for _ in range(repeats)]
+def other_interpreters(has_peer):
+  """Returns dict, TF1_LANE and, with `has_peer`, PYTORCH -> interpreter; None: there is none."""
+  found = {TF1_LANE: tf1_python()}
+  if has_peer:
+    found[PYTORCH] = peer_python()
+  return found
 
 
 def tf1_python():
@@ -99,17 +127,44 @@ def peer_python():
   return sys.executable if has_both else None
 
 
-def median_of(repeats, *args, **kwargs):
-  """Returns the medians of `repeats` calls of `measure`, figure by figure."""
-  runs = [measure(*args, **kwargs) for _ in range(repeats)]
-  return {name: sorted(run[name] for run in runs)[len(runs) // 2] for name in runs[0]}
+def secs_of_calls(functions, num_warm_up, least_calls, least_secs):
+  """Returns a list, per turn the seconds of a call of each function, after some that do not count.
+
+  There are at least `least_calls` turns, and as many as take `least_secs`.
+  """
+  secs, total, num_turns = [], 0.0, 0
+  while num_turns < num_warm_up or len(secs) < least_calls or total < least_secs:
+    turn = []
+    for function in functions:
+      begin = time.perf_counter()
+      function()
+      turn.append(time.perf_counter() - begin)
+    num_turns += 1
+    if num_turns > num_warm_up:
+      secs.append(turn)
+      total += sum(turn)
+  return secs
 
 
-def row(what, value, unit, target=None):
-  """Returns a row of `__main__`; value: a number, or several whose median counts."""
-  values = sorted(value) if isinstance(value, (list, tuple)) else [value]
+def row(what, values, unit, sign='', bound=None):
+  """Returns a row of `__main__`.
+
+  Args:
+    what: what is measured.
+    values: a number, or several whose median counts.
+    unit: of the numbers.
+    sign: '<=' or alike, what the project aims at.
+    bound: number behind the sign, or None where there is no target.
+  """
+  values = sorted(values) if isinstance(values, (list, tuple)) else [values]
   made = {'what': what, 'value': float(values[len(values) // 2]), 'unit': unit}
-  return dict(made, target=target) if target else made
+  return dict(made, target='%s %.4g' % (sign, bound)) if bound else made
+
+
+def markdown_table(titles, rows):
+  """Returns the lines of a table of Markdown; rows: lists of texts."""
+  lines = ['| %s |' % ' | '.join(cells) for cells in [titles] + rows]
+  return lines[:1] + ['|' + '---|' * len(titles)] + lines[1:]
 
 
 def pin(cores):

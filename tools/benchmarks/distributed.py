@@ -13,19 +13,16 @@ import time
 
 from absl import logging
 
-from deeplab.core import keys, options
 from deeplab.core.tf_compat import tf
-from deeplab.datasets import registry as dataset_registry
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
 from deeplab.deployment.cluster import tasks as cluster_lib
 from deeplab.testing import tiny_cluster
-from deeplab.tools.benchmarks import child, steps
-from deeplab.utils.training import graph
+from deeplab.tools.benchmarks import child, training
 from deeplab.utils.training import options as train_options
 
 _VARIANT = 'mobilenet_v2'
-_CROP, _BATCH_SIZE, _NUM_CLASSES = 65, 1, 21
+_CROP, _BATCH_SIZE = 65, 1
 _NUM_WORKERS = (1, 2, 4)
 _WARM_UP_RUNS, _LEAST_RUNS, _LEAST_SECS = 3, 10, 5.0
 _TIMEOUT_SECS = 300
@@ -35,13 +32,13 @@ _RUNNER = ('import json, sys; from deeplab.tools.benchmarks import distributed a
            'b.run_task(**json.loads(sys.argv[1]))')
 
 
-def measure_all(repeats, variants=None):
-  """Yields the rows of `__main__`; variants: one backbone, or None for MobileNetV2."""
-  variant = (variants or [_VARIANT])[0]
+def measure_all(settings):
+  """Yields the rows of `__main__`; of the settings' variants the first, or MobileNetV2."""
+  variant = (settings.variants or [_VARIANT])[0]
   for number in _NUM_WORKERS:
     what = '%s, %d worker%s, ' % (variant, number, 's' if number > 1 else '')
     for kind in ('step', 'exchange alone'):
-      runs = [_measure(variant, number, kind == 'exchange alone') for _ in range(repeats)]
+      runs = [_measure(variant, number, kind == 'exchange alone') for _ in range(settings.repeats)]
       yield child.row(what + kind, [1e3 * run['step_secs'] for run in runs], 'ms')
     figures = runs[-1]
     yield dict(child.row(what + 'bytes moved per step', figures['bytes'] / 1e6, 'MB'),
@@ -78,7 +75,7 @@ def run_task(worker_hosts, ps_hosts, job, index, variant, is_exchange, path):
     parameter_server.start_server(cluster).join()
   replica = replica_lib.Replica(cluster)
   with tf.Graph().as_default(), replica.device():
-    train_op = _exchange(replica, variant) if is_exchange else _step(replica, variant)
+    train_op = _exchange(replica, variant) if is_exchange else _train_op(replica, variant)
     model_bytes = sum(v.shape.num_elements() * v.dtype.size for v in tf.trainable_variables())
     session = _session(replica, cluster)
     for _ in range(_WARM_UP_RUNS):
@@ -114,15 +111,9 @@ def _session(replica, cluster):
   return session
 
 
-def _step(replica, variant):
-  samples = steps.constant_samples(_BATCH_SIZE, _CROP)
-  return _graph(replica, variant, samples).train_op
-
-
 def _exchange(replica, variant):
   """Returns the operation that reads the weights and moves them by made-up gradients."""
-  samples = steps.constant_samples(_BATCH_SIZE, _CROP)
-  _graph(None, variant, samples)
+  _train_op(None, variant)
   global_step = tf.train.get_global_step()
   optimizer = tf.train.GradientDescentOptimizer(1e-6)
 
@@ -133,12 +124,9 @@ def _exchange(replica, variant):
       [(tf.multiply(variable, 1e-3), variable) for variable in tf.trainable_variables()])
 
 
-def _graph(replica, variant, samples):
-  model_options = options.ModelOptions(
-      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[_CROP, _CROP], output_stride=16,
-      model_variant=variant)
-  return graph.build_train_graph(
-      samples, dataset_registry.DATASETS['pascal_voc_seg'], model_options,
+def _train_op(replica, variant):
+  return training.make_train_op(
+      training.constant_samples(_BATCH_SIZE, _CROP), variant, _CROP, None,
       train_options.TrainOptions(None, train_batch_size=_BATCH_SIZE), replica=replica)
 
 

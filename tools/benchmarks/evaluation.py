@@ -1,9 +1,10 @@
-"""Speed of evaluation on images of mixed sizes, and of vis and predict on the same images.
+"""Speed of evaluation on images of mixed sizes, of vis and predict on the same, and of panoptic.
 
 Compared in one run, on two cores: every image padded to the largest, and to its own size. Rates
 are those of the work itself, without imports and building graphs.
 """
 import glob
+import json
 import os
 import tempfile
 import time
@@ -16,6 +17,7 @@ from deeplab.core import colormaps
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.deployment import inference
+from deeplab.evaluation.panoptic import make_sample
 from deeplab.evaluation.semantic import image_results
 from deeplab.testing import tiny_run
 from deeplab.tools.benchmarks import child
@@ -25,7 +27,6 @@ from deeplab.utils.inference import tiles
 from deeplab.utils.pictures import of_files, of_records, predict_results
 from deeplab.utils.pictures import writer as result_writer
 
-_MODULE = 'deeplab.tools.benchmarks.evaluation'
 _CORES = 2
 _LARGEST = (1601, 1137)
 # Of the size of photographs on the web; the median is 600x450. Enough of them, so that the
@@ -37,36 +38,65 @@ _OPTIONS = tiny_run.MODEL_OPTIONS._replace(depth_multiplier=1.0, add_image_level
 _PHOTO_FOLDER = 'photos'
 _PADDED, _OWN, _IN_BATCHES = 'padded to the largest', 'own size', 'own size, batches of 4'
 _VIS, _PREDICT = 'vis, own size', 'predict'
-# What is measured -> function and arguments.
-_RUNS = {
-    _PADDED: ('time_eval', {'is_own': False}),
-    _OWN: ('time_eval', {}),
-    _IN_BATCHES: ('time_eval', {'batch_size': _BATCH_SIZE}),
-    'own size, boundaries and report': ('time_eval', {'has_report': True}),
-    _VIS: ('time_vis', {}),
-    _PREDICT: ('time_predict', {}),
-}
+
+# Panoptic files. Some segments are hidden by others; about twenty are seen.
+_PANOPTIC_SIZE = make_sample.SampleSize(num_images=40, height=480, width=640, num_segments=23)
+_KINDS = (make_sample.GROUNDTRUTH, make_sample.PREDICTION)
+_NUM_CATEGORIES, _MAX_INSTANCES = 6, 256
+# Images are listed again and again until there are so many.
+_FEW, _NUM_IN_ONE, _MANY = 500, 1000, 5000
 
 
-def measure_all(repeats, variants=None):
+def measure_all(settings):
   """Yields the rows of `__main__`; figures are of mobilenet_v2."""
-  del variants
   with tempfile.TemporaryDirectory() as folder:
     write_set(folder)
     # In turns, so that all see the same machine; ratios are of one turn.
-    runs = [{name: child.measure(_MODULE, function, dict(arguments, folder=folder),
-                                 _CORES)
-             for name, (function, arguments) in _RUNS.items()} for _ in range(repeats)]
-    turns = [{name: figures['images_per_s'] for name, figures in run.items()} for run in runs]
-    for name in _RUNS:
-      yield child.row(name, [rates[name] for rates in turns], 'images/s')
-      yield child.row('%s, peak memory' % name,
-                      [run[name]['peak_memory_mib'] for run in runs], 'MiB')
-    yield child.row('own size / padded', [
-        max(rates[_OWN], rates[_IN_BATCHES]) / rates[_PADDED] for rates in turns], 'x', '>= 4')
-    for what, name in (('vis', _VIS), ('predict', _PREDICT)):
-      yield child.row(
-          '%s / eval' % what, [100 * rates[name] / rates[_OWN] for rates in turns], '%', '>= 90')
+    turns = child.measure_in_turns(
+        {name: child.Run(function, dict(arguments, folder=folder), _CORES)
+         for name, (function, arguments) in _runs().items()}, settings.repeats)
+  rates = {name: [turn[name]['images_per_s'] for turn in turns] for name in turns[0]}
+  for name in rates:
+    yield child.row(name, rates[name], 'images/s')
+    yield child.row('%s, peak memory' % name,
+                    [turn[name]['peak_memory_mib'] for turn in turns], 'MiB')
+  yield child.row('own size / padded', [
+      max(own, in_batches) / padded for own, in_batches, padded in zip(
+          rates[_OWN], rates[_IN_BATCHES], rates[_PADDED])], 'x', '>=', 4)
+  for what, name in (('vis', _VIS), ('predict', _PREDICT)):
+    yield child.row('%s / eval' % what,
+                    [100 * rate / own for rate, own in zip(rates[name], rates[_OWN])],
+                    '%', '>=', 90)
+
+
+def _runs():
+  """Returns what is measured: dict, name -> function and arguments."""
+  return {
+      _PADDED: (time_eval, {'is_own': False}),
+      _OWN: (time_eval, {}),
+      _IN_BATCHES: (time_eval, {'batch_size': _BATCH_SIZE}),
+      'own size, boundaries and report': (time_eval, {'has_report': True}),
+      _VIS: (time_vis, {}),
+      _PREDICT: (time_predict, {}),
+  }
+
+
+def measure_panoptic(settings):
+  """Yields the rows of `__main__` of panoptic files of the size of COCO's."""
+  with tempfile.TemporaryDirectory() as folder:
+    yield child.row('segments per image', write_panoptic(folder), '')
+
+    def run(count, num_workers):
+      return child.Run(time_panoptic, {
+          'folder': folder, 'count': count, 'num_workers': num_workers})
+
+    for name, num_workers, count, target in (('one process', 1, _NUM_IN_ONE, None),
+                                             ('two workers', 2, _MANY, 100)):
+      yield child.row(name, [child.measure(run(count, num_workers))['images_per_sec']
+                             for _ in range(settings.repeats)], 'images/s', '>=', target)
+    for count in (_FEW, _MANY):
+      yield child.row('peak memory, %d images' % count,
+                      child.measure(run(count, 0))['peak_memory_mib'], 'MiB')
 
 
 def write_set(folder):
@@ -133,6 +163,40 @@ def time_predict(folder):
     return {'images_per_s': len(paths) / (time.time() - start)}
 
 
+def write_panoptic(folder, size=_PANOPTIC_SIZE, counts=(_NUM_IN_ONE, _FEW, _MANY)):
+  """Writes a sample and JSON files that list its images `counts` times; returns their segments.
+
+  Returns:
+    The mean number of segments of an image of the ground truth.
+  """
+  make_sample.write_sample(folder, size)
+  for kind in _KINDS:
+    with open(os.path.join(folder, kind + '.json')) as f:
+      content = json.load(f)
+    images = content['annotations']
+    for count in counts:
+      content['annotations'] = [dict(images[i % len(images)], image_id=i)
+                                for i in range(count)]
+      with open(_json_path(folder, kind, count), 'w') as f:
+        json.dump(content, f)
+    if kind == _KINDS[0]:
+      num_segments = np.mean([len(image['segments_info']) for image in images])
+  return num_segments
+
+
+def time_panoptic(folder, count, num_workers):
+  """Returns {'images_per_sec', 'pq'} of the evaluation of `count` images."""
+  # Here, where it runs: the flags of this script are none of the benchmark's.
+  from deeplab.evaluation import eval_coco_format
+  begin = time.time()
+  means = eval_coco_format.eval_coco_format(
+      *[_json_path(folder, kind, count) for kind in _KINDS],
+      gt_folder=os.path.join(folder, _KINDS[0]), pred_folder=os.path.join(folder, _KINDS[1]),
+      num_categories=_NUM_CATEGORIES, max_instances_per_category=_MAX_INSTANCES,
+      num_workers=num_workers)
+  return {'images_per_sec': count / (time.time() - begin), 'pq': means['All']['pq']}
+
+
 def _setting(folder, batch_size, is_own):
   """Returns Dataset, InputSizes and ModelOptions."""
   crop_size = None if is_own else [
@@ -140,3 +204,7 @@ def _setting(folder, batch_size, is_own):
   dataset = data_generator.Dataset(tiny_run.NAME, 'val', folder, batch_size, crop_size)
   sizes = eval_batches.InputSizes(_OPTIONS.output_stride, batch_size, crop_size)
   return dataset, sizes, _OPTIONS._replace(crop_size=crop_size)
+
+
+def _json_path(folder, kind, count):
+  return os.path.join(folder, '%s_%d.json' % (kind, count))

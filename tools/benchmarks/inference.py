@@ -1,12 +1,9 @@
 """Latency, memory and size of exported models, beside the TF1 lane and PyTorch.
 
-One image after the other; models with random weights are as fast as trained ones. Absolute
-figures of shared machines drift: what is compared runs in turns, and the median of the ratios
-counts.
+One image after the other; models with random weights are as fast as trained ones.
 """
 import os
 import tempfile
-import time
 import typing
 
 import numpy as np
@@ -19,18 +16,13 @@ from deeplab.deployment.graphs import freezing
 from deeplab.testing import tiny_run
 from deeplab.tools.benchmarks import child
 
-_MODULE = 'deeplab.tools.benchmarks.inference'
-_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
 _CROP = 513
 _NUM_CLASSES = 21
-_WARM_UP_RUNS = 3
-_LEAST_RUNS, _LEAST_SECS = 10, 5.0
+_WARM_UP_RUNS, _LEAST_RUNS, _LEAST_SECS = 3, 10, 5.0
 _NUM_REPRESENTATIVE_IMAGES = 8
 _OPTIMISED, _PLAIN = 'frozen graph, optimised', 'frozen graph, as trained'
-_SAVED_MODEL, _ONNX = 'SavedModel', 'ONNX'
 _TFLITE_FLOAT, _TFLITE_INT8 = 'TFLite, float32', 'TFLite, int8'
-_ON_TF1 = '%s, TF1 lane'
-_PYTORCH = 'PyTorch'
+_ON_TF1 = '%s, ' + child.TF1_LANE
 
 
 class Format(typing.NamedTuple):
@@ -49,12 +41,12 @@ class Format(typing.NamedTuple):
 FORMATS = {
     _OPTIMISED: Format(formats.FROZEN),
     _PLAIN: Format(formats.FROZEN, {'options': freezing.ExportOptions(optimize=False)}),
-    _SAVED_MODEL: Format(formats.SAVED_MODEL),
+    'SavedModel': Format(formats.SAVED_MODEL),
     _TFLITE_FLOAT: Format(formats.TFLITE),
     'TFLite, float16': Format(formats.TFLITE, {'tflite_kind': 'float16'}),
     'TFLite, dynamic range': Format(formats.TFLITE, {'tflite_kind': 'dynamic'}),
     _TFLITE_INT8: Format(formats.TFLITE, {'tflite_kind': 'int8'}),
-    _ONNX: Format(formats.ONNX),
+    'ONNX': Format(formats.ONNX),
 }
 
 
@@ -83,111 +75,100 @@ INFERENCES = {
 }
 
 
-def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `__main__`; variants: keys of INFERENCES, or None for all."""
-  variants = variants or sorted(INFERENCES)
+def measure_all(settings):
+  """Yields the rows of `__main__`; variants of the settings: keys of INFERENCES."""
+  variants = settings.variants or sorted(INFERENCES)
   rows = [usage.lookup(INFERENCES, variant, what='backbone of this benchmark')
           for variant in variants]
   for variant, inference in zip(variants, rows):
     with tempfile.TemporaryDirectory() as folder:
-      yield from rows_of(variant, inference, repeats, peers, folder)
+      yield from rows_of(variant, inference, settings, folder)
 
 
-def rows_of(variant, inference, repeats, peers, folder):
+def rows_of(variant, inference, settings, folder):
   """Yields the rows of an Inference of a backbone, whose models are written to a folder."""
-  kinds, sizes, left_out = _kinds(variant, inference, peers, folder)
-  runs = child.measure_in_turns(kinds, repeats)
-  for name in kinds:
-    row = _row_of_kind([run[name] for run in runs], sizes.get(name))
-    yield dict(row, what='%s, %s' % (variant, name), backbone=variant, format=name)
+  runs, sizes, left_out = _write_models(variant, inference, settings.peers, folder)
+  turns = child.measure_in_turns(runs, settings.repeats)
+  for name in runs:
+    row = _row_of_format('%s, %s' % (variant, name), [turn[name] for turn in turns],
+                         sizes.get(name))
+    yield dict(row, backbone=variant, format=name)
   for name, other, target in (
       (_OPTIMISED, _ON_TF1 % _PLAIN, inference.tf1_target),
       (_OPTIMISED, _ON_TF1 % _OPTIMISED, None),
       (_OPTIMISED, _PLAIN, None),
-      (_OPTIMISED, _PYTORCH, inference.peer_target),
+      (_OPTIMISED, child.PYTORCH, inference.peer_target),
       (_TFLITE_INT8, _TFLITE_FLOAT, inference.int8_target)):
-    if name in kinds and other in kinds:
-      ratios = [np.median(run[other]['secs']) / np.median(run[name]['secs']) for run in runs]
-      row = {'what': '%s, speed of %s / %s' % (variant, name, other),
-             'value': float(np.median(ratios)), 'unit': 'x'}
-      if target:
-        row['target'] = '>= %.4g' % target
-      yield row
-  for name, reason in left_out:
+    if name in runs and other in runs:
+      yield child.row(
+          '%s, speed of %s / %s' % (variant, name, other),
+          [np.median(turn[other]['secs']) / np.median(turn[name]['secs']) for turn in turns],
+          'x', '>=', target)
+  for name, reason in left_out.items():
     yield {'what': '%s, %s' % (variant, name), 'left_out': reason}
 
 
 def markdown_table(rows):
   """Returns the rows of `measure_all` as a table of Markdown, and one of the ratios."""
-  lines = ['| backbone | format | p50 ms | p95 ms | images/s | peak memory MiB | file MB |',
-           '|---|---|---|---|---|---|---|']
-  for row in rows:
-    if 'p50_ms' in row:
-      size = '%.1f' % row['file_mb'] if 'file_mb' in row else ''
-      lines.append('| `%s` | %s | %.1f | %.1f | %.1f | %.0f | %s |' % (
-          row['backbone'], row['format'], row['p50_ms'], row['p95_ms'], row['value'],
-          row['peak_memory_mib'], size))
-  lines += ['', '| ratio | measured | target |', '|---|---|---|']
-  lines += ['| %s | %.2f | %s |' % (row['what'], row['value'], row.get('target', ''))
-            for row in rows if row.get('unit') == 'x']
-  return '\n'.join(lines)
+  formats_table = child.markdown_table(
+      ['backbone', 'format', 'p50 ms', 'p95 ms', 'images/s', 'peak memory MiB', 'file MB'],
+      [['`%s`' % row['backbone'], row['format'], '%.1f' % row['p50_ms'], '%.1f' % row['p95_ms'],
+        '%.1f' % row['value'], '%.0f' % row['peak_memory_mib'],
+        '%.1f' % row['file_mb'] if 'file_mb' in row else ''] for row in rows if 'p50_ms' in row])
+  ratios_table = child.markdown_table(
+      ['ratio', 'measured', 'target'],
+      [[row['what'], '%.2f' % row['value'], row.get('target', '')]
+       for row in rows if row.get('unit') == 'x'])
+  return '\n'.join(formats_table + [''] + ratios_table)
 
 
-def _row_of_kind(runs, size):
+def _row_of_format(what, runs, size):
   """Returns the row of a format: images/s, with latency, memory and file size."""
   millisecs = 1e3 * np.concatenate([run['secs'] for run in runs])
-  row = {'value': float(1e3 / np.median(millisecs)), 'unit': 'images/s',
-         'p50_ms': float(np.percentile(millisecs, 50)),
-         'p95_ms': float(np.percentile(millisecs, 95)),
-         'peak_memory_mib': float(np.median([run['peak_memory_mib'] for run in runs]))}
-  row['note'] = 'p50 %.1f ms, p95 %.1f ms, %.0f MiB' % (
-      row['p50_ms'], row['p95_ms'], row['peak_memory_mib'])
+  p50, p95 = np.percentile(millisecs, [50, 95]).tolist()
+  memory = float(np.median([run['peak_memory_mib'] for run in runs]))
+  row = dict(child.row(what, 1e3 / p50, 'images/s'), p50_ms=p50, p95_ms=p95,
+             peak_memory_mib=memory, note='p50 %.1f ms, p95 %.1f ms, %.0f MiB' % (
+                 p50, p95, memory))
   if size:
     row['file_mb'] = size / 1e6
     row['note'] += ', file %.1f MB' % row['file_mb']
   return row
 
 
-def _kinds(variant, inference, peers, folder):
-  """Writes the models; returns what to measure, sizes of files, and what is left out.
-
-  What to measure is a dict, name -> (arguments of `measure`, interpreter).
-  """
+def _write_models(variant, inference, peers, folder):
+  """Writes the models; returns dicts: Runs, sizes of files, reasons for what is left out."""
   model_arguments = {'variant': variant, 'crop': _CROP, 'model': inference.model}
-  checkpoint = child.measure(
-      _MODULE, 'write_checkpoint', dict(model_arguments, folder=folder))['checkpoint']
-  kinds, sizes, left_out = {}, {}, []
-  lanes = []
+  checkpoint = child.measure(child.Run(
+      write_checkpoint, dict(model_arguments, folder=folder)))['checkpoint']
+  lanes, left_out = [], {}
   for name, row in FORMATS.items():
     try:
       formats.FORMATS[row.name].check(
           row.source(checkpoint, _model_options(**model_arguments)))
       lanes.append((name, name, None))
     except ValueError as error:
-      left_out.append((name, str(error)))
-  tf1_python = child.tf1_python()
-  if tf1_python:
-    lanes += [(_ON_TF1 % name, name, tf1_python) for name in (_OPTIMISED, _PLAIN)]
-  else:
-    left_out.append(('TF1 lane', child.NO_TF1))
+      left_out[name] = str(error)
+  pythons = child.other_interpreters(peers and inference.has_peer)
+  left_out.update((name, child.NO_INTERPRETER[name])
+                  for name, python in pythons.items() if not python)
+  if pythons[child.TF1_LANE]:
+    lanes += [(_ON_TF1 % name, name, pythons[child.TF1_LANE]) for name in (_OPTIMISED, _PLAIN)]
+  runs, sizes = {}, {}
   for name, format_name, python in lanes:
     path = os.path.join(folder, 'model_%d%s' % (
-        len(kinds), formats.FORMATS[FORMATS[format_name].name].ending))
+        len(runs), formats.FORMATS[FORMATS[format_name].name].ending))
     # Each lane runs what it wrote: TensorFlow 1 does not know all of today's attributes.
-    child.measure(_MODULE, 'write_model', dict(
+    child.measure(child.Run(write_model, dict(
         model_arguments, checkpoint=checkpoint, path=path, format_name=format_name),
-                  python=python)
+                            python=python))
     sizes[name] = _size(path)
-    kinds[name] = ((_MODULE, 'run_secs', {'path': path, 'crop': _CROP}), python)
-  if peers and inference.has_peer:
-    peer_python = child.peer_python()
-    if peer_python:
-      kinds[_PYTORCH] = ((_PEER, 'infer', {
-          'crop': _CROP, 'num_classes': _NUM_CLASSES, 'least_steps': _LEAST_RUNS,
-          'least_secs': _LEAST_SECS}), peer_python)
-    else:
-      left_out.append((_PYTORCH, child.NO_PEER))
-  return kinds, sizes, left_out
+    runs[name] = child.Run(run_secs, {'path': path, 'crop': _CROP}, python=python)
+  if pythons.get(child.PYTORCH):
+    runs[child.PYTORCH] = child.Run((child.TORCH_PEER, 'infer'), {
+        'crop': _CROP, 'num_classes': _NUM_CLASSES, 'least_steps': _LEAST_RUNS,
+        'least_secs': _LEAST_SECS}, python=pythons[child.PYTORCH])
+  return runs, sizes, left_out
 
 
 def _size(path):
@@ -213,24 +194,12 @@ def write_model(variant, crop, model, checkpoint, path, format_name):
 
 
 def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
-  """Returns {'secs': [...]}, the seconds of each run of an exported model on one image.
-
-  Args:
-    path: exported model.
-    crop: side of the square image in pixels.
-    least_runs: least number of runs to measure.
-    least_secs: least number of seconds to measure.
-  """
+  """Returns {'secs': [...]}, the seconds of each run of an exported model on one square image."""
   opened = opened_models.open_exported(path)
   images = _image((crop, crop))[np.newaxis]
-  for _ in range(_WARM_UP_RUNS):
-    opened.predict(images)
-  secs = []
-  while len(secs) < least_runs or sum(secs) < least_secs:
-    begin = time.time()
-    opened.predict(images)
-    secs.append(time.time() - begin)
-  return {'secs': secs}
+  turns = child.secs_of_calls([lambda: opened.predict(images)], _WARM_UP_RUNS, least_runs,
+                              least_secs)
+  return {'secs': [secs for secs, in turns]}
 
 
 def _model_options(variant, crop, model):

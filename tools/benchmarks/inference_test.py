@@ -43,20 +43,20 @@ _PACES = (1, 2, 1)
 def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
   counts = {}
 
-  def measure(module, function, arguments, python=None):
-    if function == 'write_checkpoint':
+  def measure(run):
+    if run.function is inference.write_checkpoint:
       return {'checkpoint': 'model.ckpt'}
-    path = arguments.get('path')
-    if function == 'write_model':
+    path = run.arguments.get('path')
+    if run.function is inference.write_model:
       with open(path, 'w') as stream:
-        stream.write(arguments['format_name'] * 1000)
+        stream.write(run.arguments['format_name'] * 1000)
       return {}
-    key = python or os.path.splitext(path)[1]
+    key = run.python or os.path.splitext(path)[1]
     if key == '.tflite':
       with open(path) as stream:
         key = 'int8' if 'int8' in stream.read() else key
-    pace = _PACES[counts.setdefault((path, python), 0)]
-    counts[path, python] += 1
+    pace = _PACES[counts.setdefault((path, run.python), 0)]
+    counts[path, run.python] += 1
     return {'secs': [_SECS[key] * pace] * 4 + [_SECS[key] * pace * 3], 'peak_memory_mib': 300}
 
   monkeypatch.setattr(child, 'measure', measure)
@@ -64,7 +64,8 @@ def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
   monkeypatch.setattr(child, 'peer_python', lambda: peer_python)
   return collections.OrderedDict(
       (row['what'], row) for row in inference.rows_of(
-          'mobilenet_v2', inference.INFERENCES['mobilenet_v2'], 3, peers, str(folder)))
+          'mobilenet_v2', inference.INFERENCES['mobilenet_v2'],
+          child.Settings(3, peers=peers), str(folder)))
 
 
 def test_ratios_are_medians_of_runs_in_turns(monkeypatch, tmp_path):
@@ -130,4 +131,4 @@ def test_pytorch_runs_on_demand_only(monkeypatch, tmp_path):
 
 def test_backbone_without_a_row_is_told():
   with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
-    next(inference.measure_all(1, ['mobilenet_v4']))
+    next(inference.measure_all(child.Settings(variants=['mobilenet_v4'])))

@@ -8,17 +8,15 @@ from deeplab.tools.benchmarks import child
 
 pytestmark = slow.only_if_asked
 
-_MODULE = 'deeplab.tools.benchmarks.main_test'
-
 
 def allocate(mebibytes):
   return {'length': len(b'x' * (mebibytes << 20))}
 
 
 def test_peak_memory_is_that_of_the_measured_process_alone():
-  small = child.measure(_MODULE, 'allocate', {'mebibytes': 1})
-  large = child.measure(_MODULE, 'allocate', {'mebibytes': 600})
-  again = child.measure(_MODULE, 'allocate', {'mebibytes': 1})
+  small = child.measure(child.Run(allocate, {'mebibytes': 1}))
+  large = child.measure(child.Run(allocate, {'mebibytes': 600}))
+  again = child.measure(child.Run(allocate, {'mebibytes': 1}))
   assert large['length'] == 600 << 20
   # Of TensorFlow's own code some is loaded or not, as the machine has memory for files.
   assert 540 < large['peak_memory_mib'] - small['peak_memory_mib'] < 660
@@ -27,7 +25,7 @@ def test_peak_memory_is_that_of_the_measured_process_alone():
 
 def test_failure_of_the_measured_process_is_told():
   with pytest.raises(RuntimeError, match='TypeError'):
-    child.measure(_MODULE, 'allocate', {'mebibytes': None})
+    child.measure(child.Run(allocate, {'mebibytes': None}))
 
 
 def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):

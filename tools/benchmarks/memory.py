@@ -4,13 +4,13 @@ import typing
 
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
-from deeplab.tools.benchmarks import child, steps
+from deeplab.tools.benchmarks import child, training
 from deeplab.utils.training import options
 
 _ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
 _ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
-# Graphs that are built: backbone -> target, or None.
-_GRAPHS = {'mobilenet_v2': None, 'resnet_v1_101_beta': None, 'xception_65': 'under 12 s'}
+# Graphs that are built: backbone -> most seconds that are aimed at, or None.
+_GRAPHS = {'mobilenet_v2': None, 'resnet_v1_101_beta': None, 'xception_65': 12}
 _GRAPH_BATCH, _GRAPH_CROP = 4, 513
 
 
@@ -55,48 +55,47 @@ CONFIGURATIONS = (
 )
 
 
-def measure_all(repeats, variants=None):
+def measure_all(settings):
   """Yields the rows of `__main__`: peaks hardly vary, so that once is enough."""
-  del repeats
   for row in CONFIGURATIONS:
-    if variants and row.variant not in variants:
-      continue
-    figures = child.measure('deeplab.tools.benchmarks.memory', 'peak_of_steps',
-                            row._asdict())
-    yield {'what': row.what, 'value': figures['peak_memory_mib'], 'unit': 'MiB',
-           'configuration': dict(row._asdict()),
-           'estimated_memory_mib': figures['estimated_memory_mib'],
-           'note': 'estimated: %.0f' % figures['estimated_memory_mib']}
+    if not settings.variants or row.variant in settings.variants:
+      arguments = dict(row._asdict())
+      figures = child.measure(child.Run(peak_of_steps, arguments))
+      estimated = figures['estimated_memory_mib']
+      yield dict(child.row(row.what, figures['peak_memory_mib'], 'MiB'), configuration=arguments,
+                 estimated_memory_mib=estimated, note='estimated: %.0f' % estimated)
 
 
 def peak_of_steps(variant, batch_size, crop, model, recomputes):
   """Runs steps on a constant batch; returns their 'estimated_memory_mib'; see `Configuration`."""
-  return steps.step_speed(variant, batch_size, crop, model,
+  return training.step_speed(variant, batch_size, crop, model,
                           {'gradient_checkpointing': recomputes}, num_steps=3)
 
 
 def markdown_table(rows):
   """Returns the rows of `measure_all` as a table of Markdown, in GB of 10^9 bytes."""
-  lines = ['| backbone | output stride | head | batch | crop | recomputes | peak GB | estimated |',
-           '|---|---|---|---|---|---|---|---|']
+  cells = []
   for row in rows:
     settings = Configuration(**row['configuration'])
-    lines.append('| `%s` | %d | %s | %d | %d | %s | %.1f | %.1f |' % (
-        settings.variant, settings.model.get('output_stride', 16),
+    cells.append([
+        '`%s`' % settings.variant, '%d' % settings.model.get('output_stride', 16),
         'ASPP, decoder' if 'atrous_rates' in settings.model else 'image pooling',
-        settings.batch_size, settings.crop, 'yes' if settings.recomputes else '',
-        row['value'] * 2 ** 20 / 1e9, row['estimated_memory_mib'] * 2 ** 20 / 1e9))
-  return '\n'.join(lines)
+        '%d' % settings.batch_size, '%d' % settings.crop, 'yes' if settings.recomputes else '',
+        '%.1f' % (row['value'] * 2 ** 20 / 1e9),
+        '%.1f' % (row['estimated_memory_mib'] * 2 ** 20 / 1e9)])
+  return '\n'.join(child.markdown_table(
+      ['backbone', 'output stride', 'head', 'batch', 'crop', 'recomputes', 'peak GB',
+       'estimated'], cells))
 
 
-def measure_graphs(repeats, variants=None):
+def measure_graphs(settings):
   """Yields a row per backbone: seconds for the train graph with gradients, on one core."""
-  for variant in variants or sorted(_GRAPHS):
-    figures = child.median_of(repeats, __name__, 'train_graph_secs',
-                              {'variant': variant}, cores=1)
-    yield dict(child.row('%s, train graph with gradients' % variant, figures['secs'],
-                         's', _GRAPHS.get(variant)),
-               num_operations=figures['num_operations'])
+  for variant in settings.variants or sorted(_GRAPHS):
+    runs = {'graph': child.Run(train_graph_secs, {'variant': variant}, cores=1)}
+    turns = [turn['graph'] for turn in child.measure_in_turns(runs, settings.repeats)]
+    yield dict(child.row('%s, train graph with gradients' % variant,
+                         [turn['secs'] for turn in turns], 's', '<', _GRAPHS.get(variant)),
+               num_operations=turns[0]['num_operations'])
 
 
 def train_graph_secs(variant):
@@ -106,6 +105,6 @@ def train_graph_secs(variant):
     samples = {keys.IMAGE: tf.placeholder(tf.float32, shape + [3]),
                keys.LABEL: tf.placeholder(tf.int32, shape + [1])}
     start = time.time()
-    steps.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
+    training.make_train_op(samples, variant, _GRAPH_CROP, _ASPP,
                         options.TrainOptions(train_logdir=''))
     return {'secs': time.time() - start, 'num_operations': len(graph.get_operations())}

@@ -1,6 +1,6 @@
 """Tests of the table of peak memory."""
 from deeplab.testing import slow
-from deeplab.tools.benchmarks import memory
+from deeplab.tools.benchmarks import child, memory
 
 pytestmark = slow.only_if_asked
 
@@ -11,7 +11,7 @@ _TINY = memory.Configuration(
 def test_rows_are_measured_and_become_a_table(monkeypatch):
   monkeypatch.setattr(memory, 'CONFIGURATIONS',
                       (_TINY, _TINY._replace(variant='xception_65')))
-  row, = memory.measure_all(1, variants=['mobilenet_v2'])
+  row, = memory.measure_all(child.Settings(1, ['mobilenet_v2']))
   # TensorFlow alone has some hundred MiB.
   assert 200 < row['value'] < 1500
   assert 0.5 < row['estimated_memory_mib'] / row['value'] < 2

@@ -3,6 +3,7 @@
 `child.measure` loads this file by its path: it needs `torch` and `transformers`, and
 nothing of this project.
 """
+import statistics
 import time
 
 import torch
@@ -38,7 +39,7 @@ def train(batch_size, crop, num_classes, least_steps, least_secs):
     optimizer.step()
     return loss.item()
 
-  secs = _median_secs(step, least_steps, least_secs)
+  secs = statistics.median(_all_secs(step, least_steps, least_secs))
   return {'step_secs': secs, 'images_per_sec': batch_size / secs}
 
 
@@ -46,12 +47,7 @@ def infer(crop, num_classes, least_steps, least_secs):
   """Returns {'secs': [...], ...}: the seconds of each run of one image.
 
   A run ends with the labels at the size of the image, as those of exported graphs do.
-
-  Args:
-    crop: side of the square image in pixels.
-    num_classes: number of classes.
-    least_steps: least number of runs to measure.
-    least_secs: least number of seconds to measure.
+  Arguments are as those of `train`.
   """
   torch.manual_seed(0)
   network = _make_network(crop, num_classes).eval()
@@ -78,11 +74,6 @@ def _make_network(crop, num_classes):
 def _make_images(batch_size, crop):
   images = torch.rand(batch_size, 3, crop, crop) * 2 - 1
   return images.contiguous(memory_format=torch.channels_last)
-
-
-def _median_secs(step, least_steps, least_secs):
-  secs = sorted(_all_secs(step, least_steps, least_secs))
-  return secs[len(secs) // 2]
 
 
 def _all_secs(step, least_steps, least_secs):

@@ -1,20 +1,30 @@
-"""Speed and memory of training steps, beside the TF1 lane and PyTorch.
-
-Absolute figures of shared machines drift: what is compared runs in turns, and the median of
-the ratios counts.
-"""
+"""Speed and memory of training steps, beside the TF1 lane and PyTorch; and parts of steps."""
 import os
 import tempfile
 import typing
 
-from deeplab.core import tf_compat, usage
-from deeplab.tools.benchmarks import child, input_pipeline, steps
+import numpy as np
 
-_MODULE = 'deeplab.tools.benchmarks.steps'
-_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'torch_peer.py')
+from deeplab.core import keys, options, tf_compat, usage
+from deeplab.core.tf_compat import tf
+from deeplab.datasets import registry as dataset_registry
+from deeplab.tools.benchmarks import child, data
+from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.training import graph as train_graph
+from deeplab.utils.training import losses, memory_errors
+from deeplab.utils.training import options as train_options
+
+NUM_CLASSES = 21
 _CROP = 513
 # Of about the size of those of PASCAL VOC.
 _PICTURE_SIZE, _NUM_PICTURES = (360, 480), 64
+_WARM_UP_STEPS, _LEAST_STEPS, _LEAST_SECS = 2, 4, 6.0
+_IGNORE_LABEL = 255
+_DATASET = 'pascal_voc_seg'
+# Of the process beside tensors: libraries and threads, and what every operation of a graph takes:
+# with TensorFlow 2, with 1.15.
+_LIBRARY_BYTES = (600 << 20, 240 << 20)
+_OPERATION_BYTES = (64 << 10, 28 << 10)
 
 
 class Training(typing.NamedTuple):
@@ -52,90 +62,172 @@ TRAININGS = {
 }
 
 
-def measure_all(repeats, variants=None, peers=False):
-  """Yields the rows of `__main__`; variants: keys of TRAININGS, or None for all."""
+def measure_all(settings):
+  """Yields the rows of `__main__`; variants of the settings: keys of TRAININGS."""
   trainings = {variant: usage.lookup(TRAININGS, variant, what='backbone of this benchmark')
-               for variant in variants or sorted(TRAININGS)}
+               for variant in settings.variants or sorted(TRAININGS)}
   with tempfile.TemporaryDirectory() as folder:
     records = os.path.join(folder, 'records')
-    input_pipeline.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
+    data.write_records(records, _PICTURE_SIZE, _NUM_PICTURES)
     for variant, training in trainings.items():
-      yield from rows_of(variant, training, repeats, peers, records)
+      yield from rows_of(variant, training, settings, records)
 
 
-def rows_of(variant, training, repeats, peers, records):
+def rows_of(variant, training, settings, records):
   """Yields the rows of a Training of a backbone from a folder of records."""
-  kinds, left_out = _kinds(variant, training, peers, records)
-  for row in _rows(training, child.measure_in_turns(kinds, repeats)):
+  runs, left_out = _runs(variant, training, settings.peers, records)
+  for row in _rows(training, child.measure_in_turns(runs, settings.repeats)):
     yield dict(row, what='%s, %s' % (variant, row['what']))
-  for what, reason in left_out:
+  for what, reason in left_out.items():
     yield {'what': '%s, %s' % (variant, what), 'left_out': reason}
 
 
-def _rows(training, runs):
-  """Yields the rows of runs, a list of dicts from a kind, see `_kinds`, to its figures."""
+def _runs(variant, training, peers, records):
+  """Returns what to measure, dict of Runs, and what not, dict of reasons."""
+  arguments = {'variant': variant, 'batch_size': training.batch_size, 'model': training.model,
+               'crop': _CROP}
 
-  def figures(name, key):
-    return [run[name][key] for run in runs]
+  def step(**more):
+    return child.Run(step_speed, dict(arguments, **more))
+
+  runs = {'float32': step(), 'loss': child.Run(loss_secs, arguments)}
+  of_others = {child.TF1_LANE: step(), child.PYTORCH: child.Run((child.TORCH_PEER, 'train'), {
+      'batch_size': training.batch_size, 'crop': _CROP, 'num_classes': NUM_CLASSES,
+      'least_steps': _LEAST_STEPS, 'least_secs': _LEAST_SECS})}
+  left_out = {}
+  for name, python in child.other_interpreters(peers and training.has_peer).items():
+    if python:
+      runs[name] = of_others[name]._replace(python=python)
+    else:
+      left_out[name] = child.NO_INTERPRETER[name]
+  runs['recomputation'] = step(training={'gradient_checkpointing': True})
+  runs['from files'] = step(records=records)
+  if tf_compat.IS_TF1:
+    left_out['bfloat16 and xla'] = 'they need TensorFlow 2'
+  else:
+    runs['bfloat16'] = step(training={'precision': 'bfloat16'})
+    runs['xla'] = step(training={'xla': True})
+  return runs, left_out
+
+
+def _rows(training, turns):
+  """Yields the rows of turns, a list of dicts of the figures of `_runs`."""
+
+  def figures(name, key='images_per_sec'):
+    return [turn[name][key] for turn in turns]
 
   def ratios(name, other, key='images_per_sec', factor=1):
-    return [factor * run[name][key] / run[other][key] for run in runs]
+    return [factor * turn[name][key] / turn[other][key] for turn in turns]
 
   speed, memory = ', batch %d' % training.batch_size, 'peak_memory_mib'
-  yield _row('float32' + speed, figures('float32', 'images_per_sec'), 'images/s')
-  yield _row('peak memory', figures('float32', memory), 'MiB', '<=', training.memory_target_mib)
-  yield _row('peak memory, estimated', figures('float32', 'estimated_memory_mib'), 'MiB')
-  for name, target in (('TF1 lane', training.tf1_target), ('PyTorch', training.peer_target)):
-    if name in runs[0]:
-      yield _row(name + speed, figures(name, 'images_per_sec'), 'images/s')
-      yield _row('%s, peak memory' % name, figures(name, memory), 'MiB')
-      yield _row('speed / %s' % name, ratios('float32', name), 'x', '>=', target)
-  yield _row('loss and its gradient in the step',
-             [100 * run['loss']['loss_secs'] / run['loss']['step_secs'] for run in runs], '%',
-             '<=', training.loss_target)
+  yield child.row('float32' + speed, figures('float32'), 'images/s')
+  yield child.row('peak memory', figures('float32', memory), 'MiB', '<=',
+                  training.memory_target_mib)
+  yield child.row('peak memory, estimated', figures('float32', 'estimated_memory_mib'), 'MiB')
+  for name, target in ((child.TF1_LANE, training.tf1_target),
+                       (child.PYTORCH, training.peer_target)):
+    if name in turns[0]:
+      yield child.row(name + speed, figures(name), 'images/s')
+      yield child.row('%s, peak memory' % name, figures(name, memory), 'MiB')
+      yield child.row('speed / %s' % name, ratios('float32', name), 'x', '>=', target)
+  yield child.row('loss and its gradient in the step',
+                  [100 * turn['loss']['loss_secs'] / turn['loss']['step_secs'] for turn in turns],
+                  '%', '<=', training.loss_target)
   for name, memory_target, speed_target in (
       ('bfloat16', None, None), ('xla', None, None),
       ('recomputation',) + training.recompute_targets,
       ('from files', None, training.input_target)):
-    if name in runs[0]:
-      yield _row('%s, speed beside float32' % name, ratios(name, 'float32', factor=100), '%',
-                 '>=', speed_target)
-      yield _row('%s, memory beside float32' % name, ratios(name, 'float32', memory, 100), '%',
-                 '<=', memory_target)
+    if name in turns[0]:
+      yield child.row('%s, speed beside float32' % name, ratios(name, 'float32', factor=100),
+                      '%', '>=', speed_target)
+      yield child.row('%s, memory beside float32' % name, ratios(name, 'float32', memory, 100),
+                      '%', '<=', memory_target)
 
 
-def _row(what, values, unit, comparison='', target=None):
-  return child.row(what, values, unit,
-                   target and '%s %.4g' % (comparison, target))
+def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
+               num_steps=None):
+  """Returns 'step_secs' and 'images_per_sec' of training steps.
+
+  And 'estimated_memory_mib', what the peak of memory is by `memory_errors.step_bytes`.
+
+  Args:
+    variant: key of BACKBONES.
+    batch_size: images of a step.
+    crop: side of the square images in pixels.
+    model: dict of fields of ModelOptions, or None.
+    training: dict of fields of TrainOptions, or None.
+    records: folder of records to read with augmentation, or None for a constant batch.
+    num_steps: number of steps that count, or None for as many as a good figure of speed needs.
+  """
+  run_options = train_options.TrainOptions(train_logdir='', **training or {})
+  graph_rewrites.check(run_options)
+  least = {'least_steps': num_steps, 'least_secs': 0.0} if num_steps else {}
+  with tf.Graph().as_default() as graph:
+    samples = (_read_samples(records, variant, batch_size, crop) if records else
+               constant_samples(batch_size, crop))
+    train_op = make_train_op(samples, variant, crop, model, run_options)
+    estimated = (memory_errors.step_bytes(graph, run_options.precision)
+                 + _LIBRARY_BYTES[tf_compat.IS_TF1]
+                 + _OPERATION_BYTES[tf_compat.IS_TF1] * len(graph.get_operations()))
+    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
+      session.run(tf.global_variables_initializer())
+      secs, = median_secs([lambda: session.run(train_op)], **least)
+  return {'step_secs': secs, 'images_per_sec': batch_size / secs,
+          'estimated_memory_mib': estimated / 2. ** 20}
 
 
-def _kinds(variant, training, peers, records):
-  """Returns what to measure, name -> (arguments of `measure`, interpreter), and what not."""
-  step = {'variant': variant, 'batch_size': training.batch_size, 'model': training.model,
-          'crop': _CROP}
-  this = lambda **more: ((_MODULE, 'step_speed', dict(step, **more)), None)  # noqa: E731
-  kinds = {'float32': this(), 'loss': ((_MODULE, 'loss_secs', step), None)}
-  left_out = []
-  tf1_python = child.tf1_python()
-  if tf1_python:
-    kinds['TF1 lane'] = (this()[0], tf1_python)
-  else:
-    left_out.append(('TF1 lane', child.NO_TF1))
-  if peers and training.has_peer:
-    peer_python = child.peer_python()
-    if peer_python:
-      kinds['PyTorch'] = ((_PEER, 'train', {
-          'batch_size': training.batch_size, 'crop': _CROP,
-          'num_classes': steps.NUM_CLASSES,
-          'least_steps': steps.LEAST_STEPS,
-          'least_secs': steps.LEAST_SECS}), peer_python)
-    else:
-      left_out.append(('PyTorch', child.NO_PEER))
-  kinds['recomputation'] = this(training={'gradient_checkpointing': True})
-  kinds['from files'] = this(records=records)
-  if tf_compat.IS_TF1:
-    left_out.append(('bfloat16 and xla', 'they need TensorFlow 2'))
-  else:
-    kinds['bfloat16'] = this(training={'precision': 'bfloat16'})
-    kinds['xla'] = this(training={'xla': True})
-  return kinds, left_out
+def loss_secs(variant, batch_size, crop, model=None):
+  """Returns 'loss_secs', those of the loss and its gradient alone, and 'step_secs', in turns.
+
+  Arguments are those of `step_speed`.
+  """
+  run_options = train_options.TrainOptions(train_logdir='')
+  with tf.Graph().as_default() as graph:
+    samples = constant_samples(batch_size, crop)
+    train_op = make_train_op(samples, variant, crop, model, run_options)
+    shape = graph.get_tensor_by_name(keys.OUTPUT_TYPE + ':0').shape
+    # Not constant: TensorFlow would compute the loss before the first step.
+    logits = tf.get_variable('logits_alone', shape)
+    losses.add_softmax_cross_entropy_loss_for_each_scale(
+        {'alone': logits}, samples[keys.LABEL], NUM_CLASSES, _IGNORE_LABEL)
+    loss = tf.losses.get_losses()[-1]
+    gradient, = tf.gradients(loss, [logits])
+    with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
+      session.run(tf.global_variables_initializer())
+      loss_alone, step = median_secs([lambda: session.run([loss, gradient.op]),
+                                      lambda: session.run(train_op)])
+  return {'loss_secs': loss_alone, 'step_secs': step}
+
+
+def median_secs(functions, least_steps=_LEAST_STEPS, least_secs=_LEAST_SECS):
+  """Returns the median seconds of calls of each function, called in turns after a warm-up."""
+  secs = child.secs_of_calls(functions, _WARM_UP_STEPS, least_steps, least_secs)
+  return np.median(secs, axis=0).tolist()
+
+
+def make_train_op(samples, variant, crop, model, run_options, replica=None):
+  """Adds a training graph; returns its train_op. See `step_speed`; run_options: TrainOptions."""
+  model_options = options.ModelOptions(
+      {keys.OUTPUT_TYPE: NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
+      **dict({'output_stride': 16}, **model or {}))
+  return train_graph.build_train_graph(
+      samples, dataset_registry.DATASETS[_DATASET], model_options, run_options,
+      replica=replica).train_op
+
+
+def constant_samples(batch_size, crop):
+  """Returns a dict of constants, a batch of square images and labels of a crop's side."""
+  random = np.random.RandomState(0)
+  images = random.randint(0, 256, (batch_size, crop, crop, 3))
+  # Regions as those of objects, and pixels that do not count between them.
+  coarse = random.randint(0, NUM_CLASSES, (batch_size, crop // 16 + 1, crop // 16 + 1, 1))
+  labels = np.kron(coarse, np.ones((1, 16, 16, 1), int))[:, :crop, :crop]
+  labels[:, ::16] = _IGNORE_LABEL
+  return {keys.IMAGE: tf.constant(images.astype(np.uint8)),
+          keys.LABEL: tf.constant(labels.astype(np.int32))}
+
+
+def _read_samples(records, variant, batch_size, crop):
+  dataset = data.make_dataset(records, 'forma', batch_size, (crop, crop), variant,
+                              image_dtype=tf.uint8)
+  return tf.data.make_one_shot_iterator(dataset.get_dataset()).get_next()

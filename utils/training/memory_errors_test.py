@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import slow
-from deeplab.tools.benchmarks import child
+from deeplab.tools.benchmarks import child, training
 from deeplab.utils.speed_and_memory import graph_rewrites
 from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import losses, memory_errors
@@ -90,7 +90,7 @@ def test_it_grows_with_batch_and_pixels_and_shrinks_with_gradient_checkpointing(
 def test_estimated_is_what_is_measured(recomputes):
   step = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 257,
           'training': {'gradient_checkpointing': recomputes}}
-  figures = child.measure('deeplab.tools.benchmarks.steps', 'step_speed', step)
+  figures = child.measure(child.Run(training.step_speed, step))
   assert np.isclose(figures['estimated_memory_mib'], figures['peak_memory_mib'], rtol=0.25)
 
 
