@@ -7,12 +7,10 @@ import pytest
 @pytest.fixture(scope='module')
 def shared_sample(tmp_path_factory):
   """Folder of the sample in the COCO format, three images; not to be changed."""
-  from deeplab.evaluation.panoptic import (
-    sample as panoptic_sample,  # As in the conftest of the root.
-  )
+  from deeplab.evaluation.panoptic import make_sample  # As in the conftest of the root.
   folder = str(tmp_path_factory.mktemp('panoptic'))
-  panoptic_sample.write_sample(
-      folder, panoptic_sample.SampleSize(num_images=3, height=48, width=64))
+  make_sample.write_sample(
+      folder, make_sample.SampleSize(num_images=3, height=48, width=64))
   return folder
 
 

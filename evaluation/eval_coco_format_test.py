@@ -11,11 +11,11 @@ from PIL import Image
 
 from deeplab.core.jobs import progress
 from deeplab.evaluation import eval_coco_format
-from deeplab.evaluation.panoptic import sample as panoptic_sample
+from deeplab.evaluation.panoptic import make_sample
 from deeplab.testing import forked_scripts
 
 NUM_CATEGORIES = 6
-SIZE = panoptic_sample.SampleSize(num_images=3, height=48, width=64)
+SIZE = make_sample.SampleSize(num_images=3, height=48, width=64)
 SETTINGS = eval_coco_format.Settings(num_categories=NUM_CATEGORIES)
 
 
@@ -36,7 +36,7 @@ def rewrite(path, change):
 
 def by_definition(folder, is_same_category):
   """Returns the PQ per category, counted as the COCO panoptic challenge does, slowly."""
-  counts = {c['id']: [0., 0, 0, 0] for c in panoptic_sample.CATEGORIES}
+  counts = {c['id']: [0., 0, 0, 0] for c in make_sample.CATEGORIES}
   parts = []
   for kind in ('groundtruth', 'prediction'):
     with open(os.path.join(folder, kind + '.json')) as f:
@@ -73,11 +73,11 @@ def by_definition(folder, is_same_category):
 
 @pytest.mark.parametrize('crowd_excuses', ['any', 'same_category'])
 def test_files_of_the_coco_format_equal_the_definition(tmp_path, crowd_excuses):
-  panoptic_sample.write_sample(str(tmp_path), SIZE._replace(num_images=12), seed=3)
+  make_sample.write_sample(str(tmp_path), SIZE._replace(num_images=12), seed=3)
   results = evaluate(str(tmp_path), num_categories=NUM_CATEGORIES,
                      crowd_excuses=crowd_excuses)
   expected = by_definition(str(tmp_path), crowd_excuses == 'same_category')
-  things = [c['id'] for c in panoptic_sample.CATEGORIES if c['isthing']]
+  things = [c['id'] for c in make_sample.CATEGORIES if c['isthing']]
   for name, numbers in (('All', list(expected)), ('Things', things),
                         ('Stuff', sorted(set(expected) - set(things)))):
     assert results[name]['n'] == len(numbers)
@@ -102,7 +102,7 @@ def test_perfect_prediction_gives_one_with_the_defaults_for_coco(shared_sample):
 
 @pytest.mark.parametrize('metric', ['pq', 'pc'])
 def test_workers_give_the_same_numbers(tmp_path, metric, monkeypatch):
-  panoptic_sample.write_sample(str(tmp_path), SIZE._replace(num_images=70))
+  make_sample.write_sample(str(tmp_path), SIZE._replace(num_images=70))
   bars = []
   make_bar = progress.bar
   monkeypatch.setattr(progress, 'bar', lambda *args, **kwargs: (

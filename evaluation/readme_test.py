@@ -8,7 +8,7 @@ import pytest
 
 from deeplab.evaluation.panoptic_quality import PanopticQuality
 from deeplab.evaluation.parsing_covering import ParsingCovering
-from deeplab.testing import documented_commands, forked_scripts
+from deeplab.testing import documentation, forked_scripts
 
 _PERSON, _SKY, _VOID = 1, 2, 0
 _INSTANCE_OF = {'A': (_PERSON, 0), 'B': (_PERSON, 1), 'C': (_PERSON, 2), 'S': (_SKY, 0),
@@ -55,10 +55,10 @@ def test_example_by_hand_is_what_the_metrics_give():
 
 
 def test_table_is_that_of_the_commands(tmp_path):
-  block = next(block for block in documented_commands.blocks(README)
+  block = next(block for block in documentation.blocks(README)
                if '--gt_json_file' in block.text)
   logs = []
-  for command in documented_commands.commands([block], tmp_path, {})[0]:
+  for command in documentation.commands([block], tmp_path, {})[0]:
     result = forked_scripts.run(command.script, *command.words, cwd=tmp_path)
     assert result.code == 0, result.log
     logs.append(result.log)

@@ -1,5 +1,5 @@
 """How are files of segments read, compared and reported?
 
 Layouts: `coco` and `id_folders`, Cityscapes among them; `images` reads and compares, `report` shows
-the results. Something to try it on: `sample`, `make_sample`.
+the results. Something to try it on: `make_sample`.
 """

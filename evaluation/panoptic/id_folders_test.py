@@ -9,8 +9,7 @@ from PIL import Image
 
 from deeplab.evaluation import eval_coco_format
 from deeplab.evaluation.eval_coco_format_test import NUM_CATEGORIES, SETTINGS, evaluate, run
-from deeplab.evaluation.panoptic import coco, id_folders, images
-from deeplab.evaluation.panoptic import sample as panoptic_sample
+from deeplab.evaluation.panoptic import coco, id_folders, images, make_sample
 from deeplab.testing import forked_scripts
 
 
@@ -59,7 +58,7 @@ def test_plain_folders_give_the_numbers_of_the_coco_format(sample, tmp_path, ins
   folders = write_folders(sample, str(tmp_path), instance_factor)
   pairs = id_folders.list_plain_pairs(folders[:2], folders[2:])
   path = tmp_path / 'categories.json'
-  path.write_text(json.dumps(panoptic_sample.CATEGORIES))
+  path.write_text(json.dumps(make_sample.CATEGORIES))
   categories = coco.read_categories(str(path), images.Limits(NUM_CATEGORIES, 0, 64))
   for metric in ('pq', 'pc'):
     report = eval_coco_format.evaluate_pairs(categories, pairs,
@@ -70,7 +69,7 @@ def test_plain_folders_give_the_numbers_of_the_coco_format(sample, tmp_path, ins
 def test_program_reads_folders_with_names_of_categories(sample, tmp_path):
   folders = write_folders(sample, str(tmp_path))
   path = tmp_path / 'categories.json'
-  path.write_text(json.dumps(panoptic_sample.CATEGORIES))
+  path.write_text(json.dumps(make_sample.CATEGORIES))
   flags = ['--layout=folders', '--metric=pc', '--num_categories=6',
            '--categories_file=%s' % path] + [
                '--%s=%s' % item for item in zip(('gt_folder', 'gt_instance_folder', 'pred_folder',

@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from deeplab.evaluation.panoptic import images, sample
-from deeplab.testing import folders, forked_scripts
+from deeplab.evaluation.panoptic import images, make_sample
+from deeplab.testing import forked_scripts, tiny_trees
 
 
 def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
-  (truth, folder), (prediction, _) = sample.write_sample(str(tmp_path))
+  (truth, folder), (prediction, _) = make_sample.write_sample(str(tmp_path))
   with open(truth) as f:
     annotations = json.load(f)['annotations']
   assert len(annotations) == 8
@@ -32,16 +32,16 @@ def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
 
 
 def test_equal_seeds_give_equal_files(tmp_path):
-  size = sample.SampleSize(num_images=2, height=40, width=50)
+  size = make_sample.SampleSize(num_images=2, height=40, width=50)
   for name, seed in (('a', 1), ('b', 1), ('c', 2)):
-    sample.write_sample(str(tmp_path / name), size, seed)
-  assert folders.contents(tmp_path / 'a') == folders.contents(tmp_path / 'b')
-  assert folders.contents(tmp_path / 'a') != folders.contents(tmp_path / 'c')
+    make_sample.write_sample(str(tmp_path / name), size, seed)
+  assert tiny_trees.contents(tmp_path / 'a') == tiny_trees.contents(tmp_path / 'b')
+  assert tiny_trees.contents(tmp_path / 'a') != tiny_trees.contents(tmp_path / 'c')
 
 
 def test_sample_that_is_too_small_is_told(tmp_path):
   with pytest.raises(ValueError, match='at least 1 image of 32x32'):
-    sample.write_sample(str(tmp_path), sample.SampleSize(height=16))
+    make_sample.write_sample(str(tmp_path), make_sample.SampleSize(height=16))
 
 
 def test_program_writes_the_sample_and_the_command_it_tells_evaluates_it(tmp_path):
