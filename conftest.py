@@ -35,9 +35,9 @@ _take_share_of_cores()
 
 @pytest.fixture(scope='module', name='shallow_network')
 def use_shallow_network():
-  """Makes mobilenet_v2 shallow for the tests of a module; see testing/shallow_network.py."""
-  from deeplab.testing import shallow_network  # TensorFlow counts the cores when it is loaded.
-  with shallow_network.used():
+  """Makes mobilenet_v2 shallow for the tests of a module; see testing/networks.py."""
+  from deeplab.testing import networks  # TensorFlow counts the cores when it is loaded.
+  with networks.shallow():
     yield
 
 

@@ -8,10 +8,10 @@ import shlex
 import pytest
 
 from deeplab.command_line import subcommands
-from deeplab.testing import documentation_pages, documented_commands, script_flags
+from deeplab.testing import documentation, script_flags
 
-_ROOT = documentation_pages.ROOT
-_PAGES = documentation_pages.PAGES
+_ROOT = documentation.ROOT
+_PAGES = documentation.PAGES
 # Flags of libraries, and of shell scripts and TensorBoard, that the pages mention.
 _LIBRARY_FLAGS = {'flagfile', 'help', 'helpfull', 'verbosity'}
 _SHELL_FLAGS = {'list', 'logdir', 'logs', 'ps', 'workers'}
@@ -55,15 +55,15 @@ _FIRST_STEPS = ('train', 'eval', 'vis', 'export_model', 'predict', 'datasets.bui
                 'tools.runs.compare_runs')
 
 
-_read = documentation_pages.read
+_read = documentation.read
 
 
 def commands(text):
   """Yields (module below deeplab, names of flags) of the commands in blocks and spans of code."""
   # A span may leave out who runs the script.
   named = [re.sub(r'^([\w/]+\.py)\b', r'python \1', span) for span in
-           documentation_pages.spans(text)]
-  for line in documentation_pages.code(text).splitlines() + named:
+           documentation.spans(text)]
+  for line in documentation.code(text).splitlines() + named:
     match = re.search(r'\bpython3?\s+(?:-m\s+deeplab\.(?P<module>[\w.]+)|(?P<path>[\w/]+)\.py)\b'
                       r'(?P<rest>[^|;&]*)', line) or re.match(
                           r'\s*deeplab (?P<subcommand>[\w-]+)(?P<rest>(?: [^|;&]*)?)$', line)
@@ -112,7 +112,7 @@ def test_every_command_has_flags_that_its_script_knows(flags_of):
 def test_every_flag_in_the_text_is_one_of_some_script(flags_of):
   known = set().union(_LIBRARY_FLAGS, _SHELL_FLAGS, *flags_of.values())
   unknown = [(os.path.basename(page), flag) for page in _PAGES
-             for flag in re.findall(r'(?<![\w-])--(\w+)', documentation_pages.prose(_read(page)))
+             for flag in re.findall(r'(?<![\w-])--(\w+)', documentation.prose(_read(page)))
              if not _is_known(flag, known)]
   assert not unknown
 
@@ -141,7 +141,7 @@ def is_in_project(path, page):
 
 def _paths_in_spans(text):
   """Yields the words of spans of code that are written like paths."""
-  for span in documentation_pages.spans(text):
+  for span in documentation.spans(text):
     for word in span.split():
       word = re.sub(r'^--\w+=', '', word).strip('\'",;()')
       if _PATH.fullmatch(word) and '=' not in word:
@@ -152,7 +152,7 @@ def _paths_in_blocks(text):
   """Yields the words of blocks of code that are sources, or in folders of the project."""
   folders = tuple(name + '/' for name in os.listdir(_ROOT) if '.' not in name
                   and os.path.isdir(os.path.join(_ROOT, name)))
-  for word in re.split(r'[\s=,"\'()\[\]>;]+', documentation_pages.code(text)):
+  for word in re.split(r'[\s=,"\'()\[\]>;]+', documentation.code(text)):
     word = re.sub(r'^\./', '', word)
     if _PATH.fullmatch(word) and (word.endswith(_SOURCES) or word.startswith(folders)):
       yield word.rstrip('.')
@@ -166,7 +166,7 @@ def unknown_paths(page, text):
           and not is_in_project(path, page)]
 
 
-@pytest.mark.parametrize('page', _PAGES, ids=documentation_pages.name)
+@pytest.mark.parametrize('page', _PAGES, ids=documentation.name)
 def test_every_path_named_exists(page):
   assert unknown_paths(page, _read(page)) == []
 
@@ -197,7 +197,7 @@ def test_what_runs_make_stands_in_a_source_and_on_a_page():
     assert any(folder in text for text in pages), folder
 
 
-@pytest.mark.parametrize('page', _PAGES, ids=documentation_pages.name)
+@pytest.mark.parametrize('page', _PAGES, ids=documentation.name)
 def test_links_lead_to_files_and_headings(page):
   assert lost_links(page, _read(page)) == []
 
@@ -205,10 +205,10 @@ def test_links_lead_to_files_and_headings(page):
 def lost_links(page, text):
   """Returns the links of a text that lead to no file or to no heading of it."""
   lost = []
-  for target, anchor in documentation_pages.links(text):
+  for target, anchor in documentation.links(text):
     path = os.path.join(os.path.dirname(page), target) if target else page
     if not re.match(r'https?:', target) and not (os.path.exists(path) and (
-        not anchor or anchor in documentation_pages.anchors(_read(path)))):
+        not anchor or anchor in documentation.anchors(_read(path)))):
       lost.append('%s#%s' % (target, anchor))
   return lost
 
@@ -224,7 +224,7 @@ def test_lost_links_are_found():
 def test_every_page_is_reached_from_the_readme():
   readme = _read(os.path.join(_ROOT, 'README.md'))
   linked = {os.path.normpath(os.path.join(os.path.dirname(page), target))
-            for page in _PAGES for target, _ in documentation_pages.links(_read(page))}
+            for page in _PAGES for target, _ in documentation.links(_read(page))}
   lost = [os.path.basename(page) for page in _PAGES
           if os.path.normpath(page) not in linked and not page.endswith('README.md')]
   assert 'g3doc/training.md' in readme
@@ -234,7 +234,7 @@ def test_every_page_is_reached_from_the_readme():
 def unknown_settings(text):
   """Returns the variables that a text sets for a shell script that does not read them."""
   unknown = []
-  for line in documentation_pages.code(text).splitlines() + documentation_pages.spans(text):
+  for line in documentation.code(text).splitlines() + documentation.spans(text):
     match = re.match(r"\s*((?:[A-Z_]+=(?:'[^']*'|\S*) +)+)sh ([\w/]+\.sh)", line)
     if match:
       script = ''.join(_read(os.path.join(_ROOT, path)) for path in (
@@ -244,7 +244,7 @@ def unknown_settings(text):
   return unknown
 
 
-@pytest.mark.parametrize('page', _PAGES, ids=documentation_pages.name)
+@pytest.mark.parametrize('page', _PAGES, ids=documentation.name)
 def test_settings_of_shell_scripts_are_those_they_read(page):
   assert unknown_settings(_read(page)) == []
 
@@ -260,9 +260,9 @@ def test_settings_that_no_script_reads_are_found():
 def test_training_explains_every_flag_of_the_trainer(flags_of):
   page = os.path.join(_ROOT, 'g3doc', 'training.md')
   pages = [page] + [os.path.join(_ROOT, 'g3doc', target) for target, _ in
-                    documentation_pages.links(_read(page)) if target.endswith('.md')]
+                    documentation.links(_read(page)) if target.endswith('.md')]
   named = {re.sub('^--', '', word.split('=')[0]) for each in pages
-           for span in documentation_pages.spans(_read(each)) for word in span.split()}
+           for span in documentation.spans(_read(each)) for word in span.split()}
   listed = {each.name for each in script_flags.collect(['train'])['train'] if each.is_shown}
   assert 'no_such_flag' not in named and len(listed) > 90
   missing = [name for name in sorted(listed) if name not in named and 'no' + name not in named]
@@ -272,15 +272,15 @@ def test_training_explains_every_flag_of_the_trainer(flags_of):
 @pytest.mark.parametrize('script', ['eval', 'vis', 'predict', 'export_model', 'datasets.doctor'])
 def test_every_flag_of_these_scripts_is_on_some_page(script):
   words = {re.sub('^--', '', word.split('=')[0]) for page in _PAGES
-           for text in documentation_pages.spans(_read(page)) + [
-               documentation_pages.code(_read(page))] for word in text.split()}
+           for text in documentation.spans(_read(page)) + [
+               documentation.code(_read(page))] for word in text.split()}
   missing = [each.name for each in script_flags.collect([script])[script]
              if each.is_shown and each.name not in words and 'no' + each.name not in words]
   assert missing == []
 
 
 def test_the_page_of_the_command_line_has_every_subcommand():
-  spans = documentation_pages.spans(_read(os.path.join(_ROOT, 'g3doc', 'command_line.md')))
+  spans = documentation.spans(_read(os.path.join(_ROOT, 'g3doc', 'command_line.md')))
   listed = set(spans)
   assert set(subcommands.SUBCOMMANDS) <= listed
 
@@ -296,6 +296,6 @@ def test_every_question_is_answered_by_a_command():
   found = questions(_read(os.path.join(_ROOT, 'g3doc', 'faq.md')))
   assert len(found) >= 20
   assert [' '.join(question.split()) for question, answer in found
-          if not documented_commands.blocks(answer)] == []
+          if not documentation.blocks(answer)] == []
   (_, without), (_, with_one) = questions('**Why?** `x`\n\n**How?** So:\n\n    python x.py\n\nx\n')
-  assert not documented_commands.blocks(without) and documented_commands.blocks(with_one)
+  assert not documentation.blocks(without) and documentation.blocks(with_one)

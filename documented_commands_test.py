@@ -13,18 +13,11 @@ from PIL import Image
 
 from deeplab.command_line import subcommands
 from deeplab.core.tf_compat import IS_TF1
-from deeplab.testing import (
-    documentation_pages,
-    documented_commands,
-    forked_scripts,
-    slow,
-    tiny_run,
-    tiny_trees,
-)
+from deeplab.testing import documentation, forked_scripts, slow, tiny_run, tiny_trees
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
-_PAGES = documentation_pages.PAGES
+_PAGES = documentation.PAGES
 # Shell script -> why it is not run here.
 _SHELL_NOT_RUN = {
     'run_tests.sh': 'these tests',
@@ -186,7 +179,7 @@ _PREPARE = {
 
 def _blocks(page):
   with open(page, encoding='utf-8') as stream:
-    return documented_commands.blocks(stream.read())
+    return documentation.blocks(stream.read())
 
 
 def blocks_to_run(page):
@@ -226,13 +219,13 @@ def _run_saved_model_cli(folder, command):
 
 @pytest.mark.skipif(IS_TF1, reason='the same commands as on the default lane')
 @slow.only_if_asked
-@pytest.mark.parametrize('page', PAGES_TO_RUN, ids=documentation_pages.name)
+@pytest.mark.parametrize('page', PAGES_TO_RUN, ids=documentation.name)
 def test_commands_of_a_page_run(page, prepared, tmp_path):
   folder = tmp_path / 'work'
   shutil.copytree(str(prepared), str(folder))
-  _PREPARE.get(documentation_pages.name(page), lambda folder: None)(folder)
+  _PREPARE.get(documentation.name(page), lambda folder: None)(folder)
   modules = {name: row.module for name, row in subcommands.SUBCOMMANDS.items()}
-  for found in documented_commands.commands(blocks_to_run(page), folder, modules):
+  for found in documentation.commands(blocks_to_run(page), folder, modules):
     for command in found:
       if command.script.startswith('datasets/build_'):
         # Of another block; the commands of one may build the splits of one dataset.

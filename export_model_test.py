@@ -8,7 +8,7 @@ import pytest
 from deeplab.core import feature_extractor
 from deeplab.deployment import inference
 from deeplab.evaluation.semantic import segmentation_metrics
-from deeplab.testing import folders, forked_scripts, tiny_run
+from deeplab.testing import forked_scripts, tiny_run, tiny_trees
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -81,14 +81,14 @@ def test_nothing_changes_where_one_of_the_files_cannot_be_written(run, tmp_path)
     (tmp_path / name).mkdir(parents=True)
     (tmp_path / name / 'mine').write_text('mine')
   (tmp_path / 'a' / 'm.pb').write_text('earlier')
-  before = folders.contents(tmp_path)
+  before = tiny_trees.contents(tmp_path)
   common = ('--num_classes=4', '--save_inference_graph')
   messages = tiny_run.run_main('export_model', *[
       flags_for(run, '--export_path=%s/%s' % (tmp_path, path), '--format=%s' % formats, *common)
       for path, formats in (('a/m', 'frozen,savedmodel'), ('b/m.pb', 'frozen'))])
   for message, name in zip(messages, ('a/m_saved_model', 'b/export.json')):
     assert 'Cannot write %s/%s: there is a folder of that name' % (tmp_path, name) in message
-  assert folders.contents(tmp_path) == before
+  assert tiny_trees.contents(tmp_path) == before
   assert sorted(os.listdir(str(tmp_path / 'a'))) == ['m.pb', 'm_saved_model']
 
 

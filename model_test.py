@@ -11,7 +11,7 @@ from deeplab import model
 from deeplab.core import feature_extractor
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.testing import golden_weights, slow
+from deeplab.testing import networks, slow
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'core', 'testdata')
 # Every third row and column of logits recorded with golden weights on the golden image.
@@ -94,7 +94,7 @@ class Network(object):
       self.images = tf.placeholder(tf.float32, [None, None, None, 3])
       self.logits = merged_logits(self.images, self.case.options(variant))
       self.session = tf.Session()
-      golden_weights.load_golden_weights(self.session, tf.global_variables())
+      networks.load_golden_weights(self.session, tf.global_variables())
 
   def run(self, images):
     return self.session.run(self.logits, {self.images: images})
@@ -131,14 +131,14 @@ def test_logits_without_crop_size_are_golden(network):
   name = '%s_os%d' % (network.variant, network.case.output_stride)
   if name not in GOLDEN_LOGITS:
     pytest.skip('no logits are recorded for %s' % name)
-  actual = network.run(golden_weights.golden_image())
+  actual = network.run(networks.golden_image())
   assert_close(actual[:, ::GOLDEN_STEP, ::GOLDEN_STEP], GOLDEN_LOGITS[name])
 
 
 @slow.only_if_asked_on_tf1
 @pytest.mark.parametrize('size', [(33, 50), (64, 41)])
 def test_static_and_unknown_sizes_give_the_same_logits(network, size):
-  image = golden_weights.golden_image(*size)
+  image = networks.golden_image(*size)
   stride = min(network.case.decoder_output_stride or [network.case.output_stride])
   logits = network.run(image)
   assert logits.shape == (1, -(-size[0] // stride), -(-size[1] // stride),
@@ -147,8 +147,8 @@ def test_static_and_unknown_sizes_give_the_same_logits(network, size):
 
 
 def test_images_of_a_batch_do_not_mix(network):
-  images = np.concatenate([golden_weights.golden_image(40, 33),
-                           golden_weights.golden_image(40, 33)[:, ::-1]])
+  images = np.concatenate([networks.golden_image(40, 33),
+                           networks.golden_image(40, 33)[:, ::-1]])
   both = network.run(images)
   for index in range(2):
     assert_close(both[index:index + 1], network.run(images[index:index + 1]))
@@ -229,11 +229,11 @@ def test_pyramid_scales_share_weights_and_size(pyramid, keys):
 
 @pytest.mark.parametrize('method, merge', [('max', np.max), ('avg', np.mean)])
 def test_merged_logits_are_the_merger_of_the_scales(method, merge):
-  image = golden_weights.golden_image(33, 49)
+  image = networks.golden_image(33, 49)
   with tf.Graph().as_default(), tf.Session() as session:
     scales = model.multi_scale_logits(tf.constant(image), CASES['mobilenet_v2'].options(
         'mobilenet_v2', merge_method=method), [0.5, 1.0])['semantic']
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     values = session.run(scales)
   stacked = np.stack([values['logits_0.50'], values['logits_1.00']])
   np.testing.assert_allclose(values['merged_logits'], merge(stacked, axis=0), atol=1e-5)
@@ -246,7 +246,7 @@ def softmax(logits):
 
 
 def test_multi_scale_prediction_is_the_mean_softmax_of_scales_and_flips():
-  image = golden_weights.golden_image(33, 49)
+  image = networks.golden_image(33, 49)
   options = CASES['mobilenet_v2'].options('mobilenet_v2')
   with tf.Graph().as_default(), tf.Session() as session:
     predictions = model.predict_labels_multi_scale(
@@ -257,7 +257,7 @@ def test_multi_scale_prediction_is_the_mean_softmax_of_scales_and_flips():
         for scale in (1.0, 0.5):
           logits = merged_logits(tf.constant(pixels), options, [scale])[:, :, ::step]
           singles.append(tf.image.resize_bilinear(logits, [33, 49], align_corners=True))
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     predictions, singles = session.run([predictions, singles])
   mean = np.mean([softmax(logits) for logits in singles], axis=0)
   np.testing.assert_allclose(predictions['semantic' + model.PROBABILITIES_SUFFIX], mean,

@@ -14,7 +14,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.deployment.graphs import record
-from deeplab.testing import tiny_run, wide_png
+from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -87,7 +87,7 @@ def test_pictures_of_more_than_8_bits_are_scaled_as_those_of_the_training(
   record.write_record(model, {'class_names': None, 'colormap': None, 'image_range': recorded})
   values = np.array([[10, 402, 1000]])
   Image.fromarray(values.astype(np.uint16)).save(str(tmp_path / 'grey.png'))
-  (tmp_path / 'color.png').write_bytes(wide_png.data_of(np.repeat(values[..., None], 3, 2)))
+  (tmp_path / 'color.png').write_bytes(tiny_run.wide_png(np.repeat(values[..., None], 3, 2)))
   Image.fromarray((values * 255 // 1023).astype(np.uint8)).save(str(tmp_path / '8bit.png'))
   code, _, log = tiny_run.run_script(
       'predict.py', '--model=' + model, '--input=%s' % (tmp_path / '*.png'), *flags,

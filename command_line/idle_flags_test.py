@@ -6,12 +6,7 @@ import pytest
 
 from deeplab import documented_commands_test, local_test_forma_test
 from deeplab.command_line import idle_flags, subcommands
-from deeplab.testing import (
-    documentation_pages,
-    documented_commands,
-    forked_scripts,
-    tiny_run,
-)
+from deeplab.testing import documentation, forked_scripts, tiny_run
 
 # Flag -> script, the flag as it is given, flags beside which it is idle, and does something.
 EXAMPLES = {
@@ -244,11 +239,11 @@ def documented_commands_of_pages(folder):
     # awk reads files that commands leave, which are not run here.
     blocks = [block for block in documented_commands_test.blocks_to_run(page)
               if 'awk' not in block.text]
-    for block, of_block in zip(blocks, documented_commands.commands(blocks, folder, modules)):
+    for block, of_block in zip(blocks, documentation.commands(blocks, folder, modules)):
       for command in of_block:
         if command.script in _SCRIPTS:
           found.setdefault(command.script[:-len('.py')].replace('/', '.'), []).append(
-              ('%s:%d' % (documentation_pages.name(page), block.line),
+              ('%s:%d' % (documentation.name(page), block.line),
                [word for word in command.words if word not in ('...', '--help')]))
   return found
 

@@ -5,7 +5,7 @@ import pytest
 from deeplab.core import aspp
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 OPTIONS = ModelOptions({'semantic': 3}, crop_size=[65, 97], output_stride=16,
                        atrous_rates=[1, 2])
@@ -20,7 +20,7 @@ def run(values, is_static=True, **changes):
   with tf.Graph().as_default(), tf.Session() as session:
     features = tf.placeholder(tf.float32, values.shape if is_static else [None, None, None, 4])
     output = aspp.build_aspp(features, OPTIONS._replace(**changes))
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     return session.run(output, {features: values})
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.core import dense_prediction_cell as dpc
 from deeplab.core.tf_compat import tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                        'dense_prediction_cell_branch5_top1_cityscapes.json')
@@ -35,7 +35,7 @@ def run(config, values, is_static=True, **kwargs):
   with tf.Graph().as_default(), tf.Session() as session:
     features = tf.placeholder(tf.float32, values.shape if is_static else [None, None, None, 3])
     output = dpc.DensePredictionCell(config).build_cell(features, **kwargs)
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     return session.run(output, {features: values})
 
 
@@ -44,7 +44,7 @@ def random_features(height=5, width=7):
 
 
 def batch_norm_relu(values, scope):
-  parts = {kind: golden_weights.golden_weight('%s/BatchNorm/%s' % (scope, kind), [256])
+  parts = {kind: networks.golden_weight('%s/BatchNorm/%s' % (scope, kind), [256])
            for kind in ('gamma', 'beta', 'moving_mean', 'moving_variance')}
   values = (values - parts['moving_mean']) / np.sqrt(parts['moving_variance'] + 1.001e-5)
   return np.maximum(values * parts['gamma'] + parts['beta'], 0)
@@ -54,7 +54,7 @@ def test_pointwise_branch_equals_numpy():
   expected = random_features()
   for scope, depth in (('branch0', 3), ('concat_projection', 256)):
     scope = 'meta_architecture/' + scope
-    weights = golden_weights.golden_weight(scope + '/weights', [1, 1, depth, 256])
+    weights = networks.golden_weight(scope + '/weights', [1, 1, depth, 256])
     expected = batch_norm_relu(np.dot(expected, weights[0, 0]), scope)
   actual = run([CONV1], random_features())
   np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)

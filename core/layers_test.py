@@ -11,7 +11,7 @@ from deeplab.core.checkpoints import initial_weights
 from deeplab.core.options import ModelOptions
 from deeplab.core.quantization import Quantizer
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLOAT_VARIABLES = os.path.join(ROOT, 'core', 'testdata', 'mobilenet_v2.json')
@@ -51,7 +51,7 @@ class Tiny(object):
       self.session = tf.Session()
       self.session.run(tf.global_variables_initializer())
     floats = [v for name, v in self.variables.items() if not quantization.is_range(name)]
-    golden_weights.load_golden_weights(self.session, floats)
+    networks.load_golden_weights(self.session, floats)
 
   def run(self, step=0):
     self.step.load(step, self.session)
@@ -270,7 +270,7 @@ def test_parts_of_the_head_are_quantised(changes):
 
 
 def test_whole_network_trains_from_float_weights():
-  images = golden_weights.golden_image(33, 33)
+  images = networks.golden_image(33, 33)
   options = OPTIONS._replace(depth_multiplier=0.25)
   with tf.Graph().as_default(), tf.Session() as session:
     step = tf.train.get_or_create_global_step()
@@ -282,7 +282,7 @@ def test_whole_network_trains_from_float_weights():
     floats, trained, evaluated = [
         tensors['semantic']['merged_logits'] for tensors in [floats] + logits]
     session.run(tf.global_variables_initializer())
-    golden_weights.load_golden_weights(
+    networks.load_golden_weights(
         session, [v for v in tf.global_variables() if v.op.name in names and v is not step])
     # Dropout is a part of training alone; the ranges do not depend on it much.
     session.run([trained, tf.get_collection(tf.GraphKeys.UPDATE_OPS)])

@@ -9,7 +9,7 @@ from deeplab import model
 from deeplab.core import mobilenet_v2
 from deeplab.core.options import ModelOptions
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
 OPTIONS = ModelOptions({'semantic': 21}, crop_size=[97, 129], output_stride=16)
@@ -25,13 +25,13 @@ def test_variables_logits_and_labels_equal_the_recorded_ones(output_stride):
   golden = np.load(os.path.join(TESTDATA, 'mobilenet_v2_os%d.npz' % output_stride))
   options = OPTIONS._replace(output_stride=output_stride)
   with tf.Graph().as_default(), tf.Session() as session:
-    images = tf.constant(golden_weights.golden_image())
+    images = tf.constant(networks.golden_image())
     logits = model.multi_scale_logits(images, options, [1.0])['semantic']['merged_logits']
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
       labels = model.predict_labels(images, options)['semantic']
     assert sorted((v.op.name, tuple(v.shape.as_list())) for v in tf.global_variables()
                   ) == read_variables('mobilenet_v2.json')
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     logits, labels = session.run([logits, labels])
   assert np.abs(logits - golden['logits']).max() < 1e-4 * golden['logits'].std()
   assert np.mean(labels != golden['labels']) < 1e-3
@@ -43,8 +43,8 @@ def test_size_known_at_run_time_only_gives_the_same_logits():
     images = tf.placeholder(tf.float32, [None, None, None, 3])
     logits = model.multi_scale_logits(
         images, OPTIONS._replace(crop_size=None), None)['semantic']['merged_logits']
-    golden_weights.load_golden_weights(session, tf.global_variables())
-    values = session.run(logits, {images: golden_weights.golden_image()})
+    networks.load_golden_weights(session, tf.global_variables())
+    values = session.run(logits, {images: networks.golden_image()})
     assert np.abs(values - golden['logits']).max() < 1e-4 * golden['logits'].std()
     assert session.run(logits, {images: np.zeros((2, 64, 80, 3))}).shape == (2, 4, 5, 21)
 

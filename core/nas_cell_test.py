@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core import nas_cell, nas_network
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 FILTERS = 4
 
@@ -39,7 +39,7 @@ def random_image(height, width, channels=FILTERS, batch=1):
 def run(tensors, fill=None):
   """Runs tensors with golden weights, or with all convolution weights `fill`."""
   with tf.Session() as session:
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     if fill is not None:
       session.run(tf.global_variables_initializer())
       session.run([tf.assign(v, tf.fill(v.shape, fill)) for v in tf.trainable_variables()
@@ -134,14 +134,14 @@ def test_relu_before_projection_is_for_none_alone(name, has_relu):
 
 
 def batch_norm(net, scope):
-  weights = [golden_weights.golden_weight('%s/%s' % (scope, name), [FILTERS])
+  weights = [networks.golden_weight('%s/%s' % (scope, name), [FILTERS])
              for name in ('gamma', 'beta', 'moving_mean', 'moving_variance')]
   gamma, beta, mean, variance = weights
   return gamma * (net - mean) / np.sqrt(variance + 0.001) + beta
 
 
 def project(net, scope, batch_norm_scope):
-  weights = golden_weights.golden_weight('cell/%s/weights' % scope,
+  weights = networks.golden_weight('cell/%s/weights' % scope,
                                          [1, 1, net.shape[-1], FILTERS])[0, 0]
   return batch_norm(np.maximum(net, 0) @ weights, 'cell/' + batch_norm_scope)
 

@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core import resnet_v1_beta
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import atrous, golden_weights
+from deeplab.testing import networks
 
 
 def tiny_blocks():
@@ -27,7 +27,7 @@ def random_image(height, width):
 @pytest.mark.parametrize('output_stride', [4, 8, 16])
 @pytest.mark.parametrize('size', [(65, 81), (64, 50)])
 def test_atrous_features_subsample_to_the_strided_ones(output_stride, size):
-  strided, dense = atrous.strided_and_dense(tiny, size, output_stride)
+  strided, dense = networks.strided_and_dense(tiny, size, output_stride)
   step = 32 // output_stride
   np.testing.assert_allclose(dense[:, ::step, ::step], strided, rtol=1e-4, atol=1e-4)
   assert strided.max() > 0.1
@@ -51,7 +51,7 @@ def test_last_convolution_of_a_unit_has_no_activation_and_the_unit_has():
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.constant(image)
     _, end_points = tiny(images)
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     conv3, unit1, unit2 = session.run([
         end_points['net/block1/unit_2/bottleneck_v1/conv3'],
         end_points['net/block1/unit_1/bottleneck_v1'],

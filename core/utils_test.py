@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core import utils
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import golden_weights
+from deeplab.testing import networks
 
 
 @pytest.mark.parametrize('dim, scale, expected', [
@@ -40,7 +40,7 @@ def test_split_separable_convolution_equals_numpy(rate):
   with tf.Graph().as_default(), tf.Session() as session:
     with slim.arg_scope([slim.conv2d, slim.separable_conv2d], activation_fn=None):
       output = utils.split_separable_conv2d(tf.constant(image), 4, rate=rate, scope='conv')
-    golden_weights.load_golden_weights(session, tf.global_variables())
+    networks.load_golden_weights(session, tf.global_variables())
     assert len(tf.losses.get_regularization_losses()) == 1
     actual, variables = session.run([
         output, {v.op.name: v for v in tf.global_variables()}])

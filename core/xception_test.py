@@ -4,7 +4,7 @@ import pytest
 
 from deeplab.core import xception
 from deeplab.core.tf_compat import slim, tf
-from deeplab.testing import atrous
+from deeplab.testing import networks
 
 MODULE = '%s/unit_1/xception_module'
 
@@ -35,7 +35,7 @@ def random_image(height, width):
 @pytest.mark.parametrize('output_stride', [2, 4, 8])
 @pytest.mark.parametrize('size', [(65, 49), (64, 50)])
 def test_atrous_features_subsample_to_the_strided_ones(output_stride, size):
-  strided, dense = atrous.strided_and_dense(tiny, size, output_stride)
+  strided, dense = networks.strided_and_dense(tiny, size, output_stride)
   step = 16 // output_stride
   np.testing.assert_allclose(dense[:, ::step, ::step], strided, atol=1e-5)
   assert np.abs(strided).max() > 1e-3

@@ -13,7 +13,7 @@ from deeplab.datasets.checks import examination as doctor_checks
 from deeplab.datasets.checks import report, rules
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
-from deeplab.testing import tiny_run, wide_png
+from deeplab.testing import tiny_run
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)
@@ -92,7 +92,7 @@ DEFECTS = {
     'bad_landmarks': (record_of(FIRST, landmarks=POINTS[:, :5]), 'shape [1, 5, 4]'),
     'all_ignored': (record_of(FIRST, label=png(np.full_like(LABEL, 255))), 'ignore label 255'),
     'blank_image': (record_of(FIRST, image=png(np.full_like(FIRST.image, 7))), '(7, 7, 7)'),
-    'wide_image': (record_of(FIRST, image=wide_png.data_of(FIRST.image.astype(int) * 257)),
+    'wide_image': (record_of(FIRST, image=tiny_run.wide_png(FIRST.image.astype(int) * 257)),
                    'the image has 16 bits per channel'),
     'recorded_size': (record_of(FIRST, size=(41, 33)), 'says 41x33, the image is 33x41'),
 }

@@ -3,7 +3,7 @@ import pytest
 
 from deeplab.core.storage import files
 from deeplab.deployment.exporting import checked_export
-from deeplab.testing import folders
+from deeplab.testing import tiny_trees
 
 LAST = 'whole'
 
@@ -36,7 +36,7 @@ def move(stage, place):
 @pytest.mark.parametrize('scheme', ['', 'file://'])
 def test_new_ones_take_the_place_of_earlier_ones(stage, place, scheme):
   move(stage, '%s%s' % (scheme, place))
-  assert folders.contents(place) == {'a': b'new', 'b/' + LAST: b'new', 'c': b'new'}
+  assert tiny_trees.contents(place) == {'a': b'new', 'b/' + LAST: b'new', 'c': b'new'}
 
 
 @pytest.mark.parametrize('scheme', ['', 'file://'])
@@ -52,11 +52,11 @@ def test_a_target_in_the_way_stops_before_the_first_move(stage, place, scheme, i
     (place / name / 'mine').write_text('mine')
   else:
     (place / name).write_text('mine')
-  before, staged = folders.contents(place), folders.contents(stage)
+  before, staged = tiny_trees.contents(place), tiny_trees.contents(stage)
   with pytest.raises(ValueError, match=message):
     move(stage, '%s%s' % (scheme, place))
-  assert folders.contents(place) == before
-  assert folders.contents(stage) == staged
+  assert tiny_trees.contents(place) == before
+  assert tiny_trees.contents(stage) == staged
 
 
 @pytest.mark.parametrize('failing', 'abc')
@@ -66,7 +66,7 @@ def test_earlier_ones_are_back_after_a_move_that_failed(stage, place, monkeypatc
   if not has_earlier:
     files.remove_tree(str(place))
     place.mkdir()
-  before = folders.contents(place)
+  before = tiny_trees.contents(place)
   replace = files.replace
 
   def replace_unless_failing(source, target):
@@ -77,4 +77,4 @@ def test_earlier_ones_are_back_after_a_move_that_failed(stage, place, monkeypatc
   monkeypatch.setattr(files, 'replace', replace_unless_failing)
   with pytest.raises(OSError, match='no more space'):
     move(stage, place)
-  assert folders.contents(place) == before
+  assert tiny_trees.contents(place) == before

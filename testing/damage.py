@@ -1,9 +1,9 @@
 """Damages files as disks, networks and faulty programs do, at random but repeatable."""
 import random
 import struct
-import zlib
 
 from deeplab.core.tf_compat import IS_TF1, tf
+from deeplab.testing import tiny_run
 
 # Field numbers and lengths of protocol buffers, and sizes in headers, are such bytes.
 _HUGE = b'\xff\xff\xff\xff\x7f'
@@ -73,12 +73,7 @@ def _range(data, draws):
 
 def png_that_claims(height, width):
   """Returns a PNG file that states a size and holds next to no pixels."""
-  file = b'\x89PNG\r\n\x1a\n'
-  for kind, data in ((b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)),
-                     (b'IDAT', zlib.compress(b'\0' * 4000)), (b'IEND', b'')):
-    file += struct.pack('>I', len(data)) + kind + data + struct.pack(
-        '>I', zlib.crc32(kind + data) & 0xffffffff)
-  return file
+  return tiny_run.png_file(height, width, 8, 3, b'\0' * 4000)
 
 
 def damaged(data, number, seed=0):

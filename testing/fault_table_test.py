@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from deeplab.testing import documentation_pages
+from deeplab.testing import documentation
 
-_PAGE = os.path.join(documentation_pages.ROOT, 'g3doc', 'reliability.md')
+_PAGE = os.path.join(documentation.ROOT, 'g3doc', 'reliability.md')
 _BY_HAND = 'by hand'
 
 _TESTS = '''
@@ -44,8 +44,8 @@ _TABLE = '''\
 def faults_of_tests():
   """Returns what happens in each test that has the mark of a fault."""
   found = []
-  for path in sorted(glob.glob(os.path.join(documentation_pages.ROOT, 'testing', '*_test.py'))):
-    for node in ast.walk(ast.parse(documentation_pages.read(path))):
+  for path in sorted(glob.glob(os.path.join(documentation.ROOT, 'testing', '*_test.py'))):
+    for node in ast.walk(ast.parse(documentation.read(path))):
       if isinstance(node, ast.Call) and ast.dump(node.func).count("attr='fault'"):
         found.append(ast.literal_eval(node.args[0]))
   return found
@@ -53,7 +53,7 @@ def faults_of_tests():
 
 def faults_of_page():
   """Returns the first cells of the table of the page, without backticks, but those by hand."""
-  table = documentation_pages.read(_PAGE).split('|---|---|---|\n')[1].split('\n\n')[0]
+  table = documentation.read(_PAGE).split('|---|---|---|\n')[1].split('\n\n')[0]
   cells = [re.split(r' ?\| ?', row)[1] for row in table.splitlines()]
   return [cell.replace('`', '') for cell in cells if not cell.endswith(_BY_HAND)]
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import typing
 
-from deeplab.testing import shallow_network
+from deeplab.testing import networks
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -21,7 +21,7 @@ from deeplab.datasets.building import builder, listing
 from deeplab.datasets.forma import storage
 from deeplab.datasets.labels import forma_labels, label_sources
 from deeplab.core.tf_compat import IS_TF1  # Loads TensorFlow.
-from deeplab.testing import shallow_network
+from deeplab.testing import networks
 
 def run(job):
   for path, stream in ((job['log'], 2), (job['output'], 1)):
@@ -30,7 +30,7 @@ def run(job):
   os.environ.update(job['env'])
   os.chdir(job.get('cwd') or '.')
   if job['is_shallow']:
-    shallow_network.use()
+    networks.make_shallow()
   sys.argv = [job['script']] + job['flags']
   sys.path.insert(0, os.path.dirname(job['script']))
   try:
@@ -173,7 +173,7 @@ def start(script, log_path, *script_flags, **env):
 def _ask(job):
   """Returns the line that the process of the forks answers to a job."""
   global _server
-  job = dict(job, is_shallow=shallow_network.is_used())
+  job = dict(job, is_shallow=networks.is_shallow())
   if _server is None or _server.poll() is not None:
     _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=_ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)

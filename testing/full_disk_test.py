@@ -9,7 +9,7 @@ from PIL import Image
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example
-from deeplab.testing import folders, forked_scripts, slow, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run, tiny_trees
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
@@ -127,19 +127,19 @@ def test_other_scripts(folder, disk, script, measured):
   flags = _flags_of(script, folder, place / 'out')
   result = forked_scripts.run(script, *flags)
   assert result.code == 0, result.log
-  before = folders.contents(place / 'out')
+  before = tiny_trees.contents(place / 'out')
   for free_bytes in (1 << 12, 1 << 14):
     fill(place, free_bytes)
     again = _flags_of(script, folder, place / 'again')
     check_refused(forked_scripts.run(script, *again), os.path.basename(script))
-    for path, data in folders.contents(place / 'again').items():
+    for path, data in tiny_trees.contents(place / 'again').items():
       if path.endswith('.png'):
         Image.open(str(place / 'again' / path)).load()
       elif path.endswith('.tfrecord'):
         assert list(example.read_records(str(place / 'again' / path)))
       elif 'tfevents' not in path:  # Which are appended to, and begin empty.
         assert data and not path.endswith('.pb'), path
-    assert folders.contents(place / 'out') == before
+    assert tiny_trees.contents(place / 'out') == before
     (place / 'filler').unlink()
   result = forked_scripts.run(script, *_flags_of(script, folder, place / 'again'))
   assert result.code == 0, result.log

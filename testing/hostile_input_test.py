@@ -15,7 +15,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 from deeplab.evaluation.semantic import image_results
-from deeplab.testing import damage, folders, forked_scripts, slow, tiny_run
+from deeplab.testing import damage, forked_scripts, slow, tiny_run, tiny_trees
 
 pytestmark = [slow.only_if_asked_on_tf1, pytest.mark.usefixtures('shallow_network')]
 
@@ -167,13 +167,13 @@ def test_names_of_records_stay_in_the_folder(run, tmp_path, measured):
   samples = [sample._replace(name=name) for sample, name in zip(
       tiny_run.make_samples([(33, 33)] * len(_NAMES)), _NAMES)]
   tiny_run.write_records(str(records), samples)
-  before = set(folders.contents(tmp_path))
+  before = set(tiny_trees.contents(tmp_path))
   result = forked_scripts.run(
       'vis.py', '--dataset_dir=%s' % records, '--checkpoint_dir=%s' % run,
       '--vis_logdir=%s' % (tmp_path / 'deep' / 'down' / 'vis'), '--max_number_of_iterations=1',
       '--vis_crop_size=33,33', '--also_save_raw_predictions')
   assert result.code == 0, result.log
-  new = set(folders.contents(tmp_path)) - before
+  new = set(tiny_trees.contents(tmp_path)) - before
   assert all(path.startswith('deep/down/vis/') for path in new), new
   assert not os.path.exists('/outside.png')
   raw = [path for path in new if 'raw_segmentation_results' in path]
@@ -199,7 +199,7 @@ def test_names_are_text_in_reports(run, tmp_path, measured):
   info = json.loads(path.read_text())
   info['class_names'] = list(_MARKUP[:info['num_classes']])
   path.write_text(json.dumps(info))
-  before = set(folders.contents(tmp_path))
+  before = set(tiny_trees.contents(tmp_path))
   result = forked_scripts.run(
       'eval.py', '--dataset_dir=%s' % records, '--checkpoint_dir=%s' % run,
       '--eval_logdir=%s' % (tmp_path / 'deep' / 'eval'), '--eval_once', '--eval_crop_size=33,33',
@@ -208,7 +208,7 @@ def test_names_are_text_in_reports(run, tmp_path, measured):
   result = forked_scripts.run('datasets/doctor.py', '--dataset_dir=%s' % records,
                               '--num_processes=1')
   assert result.code in (0, 3), result.log
-  new = set(folders.contents(tmp_path)) - before
+  new = set(tiny_trees.contents(tmp_path)) - before
   assert all(name.startswith(('deep/eval/', 'records/doctor_report')) for name in new), new
   for page in (tmp_path / 'deep' / 'eval' / 'report.html', records / 'doctor_report.html'):
     text = page.read_text(encoding='utf-8')

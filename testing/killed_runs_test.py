@@ -14,7 +14,7 @@ from PIL import Image
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example
-from deeplab.testing import folders, forked_scripts, slow, tiny_cluster, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run, tiny_trees
 from deeplab.utils.runs import loss_table
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -236,7 +236,7 @@ def test_a_signal_leaves_whole_files_and_an_exit_code(folder, tmp_path, script, 
       result = forked_scripts.run(script, *flags + (ends,))
       assert result.code == 0, result.log
       check_files(out)
-      assert not [path for path in folders.contents(out) if path.endswith('.tmp')]
+      assert not [path for path in tiny_trees.contents(out) if path.endswith('.tmp')]
     else:
       assert 'saved' in process.log
       assert newest_step(out) >= tiny_cluster.last_step(process) > 0
@@ -245,7 +245,7 @@ def test_a_signal_leaves_whole_files_and_an_exit_code(folder, tmp_path, script, 
 
 def check_files(folder):
   """Fails unless everything in a folder can be read whole, hidden unfinished files apart."""
-  for path, data in folders.contents(folder).items():
+  for path, data in tiny_trees.contents(folder).items():
     if path.endswith('.tmp'):
       continue
     if path.endswith('.png'):
@@ -307,10 +307,10 @@ def test_two_that_write_to_one_folder(folder, tmp_path, script, measured):
           for index in range(2)]
   assert tiny_cluster.wait_for_end(*both) == [0, 0], [one.log for one in both]
   check_files(out)
-  names = set(folders.contents(out))
+  names = set(tiny_trees.contents(out))
   assert not [name for name in names if name.endswith('.tmp')]
   result = forked_scripts.run(script, *[str(flag).replace(str(out), str(tmp_path / 'alone'))
                                         for flag in flags])
   assert result.code == 0, result.log
-  assert names == set(folders.contents(tmp_path / 'alone'))
+  assert names == set(tiny_trees.contents(tmp_path / 'alone'))
   measured('%s: %d files, all whole' % (script, len(names)))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.checkpoints import restoring
-from deeplab.testing import damage, folders, forked_scripts, slow, tiny_cluster, tiny_run
+from deeplab.testing import damage, forked_scripts, slow, tiny_cluster, tiny_run, tiny_trees
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
@@ -55,7 +55,7 @@ def test_a_copy_of_a_run_goes_on_by_itself(records, trained, tmp_path, measured)
   (original / 'checkpoint').write_text(state)
   shutil.copytree(str(original), str(copy))
   forked_scripts.run_checked('train.py', *train_flags(records, original, _STEPS + 2))
-  before = folders.contents(original)
+  before = tiny_trees.contents(original)
   # So few are kept that those of the original would be deleted if they counted.
   log = forked_scripts.run_checked('train.py', *train_flags(
       records, copy, _STEPS + 1, '--keep_checkpoint_max=1'))
@@ -64,7 +64,7 @@ def test_a_copy_of_a_run_goes_on_by_itself(records, trained, tmp_path, measured)
   assert newest_step(copy) == _STEPS + 1
   assert str(original) not in (copy / 'checkpoint').read_text()
   assert not (copy / 'model.ckpt-0.index').exists()
-  assert folders.contents(original) == before
+  assert tiny_trees.contents(original) == before
   measured('continued at its own; each byte of the original as before')
 
 
@@ -135,11 +135,11 @@ def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(records, trained, 
   shutil.copytree(str(trained), str(run))
   for path in run.glob('model.ckpt-*.data*'):
     path.write_bytes(path.read_bytes()[:1000])
-  before = folders.contents(run)
+  before = tiny_trees.contents(run)
   result = forked_scripts.run('train.py', *train_flags(records, run, _STEPS + 1))
   assert result.code == 1
   assert result.last_line.startswith('train.py: error: No checkpoint in %s is whole' % run)
-  assert folders.contents(run) == before
+  assert tiny_trees.contents(run) == before
   measured('refused; every file as before')
 
 

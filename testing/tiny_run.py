@@ -2,7 +2,9 @@
 import io
 import json
 import os
+import struct
 import typing
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -256,6 +258,28 @@ def encode(pixels, encoding='PNG'):
   stream = io.BytesIO()
   Image.fromarray(pixels).save(stream, encoding)
   return stream.getvalue()
+
+
+def wide_png(values):
+  """Returns [height, width, channels] integers in 0..65535 as a PNG file of 16 bits.
+
+  Pillow writes such files of grey alone.
+  """
+  height, width, channels = values.shape
+  rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in values)
+  return png_file(height, width, 16, channels, rows)
+
+
+def png_file(height, width, num_bits, channels, rows):
+  """Returns a PNG file of a header that says so and of the bytes of rows, each behind a 0."""
+  color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+  png = b'\x89PNG\r\n\x1a\n'
+  for kind, data in (
+      (b'IHDR', struct.pack('>IIBBBBB', width, height, num_bits, color_type, 0, 0, 0)),
+      (b'IDAT', zlib.compress(rows)), (b'IEND', b'')):
+    png += struct.pack('>I', len(data)) + kind + data + struct.pack(
+        '>I', zlib.crc32(kind + data) & 0xffffffff)
+  return png
 
 
 def make_run(folder, samples):

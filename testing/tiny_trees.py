@@ -1,4 +1,4 @@
-"""Makes tiny folders in the layouts of public datasets, and reads records, for tests of builders.
+"""Makes tiny folders in the layouts of public datasets, and reads records and whole folders.
 
 Every make_ function returns what the records must hold: a dict, record name -> [height, width]
 uint8 class ids.
@@ -104,6 +104,17 @@ def label_of(record):
   with Image.open(io.BytesIO(example.label_bytes(record))) as label:
     assert label.mode == 'L'
     return np.array(label)
+
+
+def contents(folder):
+  """Returns a dict: path below a folder -> the bytes of that file."""
+  found = {}
+  for parent, _, names in os.walk(str(folder)):
+    for name in names:
+      path = os.path.join(parent, name)
+      with open(path, 'rb') as f:
+        found[os.path.relpath(path, str(folder))] = f.read()
+  return found
 
 
 def write_list(path, names):

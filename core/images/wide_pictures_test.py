@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from deeplab.core.images import wide_pictures
-from deeplab.testing import wide_png
+from deeplab.testing import tiny_run
 
 _VALUES = np.random.RandomState(0).randint(0, 65536, (4, 6, 4)).astype(np.uint16)
 
@@ -39,14 +39,14 @@ def _read(data, read=wide_pictures.read_values):
 @pytest.mark.parametrize('channels', [1, 2, 3, 4])
 def test_all_bits_of_png_files_are_read(channels):
   values = _VALUES[..., :channels]
-  found = _read(wide_png.data_of(values))
+  found = _read(tiny_run.wide_png(values))
   np.testing.assert_array_equal(found.reshape(values.shape), values)
 
 
 @pytest.mark.parametrize('channels', [1, 2, 3, 4])
 def test_alpha_is_no_colour(channels):
   num_colors = {1: 1, 2: 1, 3: 3, 4: 3}[channels]
-  found = _read(wide_png.data_of(_VALUES[..., :channels]), wide_pictures.read_colors)
+  found = _read(tiny_run.wide_png(_VALUES[..., :channels]), wide_pictures.read_colors)
   np.testing.assert_array_equal(found.reshape(4, 6, num_colors), _VALUES[..., :num_colors])
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder, spec
 from deeplab.datasets.records import dataset_info
-from deeplab.testing import folders, forked_scripts
+from deeplab.testing import forked_scripts, tiny_trees
 
 _NUM_TASKS = 3
 _FLAGS = ('--num_classes=3', '--split_fractions=train=0.7,val=0.3', '--num_shards=4', '--seed=5',
@@ -53,10 +53,10 @@ def test_tasks_and_a_merge_leave_the_bytes_of_one_build(raw, tmp_path):
     result = _build(raw, tmp_path / 'shared', '--num_tasks=3', '--task_index=%d' % index)
     assert not (tmp_path / 'shared' / 'dataset_info.json').exists()
     assert '--num_tasks=3 --merge' in result.last_line
-  before = folders.contents(tmp_path / 'shared')
+  before = tiny_trees.contents(tmp_path / 'shared')
   assert len([name for name in before if name.endswith('.tfrecord')]) == 7
   _build(raw, tmp_path / 'shared', '--num_tasks=3', '--merge')
-  assert folders.contents(tmp_path / 'shared') == folders.contents(tmp_path / 'one')
+  assert tiny_trees.contents(tmp_path / 'shared') == tiny_trees.contents(tmp_path / 'one')
   info = dataset_info.read(str(tmp_path / 'shared'))
   assert {name: split.num_examples for name, split in info.splits.items()} == {
       'train': 14, 'val': 6}
@@ -87,7 +87,7 @@ def test_tasks_that_run_at_once_do_not_disturb_each_other(raw, tmp_path):
   assert [process.exitcode for process in processes] == [0] * _NUM_TASKS
   builder.build_dataset(spec, str(tmp_path / 'shared'), 1,
                         task=builder.BuildTask(_NUM_TASKS, merge=True))
-  assert folders.contents(tmp_path / 'shared') == folders.contents(tmp_path / 'one')
+  assert tiny_trees.contents(tmp_path / 'shared') == tiny_trees.contents(tmp_path / 'one')
 
 
 def test_another_task_keeps_its_unfinished_file_and_old_shards_go_at_the_merge(raw, tmp_path):
@@ -106,7 +106,7 @@ def test_another_task_keeps_its_unfinished_file_and_old_shards_go_at_the_merge(r
     _build(raw, out, '--num_tasks=3', '--task_index=%d' % index)
   _build(raw, out, '--merge')
   _build(raw, tmp_path / 'one')
-  assert folders.contents(out) == folders.contents(tmp_path / 'one')
+  assert tiny_trees.contents(out) == tiny_trees.contents(tmp_path / 'one')
 
 
 def test_skipped_examples_are_listed_by_the_merge(raw, tmp_path):
@@ -116,7 +116,7 @@ def test_skipped_examples_are_listed_by_the_merge(raw, tmp_path):
   _build_tasks(raw, tmp_path / 'shared', '--on_error=skip')
   assert not [name for name in os.listdir(str(tmp_path / 'shared')) if name.endswith('.txt')]
   _build(raw, tmp_path / 'shared', '--on_error=skip', '--merge')
-  assert folders.contents(tmp_path / 'shared') == folders.contents(tmp_path / 'one')
+  assert tiny_trees.contents(tmp_path / 'shared') == tiny_trees.contents(tmp_path / 'one')
 
 
 # --- what stops a merge ---
@@ -141,14 +141,14 @@ def test_a_shard_that_is_not_ready_stops_the_merge(raw, tmp_path, kind, message)
   out = tmp_path / 'out'
   _build_tasks(raw, out)
   _spoil(out, kind)
-  before = folders.contents(out)
+  before = tiny_trees.contents(out)
   result = _run(raw, out, '--num_tasks=3', '--merge')
   assert result.code == 1
   assert re.search('error: Nothing is merged: 1 of 7 shards in .* are not ready: ' + message,
                    result.last_line), result.last_line
   assert result.last_line.endswith('--num_tasks=3 --task_index=1')
   assert 'build_custom_data.py --output_dir=%s' % out in result.last_line
-  assert folders.contents(out) == before
+  assert tiny_trees.contents(out) == before
   # The command that was named mends it.
   _build(raw, out, '--num_tasks=3', '--task_index=1')
   _build(raw, out, '--num_tasks=3', '--merge')
@@ -160,7 +160,7 @@ def test_shards_of_another_configuration_stop_the_merge(raw, tmp_path, change):
   _build_tasks(raw, out)
   if change == 'file':
     Image.fromarray(np.zeros((8, 12), np.uint8)).save(str(tmp_path / 'labels' / '00.png'))
-  before = folders.contents(out)
+  before = tiny_trees.contents(out)
   result = _run(raw, out, '--merge', *(['--ignore_label=254'] if change == 'flag' else []))
   assert result.code == 1
   wanted = '7 of 7' if change == 'flag' else '1 of 7'
@@ -168,7 +168,7 @@ def test_shards_of_another_configuration_stop_the_merge(raw, tmp_path, change):
   assert 'was built from other files or settings' in result.last_line
   assert '--merge' not in result.last_line
   assert '--num_tasks' not in result.last_line, 'a merge that was not told of tasks'
-  assert folders.contents(out) == before
+  assert tiny_trees.contents(out) == before
 
 
 def test_a_merge_of_nothing_makes_no_folder(raw, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets.labels import label_sources, pairs, raw_files
-from deeplab.testing import wide_png
+from deeplab.testing import tiny_run
 
 _IDS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
 _MASK = np.array([[0, 255, 255], [0, 0, 255]], np.uint8)
@@ -97,13 +97,13 @@ def test_ids_in_colours_of_16_bits_are_read(tmp_path, channels, factor):
   if channels in (2, 4):
     values[..., -1] = 255 * factor
   path = tmp_path / 'a.png'
-  path.write_bytes(wide_png.data_of(values))
+  path.write_bytes(tiny_run.wide_png(values))
   assert _ids(str(path)).pixel_counts[:3].tolist() == [2, 2, 2]
 
 
 def test_colours_that_need_16_bits_are_refused(tmp_path):
   path = tmp_path / 'a.png'
-  path.write_bytes(wide_png.data_of(np.full((2, 2, 3), 1000)))
+  path.write_bytes(tiny_run.wide_png(np.full((2, 2, 3), 1000)))
   with pytest.raises(ValueError, match='a.png cannot be decoded as a label map: the values '
                                        '1000..1000 need more than 8 bits'):
     _ids(str(path))
