@@ -38,13 +38,7 @@ building.define_task_flags()
 def build(output_dir, settings, num_processes=None):
   """Renders the raw folder and builds its records, as far as they are not there.
 
-  Args:
-    output_dir: folder for raw/ and tfrecord/.
-    settings: raw_folders.Settings.
-    num_processes: number of worker processes; None: one per processor.
-
-  Returns:
-    (dataset_info.DatasetInfo, dict of lists of the Examples per split)
+  Returns (dataset_info.DatasetInfo, dict of lists of the Examples per split).
 
   Raises:
     ValueError: a folder cannot be used.

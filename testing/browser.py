@@ -12,11 +12,8 @@ _TIMEOUT_SECS = 120
 def on_a_phone(path, folder):
   """Returns how many pictures of a page a browser can show, its width, and that of the page.
 
-  Skips the test where there is no browser.
-
-  Args:
-    path: HTML file; what asks the browser is written to its end.
-    folder: pathlib.Path of a folder for the browser's own files.
+  What asks the browser is written to the end of the HTML file `path`. Skips the test where there
+  is no browser; its own files go to `folder`, a pathlib.Path.
   """
   browser = shutil.which('chromium') or shutil.which('google-chrome')
   if not browser:

@@ -1,6 +1,8 @@
 """Damages files as disks, networks and faulty programs do, at random but repeatable."""
+import os
 import random
 import struct
+import tempfile
 
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import tiny_run
@@ -109,7 +111,7 @@ def damaged_records(path, number, seed=0):
       kind = 'record: ' + kind
       if index % 8 == 7 or IS_TF1:
         kind, changed = 'record: features swapped', _with_features_swapped(records[0], draws)
-      changed = b''.join(map(_framed, records[1:2] + [changed] + records[2:]))
+      changed = _shard(records[1:2] + [changed] + records[2:])
     yield kind, changed
 
 
@@ -136,28 +138,12 @@ def _records(data):
     start += 16 + length
 
 
-def _framed(record):
-  """Returns a record as it stands in a shard, with its checksums."""
-  length = struct.pack('<Q', len(record))
-  return length + _checksum(length) + record + _checksum(record)
-
-
-def _checksum(data):
-  crc = 0xffffffff
-  for byte in bytearray(data):
-    crc = _CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >> 8)
-  crc ^= 0xffffffff
-  return struct.pack('<I', ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
-
-
-def _make_crc_table():
-  table = []
-  for value in range(256):
-    for _ in range(8):
-      value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
-    table.append(value)
-  return table
-
-
-# CRC-32C (Castagnoli), which TFRecord files mask.
-_CRC_TABLE = _make_crc_table()
+def _shard(records):
+  """Returns the bytes of a shard of records, with the checksums of the format."""
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, 'shard')
+    with tf.io.TFRecordWriter(path) as writer:
+      for record in records:
+        writer.write(record)
+    with open(path, 'rb') as f:
+      return f.read()

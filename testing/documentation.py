@@ -40,27 +40,17 @@ _NO_SETTINGS = {'PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'}
 
 
 class Block(typing.NamedTuple):
-  """Some lines of a page that belong together.
-
-  Attributes:
-    line: number of its first line.
-    text: the lines, without their indentation.
-  """
-  line: int
-  text: str
+  """Some lines of a page that belong together."""
+  line: int  # Number of its first line.
+  text: str  # The lines, without their indentation.
 
 
 class Command(typing.NamedTuple):
-  """A script to run.
-
-  Attributes:
-    script: path relative to the root of the project; saved_model_cli is a script of TensorFlow.
-    words: list, its command line.
-    settings: dict, the variables set for it.
-  """
+  """A script to run."""
+  # Path relative to the root of the project; saved_model_cli is a script of TensorFlow.
   script: str
-  words: typing.List[str]
-  settings: typing.Dict[str, str] = {}
+  words: typing.List[str]  # List, its command line.
+  settings: typing.Dict[str, str] = {}  # Dict, the variables set for it.
 
   def value(self, flag):
     """Returns the last value of a flag, or None."""
@@ -131,12 +121,9 @@ def blocks(text):
 
 
 def commands(page_blocks, cwd, modules):
-  """Returns a list of the Commands of each Block, in order.
+  """Returns a list of the Commands of each Block, in order; variables stay for the next.
 
-  Args:
-    page_blocks: list of Block; variables of one are there in the next.
-    cwd: folder to be in.
-    modules: dict, subcommand of `deeplab` -> module below the package.
+  `modules` is a dict, subcommand of `deeplab` -> module below the package.
 
   Raises:
     AssertionError: bash stops at a line.

@@ -3,14 +3,25 @@
 One process imports the package; each script runs in a fork of it, with its own flags,
 environment and exit code, as from a shell. Nothing may run a session before the fork.
 """
+import contextlib
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import typing
 
 from deeplab.testing import networks
+
+STEP = re.compile(r'step (\d+)/\d+')
+# Far more than any of it takes on a busy machine: the first step of two workers and two servers
+# that share half a core takes 40.
+DEADLINE_SECS = 400
+_POLL_SECS = 0.1
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -78,21 +89,11 @@ class Result(typing.NamedTuple):
 
 
 def run(script, *script_flags, cwd=None, **env):
-  """Runs a script from the root of the project.
+  """Returns the Result of a script, a path relative to the root of the project.
 
-  Args:
-    script: path of the script, relative to the root.
-    *script_flags: words of the command line.
-    cwd: folder to run it in, or None for the root.
-    **env: environment variables to set.
-
-  Returns:
-    Result.
+  It runs in the folder `cwd`, or in the root, with the environment variables `env`.
   """
-  code, _, log = _run_job({'script': os.path.join(_ROOT, script), 'code': None,
-                           'flags': [str(flag) for flag in script_flags], 'env': env,
-                           'cwd': cwd and str(cwd)},
-                          is_apart=False)
+  code, _, log = _run_job(_job(script, script_flags, env, cwd=cwd and str(cwd)), is_apart=False)
   return Result(code, log)
 
 
@@ -105,8 +106,7 @@ def run_checked(script, *script_flags):
 
 def run_apart(script, *script_flags):
   """As `run`, but returns (exit code, what went to stdout, what went to stderr)."""
-  return _run_job({'script': os.path.join(_ROOT, script), 'code': None,
-                   'flags': [str(flag) for flag in script_flags], 'env': {}})
+  return _run_job(_job(script, script_flags))
 
 
 # For code of `run_code` that has imported a script: parse_line(words) gives its flags the values of
@@ -129,12 +129,7 @@ def run_code(code, *words):
 
 
 class Process(object):
-  """A script that runs beside the test; see `start`.
-
-  Attributes:
-    pid: number of the process.
-    log_path: file that stdout and stderr go to.
-  """
+  """A script that runs beside the test; see `start`. Stdout and stderr go to `log_path`."""
 
   def __init__(self, pid, log_path):
     self.pid = pid
@@ -164,10 +159,61 @@ def start(script, log_path, *script_flags, **env):
   """Starts a script and returns its Process; see `run`."""
   with open(str(log_path), 'a'):
     pass  # There from now on, whatever the process does first.
-  pid = _ask({'script': os.path.join(_ROOT, script), 'code': None, 'env': env,
-              'flags': [str(flag) for flag in script_flags], 'is_left_running': True,
-              'log': str(log_path), 'output': str(log_path)})
+  pid = _ask(_job(script, script_flags, env, is_left_running=True, log=str(log_path),
+                  output=str(log_path)))
   return Process(int(pid), str(log_path))
+
+
+@contextlib.contextmanager
+def running(script, log_path, *script_flags, **env):
+  """Yields the Process of a script, as `start`, and kills it in the end."""
+  process = start(script, log_path, *script_flags, **env)
+  try:
+    yield process
+  finally:
+    process.send(signal.SIGKILL)
+
+
+def free_ports(number):
+  """Returns ports of this machine that nobody listens on."""
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+    for one in sockets:
+      one.bind(('127.0.0.1', 0))
+    return [one.getsockname()[1] for one in sockets]
+
+
+def last_step(process):
+  """Returns the newest step in the log of a worker; 0 before the first."""
+  steps = STEP.findall(process.log)
+  return int(steps[-1]) if steps else 0
+
+
+def wait_for_step(process, step, deadline_secs=DEADLINE_SECS):
+  """Returns once a worker has logged a step from `step` on; else raises an AssertionError."""
+  wait_until(lambda: last_step(process) >= step or process.code() is not None,
+             'step %d' % step, process, deadline_secs)
+  assert last_step(process) >= step, process.log
+
+
+def wait_for_end(*processes):
+  """Returns the list of exit codes; raises an AssertionError where one does not end in time."""
+  for process in processes:
+    wait_until(lambda one=process: one.code() is not None, 'its end', process)
+  return [process.code() for process in processes]
+
+
+def wait_until(is_true, what, process, deadline_secs=DEADLINE_SECS):
+  """Returns once a function returns true; raises AssertionError with a log in the end."""
+  until = time.monotonic() + deadline_secs
+  while not is_true():
+    assert time.monotonic() < until, 'No %s in %d s:\n%s' % (what, deadline_secs, process.log)
+    time.sleep(_POLL_SECS)
+
+
+def _job(script, script_flags, env=None, **more):
+  return dict(more, script=os.path.join(_ROOT, script), code=None, env=env or {},
+              flags=[str(flag) for flag in script_flags])
 
 
 def _ask(job):

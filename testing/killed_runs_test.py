@@ -14,7 +14,7 @@ from PIL import Image
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.records import example
-from deeplab.testing import forked_scripts, slow, tiny_cluster, tiny_run, tiny_trees
+from deeplab.testing import forked_scripts, slow, tiny_run, tiny_trees
 from deeplab.utils.runs import loss_table
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
@@ -93,16 +93,16 @@ def test_a_killed_training_continues_at_what_was_saved(folder, tmp_path, measure
     process = forked_scripts.start('train.py', tmp_path / ('log%d' % index),
                                    '--save_interval_secs=%d' % interval_secs,
                                    *train_flags(folder, run))
-    tiny_cluster.wait_for_step(process, max(saved, 0) + 3)
+    forked_scripts.wait_for_step(process, max(saved, 0) + 3)
     if saved >= 0:
       assert 'Continuing at %s' % (run / ('model.ckpt-%d' % saved)) in process.log, process.log
     time.sleep(moments.uniform(0, 3))
     process.send(signal.SIGKILL)
-    tiny_cluster.wait_for_end(process)
+    forked_scripts.wait_for_end(process)
     told, saved = saved, newest_step(run)
     assert saved >= told
     assert secs_lost(run, saved) <= interval_secs + _CLOCK_SECS
-    reached = tiny_cluster.last_step(process)
+    reached = forked_scripts.last_step(process)
     behind = max(behind, reached - saved)
     worst = max(worst, reached - max(told, 0))
     assert all(np.isfinite(value).all() for value in values_of(
@@ -131,15 +131,15 @@ def test_a_training_killed_within_a_save_continues_at_the_one_before(folder, tmp
   run, num_kills, num_hits = tmp_path / 'run', slow.times(3, 10), 0
   for index in range(num_kills):
     known = newest_step(run)
-    with tiny_cluster.running('train.py', tmp_path / ('log%d' % index), '--save_interval_secs=1',
+    with forked_scripts.running('train.py', tmp_path / ('log%d' % index), '--save_interval_secs=1',
                               *train_flags(folder, run) + _MANY_WEIGHTS) as process:
-      tiny_cluster.wait_for_step(process, max(known, 0) + 3)
+      forked_scripts.wait_for_step(process, max(known, 0) + 3)
       left = unfinished(run)  # Of this process: it is over its start, which removes others'.
-      until = time.monotonic() + tiny_cluster.DEADLINE_SECS
+      until = time.monotonic() + forked_scripts.DEADLINE_SECS
       while not left and time.monotonic() < until:
         left = unfinished(run)
       os.kill(process.pid, signal.SIGKILL)
-      tiny_cluster.wait_for_end(process)
+      forked_scripts.wait_for_end(process)
     assert left, process.log[-2000:]
     num_hits += bool(unfinished(run))
     saved = newest_step(run)
@@ -171,11 +171,11 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder, tmp_path, mea
   result = forked_scripts.run('train.py', *flags_of('whole'), **threads)
   assert result.code == 0, result.log
   process = forked_scripts.start('train.py', tmp_path / 'log', *flags_of('killed'), **threads)
-  tiny_cluster.wait_until(
+  forked_scripts.wait_until(
       lambda: newest_step(tmp_path / 'killed') > 10 or process.code() is not None, 'checkpoint',
       process)
   process.send(signal.SIGKILL)
-  tiny_cluster.wait_for_end(process)
+  forked_scripts.wait_for_end(process)
   middle = newest_step(tmp_path / 'killed')
   assert 0 < middle < num_steps
   result = forked_scripts.run('train.py', *flags_of('killed'), **threads)
@@ -225,11 +225,11 @@ def test_a_signal_leaves_whole_files_and_an_exit_code(folder, tmp_path, script, 
     out = tmp_path / str(code)
     flags = command_of(script, folder, out, _MANY)
     process = forked_scripts.start(script, tmp_path / ('log%d' % code), *flags)
-    tiny_cluster.wait_until(
+    forked_scripts.wait_until(
         lambda where=out / pattern, one=process: glob.glob(str(where)) or one.code() is not None,
         pattern, process)
     process.send(number)
-    assert tiny_cluster.wait_for_end(process) == [code], process.log
+    assert forked_scripts.wait_for_end(process) == [code], process.log
     assert 'Traceback' not in process.log
     check_files(out)
     if ends:
@@ -239,7 +239,7 @@ def test_a_signal_leaves_whole_files_and_an_exit_code(folder, tmp_path, script, 
       assert not [path for path in tiny_trees.contents(out) if path.endswith('.tmp')]
     else:
       assert 'saved' in process.log
-      assert newest_step(out) >= tiny_cluster.last_step(process) > 0
+      assert newest_step(out) >= forked_scripts.last_step(process) > 0
   measured('%s: 143 and 130' % script)
 
 
@@ -264,9 +264,9 @@ def check_files(folder):
                    'whole files')
 def test_several_processes_on_one_run(folder, tmp_path, measured):
   run = tmp_path / 'run'
-  with tiny_cluster.running('train.py', tmp_path / 'log', '--save_interval_secs=1',
+  with forked_scripts.running('train.py', tmp_path / 'log', '--save_interval_secs=1',
                             '--keep_checkpoint_max=0', *train_flags(folder, run)) as training:
-    tiny_cluster.wait_until(lambda: newest_step(run) >= 0 or training.code() is not None,
+    forked_scripts.wait_until(lambda: newest_step(run) >= 0 or training.code() is not None,
                             'checkpoint', training)
     second = forked_scripts.run('train.py', *train_flags(folder, run))
     assert second.code == 1
@@ -283,11 +283,11 @@ def test_several_processes_on_one_run(folder, tmp_path, measured):
                              '--checkpoint_dir=%s' % run, '--dataset_dir=%s/val' % folder,
                              '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=33,33')
         for index in range(2)]
-    assert tiny_cluster.wait_for_end(*evaluations) == [0, 0], [one.log for one in evaluations]
+    assert forked_scripts.wait_for_end(*evaluations) == [0, 0], [one.log for one in evaluations]
     check_files(tmp_path / 'eval')
     assert training.code() is None
     training.send(signal.SIGTERM)
-    assert tiny_cluster.wait_for_end(training) == [143]
+    assert forked_scripts.wait_for_end(training) == [143]
   measured('second training refused; %d exports and 2 evaluations at once succeeded'
            % num_exports)
 
@@ -305,7 +305,7 @@ def test_two_that_write_to_one_folder(folder, tmp_path, script, measured):
         ('--max_number_of_iterations=1',) if script == 'vis.py' else ())
   both = [forked_scripts.start(script, tmp_path / ('log%d' % index), *flags)
           for index in range(2)]
-  assert tiny_cluster.wait_for_end(*both) == [0, 0], [one.log for one in both]
+  assert forked_scripts.wait_for_end(*both) == [0, 0], [one.log for one in both]
   check_files(out)
   names = set(tiny_trees.contents(out))
   assert not [name for name in names if name.endswith('.tmp')]

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from deeplab.testing import slow, tiny_cluster, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
@@ -37,15 +37,15 @@ def test_memory_and_files_do_not_grow_with_the_steps(tmp_path, measured):
              for sample in tiny_run.make_samples([(33, 33)] * 4)]
   (tmp_path / 'records').mkdir()
   tiny_run.write_records(str(tmp_path / 'records'), samples, split='train')
-  with tiny_cluster.running(
+  with forked_scripts.running(
       'train.py', tmp_path / 'log', '--dataset_dir=%s' % (tmp_path / 'records'),
       '--train_logdir=%s' % (tmp_path / 'run'), '--train_crop_size=33,33',
       '--train_batch_size=1', '--training_number_of_steps=1000000', '--log_steps=50',
       '--fine_tune_batch_norm=false', '--skip_data_check', '--save_interval_secs=5',
       '--keep_checkpoint_max=%d' % _KEPT, *tiny_run.MODEL_FLAGS) as process:
-    tiny_cluster.wait_for_step(process, _WARM_UP_STEPS)
+    forked_scripts.wait_for_step(process, _WARM_UP_STEPS)
     before, files_before = resident_mib(process.pid), num_open_files(process.pid)
-    tiny_cluster.wait_for_step(process, _STEPS, _DEADLINE_SECS)
+    forked_scripts.wait_for_step(process, _STEPS, _DEADLINE_SECS)
     growth = resident_mib(process.pid) - before
     assert growth < _MOST_GROWTH_MIB
 
@@ -53,7 +53,7 @@ def test_memory_and_files_do_not_grow_with_the_steps(tmp_path, measured):
       return num_open_files(process.pid) - files_before
 
     # More for moments, in which a checkpoint is written.
-    tiny_cluster.wait_until(lambda: num_more_files() <= 1, 'end of more open files', process)
+    forked_scripts.wait_until(lambda: num_more_files() <= 1, 'end of more open files', process)
     num_checkpoints = len(glob.glob(str(tmp_path / 'run' / 'model.ckpt-*.index')))
     assert num_checkpoints <= _KEPT + 1
   measured('%d steps: %+d MiB, %+d files, %d checkpoints'

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.core.checkpoints import restoring
-from deeplab.testing import damage, forked_scripts, slow, tiny_cluster, tiny_run, tiny_trees
+from deeplab.testing import damage, forked_scripts, slow, tiny_run, tiny_trees
 
 pytestmark = [slow.only_if_asked, pytest.mark.usefixtures('shallow_network')]
 
@@ -149,13 +149,13 @@ def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(records, trained, 
 @pytest.mark.parametrize('change', ['renamed', 'deleted'])
 def test_a_folder_that_goes_while_training(records, tmp_path, change, measured):
   run, away = tmp_path / 'run', tmp_path / 'away'
-  with tiny_cluster.running('train.py', tmp_path / 'log', *train_flags(
+  with forked_scripts.running('train.py', tmp_path / 'log', *train_flags(
       records, run, 1000000, '--save_interval_secs=1')) as process:
-    tiny_cluster.wait_for_step(process, 3)
+    forked_scripts.wait_for_step(process, 3)
     run.rename(away)
     if change == 'deleted':
       shutil.rmtree(str(away))
-    assert tiny_cluster.wait_for_end(process) == [1], process.log
+    assert forked_scripts.wait_for_end(process) == [1], process.log
   last = process.log.strip().splitlines()[-1]
   assert last.startswith('train.py: error: ') and str(run) in last, process.log
   assert 'Traceback' not in process.log

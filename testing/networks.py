@@ -63,13 +63,8 @@ def load_golden_weights(session, variables):
 def strided_and_dense(network, size, output_stride):
   """Returns the features of random images, with strides and with atrous convolution.
 
-  Args:
-    network: function (images, **arguments) -> (features, end points); it takes output_stride.
-    size: (height, width) in pixels.
-    output_stride: of the dense features.
-
-  Returns:
-    Two [2, height, width, channels] arrays.
+  They are two [2, height, width, channels] arrays of `network`, a function (images,
+  output_stride) -> (features, end points).
   """
   pixels = np.random.RandomState(0).normal(size=(2,) + tuple(size) + (3,)).astype(np.float32)
   with tf.Graph().as_default(), tf.Session() as session:

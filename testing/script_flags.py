@@ -39,28 +39,16 @@ _RUNS = re.compile(r"^if __name__ == '__main__':\n(?:  .*\n)*?  (?:common|runnin
 
 
 class FlagFacts(typing.NamedTuple):
-  """A flag of a script.
-
-  Attributes:
-    name: of the flag.
-    group: title of the group it is shown in.
-    is_shown: whether --help shows it; flags of no use to the script are not.
-    text: help text.
-    type: of the value, as absl calls it.
-    is_boolean: whether it is written without a value.
-    choices: list of the values it takes, or None.
-    range: text on the numbers it takes; '' if that is not checked.
-    has_default: whether it has a value, and be it an empty text, unless one is given.
-  """
-  name: str
-  group: str
-  is_shown: bool
-  text: str
-  type: str
-  is_boolean: bool
-  choices: typing.Optional[typing.List[str]]
-  range: str
-  has_default: bool
+  """A flag of a script."""
+  name: str  # Of the flag.
+  group: str  # Title of the group it is shown in.
+  is_shown: bool  # Whether --help shows it; flags of no use to the script are not.
+  text: str  # Help text.
+  type: str  # Of the value, as absl calls it.
+  is_boolean: bool  # Whether it is written without a value.
+  choices: typing.Optional[typing.List[str]]  # List of the values it takes, or None.
+  range: str  # Text on the numbers it takes; '' if that is not checked.
+  has_default: bool  # Whether it has a value, and be it an empty text, unless one is given.
 
 
 def scripts():
@@ -78,10 +66,7 @@ def scripts():
 
 
 def collect(modules):
-  """Returns dict, module -> list of FlagFacts of the project's own flags.
-
-  Args:
-    modules: names of modules of scripts, below the package.
+  """Returns dict, module of a script -> list of FlagFacts of the project's own flags.
 
   Raises:
     ValueError: a module cannot be imported.

@@ -56,12 +56,7 @@ def make_samples(sizes=SIZES, seed=0):
 def write_records(folder, samples, split='val', cut_image=None, has_labels=True):
   """Writes one shard of samples and their dataset_info.json into a folder; returns the shard.
 
-  Args:
-    folder: existing folder.
-    samples: list of Sample.
-    split: name of the split, the only one of the dataset_info.json.
-    cut_image: index of a sample whose image loses its second half, or None.
-    has_labels: False leaves the labels out.
+  The image of the sample with the index `cut_image` loses its second half.
   """
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
@@ -97,14 +92,7 @@ def add_records(folder, samples, split, has_labels=True):
 def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
   """Writes random weights whose labels of `image` are of several classes.
 
-  Args:
-    folder: folder of the checkpoint.
-    image: [height, width, 3] array; every class gets the same mean logit on it.
-    model_options: ModelOptions.
-    step: global step of the checkpoint.
-
-  Returns:
-    The checkpoint prefix.
+  Every class gets the same mean logit on the [height, width, 3] image. Returns the prefix.
   """
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.constant(np.asarray(image, np.float32)[np.newaxis])
@@ -143,14 +131,10 @@ def write_run(folder, image, model_options=MODEL_OPTIONS):
 
 
 def write_job(folder, samples):
-  """Writes what all scripts need into an existing folder.
+  """Writes what all scripts need into an existing folder, a pathlib.Path.
 
   That is records in train/ and val/, PNG files in pictures/ and labels/, a checkpoint with its
   run.json in run/.
-
-  Args:
-    folder: pathlib.Path.
-    samples: list of Sample.
   """
   for name in ('train', 'val', 'pictures', 'labels', 'run'):
     (folder / name).mkdir()
@@ -167,16 +151,9 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
   """Returns the [height, width] labels of samples, each padded with `fill` and run alone.
 
   They are padded to the crop size; without one each to the least k * output_stride + 1.
-
-  Args:
-    checkpoint: checkpoint prefix.
-    samples: list of Sample.
-    fill: [3] colour of padding.
-    model_options: ModelOptions.
-    predict_labels: function (images, model_options) -> predictions.
-    tiles: function of a (height, width) that returns the regions, as those of
-      `tiles.tile_regions`, of tiles of the crop size, or less where the padded image
-      is less; None: whole images.
+  `tiles` is a function of a (height, width) that returns the regions, as those of
+  `tiles.tile_regions`, of tiles of the crop size, or less where the padded image is less;
+  without it whole images are run.
   """
   crop_size = model_options.crop_size
   if tiles is not None:
@@ -235,8 +212,7 @@ print('MESSAGES ' + json.dumps(messages))
 def run_main(module, *command_lines):
   """Calls the main function of a script once per list of flags, in one new process.
 
-  Returns:
-    List of the messages of the ValueErrors raised, '' where there was none.
+  Returns a list of the messages of the ValueErrors raised, '' where there was none.
   """
   code, output, log = forked_scripts.run_code(
       _MAIN_RUNNER, module,
@@ -283,12 +259,7 @@ def png_file(height, width, num_bits, channels, rows):
 
 
 def make_run(folder, samples):
-  """Writes the records of samples to records/ and a checkpoint to train/; returns the folder.
-
-  Args:
-    folder: existing pathlib.Path.
-    samples: list of Sample; every class gets the same mean logit on the second.
-  """
+  """Writes the records of samples to records/ and a checkpoint to train/; returns the folder."""
   for name in ('records', 'train'):
     (folder / name).mkdir()
   write_records(str(folder / 'records'), samples)

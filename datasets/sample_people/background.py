@@ -2,6 +2,7 @@
 import numpy as np
 
 from deeplab.datasets.sample_people import clutter, raster, textures
+from deeplab.datasets.sample_people.textures import color_of
 
 _WALLS = np.array([(0.86, 0.83, 0.77), (0.72, 0.77, 0.80), (0.62, 0.68, 0.60), (0.78, 0.62, 0.54),
                    (0.48, 0.54, 0.62), (0.90, 0.88, 0.85), (0.58, 0.46, 0.44), (0.35, 0.42, 0.40)])
@@ -41,7 +42,7 @@ def _grained(random, color, size, strength, *wave, **options):
 
 
 def _studio(canvas, random, horizon):
-  color = textures.color_of(random, np.concatenate([_WALLS, textures.GARMENT_COLORS]))
+  color = color_of(random, np.concatenate([_WALLS, textures.GARMENT_COLORS]))
   height, width = canvas.size
   y, x = np.mgrid[0:height, 0:width]
   center = random.uniform(0.25, 0.75, 2) * (width, height)
@@ -55,7 +56,7 @@ def _studio(canvas, random, horizon):
 
 def _room(canvas, random, horizon):
   height, width = canvas.size
-  wall = textures.color_of(random, _WALLS)
+  wall = color_of(random, _WALLS)
   kind = random.choice(['plain', 'stripes', 'bars', 'tiles', 'dots'])
   canvas.rgb[:horizon] = wall
   if kind == 'tiles':
@@ -66,7 +67,7 @@ def _room(canvas, random, horizon):
         period=random.uniform(14, 40), folds=0.0)
     y, x = np.mgrid[0:horizon, 0:width].astype(np.float64)
     canvas.rgb[:horizon] = paper(x, y)
-  canvas.rgb[horizon:] = _grained(random, textures.color_of(random, _FLOORS),
+  canvas.rgb[horizon:] = _grained(random, color_of(random, _FLOORS),
                                   (height - horizon, width), 0.14, 50, stretch=(0.12, 1.0))
   for row in np.cumsum(random.uniform(5, 9) * 1.5 ** np.arange(6)).astype(int):
     if horizon + row < height:
@@ -95,7 +96,7 @@ def _paint_tiles(rgb, wall, random):
 
 def _sky(canvas, random):
   top = np.array([(0.42, 0.62, 0.86), (0.62, 0.72, 0.82), (0.80, 0.82, 0.85), (0.93, 0.66, 0.48)])
-  color = textures.color_of(random, top)
+  color = color_of(random, top)
   pale = 0.35 * color + 0.62
   canvas.rgb[:] = _vertical(canvas.size, [color, pale, pale], (0, 0.6, 1))
   clouds = np.clip(textures.noise(random, canvas.size, 90, stretch=(0.5, 1)), 0, 1)
@@ -116,13 +117,12 @@ def _street(canvas, random, horizon):
   canvas.rgb[horizon:horizon + 3] *= 0.7
   if random.uniform() < 0.5:
     clutter.paint_car(canvas, random, horizon)
-  clutter.scatter(canvas, random, horizon, 'tree pole box patch poster cloth',
-                  random.randint(1, 5))
+  clutter.scatter(canvas, random, horizon, 'tree pole box patch poster cloth', random.randint(1, 5))
 
 
 def _paint_house(canvas, random, left, right, horizon):
   """Paints a block of flats with windows between two columns."""
-  color = textures.color_of(random, _FACADES)
+  color = color_of(random, _FACADES)
   roof = int(horizon * random.uniform(-0.1, 0.5))
   a, b = max(left, 0), min(right, canvas.size[1])
   if b <= a:
@@ -143,19 +143,18 @@ def _park(canvas, random, horizon):
   height, width = canvas.size
   _sky(canvas, random)
   green = np.array([(0.24, 0.38, 0.16), (0.36, 0.46, 0.20), (0.48, 0.44, 0.18), (0.16, 0.30, 0.20)])
-  base = textures.color_of(random, green)
+  base = color_of(random, green)
   leaves = textures.noise(random, (horizon, width), 60, 6, gain=0.75)
   edge = horizon * random.uniform(-0.2, 0.6) + 26 * textures.noise(random, (1, width), 60, 4)
   is_leaf = np.arange(horizon)[:, np.newaxis] > edge + 8 * leaves
   crown = base * (1 + 0.42 * leaves)[..., np.newaxis]
   canvas.rgb[:horizon][is_leaf] = np.clip(crown, 0.02, 1)[is_leaf]
   grass = textures.noise(random, (height - horizon, width), 24, 5, gain=0.8, stretch=(0.5, 1.0))
-  meadow = textures.color_of(random, green) * 1.25
+  meadow = color_of(random, green) * 1.25
   if random.uniform() < 0.3:
     meadow = np.array((0.66, 0.58, 0.46))  # A sandy path.
   canvas.rgb[horizon:] = np.clip(meadow * (1 + 0.20 * grass)[..., np.newaxis], 0.02, 1)
-  clutter.scatter(canvas, random, horizon, 'tree tree bush pole patch',
-                  random.randint(1, 5))
+  clutter.scatter(canvas, random, horizon, 'tree tree bush pole patch', random.randint(1, 5))
 
 
 def _beach(canvas, random, horizon):

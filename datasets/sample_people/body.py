@@ -52,18 +52,11 @@ class Build(typing.NamedTuple):
 
 
 class Limb(typing.NamedTuple):
-  """An arm or a leg.
-
-  Attributes:
-    side: -1 or +1.
-    joints: [3, 2] shoulder, elbow, wrist or hip, knee, ankle.
-    path: [n, 2] the joints with the middle one rounded.
-    in_front: whether it is nearer to the viewer than the torso (arms), or than the other one.
-  """
-  side: int
-  joints: np.ndarray
-  path: np.ndarray
-  in_front: bool
+  """An arm or a leg."""
+  side: int  # -1 or +1.
+  joints: np.ndarray  # [3, 2] shoulder, elbow, wrist or hip, knee, ankle.
+  path: np.ndarray  # [n, 2] the joints with the middle one rounded.
+  in_front: bool  # Whether it is nearer to the viewer than the torso (arms), or than the other one.
 
   def _travelled(self):
     steps = np.hypot(*np.diff(self.path, axis=0).T)
@@ -82,27 +75,17 @@ class Limb(typing.NamedTuple):
 
 
 class Body(typing.NamedTuple):
-  """A posed figure.
-
-  Attributes:
-    build: Build.
-    turn: how far it is turned to a side, -1..1 (sign: the side it looks to).
-    is_back: whether it shows its back.
-    spine: [3, 2] pelvis, bend and neck base: control points of the line of the torso.
-    tilts: (hip line, shoulder line) in radians.
-    arms, legs: pairs of Limb, left of the picture first.
-    head_center: [2].
-    head_tilt: radians.
-  """
+  """A posed figure."""
   build: Build
-  turn: float
-  is_back: bool
-  spine: np.ndarray
-  tilts: typing.Tuple[float, float]
+  turn: float  # How far it is turned to a side, -1..1 (sign: the side it looks to).
+  is_back: bool  # Whether it shows its back.
+  spine: np.ndarray  # [3, 2] pelvis, bend and neck base: control points of the line of the torso.
+  tilts: typing.Tuple[float, float]  # (hip line, shoulder line) in radians.
+  # arms, legs: pairs of Limb, left of the picture first.
   arms: typing.Tuple[Limb, Limb]
   legs: typing.Tuple[Limb, Limb]
-  head_center: np.ndarray
-  head_tilt: float
+  head_center: np.ndarray  # [2].
+  head_tilt: float  # Radians.
 
   def torso(self, height, across=0.0):
     """Returns the [2] point of the torso at a height: 0 hip joints, 1 neck base.

@@ -24,17 +24,11 @@ class Light(typing.NamedTuple):
 
 
 class Canvas(object):
-  """An image and its label map, painted back to front.
-
-  Attributes:
-    rgb: [height, width, 3] float64 in about 0..1.
-    labels: [height, width] uint8 class ids.
-    light: Light.
-  """
+  """An image and its label map, painted back to front."""
 
   def __init__(self, rgb, light):
-    self.rgb = rgb
-    self.labels = np.zeros(rgb.shape[:2], np.uint8)
+    self.rgb = rgb  # [height, width, 3] float64 in about 0..1.
+    self.labels = np.zeros(rgb.shape[:2], np.uint8)  # [height, width] class ids.
     self.light = light
 
   @property
@@ -43,10 +37,10 @@ class Canvas(object):
     return self.labels.shape
 
   def paint(self, mask, color, label, opacity=1.0):
-    """Paints a mask.
+    """Paints a raster.Mask, or nothing for None.
 
     Args:
-      mask: raster.Mask or None (nothing to paint).
+      mask: raster.Mask or None.
       color: [3] or [h, w, 3] RGB in 0..1, before lighting.
       label: class id of the pixels at least half covered, or None to leave labels.
       opacity: 0..1.
@@ -87,58 +81,75 @@ class Canvas(object):
 
 
 class Painter(object):
-  """Paints a figure on a canvas in its own unit.
+  """Paints a figure on a canvas in its own unit, head heights, or a part in a frame of its own."""
 
-  Args:
-    canvas: Canvas.
-    unit: pixels per unit (head height).
-    origin: (x, y) of the figure's zero point in pixels.
-  """
+  def __init__(self, canvas, unit, origin, center=(0, 0), scale=1.0, angle=0.0):
+    """Places the figure, and the frame in it.
 
-  def __init__(self, canvas, unit, origin):
-    self.canvas = canvas
-    self.unit = unit
-    self.origin = np.asarray(origin, np.float64)
+    Args:
+      canvas: Canvas.
+      unit: pixels per unit.
+      origin: (x, y) of the figure's zero point in pixels.
+      center: (x, y) of the frame's zero point in units.
+      scale: length of the frame in units.
+      angle: turn of the frame in radians.
+    """
+    self.canvas, self.unit, self.origin = canvas, unit, np.asarray(origin, np.float64)
+    self._center, self._scale, self._angle = np.asarray(center, np.float64), scale, angle
+
+  def within(self, center, scale, angle):
+    """Returns the Painter of a frame in this figure."""
+    return Painter(self.canvas, self.unit, self.origin, center, scale, angle)
+
+  def place(self, points):
+    """Returns points of the frame in units of the figure."""
+    x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
+    cos, sin = np.cos(self._angle), np.sin(self._angle)
+    turned = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+    return self._center + self._scale * turned
 
   def to_pixels(self, points):
-    """Returns [n, 2] points in units as pixels."""
-    return np.asarray(points, np.float64) * self.unit + self.origin
+    """Returns [n, 2] points of the frame as pixels."""
+    return self.place(points) * self.unit + self.origin
 
-  def fill(self, points, surface, label, roundness=0.2, curved=True, shadow=0.0, opacity=1.0,
-           is_upright=False):
+  def fill(self, points, surface, label, roundness=0.2, curved=True, **options):
     """Paints an outline.
 
     Args:
-      points: [n, 2] corners in units.
+      points: [n, 2] corners.
       surface: RGB or a function (x, y) -> RGB of coordinates in units.
       label: class id, or None to leave labels.
-      roundness: width in units of the zone along the outline that bends away.
+      roundness: width of the zone along the outline that bends away.
       curved: draws a curve through the points instead of straight sides.
-      shadow: strength of the shadow on the figure below.
-      opacity: 0..1.
-      is_upright: bends away to the sides only, not above and below.
+      **options: see `_put`.
     """
-    points = self.to_pixels(points)
+    self._fill_pixels(self.to_pixels(points), surface, label, roundness, curved, **options)
+
+  def ellipse(self, center, radius_x, radius_y, surface, label, roundness=0.0, **options):
+    """Paints an ellipse upright in its frame; the rest as in `fill`."""
+    outline = raster.ellipse(self.place(center), self._scale * radius_x, self._scale * radius_y,
+                             self._angle)
+    self._fill_pixels(outline * self.unit + self.origin, surface, label, roundness, False,
+                      **options)
+
+  def tube(self, path, radii, surface, label, cut=(0.0, 1.0), **options):
+    """Paints a limb; `path` [n, 2], `radii` [n] or one for all, the rest as in `fill`."""
+    radii = np.asarray(radii) * self._scale * self.unit
+    mask = raster.tube(self.to_pixels(path), radii, self.canvas.size, cut)
+    self._put(mask, surface, label, **options)
+
+  def _fill_pixels(self, points, surface, label, roundness, curved, is_upright=False, **options):
+    """Paints an outline; is_upright: it bends away to the sides only, not above and below."""
     mask = raster.polygon(raster.smooth(points) if curved else points, self.canvas.size,
-                          roundness * self.unit)
+                          roundness * self._scale * self.unit)
     if mask is not None:
       mask = mask._replace(x=mask.x - self.origin[0], y=mask.y - self.origin[1])
       if is_upright:
         mask = mask._replace(normal_y=np.zeros_like(mask.normal_y))
-    self._put(mask, surface, label, shadow, opacity)
+    self._put(mask, surface, label, **options)
 
-  def tube(self, path, radii, surface, label, cut=(0.0, 1.0), shadow=0.0, opacity=1.0):
-    """Paints a limb; `path` [n, 2] and `radii` [n] or one in units, the rest as in `fill`."""
-    radii = np.asarray(radii) * self.unit
-    mask = raster.tube(self.to_pixels(path), radii, self.canvas.size, cut)
-    self._put(mask, surface, label, shadow, opacity)
-
-  def ellipse(self, center, radius_x, radius_y, surface, label, angle=0.0, **options):
-    """Paints an ellipse; options as in `fill`."""
-    self.fill(raster.ellipse(center, radius_x, radius_y, angle), surface, label,
-              curved=False, **options)
-
-  def _put(self, mask, surface, label, shadow, opacity):
+  def _put(self, mask, surface, label, shadow=0.0, opacity=1.0):
+    """Paints a mask; shadow: strength of the shadow on the figure below; opacity: 0..1."""
     if mask is None:
       return
     if shadow:

@@ -7,6 +7,7 @@ import numpy as np
 
 from deeplab.datasets.sample_people import raster, textures
 from deeplab.datasets.sample_people.canvas import BACKGROUND
+from deeplab.datasets.sample_people.textures import color_of
 
 _WOOD = np.array([(0.45, 0.30, 0.18), (0.62, 0.45, 0.28), (0.30, 0.20, 0.14), (0.80, 0.70, 0.56)])
 _PAINTS = np.concatenate([_WOOD, textures.GARMENT_COLORS])
@@ -31,12 +32,11 @@ def paint_window(canvas, random, horizon):
   """Paints a window with a view of sky and trees on a wall."""
   height, width = int(horizon * random.uniform(0.35, 0.6)), int(random.uniform(60, 110))
   top, left = int(random.uniform(0.05, 0.2) * horizon), random.randint(-30, canvas.size[1] - 30)
-  _rectangle(canvas, left - 5, top - 5, left + width + 5, top + height + 5,
-             (0.93, 0.92, 0.9))
+  _rectangle(canvas, left - 5, top - 5, left + width + 5, top + height + 5, (0.93, 0.92, 0.9))
   sky = np.array((0.78, 0.87, 0.94)) * random.uniform(0.85, 1.05)
   _rectangle(canvas, left, top, left + width, top + height, sky)
   _rectangle(canvas, left, top + int(0.6 * height), left + width, top + height,
-             textures.color_of(random, _GREENS) * 1.2)
+             color_of(random, _GREENS) * 1.2)
   _rectangle(canvas, left + width // 2 - 2, top, left + width // 2 + 2, top + height,
              (0.93, 0.92, 0.9))
 
@@ -45,7 +45,7 @@ def paint_car(canvas, random, horizon):
   """Paints a parked car on the far side of the street."""
   unit = random.uniform(22, 34)
   x, y = random.uniform(-1, canvas.size[1] / unit) * unit, horizon + 4
-  color = textures.color_of(random, textures.GARMENT_COLORS)
+  color = color_of(random, textures.GARMENT_COLORS)
   body = np.array([(-2.2, -0.3), (-2.1, -0.9), (-1.3, -1.05), (-0.8, -1.6), (0.7, -1.6),
                    (1.3, -1.05), (2.1, -0.9), (2.25, -0.3)]) * unit + (x, y)
   glass = np.array([(-1.0, -1.05), (-0.68, -1.48), (0.6, -1.48), (1.02, -1.05)]) * unit + (x, y)
@@ -62,7 +62,7 @@ def paint_car(canvas, random, horizon):
 def _shelf(canvas, random, horizon):
   wide, tall = random.uniform(40, 90), random.uniform(0.4, 0.85) * horizon
   left, floor = random.uniform(-30, canvas.size[1] - 20), horizon + random.uniform(4, 14)
-  wood = textures.color_of(random, _WOOD)
+  wood = color_of(random, _WOOD)
   _rectangle(canvas, left, floor - tall, left + wide, floor, wood)
   top = floor - tall + 5
   while top + 20 < floor:
@@ -72,7 +72,7 @@ def _shelf(canvas, random, horizon):
     while x + 12 < left + wide:
       thick, high = random.uniform(4, 11), board * random.uniform(0.5, 0.9)
       _rectangle(canvas, x, top + board - high, x + thick, top + board,
-                 textures.color_of(random, textures.GARMENT_COLORS))
+                 color_of(random, textures.GARMENT_COLORS))
       x += thick + random.choice([0.5, 0.5, 6])
     top += board + 4
 
@@ -80,7 +80,7 @@ def _shelf(canvas, random, horizon):
 def _box(canvas, random, horizon):
   wide, tall = random.uniform(25, 80, 2)
   left, floor = random.uniform(-30, canvas.size[1] - 10), horizon + random.uniform(5, 30)
-  color = textures.color_of(random, _PAINTS)
+  color = color_of(random, _PAINTS)
   depth = random.uniform(6, 16)
   front = [(left, floor - tall), (left + wide, floor - tall), (left + wide, floor), (left, floor)]
   lid = [(left, floor - tall), (left + depth, floor - tall - depth),
@@ -98,11 +98,11 @@ def _plant(canvas, random, horizon):
   _leaves(canvas, random, (x, floor - 1.6 * pot), size, 14)
   _polygon(canvas, [(x - pot, floor - 1.8 * pot), (x + pot, floor - 1.8 * pot),
                     (x + 0.7 * pot, floor), (x - 0.7 * pot, floor)],
-           textures.color_of(random, _POTS), 6)
+           color_of(random, _POTS), 6)
 
 
 def _leaves(canvas, random, root, size, count):
-  green = textures.color_of(random, _GREENS)
+  green = color_of(random, _GREENS)
   for _ in range(count):
     angle = random.uniform(-1.25, 1.25)
     ahead = np.array([np.sin(angle), -np.cos(angle)]) * size * random.uniform(0.6, 1.0)
@@ -119,14 +119,13 @@ def _poster(canvas, random, horizon):
   wide, tall = random.uniform(30, 70), random.uniform(35, 80)
   left = random.uniform(-15, canvas.size[1] - 25)
   top = random.uniform(0.03, 0.5) * horizon
-  frame = textures.color_of(random, _WOOD) * 0.6
+  frame = color_of(random, _WOOD) * 0.6
   _rectangle(canvas, left - 3, top - 3, left + wide + 3, top + tall + 3, frame)
-  _rectangle(canvas, left, top, left + wide, top + tall, textures.color_of(random, _PEOPLE))
+  _rectangle(canvas, left, top, left + wide, top + tall, color_of(random, _PEOPLE))
   if random.uniform() < 0.5:
-    _rectangle(canvas, left, top + 0.6 * tall, left + wide, top + tall,
-               textures.color_of(random, _PEOPLE))
+    _rectangle(canvas, left, top + 0.6 * tall, left + wide, top + tall, color_of(random, _PEOPLE))
   _disc(canvas, (left + wide * random.uniform(0.3, 0.7), top + tall * 0.4), 0.2 * wide,
-        textures.color_of(random, _PEOPLE))
+        color_of(random, _PEOPLE))
 
 
 def _patch(canvas, random, horizon):
@@ -168,15 +167,15 @@ def _tree(canvas, random, horizon):
   x, floor = random.uniform(-10, canvas.size[1] + 10), horizon + random.uniform(0, 14)
   thick = random.uniform(5, 13)
   _tube(canvas, [(x, floor), (x + random.uniform(-10, 10), 0.3 * horizon)], (thick, 0.6 * thick),
-        textures.color_of(random, _WOOD) * 0.8)
-  green = textures.color_of(random, _GREENS)
+        color_of(random, _WOOD) * 0.8)
+  green = color_of(random, _GREENS)
   for _ in range(9):
     center = (x + random.normal(0, 26), 0.28 * horizon + random.normal(0, 26))
     _disc(canvas, center, random.uniform(16, 36), green * random.uniform(0.75, 1.25), 14)
 
 
 def _bush(canvas, random, horizon):
-  x, green = random.uniform(0, canvas.size[1]), textures.color_of(random, _GREENS)
+  x, green = random.uniform(0, canvas.size[1]), color_of(random, _GREENS)
   for _ in range(7):
     _disc(canvas, (x + random.normal(0, 22), horizon - random.uniform(-4, 22)),
           random.uniform(10, 24), green * random.uniform(0.75, 1.25), 10)
@@ -185,8 +184,7 @@ def _bush(canvas, random, horizon):
 def _pole(canvas, random, horizon):
   x, floor = random.uniform(0, canvas.size[1]), horizon + random.uniform(2, 20)
   radius = random.uniform(2, 6)
-  _tube(canvas, [(x, -10), (x, floor)], (radius, radius),
-        textures.color_of(random, _PEOPLE))
+  _tube(canvas, [(x, -10), (x, floor)], (radius, radius), color_of(random, _PEOPLE))
 
 
 def _parasol(canvas, random, horizon):
@@ -207,14 +205,14 @@ def _front_pole(canvas, random):
   height, width = canvas.size
   x, radius = random.uniform(0.1, 0.9) * width, random.uniform(4, 9)
   _tube(canvas, [(x, -20), (x + random.uniform(-6, 6), height + 20)], (radius, radius),
-        textures.color_of(random, _PAINTS))
+        color_of(random, _PAINTS))
 
 
 def _front_table(canvas, random):
   height, width = canvas.size
   top, wide = height * random.uniform(0.74, 0.9), random.uniform(0.3, 0.6) * width
   left = random.choice([-0.1 * width, 1.1 * width - wide])
-  wood = textures.color_of(random, _PAINTS)
+  wood = color_of(random, _PAINTS)
   _rectangle(canvas, left, top, left + wide, height, wood * 0.8)
   _rectangle(canvas, left - 3, top - 7, left + wide + 3, top + 2, np.clip(wood * 1.15, 0, 1))
 
@@ -227,7 +225,7 @@ def _front_leaves(canvas, random):
 
 def _front_rail(canvas, random):
   height, width = canvas.size
-  y, color = height * random.uniform(0.55, 0.85), textures.color_of(random, textures.GARMENT_COLORS)
+  y, color = height * random.uniform(0.55, 0.85), color_of(random, textures.GARMENT_COLORS)
   for offset in (0, random.uniform(30, 60)):
     _tube(canvas, [(-20, y + offset), (width + 20, y + offset)], (3, 3), color)
   for x in np.arange(random.uniform(0, 60), width, 80):
@@ -238,8 +236,7 @@ def _front_blob(canvas, random):
   """Paints something close and out of focus at the border."""
   height, width = canvas.size
   center = (random.choice([0.0, 1.0]) * width, random.uniform(0.3, 1.0) * height)
-  _disc(canvas, center, random.uniform(25, 55),
-        textures.color_of(random, _PEOPLE), 16)
+  _disc(canvas, center, random.uniform(25, 55), color_of(random, _PEOPLE), 16)
 
 
 _THINGS = {function.__name__[1:]: function for function in (

@@ -231,6 +231,6 @@ def _paint_details(painter, body, outfit):
     line = [body.torso(0.93), body.torso(outfit.hem + 0.02)]
     painter.tube(line, 0.012, dark, None, opacity=0.6)
     for t in np.arange(0.85, outfit.hem + 0.05, -0.14):
-      painter.ellipse(body.torso(t, 0.05), 0.028, 0.028, light, None, roundness=0)
+      painter.ellipse(body.torso(t, 0.05), 0.028, 0.028, light, None)
   else:
     painter.tube(_neckline(body, outfit.neckline), 0.022, dark, None, opacity=0.6)

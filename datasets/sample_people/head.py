@@ -13,42 +13,34 @@ _FACE = np.concatenate([_FACE, _FACE[-2:0:-1] * (-1, 1)])
 # Upper skull from ear to ear over the crown.
 _SKULL = np.array([(-0.40, 0.02), (-0.42, -0.18), (-0.35, -0.42), (-0.19, -0.55), (0, -0.59),
                    (0.19, -0.55), (0.35, -0.42), (0.42, -0.18), (0.40, 0.02)])
-_BEHIND = ('long', 'bob', 'tail', 'bun', 'curly')
 
 
 class Head(object):
   """The head of a Body, to be painted in layers by a canvas.Painter; skin: its surface."""
 
   def __init__(self, painter, body, outfit, skin):
-    self._painter, self._body, self._outfit, self._skin = painter, body, outfit, skin
+    self._pen = painter.within(body.head_center, body.build.head, body.head_tilt)
+    self._body, self._outfit, self._skin = body, outfit, skin
     self._ahead = 0.2 * body.turn  # How far the features move to the side it looks to.
     curl = 1.0 if outfit.hairstyle == 'curly' else 0.25 * outfit.hair_length
     self._hair = textures.strands(outfit.hair, outfit.phase, curl)
 
-  def place(self, points):
-    """Returns points of the head's frame in units of the figure."""
-    points = np.asarray(points, np.float64)
-    cos, sin = np.cos(self._body.head_tilt), np.sin(self._body.head_tilt)
-    turned = np.stack([cos * points[..., 0] - sin * points[..., 1],
-                       sin * points[..., 0] + cos * points[..., 1]], axis=-1)
-    return self._body.head_center + self._body.build.head * turned
-
   def paint_behind(self):
     """Paints the hair that hangs behind neck and shoulders."""
     style, length = self._outfit.hairstyle, self._outfit.hair_length
-    if self._body.is_back or style not in _BEHIND:
+    if self._body.is_back:
       return
     if style in ('long', 'bob'):
-      self._fill(self._curtain(length), self._hair, HAIR, 0.2)
+      self._pen.fill(self._curtain(length), self._hair, HAIR, 0.2)
     elif style == 'curly':
-      self._fill(self._cloud(), self._hair, HAIR, 0.3)
+      self._pen.fill(self._cloud(), self._hair, HAIR, 0.3)
     elif style == 'tail':
       side = -1 if self._ahead > 0 else 1
-      tail = self.place([(0.1 * side, -0.35), (0.42 * side, -0.38), (0.56 * side, -0.05),
-                         (0.52 * side, 0.35 + 0.4 * length), (0.44 * side, 0.7 + 0.5 * length)])
-      self._tube(tail, (0.1, 0.13, 0.15, 0.12, 0.03), self._hair, HAIR)
+      tail = [(0.1 * side, -0.35), (0.42 * side, -0.38), (0.56 * side, -0.05),
+              (0.52 * side, 0.35 + 0.4 * length), (0.44 * side, 0.7 + 0.5 * length)]
+      self._pen.tube(tail, (0.1, 0.13, 0.15, 0.12, 0.03), self._hair, HAIR)
     elif style == 'bun':
-      self._ellipse((-0.4 * self._ahead, -0.62), 0.23, 0.21, self._hair, HAIR, 0.2)
+      self._pen.ellipse((-0.4 * self._ahead, -0.62), 0.23, 0.21, self._hair, HAIR, 0.2)
 
   def paint(self):
     """Paints face, hair in front, hat and glasses."""
@@ -66,28 +58,28 @@ class Head(object):
     outfit, skin = self._outfit, self._skin
     for side in (-1, 1):
       visible = 1 - 0.8 * max(side * self._body.turn, 0)
-      self._ellipse((side * 0.37 - 0.3 * self._ahead, 0.05), 0.075 * visible, 0.11, skin, SKIN,
-                    0.06)
-    self._fill(_FACE, skin, SKIN, 0.34, shadow=0.5)
+      self._pen.ellipse((side * 0.37 - 0.3 * self._ahead, 0.05), 0.075 * visible, 0.11, skin, SKIN,
+                        0.06)
+    self._pen.fill(_FACE, skin, SKIN, 0.34, shadow=0.5)
     x = self._ahead
     for side in (-1, 1):
-      self._ellipse((x + side * 0.2, 0.19), 0.075, 0.05, (0.85, 0.35, 0.3), None, opacity=0.16)
+      self._pen.ellipse((x + side * 0.2, 0.19), 0.075, 0.05, (0.85, 0.35, 0.3), None, opacity=0.16)
       self._paint_eye(x + side * 0.155 * (1 - 0.1 * abs(self._body.turn)), side)
     tip = np.array((1.45 * x, 0.145))
-    nose = self.place([(x * 1.1, 0.0), tip + (0.02 + 0.05 * x, -0.03), tip])
-    self._tube(nose, (0.012, 0.028, 0.03), outfit.skin * 0.72, None, opacity=0.45)
-    self._ellipse(tip + (0, -0.01), 0.05, 0.035, np.minimum(outfit.skin * 1.06, 1), None, 0.04,
-                  opacity=0.7)
+    nose = [(x * 1.1, 0.0), tip + (0.02 + 0.05 * x, -0.03), tip]
+    self._pen.tube(nose, (0.012, 0.028, 0.03), outfit.skin * 0.72, None, opacity=0.45)
+    self._pen.ellipse(tip + (0, -0.01), 0.05, 0.035, np.minimum(outfit.skin * 1.06, 1), None, 0.04,
+                      opacity=0.7)
     self._paint_mouth(1.15 * x)
 
   def _paint_eye(self, x, side):
     phase = self._outfit.phase
     iris = np.array([(0.25, 0.15, 0.08), (0.22, 0.38, 0.55), (0.25, 0.42, 0.28),
                      (0.12, 0.08, 0.06)][int(phase[5] * 4)])
-    self._ellipse((x, 0.02), 0.072, 0.042, (0.97, 0.96, 0.95), None)
+    self._pen.ellipse((x, 0.02), 0.072, 0.042, (0.97, 0.96, 0.95), None)
     look = x + 0.02 * self._body.turn
-    self._ellipse((look, 0.02), 0.036, 0.038, iris, None)
-    self._ellipse((look, 0.02), 0.017, 0.018, (0.03, 0.03, 0.03), None)
+    self._pen.ellipse((look, 0.02), 0.036, 0.038, iris, None)
+    self._pen.ellipse((look, 0.02), 0.017, 0.018, (0.03, 0.03, 0.03), None)
     lid = [(x - 0.078, 0.02), (x, -0.03), (x + 0.078, 0.02)]
     self._line(lid, 0.016, (0.12, 0.08, 0.07), 0.85)
     brow = [(x - 0.09, -0.09 - 0.012 * side), (x, -0.12), (x + 0.09, -0.09 + 0.012 * side)]
@@ -96,7 +88,7 @@ class Head(object):
   def _paint_mouth(self, x):
     smile = 0.035 * self._outfit.phase[4]
     lips = 0.55 * self._outfit.skin * (1.0, 0.62, 0.6) + np.array((0.28, 0.08, 0.09))
-    self._ellipse((x, 0.30), 0.085, 0.032, lips, None, 0.04, opacity=0.85)
+    self._pen.ellipse((x, 0.30), 0.085, 0.032, lips, None, 0.04, opacity=0.85)
     self._line([(x - 0.11, 0.29 - smile), (x, 0.297), (x + 0.11, 0.29 - smile)], 0.012,
                lips * 0.5, 0.9)
 
@@ -108,7 +100,7 @@ class Head(object):
     if style == 'bald':
       return
     if style == 'curly':
-      self._fill(self._curly_cap(), self._hair, HAIR, 0.16, shadow=0.4)
+      self._pen.fill(self._curly_cap(), self._hair, HAIR, 0.16, shadow=0.4)
       return
     lift = {'short': 0.03 + 0.05 * length, 'side': 0.07, 'long': 0.03, 'bob': 0.05}.get(style, 0)
     outer = _SKULL * (1.0 + 0.5 * lift, 1.0 + 1.2 * lift)
@@ -122,7 +114,7 @@ class Head(object):
     else:
       inner = [(0.345, 0.0), (0.315, -0.18), (0.22, fringe), (self._ahead, fringe - 0.05),
                (-0.22, fringe), (-0.315, -0.18), (-0.345, 0.0)]
-    self._fill(np.concatenate([outer, inner]), self._hair, HAIR, 0.2, shadow=0.35)
+    self._pen.fill(np.concatenate([outer, inner]), self._hair, HAIR, 0.2, shadow=0.35)
     if style in ('long', 'bob'):
       self._paint_locks(style, length)
     shine = np.minimum(outfit.hair * 1.5 + 0.1, 1)
@@ -133,11 +125,11 @@ class Head(object):
     for side in (-1, 1):
       if style == 'long' and self._outfit.phase[2] < 0.35:
         end = 0.45  # The rest hangs behind the shoulder.
-      lock = self.place(raster.smooth(
+      lock = raster.smooth(
           [(side * 0.33, -0.25), (side * 0.405, 0.0), (side * 0.42, 0.5 * end),
-           (side * (0.40 + 0.05 * self._outfit.phase[0]), end)], closed=False, steps=3))
+           (side * (0.40 + 0.05 * self._outfit.phase[0]), end)], closed=False, steps=3)
       radii = np.interp(np.linspace(0, 1, len(lock)), (0, 0.3, 0.8, 1), (0.06, 0.095, 0.11, 0.03))
-      self._tube(lock, radii, self._hair, HAIR, shadow=0.3)
+      self._pen.tube(lock, radii, self._hair, HAIR, shadow=0.3)
 
   def _curtain(self, length):
     end = 0.48 if self._outfit.hairstyle == 'bob' else 0.75 + 0.9 * length
@@ -168,22 +160,22 @@ class Head(object):
     """Paints the head from behind: hair all over."""
     outfit = self._outfit
     for side in (-1, 1):
-      self._ellipse((side * 0.37, 0.05), 0.06, 0.1, self._skin, SKIN, 0.06)
-    self._fill(_FACE * (1, 0.96), self._skin, SKIN, 0.34)
+      self._pen.ellipse((side * 0.37, 0.05), 0.06, 0.1, self._skin, SKIN, 0.06)
+    self._pen.fill(_FACE * (1, 0.96), self._skin, SKIN, 0.34)
     if outfit.hairstyle == 'bald':
       return
     if outfit.hairstyle in ('long', 'bob'):
-      self._fill(self._curtain(outfit.hair_length), self._hair, HAIR, 0.3, shadow=0.4)
+      self._pen.fill(self._curtain(outfit.hair_length), self._hair, HAIR, 0.3, shadow=0.4)
     elif outfit.hairstyle == 'curly':
-      self._fill(self._cloud(), self._hair, HAIR, 0.3, shadow=0.4)
+      self._pen.fill(self._cloud(), self._hair, HAIR, 0.3, shadow=0.4)
     else:
       nape = [(0.36, 0.2), (0.22, 0.36), (0, 0.38), (-0.22, 0.36), (-0.36, 0.2)]
-      self._fill(np.concatenate([_SKULL, nape]), self._hair, HAIR, 0.3, shadow=0.3)
+      self._pen.fill(np.concatenate([_SKULL, nape]), self._hair, HAIR, 0.3, shadow=0.3)
       if outfit.hairstyle == 'bun':
-        self._ellipse((0, -0.42), 0.23, 0.21, self._hair, HAIR, 0.2, shadow=0.4)
+        self._pen.ellipse((0, -0.42), 0.23, 0.21, self._hair, HAIR, 0.2, shadow=0.4)
       elif outfit.hairstyle == 'tail':
-        tail = self.place([(0, -0.2), (0.02, 0.1), (-0.03, 0.5), (0.0, 0.9)])
-        self._tube(tail, (0.11, 0.13, 0.12, 0.03), self._hair, HAIR)
+        tail = [(0, -0.2), (0.02, 0.1), (-0.03, 0.5), (0.0, 0.9)]
+        self._pen.tube(tail, (0.11, 0.13, 0.12, 0.03), self._hair, HAIR)
 
   # --- things worn on the head ---
 
@@ -198,24 +190,24 @@ class Head(object):
     edge = [(0.2, -0.17), (0, -0.16), (-0.2, -0.17)]
     if outfit.hat == 'brim':
       brim = raster.ellipse((0, -0.24), 0.86, 0.17)
-      self._fill(brim, fabric.color * 0.9, OTHER, 0.1, shadow=0.6)
-      self._fill(np.concatenate([crown * (0.95, 1.05), [(0.2, -0.24), (-0.2, -0.24)]]), fabric,
-                 OTHER, 0.25)
+      self._pen.fill(brim, fabric.color * 0.9, OTHER, 0.1, shadow=0.6)
+      self._pen.fill(np.concatenate([crown * (0.95, 1.05), [(0.2, -0.24), (-0.2, -0.24)]]), fabric,
+                     OTHER, 0.25)
       self._line([(-0.42, -0.27), (0, -0.23), (0.42, -0.27)], 0.045, fabric.second, 0.9)
       return
-    self._fill(np.concatenate([crown, edge]), fabric, OTHER, 0.25, shadow=0.4)
+    self._pen.fill(np.concatenate([crown, edge]), fabric, OTHER, 0.25, shadow=0.4)
     if outfit.hat == 'beanie':
       self._line([(-0.43, -0.26), (0, -0.225), (0.43, -0.26)], 0.075, fabric.color * 0.8, 1.0,
                  OTHER)
       if outfit.phase[0] < 0.5:
-        self._ellipse((0, -0.78), 0.13, 0.12, np.minimum(fabric.second, 1), OTHER, 0.1)
+        self._pen.ellipse((0, -0.78), 0.13, 0.12, np.minimum(fabric.second, 1), OTHER, 0.1)
     elif not self._body.is_back:
       side = 1 if self._ahead >= 0 else -1
       reach = 0.28 + 1.2 * abs(self._ahead)
       visor = [(-0.40 * side, -0.24), (0, -0.30), (0.42 * side, -0.26),
                ((0.42 + 0.5 * (reach - 0.28)) * side, -0.13), (1.6 * self._ahead, -0.06),
                (-0.36 * side, -0.14)]
-      self._fill(visor, fabric.color * 0.8, OTHER, 0.08, shadow=0.5)
+      self._pen.fill(visor, fabric.color * 0.8, OTHER, 0.08, shadow=0.5)
 
   def _paint_glasses(self):
     if self._outfit.glasses is None:
@@ -230,30 +222,14 @@ class Head(object):
       center = (x + side * 0.165, 0.035)
       size = 0.145 if is_dark else 0.135
       inner = size - 0.03, 0.82 * size - 0.03
-      self._ellipse(center, size, 0.82 * size, frame, OTHER)
-      self._ellipse(center, *inner, lens, OTHER, opacity=1.0 if is_dark else 0.30)
+      self._pen.ellipse(center, size, 0.82 * size, frame, OTHER)
+      self._pen.ellipse(center, *inner, lens, OTHER, opacity=1.0 if is_dark else 0.30)
       if not is_dark:
-        self._ellipse(center, *inner, self._outfit.skin, None, opacity=0.8)
+        self._pen.ellipse(center, *inner, self._outfit.skin, None, opacity=0.8)
         self._paint_eye(center[0], side)
       self._line([(center[0] - 0.05, 0.0), (center[0] + 0.02, -0.02)], 0.014, (0.95, 0.97, 1),
                  0.5)
 
-  # --- painting in the head's frame ---
-
-  def _fill(self, points, surface, label, roundness=0.0, **options):
-    self._painter.fill(self.place(points), surface, label,
-                       roundness * self._body.build.head, **options)
-
-  def _ellipse(self, center, radius_x, radius_y, surface, label, roundness=0.0, **options):
-    scale = self._body.build.head
-    self._painter.ellipse(self.place(center), scale * max(radius_x, 0.01), scale * radius_y,
-                          surface, label, self._body.head_tilt, roundness=roundness * scale,
-                          **options)
-
-  def _tube(self, path, radii, surface, label, **options):
-    self._painter.tube(path, np.asarray(radii) * self._body.build.head, surface, label,
-                       **options)
-
   def _line(self, points, radius, color, opacity, label=None):
-    path = self.place(raster.smooth(points, closed=False, steps=4))
-    self._tube(path, radius, color, label, opacity=opacity)
+    self._pen.tube(raster.smooth(points, closed=False, steps=4), radius, color, label,
+                   opacity=opacity)

@@ -32,62 +32,37 @@ _LEATHER_COLORS = np.array([
 
 
 class Outfit(typing.NamedTuple):
-  """A person's looks. Sizes in units of body.py.
-
-  Attributes:
-    skin: [3] RGB.
-    hair: [3] RGB.
-    hairstyle: key of HAIRSTYLES.
-    hair_length: 0..1 within the style.
-    top: key of _TOPS, or 'dress'.
-    top_fabric, inner_fabric, sleeve_fabric, bottom_fabric: textures.Fabric.
-    neckline: 'round', 'v' or 'collar'.
-    hem: height of the lower edge of the top on the torso, see Body.torso.
-    ease: slack of the top, units.
-    sleeve: length as fraction of the arm; 0: none.
-    bottom: key of _BOTTOMS ('dress': bare or stockinged legs).
-    bottom_length: length of shorts, skirt or dress as fraction of the leg.
-    leg_cut: (knee, ankle) slack of trousers, units.
-    flare: widening of skirts, units.
-    shoe: key of _SHOES.
-    shoe_color, sole_color, sock_color: [3] RGB; sock_color None: no socks.
-    hat: 'beanie', 'cap', 'brim' or None.
-    hat_fabric: textures.Fabric.
-    glasses: 'sun', 'clear' or None.
-    bag: 'cross', 'hand', 'backpack' or None.
-    bag_fabric: textures.Fabric.
-    has_scarf, has_belt: bool.
-    phase: [6] random numbers in 0..1 for textures.
-  """
-  skin: np.ndarray
-  hair: np.ndarray
-  hairstyle: str
-  hair_length: float
-  top: str
+  """A person's looks. Sizes in units of body.py."""
+  skin: np.ndarray  # [3] RGB.
+  hair: np.ndarray  # [3] RGB.
+  hairstyle: str  # Key of HAIRSTYLES.
+  hair_length: float  # 0..1 within the style.
+  top: str  # Key of _TOPS, or 'dress'.
   top_fabric: textures.Fabric
   inner_fabric: textures.Fabric
   sleeve_fabric: textures.Fabric
   bottom_fabric: textures.Fabric
-  neckline: str
-  hem: float
-  ease: float
-  sleeve: float
-  bottom: str
-  bottom_length: float
-  leg_cut: typing.Tuple[float, float]
-  flare: float
-  shoe: str
+  neckline: str  # 'round', 'v' or 'collar'.
+  hem: float  # Height of the lower edge of the top on the torso, see Body.torso.
+  ease: float  # Slack of the top, units.
+  sleeve: float  # Length as fraction of the arm; 0: none.
+  bottom: str  # Key of _BOTTOMS ('dress': bare or stockinged legs).
+  bottom_length: float  # Length of shorts, skirt or dress as fraction of the leg.
+  leg_cut: typing.Tuple[float, float]  # (knee, ankle) slack of trousers, units.
+  flare: float  # Widening of skirts, units.
+  shoe: str  # Key of _SHOES.
+  # shoe_color, sole_color, sock_color: [3] RGB; sock_color None: no socks.
   shoe_color: np.ndarray
   sole_color: np.ndarray
   sock_color: typing.Optional[np.ndarray]
-  hat: typing.Optional[str]
+  hat: typing.Optional[str]  # 'beanie', 'cap', 'brim' or None.
   hat_fabric: textures.Fabric
-  glasses: typing.Optional[str]
-  bag: typing.Optional[str]
+  glasses: typing.Optional[str]  # 'sun', 'clear' or None.
+  bag: typing.Optional[str]  # 'cross', 'hand', 'backpack' or None.
   bag_fabric: textures.Fabric
   has_scarf: bool
   has_belt: bool
-  phase: np.ndarray
+  phase: np.ndarray  # [6] random numbers in 0..1 for textures.
 
   @property
   def is_tucked(self):

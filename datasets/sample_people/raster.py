@@ -18,24 +18,14 @@ _CURVE_STEPS = 6
 
 
 class Mask(typing.NamedTuple):
-  """A shape on the pixel grid, cut to the image.
-
-  Attributes:
-    top: row of the first row of the arrays.
-    left: column of the first column.
-    coverage: [h, w] in 0..1.
-    normal_x: [h, w], x part of the unit surface normal of the rounded shape.
-    normal_y: [h, w], y part.
-    x: [h, w], first pattern coordinate, pixels: along x, or across a limb.
-    y: [h, w], second pattern coordinate, pixels: along y, or along a limb.
-  """
-  top: int
-  left: int
-  coverage: np.ndarray
-  normal_x: np.ndarray
-  normal_y: np.ndarray
-  x: np.ndarray
-  y: np.ndarray
+  """A shape on the pixel grid, cut to the image."""
+  top: int  # Row of the first row of the arrays.
+  left: int  # Column of the first column.
+  coverage: np.ndarray  # [h, w] in 0..1.
+  normal_x: np.ndarray  # [h, w], x part of the unit surface normal of the rounded shape.
+  normal_y: np.ndarray  # [h, w], y part.
+  x: np.ndarray  # [h, w], first pattern coordinate, pixels: along x, or across a limb.
+  y: np.ndarray  # [h, w], second pattern coordinate, pixels: along y, or along a limb.
 
 
 def smooth(points, closed=True, steps=_CURVE_STEPS):

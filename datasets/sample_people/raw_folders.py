@@ -77,7 +77,7 @@ def write(folder, settings, num_processes=None):
   Raises:
     ValueError: the folder holds other things, or cannot be written.
   """
-  try:
+  with files.telling_of_disk(folder):
     _prepare(folder, settings)
     missing = [item for item in settings.indices() if not _is_complete(folder, *item)]
     chunks = [(folder, settings.seed, missing[i:i + _CHUNK])
@@ -86,8 +86,6 @@ def write(folder, settings, num_processes=None):
       parallel.run(_write_pictures, chunks, [len(chunk) for _, _, chunk in chunks],
                    num_processes, 'Rendering people')
     _write_lists(folder, settings)
-  except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (folder, error.strerror or error)) from error
   return len(missing)
 
 
@@ -188,18 +186,11 @@ def _write_lists(folder, settings):
 
 
 class Sample(typing.NamedTuple):
-  """One picture.
-
-  Attributes:
-    name: name of its files, without extension.
-    image: [height, width, 3] uint8.
-    labels: [height, width] uint8, ids of registry.FORMA_CLASSES.
-    landmarks: [num_people, 18, 3] numbers, or None.
-  """
-  name: str
-  image: np.ndarray
-  labels: np.ndarray
-  landmarks: typing.Any = None
+  """One picture."""
+  name: str  # Name of its files, without extension.
+  image: np.ndarray  # [height, width, 3] uint8.
+  labels: np.ndarray  # [height, width] uint8, ids of registry.FORMA_CLASSES.
+  landmarks: typing.Any = None  # [num_people, 18, 3] numbers, or None.
 
 
 def write_atr(folder, samples):

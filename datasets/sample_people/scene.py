@@ -20,19 +20,13 @@ _FRAMINGS = {'full': 0.78, 'knees': 0.12, 'hips': 0.10}
 
 
 class Picture(typing.NamedTuple):
-  """A rendered picture.
-
-  Attributes:
-    image: [height, width, 3] uint8.
-    labels: [height, width] uint8 class ids, with the ignore rim.
-    dense_labels: the same without the rim.
-    landmarks: [num_people, 18, 3] float32 (x, y, visibility), pixels, in the order of
-      body.LANDMARKS; visibility 0 outside of the image or behind an occluder, else 1. Points
-      under clothes or behind the body count as visible. The nearest person comes first.
-  """
-  image: np.ndarray
-  labels: np.ndarray
-  dense_labels: np.ndarray
+  """A rendered picture."""
+  image: np.ndarray  # [height, width, 3] uint8.
+  labels: np.ndarray  # [height, width] uint8 class ids, with the ignore rim.
+  dense_labels: np.ndarray  # The same without the rim.
+  # [num_people, 18, 3] float32 (x, y, visibility), pixels, in the order of body.LANDMARKS;
+  # visibility 0 outside of the image or behind an occluder, else 1. Points under clothes or
+  # behind the body count as visible. The nearest person comes first.
   landmarks: np.ndarray
 
 

@@ -29,21 +29,14 @@ _PATTERN_ODDS = {'plain': 0.40, 'stripes': 0.13, 'bars': 0.08, 'checks': 0.12, '
 
 
 class Fabric(typing.NamedTuple):
-  """What a garment is made of.
-
-  Attributes:
-    color, second: [3] RGB in 0..1.
-    pattern: key of _WEIGHTS.
-    period: size of the pattern, head heights.
-    phase: [6] random numbers in 0..1 that place pattern and folds.
-    folds: strength of the folds, 0..0.2.
-  """
+  """What a garment is made of."""
+  # color, second: [3] RGB in 0..1.
   color: np.ndarray
   second: np.ndarray
-  pattern: str
-  period: float
-  phase: np.ndarray
-  folds: float
+  pattern: str  # Key of _WEIGHTS.
+  period: float  # Size of the pattern, head heights.
+  phase: np.ndarray  # [6] random numbers in 0..1 that place pattern and folds.
+  folds: float  # Strength of the folds, 0..0.2.
 
   def __call__(self, x, y):
     weight = _WEIGHTS[self.pattern](x / self.period, y / self.period, self.phase)

@@ -10,7 +10,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
 from deeplab.deployment.cluster import tasks as cluster_lib
-from deeplab.testing import tiny_cluster
+from deeplab.testing import forked_scripts
 
 NUM_WORKERS = 2
 _START = [1000]
@@ -70,7 +70,7 @@ class Worker(object):
 
   def wait_for_gradients(self, number):
     """Returns once so many gradients of each variable have come and wait for others."""
-    deadline = time.monotonic() + tiny_cluster.DEADLINE_SECS
+    deadline = time.monotonic() + forked_scripts.DEADLINE_SECS
     while min(self._session.run(self._num_gradients)) < number:
       assert time.monotonic() < deadline
       time.sleep(0.01)
@@ -85,7 +85,7 @@ class Worker(object):
 
 @pytest.fixture(scope='module', name='workers')
 def make_workers():
-  hosts = ['127.0.0.1:%d' % port for port in tiny_cluster.free_ports(NUM_WORKERS + 1)]
+  hosts = ['127.0.0.1:%d' % port for port in forked_scripts.free_ports(NUM_WORKERS + 1)]
   made = []
   clusters = [cluster_lib.Cluster(hosts[:1], hosts[1:], cluster_lib.Task(job, index))
               for job, index in (('ps', 0), ('worker', 0), ('worker', 1))]
@@ -99,7 +99,7 @@ def make_workers():
 
 def joined(*threads):
   for thread in threads:
-    thread.join(timeout=tiny_cluster.DEADLINE_SECS)
+    thread.join(timeout=forked_scripts.DEADLINE_SECS)
     assert not thread.is_alive()
 
 

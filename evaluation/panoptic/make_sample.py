@@ -187,8 +187,6 @@ def _ball(random, size):
 
 
 def _to_mask(mask, size):
-  if isinstance(mask, np.ndarray):
-    return mask
   result = np.zeros([size.height, size.width], bool)
   result[mask] = True
   return result

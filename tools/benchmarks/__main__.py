@@ -45,17 +45,13 @@ flags.DEFINE_bool('table', False,
 
 
 class Benchmark(typing.NamedTuple):
-  """A row of BENCHMARKS.
-
-  Attributes:
-    title: what is measured.
-    measure: function of child.Settings; it yields dicts with 'what', 'value' and 'unit',
-      'target' where the project has one and 'note' where there is more to say; or with 'what'
-      and 'left_out', the reason.
-    table: function from the rows to a table of Markdown, or None.
-  """
-  title: str
+  """A row of BENCHMARKS."""
+  title: str  # What is measured.
+  # Function of child.Settings; it yields dicts with 'what', 'value' and 'unit', 'target' where
+  # the project has one and 'note' where there is more to say; or with 'what' and 'left_out', the
+  # reason.
   measure: typing.Callable
+  # Function from the rows to a table of Markdown, or None.
   table: typing.Optional[typing.Callable] = None
 
 

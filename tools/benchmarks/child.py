@@ -39,31 +39,20 @@ print('FIGURES ' + json.dumps(figures))
 
 
 class Settings(typing.NamedTuple):
-  """What a benchmark is asked for.
-
-  Attributes:
-    repeats: measurements of which the median counts.
-    variants: keys of BACKBONES, or None for a few.
-    peers: whether to measure PyTorch too.
-  """
-  repeats: int = 3
-  variants: typing.Optional[typing.List[str]] = None
-  peers: bool = False
+  """What a benchmark is asked for."""
+  repeats: int = 3  # Measurements of which the median counts.
+  variants: typing.Optional[typing.List[str]] = None  # Keys of BACKBONES, or None for a few.
+  peers: bool = False  # Whether to measure PyTorch too.
 
 
 class Run(typing.NamedTuple):
-  """What a process measures.
-
-  Attributes:
-    function: function of a module that returns a dict of numbers; or (path of a file that needs
-      nothing of this project, name of a function), for interpreters that do not have it.
-    arguments: dict of keyword arguments that JSON can hold.
-    cores: number of processor cores to use; None: all.
-    python: interpreter, that of another lane for example; None: this one.
-  """
+  """What a process measures."""
+  # Function of a module that returns a dict of numbers; or (path of a file that needs nothing of
+  # this project, name of a function), for interpreters that do not have it.
   function: typing.Any
-  arguments: dict = {}
-  cores: typing.Optional[int] = None
+  arguments: dict = {}  # Dict of keyword arguments that JSON can hold.
+  cores: typing.Optional[int] = None  # Number of processor cores to use; None: all.
+  # Interpreter, that of another lane for example; None: this one.
   python: typing.Optional[str] = None
 
 

@@ -84,16 +84,9 @@ def _rows_of_size(records, size, repeats, target):
 
 
 def write_pictures(folder, count, size=_SIZE, noise=8):
-  """Writes pictures of photograph-like detail, and labels of large regions.
+  """Writes pairs of photograph-like pictures and labels of large regions; returns Examples.
 
-  Args:
-    folder: existing folder.
-    count: number of pairs.
-    size: (height, width).
-    noise: standard deviation of the noise in 0..255, which makes files larger.
-
-  Returns:
-    List of builder.Example.
+  `noise` is its standard deviation in 0..255, which makes files larger.
   """
   random = np.random.RandomState(0)
   examples = _examples(folder, count)

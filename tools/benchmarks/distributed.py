@@ -17,7 +17,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
 from deeplab.deployment.cluster import tasks as cluster_lib
-from deeplab.testing import tiny_cluster
+from deeplab.testing import forked_scripts
 from deeplab.tools.benchmarks import child, training
 from deeplab.utils.training import options as train_options
 
@@ -48,7 +48,7 @@ def measure_all(settings):
 
 def _measure(variant, num_workers, is_exchange):
   """Returns the figures of the chief: seconds and bytes of a step, bytes of the weights."""
-  hosts = ['127.0.0.1:%d' % port for port in tiny_cluster.free_ports(num_workers + 1)]
+  hosts = ['127.0.0.1:%d' % port for port in forked_scripts.free_ports(num_workers + 1)]
   tasks = [(cluster_lib.PS, 0)] + [(cluster_lib.WORKER, index) for index in range(num_workers)]
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'figures')

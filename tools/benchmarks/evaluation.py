@@ -111,13 +111,10 @@ def write_set(folder):
 
 
 def time_eval(folder, batch_size=1, is_own=True, has_report=False):
-  """Returns the images per second of an evaluation.
+  """Returns the images per second of an evaluation of `write_set`.
 
-  Args:
-    folder: folder of `write_set`.
-    batch_size: most images of equal size in a batch.
-    is_own: whether images are evaluated at their own size, else padded to the largest.
-    has_report: whether boundaries and single images are measured.
+  They are evaluated at their own size, else padded to the largest; `has_report`: with
+  boundaries and single images.
   """
   dataset, sizes, options = _setting(folder, batch_size, is_own)
   results = image_results.ImageResults(
@@ -164,10 +161,9 @@ def time_predict(folder):
 
 
 def write_panoptic(folder, size=_PANOPTIC_SIZE, counts=(_NUM_IN_ONE, _FEW, _MANY)):
-  """Writes a sample and JSON files that list its images `counts` times; returns their segments.
+  """Writes a sample and JSON files that list its images `counts` times.
 
-  Returns:
-    The mean number of segments of an image of the ground truth.
+  Returns the mean number of segments of an image of the ground truth.
   """
   make_sample.write_sample(folder, size)
   for kind in _KINDS:

@@ -51,19 +51,13 @@ FORMATS = {
 
 
 class Inference(typing.NamedTuple):
-  """A row of INFERENCES: a backbone, its model, and what is to be reached.
-
-  Attributes:
-    model: dict of fields of ModelOptions.
-    has_peer: whether PyTorch has the same network.
-    tf1_target: least speed of the optimised graph as a multiple of the TF1 lane.
-    peer_target: the same of PyTorch.
-    int8_target: least speed of TFLite in 8 bits as a multiple of TFLite in floats.
-  """
-  model: dict = {}
-  has_peer: bool = False
+  """A row of INFERENCES: a backbone, its model, and what is to be reached."""
+  model: dict = {}  # Dict of fields of ModelOptions.
+  has_peer: bool = False  # Whether PyTorch has the same network.
+  # Least speed of the optimised graph as a multiple of the TF1 lane.
   tf1_target: typing.Optional[float] = None
-  peer_target: typing.Optional[float] = None
+  peer_target: typing.Optional[float] = None  # The same of PyTorch.
+  # Least speed of TFLite in 8 bits as a multiple of TFLite in floats.
   int8_target: typing.Optional[float] = None
 
 

@@ -15,20 +15,12 @@ _GRAPH_BATCH, _GRAPH_CROP = 4, 513
 
 
 class Configuration(typing.NamedTuple):
-  """A row of CONFIGURATIONS.
-
-  Attributes:
-    variant: key of BACKBONES.
-    batch_size: images of a step.
-    crop: side of the square images in pixels.
-    model: dict of fields of ModelOptions; output stride 16 without one.
-    recomputes: whether --gradient_checkpointing is on.
-  """
-  variant: str
-  batch_size: int
-  crop: int
-  model: dict = {}
-  recomputes: bool = False
+  """A row of CONFIGURATIONS."""
+  variant: str  # Key of BACKBONES.
+  batch_size: int  # Images of a step.
+  crop: int  # Side of the square images in pixels.
+  model: dict = {}  # Dict of fields of ModelOptions; output stride 16 without one.
+  recomputes: bool = False  # Whether --gradient_checkpointing is on.
 
   @property
   def what(self):

@@ -28,27 +28,18 @@ _OPERATION_BYTES = (64 << 10, 28 << 10)
 
 
 class Training(typing.NamedTuple):
-  """A row of TRAININGS: a backbone, how it is trained, and what is to be reached.
-
-  Attributes:
-    batch_size: images of a step.
-    model: dict of fields of ModelOptions.
-    has_peer: whether PyTorch has the same network.
-    tf1_target: least speed as a multiple of the TF1 lane.
-    peer_target: least speed as a multiple of PyTorch.
-    memory_target_mib: most resident memory, in MiB.
-    loss_target: largest share of a step that the loss takes, in percent.
-    recompute_targets: with recomputation, most memory and least speed, in percent of without.
-    input_target: least speed from files, in percent of that with a constant batch.
-  """
-  batch_size: int
-  model: dict = {}
-  has_peer: bool = False
-  tf1_target: typing.Optional[float] = None
-  peer_target: typing.Optional[float] = None
-  memory_target_mib: typing.Optional[float] = None
+  """A row of TRAININGS: a backbone, how it is trained, and what is to be reached."""
+  batch_size: int  # Images of a step.
+  model: dict = {}  # Dict of fields of ModelOptions.
+  has_peer: bool = False  # Whether PyTorch has the same network.
+  tf1_target: typing.Optional[float] = None  # Least speed as a multiple of the TF1 lane.
+  peer_target: typing.Optional[float] = None  # Least speed as a multiple of PyTorch.
+  memory_target_mib: typing.Optional[float] = None  # Most resident memory, in MiB.
+  # Largest share of a step that the loss takes, in percent.
   loss_target: typing.Optional[float] = None
+  # With recomputation, most memory and least speed, in percent of without.
   recompute_targets: typing.Tuple = (None, None)
+  # Least speed from files, in percent of that with a constant batch.
   input_target: typing.Optional[float] = None
 
 

@@ -118,6 +118,6 @@ def test_loss_alone_takes_a_part_of_the_step(monkeypatch):
 def test_functions_take_turns():
   calls = []
   secs = training.median_secs(
-      [lambda: calls.append('a'), lambda: calls.append('b')], least_steps=3)
+      [lambda: calls.append('a'), lambda: calls.append('b')], least_steps=3, least_secs=0.0)
   assert calls == ['a', 'b'] * 5
   assert len(secs) == 2

@@ -32,21 +32,14 @@ _BUILD_SIZE = 65
 
 
 class Guess(typing.NamedTuple):
-  """What the weights tell of their model.
-
-  Attributes:
-    options: ModelOptions whose graph has these variables; crop_size None.
-    has_head: whether layers after the backbone are there; else only the backbone counts.
-    cell_json: file of the dense prediction cell, None without a cell or where the file is
-      not known; the options then hold a cell with the same variables.
-    seen: list of sentences on what the names say.
-    unseen: list of sentences on what they cannot say.
-  """
-  options: options.ModelOptions
-  has_head: bool
+  """What the weights tell of their model."""
+  options: options.ModelOptions  # ModelOptions whose graph has these variables; crop_size None.
+  has_head: bool  # Whether layers after the backbone are there; else only the backbone counts.
+  # File of the dense prediction cell, None without a cell or where the file is not known; the
+  # options then hold a cell with the same variables.
   cell_json: typing.Optional[str]
-  seen: typing.List[str]
-  unseen: typing.List[str]
+  seen: typing.List[str]  # List of sentences on what the names say.
+  unseen: typing.List[str]  # List of sentences on what they cannot say.
 
 
 class Comparison(typing.NamedTuple):
@@ -58,10 +51,7 @@ class Comparison(typing.NamedTuple):
 
 
 def guess(shapes):
-  """Returns the Guess for weights.
-
-  Args:
-    shapes: dict, variable name -> list of int.
+  """Returns the Guess for weights, a dict of variable names and their shapes, lists of int.
 
   Raises:
     ValueError: they are not of a model of this code; lists their scopes.
@@ -125,11 +115,7 @@ def to_flags(found):
 
 
 def compare(found, shapes):
-  """Builds the model of a Guess in a graph of its own; returns the Comparison.
-
-  Args:
-    found: Guess.
-    shapes: dict, variable name -> list of int.
+  """Builds the model of a Guess in a graph of its own; returns its Comparison with weights.
 
   Raises:
     ValueError: such a model cannot be built.

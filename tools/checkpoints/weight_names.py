@@ -78,10 +78,7 @@ def scope_of(name, depth=2):
 
 
 def find_variant(weights):
-  """Returns the row of BACKBONES that has the scope and, of several, the root.
-
-  Args:
-    weights: dict, name -> shape, without slots.
+  """Returns the row of BACKBONES that has the scope of weights and, of several, the root.
 
   Raises:
     ValueError: there is none, or several; lists the scopes.
@@ -109,12 +106,9 @@ def find_variant(weights):
 
 
 def width_options(variant, weights, seen):
-  """Returns dict of the options that widen the backbone.
+  """Returns dict of the options that widen a backbone.
 
-  Args:
-    variant: key of BACKBONES.
-    weights: dict, name -> shape, without slots.
-    seen: list that a sentence is added to where the channels fit no width.
+  Where the channels fit no width, a sentence is added to the list `seen`.
   """
   row = feature_extractor.BACKBONES[variant]
   if 'depth_multiplier' in row.settings:
@@ -141,13 +135,7 @@ def known_output_stride(variant, weights):
 
 
 def end_point_channels(row, name, weights):
-  """Returns the channels of a decoder end point of a backbone, None where unknown.
-
-  Args:
-    row: Backbone.
-    name: entry of its decoder_end_points.
-    weights: dict, name -> shape.
-  """
+  """Returns the channels of an entry of a Backbone's decoder_end_points, None where unknown."""
   match = re.match(r'layer_(\d+)/depthwise_output$', name)
   if match:
     block = _mobilenet_block(int(match.group(1)) - 2)

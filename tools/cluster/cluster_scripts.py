@@ -23,16 +23,10 @@ FLAGS = flags.FLAGS
 
 
 class Setting(typing.NamedTuple):
-  """A row of SETTINGS.
-
-  Attributes:
-    default: value, a str or an int.
-    meaning: help text.
-    least: smallest value of a number.
-  """
-  default: typing.Any
-  meaning: str
-  least: int = 1
+  """A row of SETTINGS."""
+  default: typing.Any  # Value, a str or an int.
+  meaning: str  # Help text.
+  least: int = 1  # Smallest value of a number.
 
 
 SETTINGS = {

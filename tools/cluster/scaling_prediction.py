@@ -29,18 +29,12 @@ _GBITS = (10.0, 100.0)
 
 
 class Machine(typing.NamedTuple):
-  """What was measured.
-
-  Attributes:
-    model_mb: megabytes of the trained weights.
-    compute_secs: seconds of a step of one worker without exchange.
-    server_secs_per_mb: seconds a parameter server takes per megabyte of one worker's exchange.
-    workers_per_server: workers that share a parameter server.
-  """
-  model_mb: float
-  compute_secs: float
+  """What was measured."""
+  model_mb: float  # Megabytes of the trained weights.
+  compute_secs: float  # Seconds of a step of one worker without exchange.
+  # Seconds a parameter server takes per megabyte of one worker's exchange.
   server_secs_per_mb: float
-  workers_per_server: int = 4
+  workers_per_server: int = 4  # Workers that share a parameter server.
 
 
 def step_secs(machine, num_workers, gbits):

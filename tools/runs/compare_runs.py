@@ -38,20 +38,15 @@ _CHUNK = 50
 
 
 class Comparison(typing.NamedTuple):
-  """Differences from run A to run B; IoUs are shares in 0..1.
-
-  Attributes:
-    class_names: names of the classes.
-    ious: [2, num_classes] IoU of both runs over all images; nan where the class is absent.
-    miou_interval: (low, high) of the difference of the mean IoU.
-    class_intervals: [2, num_classes] low and high of the difference per class, over the
-      resamples that have the class; nan where none has it.
-    images: list of (name, mIoU in A, mIoU in B), the largest loss first.
-  """
-  class_names: typing.List[str]
+  """Differences from run A to run B; IoUs are shares in 0..1."""
+  class_names: typing.List[str]  # Names of the classes.
+  # [2, num_classes] IoU of both runs over all images; nan where the class is absent.
   ious: np.ndarray
-  miou_interval: typing.Tuple[float, float]
+  miou_interval: typing.Tuple[float, float]  # (low, high) of the difference of the mean IoU.
+  # [2, num_classes] low and high of the difference per class, over the resamples that have the
+  # class; nan where none has it.
   class_intervals: np.ndarray
+  # List of (name, mIoU in A, mIoU in B), the largest loss first.
   images: typing.List[typing.Tuple[str, float, float]]
 
 
@@ -164,13 +159,7 @@ def _resampled_differences(counts, num_resamples, rng):
 
 
 def _percentiles(values, percentiles):
-  """Returns percentiles over the first axis, [len(percentiles), ...], without nan values.
-
-  Args:
-    values: [num_resamples] or [num_resamples, num_classes] array; where all of a column are
-      nan, so are its percentiles.
-    percentiles: list of numbers in 0..100.
-  """
+  """Returns percentiles over the first axis, without nan values; nan where all of them are."""
   is_present = ~np.isnan(values).all(axis=0)
   result = np.full((len(percentiles),) + values.shape[1:], np.nan)
   result[:, is_present] = np.nanpercentile(values[:, is_present], percentiles, axis=0)
