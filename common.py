@@ -7,22 +7,22 @@ import json
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, flag_reading, idle_flags, resize_flags
+from deeplab.command_line import flag_groups, flag_reading, idle_flags, image_flags
 from deeplab.command_line.ending import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
 from deeplab.command_line.flag_reading import (  # noqa: F401
     as_given,
     refuse_flags,
+    require_over_zero,
     size_list,
 )
-from deeplab.command_line.image_limit_flag import define_image_limit_flag  # noqa: F401
-from deeplab.command_line.image_range_flag import (  # noqa: F401
+from deeplab.command_line.image_flags import (  # noqa: F401
+    define_image_limit_flag,
     define_image_range_flag,
     image_range,
+    resized_size_function,
 )
-from deeplab.command_line.number_flags import require_over_zero
-from deeplab.command_line.resize_flags import resized_size_function  # noqa: F401
 from deeplab.command_line.running import run  # noqa: F401
 from deeplab.core import dense_prediction_cell, feature_extractor, options, usage
 from deeplab.core.keys import (  # noqa: F401
@@ -73,8 +73,10 @@ FLAGS = flags.FLAGS
 
 _NOT_QUANTIZED = -1
 # Groups of flags, shown by the --help of scripts that `show_flag_groups`.
-RESIZING = resize_flags.GROUP
+RESIZING = image_flags.RESIZING
 BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
+
+image_flags.define_resizing_flags()
 
 flag_groups.begin(BACKBONE, is_shown=False)
 flags.DEFINE_string('model_variant', 'mobilenet_v2',

@@ -1,10 +1,17 @@
-"""Command lines that scripts for other versions of DeepLab have, in the form of this one.
+"""Command lines as hands type them and scripts for other versions of DeepLab have them.
 
+In the form of this version:
+
+    --train_batch_size= 4                          --train_batch_size=4
+    --learning_policy = poly                       --learning_policy=poly
+    --train_crop_size=513, 513                     --train_crop_size=513,513
     --train_crop_size=513 --train_crop_size=513    --train_crop_size=513,513
     --atrous_rates=6,12                            --atrous_rates=6 --atrous_rates=12
     --decay_steps=30000.0                          --decay_steps=30000
     --fine_tune_batch_norm False                   --fine_tune_batch_norm=False
     --save_summary_secs=600                        --save_summaries_secs=600
+
+Blanks part the words of a shell, but not the lines of a file of flags; both are read.
 """
 import itertools
 import re
@@ -27,20 +34,18 @@ _TRUTHS = ('true', 'false')
 _notes = []
 
 
-def correct_names(words):
-  """Returns words of a command line; flags that are known to be misspelt have their names."""
-  return [_corrected(word) for word in words]
-
-
-def read(words):
+def read(words, allows_words=False):
   """Returns a command line whose flags are written `--name=value`, in the form of this version.
 
   Args:
     words: list of words, without the name of the program; all flags are declared.
+    allows_words: whether words that are no flags have a meaning of their own: then only numbers
+      and choices, which are never empty, are looked for in the word after a flag's `=`.
 
   Raises:
     flags.Error: an integer has a fraction.
   """
+  words = without_blanks(map(_corrected, words), allows_words)
   found = []  # Words, and pairs of a flag's name and a value.
   while words and _WORD.match(words[0]):
     name, value = _WORD.match(words[0]).groups()
@@ -59,6 +64,39 @@ def tell():
   """Warns of what was read otherwise than written."""
   while _notes:
     logging.warning('%s', _notes.pop(0))
+
+
+def without_blanks(words, allows_words):
+  """Returns words, as of `read`, without blanks around the `=` of flags and beside commas."""
+  found = []
+  for word in words:
+    last = found[-1] if found else ''
+    goes_on = last.startswith('-') and (
+        last.endswith(('=', ',')) or word.lstrip().startswith(('=', ',')))
+    if goes_on and not word.startswith('-') and not (allows_words and _takes_text(last)):
+      found[-1] = _stripped(last + word)
+    else:
+      found.append(_stripped(word))
+  return found
+
+
+def _stripped(word):
+  name, equals, value = word.partition('=')
+  if not (equals and word.startswith('-')):
+    return word
+  # Names of files may end in blanks.
+  return name.rstrip() + equals + (value.lstrip() if _takes_text(word) else value.strip())
+
+
+def _takes_text(word):
+  """Whether a word is of a flag whose value may be empty, or of none."""
+  name = word.partition('=')[0].strip().lstrip('-')
+  try:
+    if name in FLAGS:
+      FLAGS[name].parser.parse('')
+  except (ValueError, TypeError):
+    return False
+  return True
 
 
 def _corrected(word):

@@ -1,8 +1,15 @@
 """Scripts that complete subcommands, flags and values of flags in shells.
 
-They hold all words themselves: no Python runs when a key is pressed.
+They hold all words themselves: no Python runs when a key is pressed. The words are those of
+flag_listing.json, which is there without TensorFlow. `make_flag_listing.py` writes it anew, after
+flags have changed; a test tells when that is due.
 """
-from deeplab.command_line import flag_listing
+import json
+import os
+
+LISTING_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'flag_listing.json')
+# Kinds of flags. Those that take one of several values have the list of them instead.
+BOOLEAN, VALUE = 'boolean', 'value'
 
 # Flags of the libraries that are worth completing.
 _LIBRARY_FLAGS = ('--flagfile=', '--help', '--helpfull', '--verbosity=')
@@ -104,13 +111,19 @@ complete -c deeplab -f -n __fish_use_subcommand
 """
 
 
+def read_listing():
+  """Returns dict, subcommand -> dict, flag -> BOOLEAN, VALUE or the list of its values."""
+  with open(LISTING_PATH, encoding='utf-8') as f:
+    return json.load(f)
+
+
 def _tables(listing):
   """Returns the functions of the words, in what bash and zsh have in common."""
   rows = []
   for name, flags in sorted(listing.items()):
     words = []
     for flag, kind in sorted(flags.items()):
-      words += (['--' + flag, '--no' + flag] if kind == flag_listing.BOOLEAN
+      words += (['--' + flag, '--no' + flag] if kind == BOOLEAN
                 else ['--%s=' % flag])
     rows.append((name, words + list(_LIBRARY_FLAGS)))
   values = [('"%s --%s"' % (name, flag), kind) for name, flags in sorted(listing.items())
@@ -142,9 +155,9 @@ def _fish(summaries, listing):
   for name, flags in sorted(listing.items()):
     start = "complete -c deeplab -n '__fish_seen_subcommand_from %s' -l " % name
     for flag, kind in sorted(flags.items()):
-      if kind == flag_listing.BOOLEAN:
+      if kind == BOOLEAN:
         lines += [start + flag, start + 'no' + flag]
-      elif kind == flag_listing.VALUE:
+      elif kind == VALUE:
         lines.append(start + flag + ' -r')
       else:
         lines.append(start + "%s -x -a '%s'" % (flag, ' '.join(kind)))
@@ -154,5 +167,5 @@ def _fish(summaries, listing):
 
 
 # Shell -> function from the summaries of the words after `deeplab` and from
-# `flag_listing.read` to the text of a script.
+# `read_listing` to the text of a script.
 SHELLS = {'bash': _bash, 'zsh': _zsh, 'fish': _fish}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deeplab.command_line import completion, flag_listing, subcommands
+from deeplab.command_line import completion, subcommands
 from deeplab.testing import make_flag_listing, slow
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), 'deeplab')
@@ -36,7 +36,7 @@ _deeplab
 
 @slow.only_if_asked_on_tf1
 def test_the_listing_is_that_of_the_flags_there_are():
-  expected, found = make_flag_listing.make(), flag_listing.read()
+  expected, found = make_flag_listing.make(), completion.read_listing()
   differences = ['%s: %s' % (name, ' '.join(sorted(
       set(expected.get(name, {})).symmetric_difference(found.get(name, {}))) or ['values']))
                  for name in sorted(set(expected) | set(found))
@@ -47,9 +47,9 @@ def test_the_listing_is_that_of_the_flags_there_are():
 
 
 def test_the_listing_knows_flags_and_values():
-  flags = flag_listing.read()['train']
-  assert flags['xla'] == flag_listing.BOOLEAN
-  assert flags['train_logdir'] == flag_listing.VALUE
+  flags = completion.read_listing()['train']
+  assert flags['xla'] == completion.BOOLEAN
+  assert flags['train_logdir'] == completion.VALUE
   assert flags['learning_policy'] == ['poly', 'step']
   assert 'xception_65' in flags['model_variant']
 
@@ -91,8 +91,8 @@ def test_bash_completes_subcommands(bash):
 
 @pytest.mark.parametrize('subcommand', sorted(subcommands.SUBCOMMANDS))
 def test_bash_completes_every_flag(bash, subcommand):
-  for flag, kind in flag_listing.read()[subcommand].items():
-    wanted = '--' + flag + ('' if kind == flag_listing.BOOLEAN else '=')
+  for flag, kind in completion.read_listing()[subcommand].items():
+    wanted = '--' + flag + ('' if kind == completion.BOOLEAN else '=')
     assert wanted in bash('deeplab', subcommand, '--' + flag)
 
 
@@ -170,6 +170,6 @@ def test_fish_completes(scripts):
 def test_every_flag_is_in_every_script(scripts, shell):
   with open(scripts[shell], encoding='utf-8') as f:
     words = set(f.read().replace("'", ' ').replace('=', ' ').split())
-  for flags in flag_listing.read().values():
+  for flags in completion.read_listing().values():
     for flag in flags:
       assert flag in words or '--' + flag in words, flag

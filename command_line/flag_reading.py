@@ -1,10 +1,15 @@
-"""Values of flags: those that are lists, those not served, and all of them."""
+"""Values of flags: lists, numbers out of any use, those not served, and all of them."""
+import math
+
 from absl import flags
 
 from deeplab.command_line import flag_groups
 from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
+
+# Floats, in which steps and sizes are computed with, hold all whole numbers up to this one.
+_LARGEST_WHOLE = 2 ** 53
 
 
 def size_list(name, count=2):
@@ -65,6 +70,42 @@ def repeated(name):
   return value
 
 
+def require_over_zero(*names):
+  """Has the command line refused where a flag, or one of its values, is 0 or less."""
+  for name in names:
+    flags.register_validator(
+        name, lambda value: all(each > 0 for each in _numbers(value)), 'must be over 0.')
+
+
+def check_numbers():
+  """Stops at numbers of this project's flags that nothing can be computed with.
+
+  Raises:
+    ValidationError: names the flag.
+  """
+  for name, value in flag_values().items():
+    for number in _numbers(value):
+      problem = number_problem(number)
+      if problem:
+        raise flags.ValidationError('flag --%s=%s: %s.' % (name, number, problem))
+
+
+def number_problem(number):
+  """Returns why nothing can be computed with a number, None if it can."""
+  if not math.isfinite(number):
+    return 'must be a finite number'
+  if isinstance(number, int) and abs(number) > _LARGEST_WHOLE:
+    return 'must be at most %d' % _LARGEST_WHOLE
+  return None
+
+
+def _numbers(value):
+  """Returns the numbers that a flag has, none if it has other values."""
+  values = value if isinstance(value, list) else [value]
+  return [each for each in values
+          if isinstance(each, (int, float)) and not isinstance(each, bool)]
+
+
 def as_given(name):
   """Returns a flag as the command line has it, '' where it is not given or at its default."""
   flag = FLAGS[name]
@@ -90,8 +131,6 @@ def refuse_flags(allowed):
 
 def flag_values():
   """Returns dict of the project's own flags and values, for run records."""
-  own = {}
-  for module, module_flags in FLAGS.flags_by_module_dict().items():
-    if flag_groups.is_own(module):
-      own.update((flag.name, flag.value) for flag in module_flags)
-  return own
+  return {flag.name: flag.value
+          for module, module_flags in FLAGS.flags_by_module_dict().items()
+          if flag_groups.is_own(module) for flag in module_flags}

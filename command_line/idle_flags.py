@@ -10,7 +10,7 @@ import typing
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_reading, number_flags
+from deeplab.command_line import flag_reading
 from deeplab.core import options
 from deeplab.core.usage import UsageError
 
@@ -226,8 +226,8 @@ def _is_out_of_range(word):
   flag = FLAGS[name]
   try:
     value = flag.parser.convert(text)
-    return bool(number_flags.problem_of(value)) or flag.parser.is_outside_bounds(value) or not all(
-        validator.checker(value) for validator in flag.validators)
+    return (bool(flag_reading.number_problem(value)) or flag.parser.is_outside_bounds(value)
+            or not all(validator.checker(value) for validator in flag.validators))
   except (AttributeError, ValueError):
     return False  # No number.
 

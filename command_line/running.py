@@ -1,5 +1,4 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
-import codecs
 import functools
 import sys
 import traceback
@@ -8,13 +7,11 @@ from absl import app, flags, logging
 
 from deeplab.command_line import (
     accepted_forms,
-    blanks,
-    end_signals,
     ending,
     flag_help,
+    flag_reading,
     idle_flags,
-    image_limit_flag,
-    number_flags,
+    image_flags,
 )
 from deeplab.core import usage
 from deeplab.core.storage import errors
@@ -59,15 +56,13 @@ def _parse(main, required_flags, allows_words, argv):
     _check_encoding(argv)
     # Flag files may begin with a byte order mark.
     words = [word.lstrip('\ufeff') for word in FLAGS.read_flags_from_files(argv[1:])]
-    words = accepted_forms.read(
-        blanks.without(accepted_forms.correct_names(words), allows_words))
-    words, aside = idle_flags.set_aside(words)
+    words, aside = idle_flags.set_aside(accepted_forms.read(words, allows_words))
     rest = FLAGS(argv[:1] + words)
     idle_flags.put_back(aside)
-    number_flags.check()
+    flag_reading.check_numbers()
     for hook in _hooks:
       hook()
-    image_limit_flag.obey_image_limit_flag()
+    image_flags.obey_image_limit_flag()
     missing = [name for name in required_flags if FLAGS[name].value is None]
     if missing:
       raise flags.ValidationError(
@@ -88,7 +83,7 @@ def _parse(main, required_flags, allows_words, argv):
 def _run_guarded(main, argv):
   """Returns what main returns; exits with one line where somebody can do something about it."""
   _load_tensorflow()
-  end_signals.raise_on_signals()
+  ending.stop_on_sigterm()
   try:
     return main(argv)
   except ValueError as error:
@@ -173,18 +168,9 @@ def _define_help_flags(main, required_flags):
 def _set_up_logging():
   if sys.stdout.errors in ('strict', 'surrogateescape'):
     # Names that the terminal lacks letters for are no reason to end.
-    codecs.register_error('escape', _escape)
-    sys.stdout.reconfigure(errors='escape')
+    sys.stdout.reconfigure(errors='backslashreplace')
   if not FLAGS['verbosity'].present:
     logging.set_verbosity(logging.INFO)
   handler = logging.get_absl_handler()
   handler.setFormatter(logging.logging.Formatter(
       '%(asctime)s %(levelname).1s %(message)s', '%H:%M:%S'))
-
-
-def _escape(error):
-  """Returns what is written for letters that an encoding lacks: bytes of names, else escapes."""
-  letters = error.object[error.start:error.end]
-  return b''.join(
-      bytes([ord(letter) - 0xdc00]) if '\udc80' <= letter <= '\udcff'
-      else letter.encode('ascii', 'backslashreplace') for letter in letters), error.end

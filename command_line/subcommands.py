@@ -9,8 +9,7 @@ import runpy
 import sys
 import typing
 
-from deeplab.command_line import completion, ending, flag_listing
-from deeplab.command_line import versions as distributions
+from deeplab.command_line import completion, ending
 from deeplab.core import usage
 
 _PROGRAM = 'deeplab'
@@ -94,7 +93,7 @@ def run(words):
     print(versions())
   elif name == _COMPLETION:
     write_script = _lookup(completion.SHELLS, rest[0] if rest else '', 'shell')
-    sys.stdout.write(write_script(summaries(), flag_listing.read()))
+    sys.stdout.write(write_script(summaries(), completion.read_listing()))
   else:
     _lookup(summaries(), name, 'subcommand')
     return _run_script(name, rest)
@@ -119,10 +118,22 @@ def overview():
 
 def versions():
   """Returns the versions of the package, Python and TensorFlow, from what is installed."""
-  tensorflow = distributions.first_version('tensorflow', 'tensorflow-cpu', 'tensorflow-gpu')
+  names = ('tensorflow', 'tensorflow-cpu', 'tensorflow-gpu')
   return 'deeplab %s, Python %s, TensorFlow %s' % (
-      distributions.version('deeplab'), platform.python_version(),
-      tensorflow or 'not installed')
+      installed_version('deeplab'), platform.python_version(),
+      next(filter(None, map(installed_version, names)), 'not installed'))
+
+
+def installed_version(name):
+  """Returns the version of a package, which is not imported for it; None without the package."""
+  try:
+    if sys.version_info >= (3, 8):
+      from importlib import metadata
+      return metadata.version(name)
+    import pkg_resources
+    return pkg_resources.get_distribution(name).version
+  except Exception:  # Every packaging tool has its own errors; a version is no reason to stop.
+    return None
 
 
 def _run_script(name, words):

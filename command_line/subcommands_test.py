@@ -53,6 +53,10 @@ def test_alone_it_lists_the_subcommands_a_line_each(quick, words):
   assert max(map(len, output.splitlines())) <= 80
 
 
+def test_packages_that_are_not_installed_have_no_version():
+  assert subcommands.installed_version('no-such-package') is None
+
+
 @pytest.mark.parametrize('word', ['--version', 'version'])
 def test_version(quick, word):
   code, output, errors = quick(word)

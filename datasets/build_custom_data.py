@@ -16,7 +16,7 @@ import os
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, flag_reading, image_range_flag, running
+from deeplab.command_line import flag_groups, flag_reading, image_flags, running
 from deeplab.core import keys
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
@@ -84,7 +84,7 @@ flags.DEFINE_string('unlabelled', None,
                     'Name of the class of pixels without annotation, or `ignore`; not for '
                     '--label_dir. Default: class 0 if it is called background, else ignore.')
 
-image_range_flag.define_image_range_flag(
+image_flags.define_image_range_flag(
     'images and labels', '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. '
     'Default: that of other splits, else 0,65535, which must be filled.', allows_auto=True)
 
@@ -150,7 +150,7 @@ def make_spec():
       colormap=labelled.colors,
       num_shards=FLAGS.num_shards,
       label_map=_label_map(num_classes),
-      image_range=image_range_flag.image_range(),
+      image_range=image_flags.image_range(),
       labels_as_stored=FLAGS.labels_as_stored)
 
 

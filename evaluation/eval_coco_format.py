@@ -15,7 +15,7 @@ import typing
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, image_limit_flag
+from deeplab.command_line import flag_groups, image_flags
 from deeplab.core import usage
 from deeplab.core.usage import UsageError
 from deeplab.evaluation import panoptic_quality, parsing_covering
@@ -55,7 +55,7 @@ flags.DEFINE_string('categories_file', None,
                     "folders: JSON list of {'id': 1, 'name': 'person', 'isthing': 1} for names "
                     'and the split into things and stuff. Default: numbers, no such '
                     'split.')
-image_limit_flag.define_image_limit_flag('files')
+image_flags.define_image_limit_flag('files')
 
 flag_groups.begin('metric')
 flags.DEFINE_enum('metric', 'pq', sorted(_METRICS),

@@ -9,7 +9,7 @@ import json
 from absl import logging
 
 from deeplab import common
-from deeplab.command_line import flag_listing, subcommands
+from deeplab.command_line import completion, subcommands
 from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.datasets import registry
@@ -27,7 +27,7 @@ _TABLES = {
 
 
 def make():
-  """Returns what `flag_listing.read` would if the file were new, from the scripts."""
+  """Returns what `completion.read_listing` would if the file were new, from the scripts."""
   rows = subcommands.SUBCOMMANDS
   facts = script_flags.collect([row.module for row in rows.values()])
   return {name: {each.name: _kind(each) for each in facts[row.module] if each.is_shown}
@@ -36,15 +36,15 @@ def make():
 
 def _kind(facts):
   if facts.is_boolean:
-    return flag_listing.BOOLEAN
+    return completion.BOOLEAN
   if facts.name in _TABLES:
     return sorted(_TABLES[facts.name])
-  return facts.choices or flag_listing.VALUE
+  return facts.choices or completion.VALUE
 
 
 def main(unused_argv):
-  files.write_text(flag_listing.PATH, json.dumps(make(), indent=1, sort_keys=True) + '\n')
-  logging.info('Flags of the subcommands: %s', flag_listing.PATH)
+  files.write_text(completion.LISTING_PATH, json.dumps(make(), indent=1, sort_keys=True) + '\n')
+  logging.info('Flags of the subcommands: %s', completion.LISTING_PATH)
 
 
 if __name__ == '__main__':

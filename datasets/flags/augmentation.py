@@ -1,7 +1,7 @@
 """Flags of the random variation of training images, and how training images are read."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading, number_flags
+from deeplab.command_line import flag_groups, flag_reading
 from deeplab.core.images import augmentation
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry as dataset_registry
@@ -27,7 +27,7 @@ def define_augmentation_flags():
                      'or the largest is given.')
   flags.DEFINE_float('max_scale_factor', 2.,
                      'Largest random scale of training images, min_scale_factor or more.')
-  number_flags.require_over_zero('min_scale_factor', 'max_scale_factor')
+  flag_reading.require_over_zero('min_scale_factor', 'max_scale_factor')
   flags.DEFINE_float('scale_factor_step_size', 0.25,
                      'Least distance between the scales drawn from, which are evenly spaced '
                      'from the least to the largest; 0: any scale in the range.',

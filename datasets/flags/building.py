@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from deeplab.command_line import flag_groups, image_limit_flag
+from deeplab.command_line import flag_groups, image_flags
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import shard_writer, spec
 
@@ -28,7 +28,7 @@ def define_work_flags():
   flags.DEFINE_enum('on_error', shard_writer.STOP, shard_writer.ON_ERROR,
                     'At an image or label that cannot be used: stop, or skip it, count it in '
                     'the log and list it in skipped_<split>.txt beside the records.')
-  image_limit_flag.define_image_limit_flag('work and errors')
+  image_flags.define_image_limit_flag('work and errors')
 
 
 def define_task_flags():

@@ -1,13 +1,7 @@
 """Flags that name records to read, and what follows from them."""
 from absl import flags
 
-from deeplab.command_line import (
-    flag_groups,
-    flag_reading,
-    image_limit_flag,
-    resize_flags,
-    running,
-)
+from deeplab.command_line import flag_groups, flag_reading, image_flags, running
 from deeplab.core import utils
 from deeplab.datasets import data_generator, registry
 from deeplab.datasets.checks import in_graph, quick_look
@@ -30,7 +24,7 @@ def define_dataset_flags(split_flag, split_default):
   flags.DEFINE_string('dataset_dir', None,
                       'Folder of the TFRecord shards. Required, unless --dataset is a '
                       'registered name that knows its folder.')
-  image_limit_flag.define_image_limit_flag(_GROUP)
+  image_flags.define_image_limit_flag(_GROUP)
   running.after_parsing(find_dataset_dir)
 
 
@@ -111,7 +105,7 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
   Raises:
     ValueError: the split or its records are not there, or images have a limit, but no size.
   """
-  resize_flags.resized_size_function()
+  image_flags.resized_size_function()
   return data_generator.Dataset(
       dataset_name=dataset_name(),
       split_name=split,

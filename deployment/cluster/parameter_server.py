@@ -54,7 +54,7 @@ def serve(cluster, timeout_secs):
   logging.info('%s listens on %s.', cluster.task, cluster.address(cluster.task))
   chief = cluster_lib.Task(cluster_lib.WORKER, 0)
   absences = watch.Absences(cluster, [chief])
-  stop = _StopRequest()
+  stop = ending.StopRequest('ending once the chief has saved')
   done, chief_left_at = set(), None
   with stop, tf.Graph().as_default():
     next_done = _queue_of(cluster.task).dequeue()
@@ -133,30 +133,3 @@ def _session(target, tasks):
 
 def _deadline(secs):
   return tf.RunOptions(timeout_in_ms=int(secs * 1000))
-
-
-class _StopRequest(object):
-  """Remembers the first SIGTERM or SIGINT; the second ends the process.
-
-  Attributes:
-    number: of the signal, or None.
-    time: when it came.
-  """
-
-  def __init__(self):
-    self.number, self.time = None, None
-
-  def __enter__(self):
-    self._former = {number: signal.signal(number, self._remember)
-                    for number in (signal.SIGINT, signal.SIGTERM)}
-    return self
-
-  def __exit__(self, *unused_error):
-    for number, handler in self._former.items():
-      signal.signal(number, handler)
-
-  def _remember(self, number, unused_frame):
-    self.number, self.time = number, time.monotonic()
-    logging.info('%s: ending once the chief has saved; again to end at once.',
-                 signal.Signals(number).name)
-    self.__exit__()

@@ -17,7 +17,7 @@ import tqdm
 from absl import logging
 from PIL import Image
 
-from deeplab.command_line import versions
+from deeplab.command_line import subcommands
 from deeplab.core import tf_compat
 from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
@@ -240,11 +240,11 @@ def _versions():
   return {
       'python': platform.python_version(),
       'tensorflow': tf.version.VERSION,
-      'tf_slim': versions.version('tf-slim'),
+      'tf_slim': subcommands.installed_version('tf-slim'),
       'numpy': np.__version__,
       'pillow': Image.__version__,
       'tqdm': tqdm.__version__,
-      'deeplab': versions.version('deeplab'),
+      'deeplab': subcommands.installed_version('deeplab'),
   }
 
 

@@ -106,7 +106,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       opener = train_session.TrainSession(options, placement, start)
       if placement.replica:
         hooks.append(around.enter_context(
-            placement.replica.watch(lambda: stop.is_requested, opener.save)))
+            placement.replica.watch(lambda: stop.number, opener.save)))
       session = around.enter_context(opener.open(hooks, listeners))
       while not session.should_stop():
         session.run(graph.train_op)
@@ -193,7 +193,7 @@ class _SavedListener(object):
   begin = end = before_save
 
   def after_save(self, session, global_step_value):
-    if global_step_value != self._start_step and not self._stop.is_requested:
+    if global_step_value != self._start_step and not self._stop.number:
       self._on_saved(restoring.resolve_checkpoint(self._train_logdir))
 
 

@@ -1,4 +1,4 @@
-"""Tests of the flag that bounds the size of images."""
+"""Tests of the flags of images."""
 import subprocess
 import sys
 
