@@ -72,6 +72,12 @@ from deeplab.utils.runs import run_record
 FLAGS = flags.FLAGS
 
 _NOT_QUANTIZED = -1
+# Flags whose values the options record has, as they are, under the same names.
+_FLAGS_OF_OPTIONS = (
+    'merge_method', 'add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv',
+    'decoder_use_separable_conv', 'logits_kernel_size', 'model_variant', 'depth_multiplier',
+    'divisible_by', 'prediction_with_upsampled_logits', 'nas_stem_output_num_conv_filters',
+    'use_bounded_activation')
 # Groups of flags, shown by the --help of scripts that `show_flag_groups`.
 RESIZING = image_flags.RESIZING
 BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
@@ -183,25 +189,14 @@ class ModelOptions(options.ModelOptions):
         atrous_rates=atrous_rates,
         output_stride=output_stride,
         preprocessed_images_dtype=preprocessed_images_dtype,
-        merge_method=FLAGS.merge_method,
-        add_image_level_feature=FLAGS.add_image_level_feature,
         image_pooling_crop_size=_pooling_size('image_pooling_crop_size', None),
         image_pooling_stride=_pooling_size('image_pooling_stride', [1, 1]),
-        aspp_with_batch_norm=FLAGS.aspp_with_batch_norm,
-        aspp_with_separable_conv=FLAGS.aspp_with_separable_conv,
         multi_grid=flag_reading.repeated('multi_grid'),
         decoder_output_stride=strides,
-        decoder_use_separable_conv=FLAGS.decoder_use_separable_conv,
-        logits_kernel_size=FLAGS.logits_kernel_size,
-        model_variant=FLAGS.model_variant,
-        depth_multiplier=FLAGS.depth_multiplier,
-        divisible_by=FLAGS.divisible_by,
-        prediction_with_upsampled_logits=FLAGS.prediction_with_upsampled_logits,
         dense_prediction_cell_config=_read_dense_prediction_cell(),
-        nas_stem_output_num_conv_filters=FLAGS.nas_stem_output_num_conv_filters,
-        use_bounded_activation=FLAGS.use_bounded_activation,
         quantize_delay_step=(FLAGS.quantize_delay_step
-                             if 'quantize_delay_step' in FLAGS else _NOT_QUANTIZED)))
+                             if 'quantize_delay_step' in FLAGS else _NOT_QUANTIZED),
+        **{name: FLAGS[name].value for name in _FLAGS_OF_OPTIONS}))
 
   def __deepcopy__(self, memo):
     return self._make(copy.deepcopy(tuple(self), memo))

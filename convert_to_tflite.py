@@ -58,7 +58,7 @@ def main(unused_argv):
   content = tflite_converter.convert(graph_def, kind, placeholder.name, output.name, size)
   model = tflite_runner.TfliteModel(path, content=content)
   _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
-  with record.writing(path):
+  with files.telling_of_disk(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
   logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_converter.KINDS[kind].description,

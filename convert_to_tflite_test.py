@@ -121,5 +121,5 @@ def test_bad_input_is_told_in_one_line(tmp_path):
     assert message in log.splitlines()[-1]
     assert 'Traceback' not in log
   code, _, log = run(path, tmp_path / 'text' / 'model.tflite')
-  assert (code, 'Cannot write' in log.splitlines()[-1]) == (1, True)
+  assert (code, 'cannot be written' in log.splitlines()[-1]) == (1, True)
   assert not (tmp_path / 'out').exists()

@@ -132,7 +132,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
        '--export_probabilities has no effect with --format=onnx: it is for frozen, savedmodel.'),
       (['--format=frozen,tflite', '--crop_size=0'], '--crop_size must be given twice'),
       (['--num_classes=4', '--export_path=%s/records/x/../val-00000-of-00001.tfrecord/g.pb'
-        % run], 'Cannot write'),
+        % run], 'cannot be written'),
       (['--num_classes=4', '--max_resize_value=50'],
        '--max_resize_value=50 needs --min_resize_value too'),
       (['--num_classes=4', '--inference_scales=-1'], '--inference_scales must be positive'),

@@ -29,13 +29,8 @@ class Group(typing.NamedTuple):
   is_shown: bool
 
 
-class _Start(typing.NamedTuple):
-  """Where a group begins: after the first `index` flags of its module."""
-  index: int
-  title: str
-
-
-_starts = {}  # module name -> list of _Start
+# Module name -> where its groups begin: list of (number of flags before it, title).
+_starts = {}
 # Titles of groups that are shown on demand, and of those on demand so far.
 _on_demand = set()
 _demanded = set()
@@ -50,7 +45,7 @@ def begin(title, is_shown=True):
   """
   module = _flag_module(sys._getframe(1).f_globals['__name__'])
   index = len(FLAGS.flags_by_module_dict().get(module, ()))
-  _starts.setdefault(module, []).append(_Start(index, title))
+  _starts.setdefault(module, []).append((index, title))
   if not is_shown:
     _on_demand.add(title)
 
@@ -94,10 +89,9 @@ def groups(main_module):
 
 def _titled(module, module_flags):
   """Yields pairs of title and flag of a module."""
-  starts = _starts.get(module, [])
   for index, flag in enumerate(module_flags):
-    titles = [start.title for start in starts if start.index <= index]
-    yield (titles[-1] if titles else NO_GROUP), flag
+    titles = [title for start, title in _starts.get(module, ()) if start <= index]
+    yield (titles or [NO_GROUP])[-1], flag
 
 
 def _flag_module(name):

@@ -46,11 +46,6 @@ def _is_for(name, value):
   return (name,), lambda chosen: chosen == value, 'is for --%s=%s' % (name, value)
 
 
-def _is_for_on(name):
-  """Likewise, on a flag that is for another one that is on."""
-  return (name,), bool, 'is for --%s' % name
-
-
 def _is_not_for(name):
   """Likewise, on a flag that another one makes idle."""
   return (name,), lambda value: not value, 'is not for --%s' % name
@@ -115,7 +110,7 @@ ROWS = (
         _takes_last_layers,
         'is for --noinitialize_last_layer with --tf_initial_checkpoint, and for '
         '--last_layer_gradient_multiplier'),
-    Row('batch_norm_decay', *_is_for_on('fine_tune_batch_norm'), is_error=True),
+    Row('batch_norm_decay', *_needs('fine_tune_batch_norm'), is_error=True),
     Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
     Row('eval_split', ('eval_during_training',) + _CLUSTER, _evaluates,
         'is for --eval_during_training and evaluators', is_error=True),
@@ -134,7 +129,7 @@ ROWS = (
     Row('eval_timeout_secs', *_is_not_for('eval_once'), is_error=True),
     Row('overlay_legend', *_OF_OVERLAY, is_error=True),
     Row('overlay_opacity', *_OF_OVERLAY, is_error=True),
-    Row('paint_background', *_is_for_on('save_overlay'), is_error=True),
+    Row('paint_background', *_needs('save_overlay'), is_error=True),
     Row('num_check_pictures', *_needs('dataset_dir'), is_error=True),
     # The settings of these are in the results.
     Row('normalize_by_image_size', *_is_for('metric', 'pc'), is_error=True),
@@ -166,19 +161,16 @@ def check(is_of_network=False):
   while _left_out:
     logging.warning('%s', _left_out.pop(0))
   for row in ROWS:
-    if row.is_of_network == is_of_network and is_idle(row):
-      message = _message(flag_reading.as_given(row.flag), row)
+    given = row.is_of_network == is_of_network and _has_no_effect(row) and (
+        flag_reading.as_given(row.flag))
+    if given:
+      message = _message(given, row)
       if row.is_error:
         errors.append(message)
       else:
         logging.warning('%s', message)
   if errors:
     raise UsageError('%s %s' % (' '.join(errors), _ADVICE))
-
-
-def is_idle(row):
-  """Whether the flag of a Row is on the command line, with a value of its own, for nothing."""
-  return _has_no_effect(row) and bool(flag_reading.as_given(row.flag))
 
 
 def set_aside(words):

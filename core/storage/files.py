@@ -20,8 +20,6 @@ import uuid
 TEMPORARY_SUFFIX = '.tmp'
 # Pattern of what `temporary_beside` puts after a name; its group is the process.
 TEMPORARY_END = r'\.(\d+)-[0-9a-f]{8}' + re.escape(TEMPORARY_SUFFIX)
-
-_TEMPORARY_NAME = re.compile(r'\..+%s$' % TEMPORARY_END)
 # Other machines' processes, whose numbers mean nothing here, change what they write more often.
 _ABANDONED_SECS = 3600
 
@@ -59,11 +57,10 @@ def list_dir(folder):
 def with_prefix(prefix):
   """Returns the sorted paths that begin with a path; [] where there is no such folder."""
   folder, start = os.path.split(prefix)
-  try:
+  with contextlib.suppress(FileNotFoundError, NotADirectoryError):
     return [os.path.join(folder, name) for name in list_dir(folder or os.curdir)
             if name.startswith(start)]
-  except (FileNotFoundError, NotADirectoryError):
-    return []
+  return []
 
 
 def size(path):
@@ -212,7 +209,7 @@ def append_text(path, text):
   """Adds UTF-8 to the end of a file of this machine.
 
   Raises:
-    ValueError: the path has a scheme; stores of objects cannot append.
+    ValueError: the path has a scheme: stores of objects cannot append.
   """
   if is_remote(path):
     raise ValueError('%s cannot be appended to: write it anew.' % path)
@@ -223,20 +220,15 @@ def append_text(path, text):
 def copy(source, target):
   """Copies a file, whole or not at all; returns the target."""
   with atomic_path(target) as temporary:
-    if is_remote(source) or is_remote(target):
-      _remote().copy(source, temporary)
-    else:
-      shutil.copyfile(source, temporary)
+    is_local = not is_remote(source) and not is_remote(target)
+    (shutil.copyfile if is_local else _remote().copy)(source, temporary)
   return target
 
 
 def copy_tree(source, target, last):
   """Copies a folder with those in it, each file whole or not at all.
 
-  Args:
-    source: folder.
-    target: folder, made if absent.
-    last: name of the file in it whose presence says that the others are there.
+  The file of the name `last` is copied last: its presence says that the others are there.
   """
   make_dirs(target)
   for name in sorted(list_dir(source), key=lambda name: name == last):
@@ -289,7 +281,7 @@ def remove_if_present(path):
 def remove_abandoned(folder):
   """Removes unfinished files, not of those below, that killed processes left in a folder."""
   for path in [] if is_remote(folder) else with_prefix(os.path.join(folder, '.')):
-    match = _TEMPORARY_NAME.match(os.path.basename(path))
+    match = re.match(r'\..+%s$' % TEMPORARY_END, os.path.basename(path))
     if match and not os.path.isdir('/proc/%s' % match.group(1)):
       with contextlib.suppress(OSError):
         if time.time() - change_time(path) > _ABANDONED_SECS:
@@ -310,12 +302,8 @@ def check_folder(folder, flag):
 
   What killed processes left unfinished there is removed.
 
-  Args:
-    folder: the folder.
-    flag: name of the flag that holds it, for the message.
-
   Raises:
-    ValueError: that is not possible; says why.
+    ValueError: that is not possible; names the flag that holds the folder, and says why.
   """
   try:
     make_dirs(folder)
@@ -329,13 +317,14 @@ def check_folder(folder, flag):
 
 
 @contextlib.contextmanager
-def telling_of_disk(folder):
-  """Turns a failure to write into `folder` into a ValueError."""
+def telling_of_disk(path):
+  """Turns a failure to write a file, or into a folder, into a ValueError that names it."""
   try:
     yield
   except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (error.filename or folder,
-                                                    error.strerror or error)) from error
+    is_inside = str(error.filename).startswith(os.path.join(path, ''))
+    raise ValueError('%s cannot be written: %s.' % (
+        error.filename if is_inside else path, error.strerror or error)) from error
 
 
 def _remote():

@@ -174,9 +174,9 @@ def _os_errors(path):
     yield
   except tf.errors.UnimplementedError as error:
     raise ValueError('%s: %s. More schemes come with the package tensorflow-io.'
-                     % (path, _first_line(error))) from error
+                     % (path, errors.reason_of(error))) from error
   except tf.errors.OpError as error:
-    text = _first_line(error)
+    text = errors.reason_of(error)
     numbers = [number for name, number in _CLASSES_TO_NUMBERS.items()
                if isinstance(error, getattr(tf.errors, name)) and _NO_LIBRARY not in text]
     numbers += [number for number in _NUMBERS if os.strerror(number) in text]
@@ -197,7 +197,3 @@ def _register(scheme):
 def _error(number, path):
   kind = OSError if number in _OF_PYTHON else StorageError
   return kind(number, os.strerror(number), path)
-
-
-def _first_line(error):
-  return errors.reason_of(error)

@@ -35,11 +35,8 @@ def write(path, examples, num_rows=2, predictions=None):
   sheet = painting.sheet(
       [np.asarray(grid)],
       ['rows, from above: image, label' + (', prediction' if predictions else '')], legend)
-  try:
-    with files.atomic_path(path) as temporary:
-      sheet.save(temporary, 'PNG', optimize=True)
-  except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (path, error.strerror or error)) from error
+  with files.telling_of_disk(path), files.atomic_path(path) as temporary:
+    sheet.save(temporary, 'PNG', optimize=True)
 
 
 def _rows(examples, num_rows, predictions):

@@ -47,7 +47,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
   for name in formats:
     export_formats.FORMATS[name].check(source)
   folder = os.path.dirname(files.absolute(export_path))
-  with exported.writing(export_path):
+  with files.telling_of_disk(export_path):
     stage = tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=_place_of_stage(folder))
   try:
     staged = [os.path.join(stage, os.path.basename(target)) for target in targets]
@@ -56,7 +56,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
     comparisons = _compare(formats, staged, source)
     written = [Written(target, _entry(name, comparison, source))
                for name, target, comparison in zip(formats, targets, comparisons)]
-    with exported.writing(export_path):
+    with files.telling_of_disk(export_path):
       moves = list(zip(staged, targets))
       if text_graph_path:
         moves.append((_stage_text_graph(source, stage), text_graph_path))

@@ -79,7 +79,7 @@ def write(graph_def, path):
     raise ValueError('The graph cannot be converted to ONNX: %s'
                      % (errors.reason_of(error) or type(error).__name__)) from error
   _check_operations(proto)
-  with record.writing(path):
+  with files.telling_of_disk(path):
     files.write_bytes(path, proto.SerializeToString())
 
 

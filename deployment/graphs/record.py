@@ -1,5 +1,4 @@
 """What exported models look like: names of their parts, and the `export.json` beside them."""
-import contextlib
 import hashlib
 import json
 import os
@@ -38,7 +37,7 @@ def write_record(model_path, content, entry=None):
   """
   entry = dict(entry or {'format': FROZEN}, sha256=sha256(model_path))
   path = record_path(model_path)
-  with writing(model_path):
+  with files.telling_of_disk(model_path):
     files.write_text(path, record_text(path, content, {os.path.basename(model_path): entry}))
 
 
@@ -112,15 +111,6 @@ def sha256(path):
     for block in iter(lambda: f.read(1 << 20), b''):
       digest.update(block)
   return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def writing(path):
-  """Turns a failure to write into a ValueError that names the path."""
-  try:
-    yield
-  except OSError as error:
-    raise ValueError('Cannot write %s: %s.' % (path, error.strerror or error)) from error
 
 
 def _read(path):

@@ -117,11 +117,8 @@ def write_picture(picture, path):
   kind = Image.registered_extensions().get(path[path.rfind('.'):].lower())
   if kind not in ('PNG', 'JPEG'):
     raise UsageError('--output=%s: expected a file name that ends in .png or .jpg.' % path)
-  try:
-    with files.atomic_open(path) as f:
-      picture.save(f, kind, **({'quality': 88} if kind == 'JPEG' else {}))
-  except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (path, error.strerror or error)) from error
+  with files.telling_of_disk(path), files.atomic_open(path) as f:
+    picture.save(f, kind, **({'quality': 88} if kind == 'JPEG' else {}))
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import contextlib
 import typing
 
 from deeplab.core import keys
-from deeplab.core.jobs import background, progress
+from deeplab.core.jobs import parallel, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
 from deeplab.utils.inference import batches, sessions
@@ -112,7 +112,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
 def _observer(observe):
   """Yields a function that hands the images of a batch to `observe` in another thread."""
   stitcher = batches.Stitcher()
-  with background.BackgroundWork(1, _MAX_WAITING_BYTES) as work:
+  with parallel.BackgroundWork(1, _MAX_WAITING_BYTES) as work:
 
     def show(images, labels, predictions, regions, names):
       for image, label, prediction, region, name in zip(images, labels, predictions, regions,

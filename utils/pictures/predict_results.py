@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import painting
-from deeplab.core.jobs import background
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.utils import save_annotation
 
@@ -85,7 +85,7 @@ class PredictionWriter(object):
     self._options = options
     self._clear_ids = () if options.paint_background else painting.background_ids(
         class_names, colormap)
-    self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
+    self._work = parallel.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
     self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
     self._notes_lock = threading.Lock()
     self._notes_due = time.monotonic() + _NOTES_INTERVAL_SECS

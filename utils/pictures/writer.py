@@ -11,7 +11,7 @@ from absl import logging
 from PIL import Image
 
 from deeplab.core import colormaps
-from deeplab.core.jobs import background
+from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.utils import save_annotation
 from deeplab.utils.pictures import overlay
@@ -121,7 +121,7 @@ class ResultWriter(object):
     self._next_index, self._written = self.finished[0], set(self.finished[1])
     self._progress_lock = threading.Lock()
     self._indices_of_names, self._has_told_of_names = {}, False
-    self._work = background.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
+    self._work = parallel.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
 
   @property
   def picture_folder(self):

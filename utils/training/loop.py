@@ -11,7 +11,7 @@ from deeplab.datasets.checks.in_graph import readable_input_errors
 from deeplab.deployment import staging
 from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import hooks as train_hooks
-from deeplab.utils.training import loss_errors, memory_errors, stop_on_signal
+from deeplab.utils.training import loss_errors, memory_errors
 from deeplab.utils.training import session as train_session
 
 
@@ -98,7 +98,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
         on_start(step)
     with contextlib.ExitStack() as around:
       stop = around.enter_context(
-          stop_on_signal.StopOnSignal(options.train_logdir, placement.is_chief))
+          train_session.StopOnSignal(options.train_logdir, placement.is_chief))
       hooks = [stop] + _hooks(graph, options, wait_secs, placement, around)
       listeners = [_SavedListener(options.train_logdir, on_saved, step, stop)
                    ] if on_saved and placement.is_chief else []
