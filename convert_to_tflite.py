@@ -64,7 +64,10 @@ def main(unused_argv):
   logging.info('%s: %s; images of %dx%d; %.1f MB.', path, tflite_converter.KINDS[kind].description,
                size[0], size[1], len(content) / 1e6)
   if image is not None:
-    _print_shares(model, image)
+    labels, _ = model.predict(image[np.newaxis])
+    counts = np.bincount(labels.ravel())
+    for class_id in np.flatnonzero(counts):
+      print('class %d: %.2f %%' % (class_id, 100. * counts[class_id] / labels.size))
 
 
 def _find_node(graph_def, flag):
@@ -101,15 +104,7 @@ def _input_size(placeholder, size):
 def _check_labels(model, graph_def, names, kind, image):
   """Stops if a TfliteModel labels an image, or else drawn ones, otherwise than its graph.
 
-  Args:
-    model: TfliteModel.
-    graph_def: GraphDef.
-    names: names of the placeholder and of the node of the labels.
-    kind: key of `tflite_converter.KINDS`.
-    image: uint8 [height, width, 3] array, or None.
-
-  Raises:
-    ValueError: it labels too many pixels otherwise.
+  `names` are those of the placeholder and of the node of the labels in the GraphDef.
   """
   pictures = [tflite_runner.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
       comparison.drawn_pictures(model.input_size) if image is None else [image])]
@@ -130,14 +125,6 @@ def _check_labels(model, graph_def, names, kind, image):
     return
   raise ValueError('%s; at least %.0f %% should. Nothing was written.'
                    % (told, 100 * limits.equal_pixels))
-
-
-def _print_shares(model, image):
-  """Prints the share of every class in the labels of an image."""
-  labels, _ = model.predict(image[np.newaxis])
-  counts = np.bincount(labels.ravel())
-  for class_id in np.flatnonzero(counts):
-    print('class %d: %.2f %%' % (class_id, 100. * counts[class_id] / labels.size))
 
 
 if __name__ == '__main__':

@@ -91,7 +91,8 @@ def main(unused_argv):
       name: common.as_given(name) for name in formats.served_settings()})
   checkpoint = restoring.require_checkpoint(FLAGS.checkpoint_path, 'checkpoint_path')
   record = common.take_flags_of_run(checkpoint)
-  descriptor = _dataset()
+  descriptor = (registry.resolve(FLAGS.dataset, FLAGS.dataset_dir)
+                if FLAGS.dataset or FLAGS.dataset_dir else None)
   num_classes = _num_classes(descriptor, checkpoint)
   classes = ((descriptor.class_names, descriptor.colormap) if descriptor
              else run_record.classes(record, num_classes))
@@ -99,7 +100,9 @@ def main(unused_argv):
   logging.info('Exporting %s.', checkpoint)
   written = checked_export.export_all(
       FLAGS.format, FLAGS.export_path, source,
-      text_graph_path=_text_graph_path() if FLAGS.save_inference_graph else None,
+      text_graph_path=os.path.join(
+          os.path.dirname(files.absolute(FLAGS.export_path)),
+          freezing.TEXT_GRAPH_FILE_NAME) if FLAGS.save_inference_graph else None,
       content=dict(_content(source, num_classes, *classes), image_range=_image_range(record)))
   for path, entry in written:
     _describe(path, entry, source.options.output_names)
@@ -135,7 +138,8 @@ def _content(source, num_classes, class_names, colormap):
       'crop_size': source.model_options.crop_size,
       'num_classes': num_classes,
       'class_names': list(class_names) if class_names else None,
-      'colormap': _colors(colormap, num_classes),
+      'colormap': None if colormap is None else colormaps.colormap(
+          colormap, num_entries=num_classes).tolist(),
       'flags': common.flag_values(),
   }
 
@@ -184,13 +188,6 @@ def _fitted_pictures(size, mean_pixel):
   return [tflite_runner.fit(picture, size, mean_pixel)[0] for picture in pictures]
 
 
-def _dataset():
-  """Returns the DatasetDescriptor that the flags name, or None."""
-  if not FLAGS.dataset and not FLAGS.dataset_dir:
-    return None
-  return registry.resolve(FLAGS.dataset, FLAGS.dataset_dir)
-
-
 def _num_classes(descriptor, checkpoint):
   """Returns the number of classes that flags or dataset tell, else that of the checkpoint."""
   if descriptor is None:
@@ -211,17 +208,6 @@ def _crop_size():
                      % ' '.join('--crop_size=%d' % side for side in FLAGS.crop_size))
   limits.check_size(FLAGS.crop_size[0], FLAGS.crop_size[1], '--crop_size')
   return list(FLAGS.crop_size)
-
-
-def _colors(colormap, num_classes):
-  if colormap is None:
-    return None
-  return colormaps.colormap(colormap, num_entries=num_classes).tolist()
-
-
-def _text_graph_path():
-  return os.path.join(os.path.dirname(files.absolute(FLAGS.export_path)),
-                      freezing.TEXT_GRAPH_FILE_NAME)
 
 
 if __name__ == '__main__':

@@ -250,14 +250,7 @@ def check_worker():
 
 
 def evaluation(model_options):
-  """Returns the function of --eval_during_training, see `during_training.evaluation`.
-
-  Args:
-    model_options: ModelOptions of the training.
-
-  Raises:
-    ValueError: the split is not there.
-  """
+  """Returns the function of --eval_during_training, see `during_training.evaluation`."""
   return during_training.evaluation(
       common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), FLAGS.eval_split,
       model_options, FLAGS.image_pyramid, FLAGS.train_logdir)

@@ -4,6 +4,7 @@ They hold all words themselves: no Python runs when a key is pressed. The words 
 flag_listing.json, which is there without TensorFlow. `make_flag_listing.py` writes it anew, after
 flags have changed; a test tells when that is due.
 """
+import functools
 import json
 import os
 
@@ -136,17 +137,6 @@ def _cases(rows):
   return '\n'.join("    %s) echo '%s' ;;" % (pattern, ' '.join(words)) for pattern, words in rows)
 
 
-def _bash(summaries, listing):
-  return _BASH % {'tables': _tables(listing), 'words': ' '.join(summaries),
-                  'subcommands': ' '.join(listing), 'shells': ' '.join(SHELLS)}
-
-
-def _zsh(summaries, listing):
-  rows = '\n'.join("      '%s:%s'" % row for row in summaries.items())
-  return _ZSH % {'tables': _tables(listing), 'rows': rows,
-                 'subcommands': ' '.join(listing), 'shells': ' '.join(SHELLS)}
-
-
 def _fish(summaries, listing):
   lines = ["complete -c deeplab -n __fish_use_subcommand -a %s -d '%s'" % row
            for row in summaries.items()]
@@ -166,6 +156,15 @@ def _fish(summaries, listing):
   return _FISH % '\n'.join(lines)
 
 
+def _filled(template, summaries, listing):
+  """Returns a script of bash or zsh."""
+  return template % {
+      'tables': _tables(listing), 'words': ' '.join(summaries), 'subcommands': ' '.join(listing),
+      'rows': '\n'.join("      '%s:%s'" % row for row in summaries.items()),
+      'shells': ' '.join(SHELLS)}
+
+
 # Shell -> function from the summaries of the words after `deeplab` and from
 # `read_listing` to the text of a script.
-SHELLS = {'bash': _bash, 'zsh': _zsh, 'fish': _fish}
+SHELLS = {'bash': functools.partial(_filled, _BASH), 'zsh': functools.partial(_filled, _ZSH),
+          'fish': _fish}

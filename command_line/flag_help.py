@@ -96,11 +96,8 @@ def _syntax(flag):
     value = 'A,B,...'
   else:
     value = _KINDS.get(flag.parser.flag_type(), 'TEXT')
-  return '--%s=%s%s' % (flag.name, value, ' (may be repeated)' if _is_repeatable(flag) else '')
-
-
-def _is_repeatable(flag):
-  return isinstance(flag, flags.MultiFlag)
+  is_repeatable = isinstance(flag, flags.MultiFlag)
+  return '--%s=%s%s' % (flag.name, value, ' (may be repeated)' if is_repeatable else '')
 
 
 def _facts(flag):

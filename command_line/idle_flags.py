@@ -51,31 +51,14 @@ def _is_not_for(name):
   return (name,), lambda value: not value, 'is not for --%s' % name
 
 
-def _has_padding(tile_size, crop_size):
+def _is_padding(crop_flag):
+  """Likewise, on the crop size of images that tiles are cut from."""
   # Of tiles an empty crop size says nothing else than they do.
-  return not (tile_size and crop_size)
-
-
-def _takes_last_layers(checkpoint, initialize_last_layer, gradient_multiplier):
-  return (checkpoint and not initialize_last_layer) or gradient_multiplier != 1
-
-
-def _has_pooling_branch(aspp, image_level_feature, cell):
-  return aspp and image_level_feature and not cell
+  return ('tile_size', crop_flag), lambda tile, crop: not (tile and crop), 'is not for --tile_size'
 
 
 def _in_cluster(worker_hosts, ps_hosts, job_name):
   return bool(worker_hosts or ps_hosts or job_name != 'worker' or os.environ.get('TF_CONFIG'))
-
-
-def _has_servers(num_replicas, *cluster):
-  # Several workers without hosts are an error of their own.
-  return num_replicas != 1 or _in_cluster(*cluster)
-
-
-def _evaluates(eval_during_training, *cluster):
-  # The processes of a cluster may all be given the flags of the evaluator.
-  return eval_during_training or _in_cluster(*cluster)
 
 
 _ADVICE = 'Leave it out, or change what it depends on.'
@@ -107,22 +90,26 @@ ROWS = (
     Row('initialize_last_layer', *_needs('tf_initial_checkpoint')),
     Row('last_layers_contain_logits_only',
         ('tf_initial_checkpoint', 'initialize_last_layer', 'last_layer_gradient_multiplier'),
-        _takes_last_layers,
+        lambda start, takes_all, multiplier: (start and not takes_all) or multiplier != 1,
         'is for --noinitialize_last_layer with --tf_initial_checkpoint, and for '
         '--last_layer_gradient_multiplier'),
     Row('batch_norm_decay', *_needs('fine_tune_batch_norm'), is_error=True),
     Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
-    Row('eval_split', ('eval_during_training',) + _CLUSTER, _evaluates,
+    # The processes of a cluster may all be given the flags of the evaluator.
+    Row('eval_split', ('eval_during_training',) + _CLUSTER,
+        lambda evaluates, *cluster: evaluates or _in_cluster(*cluster),
         'is for --eval_during_training and evaluators', is_error=True),
-    Row('num_ps_tasks', ('num_replicas',) + _CLUSTER, _has_servers,
+    # Several workers without hosts are an error of their own.
+    Row('num_ps_tasks', ('num_replicas',) + _CLUSTER,
+        lambda num_replicas, *cluster: num_replicas != 1 or _in_cluster(*cluster),
         'is for several processes, and this one holds the weights itself'),
     Row('startup_delay_steps', _CLUSTER, _in_cluster, _OF_CLUSTER),
     Row('cluster_timeout_secs', _CLUSTER, _in_cluster, _OF_CLUSTER, is_error=True),
     # --- sizes ---
     Row('resize_factor', *_needs('min_resize_value')),
     Row('tile_overlap', *_needs('tile_size'), is_error=True),
-    Row('eval_crop_size', ('tile_size', 'eval_crop_size'), _has_padding, 'is not for --tile_size'),
-    Row('vis_crop_size', ('tile_size', 'vis_crop_size'), _has_padding, 'is not for --tile_size'),
+    Row('eval_crop_size', *_is_padding('eval_crop_size')),
+    Row('vis_crop_size', *_is_padding('vis_crop_size')),
     # --- evaluation and export ---
     Row('max_number_of_evaluations', *_is_not_for('eval_once')),
     Row('eval_interval_secs', *_is_not_for('eval_once')),
@@ -137,7 +124,8 @@ ROWS = (
     # --- network ---
     Row('image_pooling_crop_size', _POOLING, options.has_image_pooling,
         'is for image pooling, which the head of the network does not have', is_of_network=True),
-    Row('image_pooling_stride', _POOLING, _has_pooling_branch,
+    Row('image_pooling_stride', _POOLING,
+        lambda aspp, image_level_feature, cell: aspp and image_level_feature and not cell,
         'is for the image pooling branch of ASPP, --add_image_level_feature',
         is_of_network=True),
     Row('decoder_use_separable_conv', *_needs('decoder_output_stride'), is_of_network=True),

@@ -89,7 +89,9 @@ def _run_guarded(main, argv):
   except ValueError as error:
     _stop(error)
   except MemoryError as error:
-    _stop(_memory_is_short(error))
+    reason = str(error).rstrip('.')
+    _stop('Memory is short%s. Choose smaller images, crops or batches, or fewer processes.'
+          % (': ' + reason if reason else ''))
   except (OSError, tf.errors.OpError) as error:
     trouble = errors.trouble_of(error)
     if trouble is None:
@@ -117,12 +119,6 @@ def _stop(message):
     traceback.print_exc()
   ending.stop(message, ending.EXIT_USAGE if isinstance(message, usage.UsageError)
               else ending.EXIT_ERROR)
-
-
-def _memory_is_short(error):
-  reason = str(error).rstrip('.')
-  return ('Memory is short%s. Choose smaller images, crops or batches, or fewer processes.'
-          % (': ' + reason if reason else ''))
 
 
 def _check_encoding(argv):

@@ -93,10 +93,9 @@ def replica_of(cluster):
 
 
 def clones_of(cluster):
-  """Returns the model_deploy.SplitBatch of the flags; None for one model.
+  """Returns the model_deploy.SplitBatch of the flags, of a worker of a Cluster or None.
 
-  Args:
-    cluster: Cluster of a worker, or None.
+  It is None for one model.
 
   Raises:
     ValueError: there are fewer GPUs than clones.

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-import typing
 
 from absl import logging
 
@@ -19,19 +18,8 @@ from deeplab.core.jobs import progress
 # session, whose threads would not survive the fork.
 _START_METHOD = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
 _POLL_SECS = 0.2
-# State of a worker process: counter of finished items and the sign to stop.
+# What processes share: 'finished', number of items that are, and 'stop', event that one failed.
 _shared = {}
-
-
-class _Shared(typing.NamedTuple):
-  """What processes share.
-
-  Attributes:
-    finished: number of items that are finished.
-    stop: event that another worker has failed.
-  """
-  finished: typing.Any
-  stop: typing.Any
 
 
 class _Stopped(Exception):
@@ -68,9 +56,9 @@ def run(function, work, sizes, num_processes=None, description='', may_fork=True
 
 
 def _shared_state(context):
-  """Returns the _Shared of the processes; None where the machine has no such."""
+  """Returns the content of `_shared` of processes; None where the machine has no such."""
   try:
-    return _Shared(context.Value('q', 0), context.Event())
+    return {'finished': context.Value('q', 0), 'stop': context.Event()}
   except OSError as error:
     logging.warning('Working in one process: this machine has no shared memory (/dev/shm: %s).',
                     error.strerror)
@@ -81,14 +69,14 @@ def _run_in_pool(pool, function, work, shared, bar):
   futures = []
   with pool:
     try:
-      futures = [pool.submit(_run_piece, function, piece) for piece in work]
-      _wait(futures, shared.finished, bar)
+      futures = [pool.submit(function, piece, _count_item) for piece in work]
+      _wait(futures, shared['finished'], bar)
       return [future.result() for future in futures]
     except concurrent.futures.process.BrokenProcessPool as error:
       raise ValueError('A worker process died, probably for lack of memory. Run again with '
                        'fewer processes; what is finished is kept.') from error
     except BaseException:
-      shared.stop.set()
+      shared['stop'].set()
       for future in futures:
         future.cancel()
       raise
@@ -107,7 +95,7 @@ def _wait(futures, finished, bar):
 
 
 def _start_worker(shared, parent, max_image_pixels):
-  _shared.update(shared._asdict())
+  _shared.update(shared)
   limits.set_max_pixels(max_image_pixels)
   # Ctrl-C reaches the whole process group; the parent alone decides what happens.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -120,10 +108,6 @@ def _exit_with_parent(parent):
   while os.getppid() == parent:
     time.sleep(_POLL_SECS)
   os._exit(1)
-
-
-def _run_piece(function, piece):
-  return function(piece, _count_item)
 
 
 def _count_item():
@@ -141,12 +125,10 @@ class BackgroundWork(object):
   """
 
   def __init__(self, num_threads, max_waiting_bytes):
-    """Starts without work.
+    """Starts with so many threads, and without work.
 
-    Args:
-      num_threads: functions called at once.
-      max_waiting_bytes: `submit` waits while so much is unfinished; one piece of work is
-        always let in.
+    `submit` waits while more than `max_waiting_bytes` are unfinished; one piece of work is
+    always let in.
     """
     self._threads = concurrent.futures.ThreadPoolExecutor(num_threads)
     self._max_waiting_bytes = max_waiting_bytes
@@ -157,13 +139,7 @@ class BackgroundWork(object):
   def submit(self, num_bytes, function, *arguments):
     """Has `function(*arguments)` called; waits only while too much is unfinished.
 
-    Args:
-      num_bytes: memory that the arguments hold until then.
-      function: what to call.
-      *arguments: of the function.
-
-    Raises:
-      Exception: that of an earlier function.
+    Until then the arguments hold `num_bytes` of memory. Raises the error of an earlier function.
     """
     while self._futures and self._futures[0].done():
       self._futures.popleft().result()

@@ -65,10 +65,7 @@ def work_options():
 
 
 def refuse_tasks(reason):
-  """Stops if the build is to be shared by several machines.
-
-  Args:
-    reason: sentence that says why it cannot be, and what to do.
+  """Stops if the build is to be shared by several machines; says why that cannot be.
 
   Raises:
     ValueError: one of the flags of tasks is set.

@@ -55,10 +55,7 @@ def dataset_name():
 
 
 def check_data(dataset):
-  """Stops if a quick look at the records finds what would harm, unless --skip_data_check.
-
-  Args:
-    dataset: data_generator.Dataset.
+  """Stops if a quick look at the records of a Dataset finds harm, unless --skip_data_check.
 
   Raises:
     ValueError: names what was found and the record.
@@ -71,12 +68,8 @@ def check_data(dataset):
 def check_crop_holds_images(crop_flag, split):
   """Stops if the dataset_info.json in --dataset_dir tells of images larger than a crop.
 
-  Args:
-    crop_flag: name of the flag that holds height,width of the crop.
-    split: the split that is read.
-
   Raises:
-    ValueError: names the flag, the size seen and a value that does.
+    ValueError: names the flag of the crop, the size seen and a value that does.
   """
   info = dataset_info.read(FLAGS.dataset_dir)
   if info is None or split not in info.splits or FLAGS.min_resize_value:
@@ -122,10 +115,7 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
 def dataset_for_training(batch_size, crop_size, **settings):
   """Returns the endless data_generator.Dataset of --train_split, varied as flags ask for.
 
-  Args:
-    batch_size: images per batch.
-    crop_size: (height, width) in pixels.
-    **settings: more arguments of data_generator.Dataset.
+  Arguments are as with `dataset_of_split`.
 
   Raises:
     ValueError: the split or its records are not there, or a flag of the augmentation is

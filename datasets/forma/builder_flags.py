@@ -77,11 +77,7 @@ def define_flags(names):
 def find_parts(names, examples):
   """Returns a dict, stem of an image -> its PNG of parts; None where no parts were given.
 
-  With --parts_model, draws those that are not there yet.
-
-  Args:
-    names: Names of the set.
-    examples: list of Example.
+  With --parts_model, draws those of the Examples that are not there yet, for a set of Names.
 
   Raises:
     ValueError: both flags are given, a file is missing, or the model cannot be used.

@@ -84,23 +84,18 @@ def input_sizes(script):
     ValueError: sizes cannot be.
   """
   has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
+  has_pooling = options.has_image_pooling(
+      FLAGS.aspp_with_batch_norm, FLAGS.add_image_level_feature, FLAGS.dense_prediction_cell_json)
   sizes = batches.InputSizes(
       output_stride=FLAGS.output_stride,
       batch_size=FLAGS['%s_batch_size' % script].value,
       crop_size=flag_reading.size_list('%s_crop_size' % script) if has_crop else None,
       tile_size=flag_reading.size_list('tile_size'),
       tile_overlap=FLAGS.tile_overlap,
-      least_size=_pooling_window())
+      least_size=flag_reading.size_list('image_pooling_crop_size') if has_pooling else None)
   if sizes.tile_size is not None:
     batches.check_tiles(sizes)
   return sizes
-
-
-def _pooling_window():
-  """Returns the (height, width) that images must hold for the network of the flags, or None."""
-  has_pooling = options.has_image_pooling(
-      FLAGS.aspp_with_batch_norm, FLAGS.add_image_level_feature, FLAGS.dense_prediction_cell_json)
-  return flag_reading.size_list('image_pooling_crop_size') if has_pooling else None
 
 
 def inference_dataset(script, sizes):
