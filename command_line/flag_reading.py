@@ -17,7 +17,7 @@ def size_list(name, count=2):
 
   Args:
     name: flag name.
-    count: how many integers there must be, or None for any.
+    count: how many integers there must be: 2, or None for any.
 
   Raises:
     ValueError: the flag's value is something else; names the flag.
@@ -30,10 +30,9 @@ def size_list(name, count=2):
   except ValueError:
     numbers = []
   if not numbers or min(numbers) <= 0 or count not in (None, len(numbers)):
-    wanted = 'positive integers' if count is None else (
-        'two positive integers height,width' if count == 2 else '%d integers' % count)
-    raise UsageError('--%s must be %s such as %s; got %s.' % (
-        name, wanted, '4' if count is None else '513,513',
+    raise UsageError('--%s must be %s; got %s.' % (
+        name, 'positive integers such as 4' if count is None else
+        'two positive integers height,width such as 513,513',
         ','.join(str(v) for v in values) or 'nothing'))
   return numbers
 
