@@ -229,10 +229,8 @@ def _place_split(sources, split, output_dir):
     files.remove_if_present(os.path.join(output_dir, name))
   for source, name in zip(sources, names):
     target = os.path.join(output_dir, name)
-    try:
+    with files.telling_of_disk(target):
       files.link_or_copy(source, target)
-    except OSError as error:
-      raise ValueError('%s cannot be written: %s.' % (target, error.strerror or error)) from error
 
 
 def _sum(splits):
