@@ -138,7 +138,8 @@ def make_spec():
       colors=colors,
       ignore_label=FLAGS.ignore_label,
       on_error=FLAGS.on_error,
-      **{name: FLAGS[name].value for name in label_kinds.FLAGS_OF_SOME}))
+      **{name: FLAGS[name].value for name in label_kinds.Request._fields
+         if name in label_kinds.FLAGS_OF_SOME}))
   num_classes = _num_classes(labelled.class_names)
   return builder.DatasetSpec(
       name=FLAGS.dataset_name or os.path.basename(
