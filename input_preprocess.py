@@ -5,7 +5,7 @@ resize to range, random scale, pad, affine warp and crop, flip, colour, blur, no
 Outside training only resizing and padding take place. `core/images/one_pass_crop` takes all the
 steps of training that move pixels at once.
 """
-from deeplab.core import feature_extractor, preprocess_utils
+from deeplab.core import feature_extractor, preprocess_utils, utils
 from deeplab.core.images import input_errors, leg_cut, photometric
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
@@ -84,16 +84,18 @@ def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=
 
   Args:
     x: [height, width, 3] float32 tensor in 0..255.
-    hue_max_delta: see `photometric.random_color`, also for the others.
+    hue_max_delta: largest shift in turns of the colour circle, 0..0.5; 0: off.
     saturation_facter_lb: least saturation factor.
     saturation_facter_ub: largest saturation factor.
     brightness_max_delta: largest shift as a share of the full range 0..255.
     contract_factor_lb: least contrast factor.
     contrast_factor_ub: largest contrast factor.
   """
-  return photometric.random_color(
-      x, hue_max_delta, (saturation_facter_lb, saturation_facter_ub), brightness_max_delta,
-      (contract_factor_lb, contrast_factor_ub))
+  random_source = RandomSource()
+  tint = photometric.random_tint(
+      hue_max_delta, (saturation_facter_lb, saturation_facter_ub), random_source)
+  return photometric.random_light(tint(x), brightness_max_delta,
+                                  (contract_factor_lb, contrast_factor_ub), random_source)
 
 
 def blur(x, mean=0.0, stddev=1.0):
@@ -109,17 +111,13 @@ def noise(x, mean=0.0, stddev=0.01):
 def _pad_to_crop(image, label, crop_size, padding):
   """Pads below and right, to at least the crop size."""
   size = preprocess_utils.resolve_shape(image, rank=3)[:2]
-  target_height, target_width = map(_at_least, size, crop_size)
+  target_height, target_width = map(utils.larger, size, crop_size)
   image = preprocess_utils.pad_to_bounding_box(
       image, 0, 0, target_height, target_width, padding.mean_pixel)
   if label is not None:
     label = preprocess_utils.pad_to_bounding_box(
         label, 0, 0, target_height, target_width, padding.ignore_label)
   return image, label
-
-
-def _at_least(size, minimum):
-  return tf.maximum(size, minimum) if isinstance(size, tf.Tensor) else max(size, minimum)
 
 
 def _crop_and_flip(image, label, crop_size, padding, augmentation, random_source):
@@ -139,20 +137,12 @@ def _crop_and_flip(image, label, crop_size, padding, augmentation, random_source
 
 
 def _check_fits(image, label, size, crop_size, name):
-  """Fails unless the crop holds the image, when run if sizes are not static.
+  """Returns padded image and label of static shapes; fails unless the crop holds the image.
 
-  Args:
-    image: the padded image.
-    label: the padded label, or None.
-    size: [height, width] of the image before padding, ints or int32 scalars.
-    crop_size: (height, width).
-    name: string scalar, the record's name for messages, or None.
-
-  Returns:
-    (image, label), of static shapes.
+  It fails when run if the [height, width] before padding, `size`, is not static.
   """
-  for is_static, length, limit in zip((isinstance(d, int) for d in size), size, crop_size):
-    if is_static and length > limit:
+  for length, limit in zip(size, crop_size):
+    if isinstance(length, int) and length > limit:
       raise ValueError('An image of %sx%s (height x width) does not fit into the crop size '
                        '%d,%d.' % (tuple(size) + tuple(crop_size)))
   check = input_errors.check(

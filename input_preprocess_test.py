@@ -4,6 +4,7 @@ import pytest
 
 from deeplab import input_preprocess
 from deeplab.core.images import photometric
+from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.tf_compat import tf
 
 _IMAGE = np.random.RandomState(0).uniform(0, 255, (12, 10, 3)).astype(np.float32)
@@ -16,8 +17,13 @@ def _run(function, *args, **kwargs):
     return session.run(function(tf.constant(_IMAGE), *args, **kwargs))
 
 
+def _random_color(image, hue, saturation, brightness, contrast):
+  tint = photometric.random_tint(hue, saturation, RandomSource())
+  return photometric.random_light(tint(image), brightness, contrast, RandomSource())
+
+
 @pytest.mark.parametrize('public, own, own_arguments', [
-    (input_preprocess.color, photometric.random_color, (0.08, (0.5, 1.5), 0.2, (0.7, 1.3))),
+    (input_preprocess.color, _random_color, (0.08, (0.5, 1.5), 0.2, (0.7, 1.3))),
     (input_preprocess.blur, photometric.random_blur, (0.0, 1.0)),
     (input_preprocess.noise, photometric.random_noise, (0.0, 0.01)),
 ])
@@ -30,7 +36,7 @@ def test_public_steps_have_the_strengths_of_forma(public, own, own_arguments):
 def test_strengths_of_public_steps_can_be_given():
   np.testing.assert_array_equal(
       _run(input_preprocess.color, 0.3, 0.2, 0.4, 0.1, 0.6, 0.8),
-      _run(photometric.random_color, 0.3, (0.2, 0.4), 0.1, (0.6, 0.8)))
+      _run(_random_color, 0.3, (0.2, 0.4), 0.1, (0.6, 0.8)))
 
 
 def _preprocess(label, is_training):

@@ -28,6 +28,11 @@ _MERGE_METHODS = {
     'max': lambda stacked: tf.reduce_max(stacked, axis=4),
     'avg': lambda stacked: tf.reduce_mean(stacked, axis=4),
 }
+# Fields of ModelOptions that are settings of the backbone.
+_BACKBONE_OPTIONS = (
+    'output_stride', 'multi_grid', 'model_variant', 'depth_multiplier', 'divisible_by',
+    'preprocessed_images_dtype', 'nas_stem_output_num_conv_filters', 'use_bounded_activation',
+    'batch_norm_decay')
 
 
 def get_extra_layer_scopes(last_layers_contain_logits_only=False):
@@ -123,14 +128,12 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
                        nas_training_hyper_parameters=None):
   """Returns the logits of every scale of an image pyramid, and their merger.
 
+  Arguments that are not described here are those of `feature_extractor.extract_features`.
+
   Args:
     images: [batch, height, width, 3] tensor in 0..255.
     model_options: ModelOptions.
     image_pyramid: list of scales > 0 of the input, or None for [1.0].
-    weight_decay: L2 factor of the weights.
-    is_training: whether dropout and drop path are active.
-    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
-    nas_training_hyper_parameters: see `feature_extractor.extract_features`.
 
   Returns:
     dict, output name -> dict from 'merged_logits', and with several scales also
@@ -159,10 +162,9 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     scaled_images, scaled_options = _scale_input(images, model_options, scale)
     with layers.quantize(quantization.make_quantizer(model_options, is_training)):
       outputs_to_logits = _get_logits(
-          scaled_images, scaled_options, weight_decay=weight_decay,
-          reuse=True if index else None, is_training=is_training,
-          fine_tune_batch_norm=fine_tune_batch_norm,
-          nas_training_hyper_parameters=nas_training_hyper_parameters)
+          scaled_images, scaled_options, nas_training_hyper_parameters,
+          weight_decay=weight_decay, reuse=True if index else None, is_training=is_training,
+          fine_tune_batch_norm=fine_tune_batch_norm)
     for output, logits in sorted(outputs_to_logits.items()):
       outputs_to_scales_to_logits[output][name] = utils.resize_bilinear(
           logits, logits_size, logits.dtype)
@@ -197,11 +199,7 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   Args:
     images: [batch, height, width, 3] tensor in 0..255.
     model_options: ModelOptions.
-    weight_decay: L2 factor.
-    reuse: whether to reuse variables.
-    is_training: whether dropout and drop path are active.
-    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
-    nas_training_hyper_parameters: see `feature_extractor.extract_features`.
+    The others are those of `feature_extractor.extract_features`.
 
   Returns:
     features: [batch, h, w, 256] features of ASPP or the dense prediction cell, or the
@@ -211,22 +209,13 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   Raises:
     ValueError: an option does not fit the backbone or the other options.
   """
+  training = dict(weight_decay=weight_decay, reuse=reuse, is_training=is_training,
+                  fine_tune_batch_norm=fine_tune_batch_norm)
   features, end_points = feature_extractor.extract_features(
       images,
-      output_stride=model_options.output_stride,
-      multi_grid=model_options.multi_grid,
-      model_variant=model_options.model_variant,
-      depth_multiplier=model_options.depth_multiplier,
-      divisible_by=model_options.divisible_by,
-      weight_decay=weight_decay,
-      reuse=reuse,
-      is_training=is_training,
-      preprocessed_images_dtype=model_options.preprocessed_images_dtype,
-      fine_tune_batch_norm=fine_tune_batch_norm,
-      nas_stem_output_num_conv_filters=model_options.nas_stem_output_num_conv_filters,
       nas_training_hyper_parameters=nas_training_hyper_parameters,
-      use_bounded_activation=model_options.use_bounded_activation,
-      batch_norm_decay=model_options.batch_norm_decay)
+      **training,
+      **{name: getattr(model_options, name) for name in _BACKBONE_OPTIONS})
   cell_config = model_options.dense_prediction_cell_config
   if not model_options.aspp_with_batch_norm:
     if cell_config is not None:
@@ -238,15 +227,10 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
         output_stride=model_options.output_stride,
         crop_size=model_options.crop_size,
         image_pooling_crop_size=model_options.image_pooling_crop_size,
-        weight_decay=weight_decay,
-        reuse=reuse,
-        is_training=is_training,
-        fine_tune_batch_norm=fine_tune_batch_norm,
         scope=META_ARCHITECTURE_SCOPE,
-        batch_norm_decay=model_options.batch_norm_decay), end_points
-  return aspp.build_aspp(
-      features, model_options, weight_decay=weight_decay, reuse=reuse,
-      is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm), end_points
+        batch_norm_decay=model_options.batch_norm_decay,
+        **training), end_points
+  return aspp.build_aspp(features, model_options, **training), end_points
 
 
 def _scale_input(images, model_options, scale):
@@ -268,13 +252,11 @@ def _scale_input(images, model_options, scale):
   return images, options
 
 
-def _get_logits(images, model_options, weight_decay=0.0001, reuse=None, is_training=False,
-                fine_tune_batch_norm=False, nas_training_hyper_parameters=None):
+def _get_logits(images, model_options, nas_training_hyper_parameters, **training):
   """Returns dict, output name -> logits of one scale; arguments as `extract_features`."""
   features, end_points = extract_features(
-      images, model_options, weight_decay=weight_decay, reuse=reuse,
-      is_training=is_training, fine_tune_batch_norm=fine_tune_batch_norm,
-      nas_training_hyper_parameters=nas_training_hyper_parameters)
+      images, model_options, nas_training_hyper_parameters=nas_training_hyper_parameters,
+      **training)
   if model_options.decoder_output_stride is not None:
     features = refine_by_decoder(
         features, end_points,
@@ -282,17 +264,15 @@ def _get_logits(images, model_options, weight_decay=0.0001, reuse=None, is_train
         decoder_output_stride=model_options.decoder_output_stride,
         decoder_use_separable_conv=model_options.decoder_use_separable_conv,
         model_variant=model_options.model_variant,
-        weight_decay=weight_decay,
-        reuse=reuse,
-        is_training=is_training,
-        fine_tune_batch_norm=fine_tune_batch_norm,
         use_bounded_activation=model_options.use_bounded_activation,
-        batch_norm_decay=model_options.batch_norm_decay)
+        batch_norm_decay=model_options.batch_norm_decay,
+        **training)
   return {
       output: get_branch_logits(
           features, num_classes,
           atrous_rates=model_options.atrous_rates,
           aspp_with_batch_norm=model_options.aspp_with_batch_norm,
           kernel_size=model_options.logits_kernel_size,
-          weight_decay=weight_decay, reuse=reuse, scope_suffix=output)
+          weight_decay=training['weight_decay'], reuse=training['reuse'],
+          scope_suffix=output)
       for output, num_classes in sorted(model_options.outputs_to_num_classes.items())}

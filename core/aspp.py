@@ -25,10 +25,7 @@ def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=F
   Args:
     features: [batch, height, width, channels] backbone features.
     options: ModelOptions.
-    weight_decay: L2 factor.
-    reuse: whether to reuse variables.
-    is_training: whether dropout is active.
-    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
+    The others are those of `feature_extractor.extract_features`.
 
   Returns:
     [batch, height, width, 256] tensor.

@@ -31,12 +31,8 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
       result.
     decoder_use_separable_conv: whether the 3x3 convolutions are depthwise separable.
     model_variant: key of BACKBONES, to find the low-level features.
-    weight_decay: L2 factor.
-    reuse: whether to reuse variables.
-    is_training: whether this is a training graph.
-    fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
-    use_bounded_activation: whether activations are bounded to [0, 6].
     batch_norm_decay: decay of the moving averages, or None for the head's own.
+    The others are those of `feature_extractor.extract_features`.
 
   Returns:
     [batch, crop_height/stride, crop_width/stride, 256] tensor (aligned sizes, see

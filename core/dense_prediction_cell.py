@@ -78,12 +78,9 @@ class DensePredictionCell(object):
       output_stride: network input size over feature size.
       crop_size: (height, width) of the network input, or None: that of the features.
       image_pooling_crop_size: (height, width) that sizes pooling windows; None: crop_size.
-      weight_decay: L2 factor.
-      reuse: whether to reuse variables.
-      is_training: whether dropout is active.
-      fine_tune_batch_norm: with is_training, batch norm uses batch statistics.
       scope: variable scope, or None for 'meta_architecture'.
       batch_norm_decay: decay of the moving averages, or None for the head's own.
+      The others are those of `feature_extractor.extract_features`.
 
     Returns:
       [batch, height, width, 256] tensor.
@@ -94,12 +91,14 @@ class DensePredictionCell(object):
     with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm, reuse=reuse,
                         batch_norm_decay=batch_norm_decay), \
          tf.variable_scope(scope or _META_ARCHITECTURE_SCOPE, values=[features]):
+      # The smallest network input that gives the features, where it is not known.
+      crop_size = crop_size or [
+          (d - 1) * output_stride + 1 for d in utils.image_size(features)]
       branches = []
       for index, branch in enumerate(self.config):
         inputs = features if branch[_INPUT] == _FEATURES else branches[branch[_INPUT]]
         operation = self._parse_operation(
-            branch, crop_size or _input_size(features, output_stride), output_stride,
-            image_pooling_crop_size)
+            branch, crop_size, output_stride, image_pooling_crop_size)
         branches.append(_OPERATIONS[operation[_OP]](
             inputs, operation, self.hparams['reduction_size'], weight_decay,
             'branch%d' % index))
@@ -122,9 +121,11 @@ class DensePredictionCell(object):
     A conv has op, kernel and rate; pooling has op, kernel (the window) and target_size.
     """
     if config[_OP] == _PYRAMID_POOLING:
-      target_size, window = self._get_pyramid_pooling_arguments(
-          crop_size, output_stride, config[_GRID_SIZE], image_pooling_crop_size)
-      return {_OP: _PYRAMID_POOLING, _TARGET_SIZE: target_size, _KERNEL: window}
+      window_size = image_pooling_crop_size or crop_size
+      return {_OP: _PYRAMID_POOLING,
+              _TARGET_SIZE: [utils.scale_dimension(d, 1.0 / output_stride) for d in crop_size],
+              _KERNEL: [utils.scale_dimension(d, 1.0 / (output_stride * cells))
+                        for d, cells in zip(window_size, config[_GRID_SIZE])]}
     if _RATE_OUTPUT_STRIDE % output_stride:
       raise ValueError(
           'output_stride must divide %d with a dense prediction cell, got %s.'
@@ -132,19 +133,6 @@ class DensePredictionCell(object):
     factor = _RATE_OUTPUT_STRIDE // output_stride
     return {_OP: _CONV, _KERNEL: config[_KERNEL],
             _RATE: [rate * factor for rate in config.get(_RATE, (1, 1))]}
-
-  def _get_pyramid_pooling_arguments(self, crop_size, output_stride, image_grid,
-                                     image_pooling_crop_size=None):
-    """Returns ([height, width] to resize to, [height, width] of the pooling window)."""
-    target_size = [utils.scale_dimension(d, 1.0 / output_stride) for d in crop_size]
-    window = [utils.scale_dimension(d, 1.0 / (output_stride * cells)) for d, cells
-              in zip(image_pooling_crop_size or crop_size, image_grid)]
-    return target_size, window
-
-
-def _input_size(features, output_stride):
-  """Returns the smallest network input size, [height, width], that gives the features."""
-  return [(d - 1) * output_stride + 1 for d in utils.image_size(features)]
 
 
 # --- operations of a branch: (inputs, parsed operation, depth, weight_decay, scope) -> tensor

@@ -17,10 +17,13 @@ POOL = {'op': 'pyramid_pooling', 'grid_size': [2, 3], 'input': -1}
 
 
 def test_pooling_windows_divide_the_crop_into_the_grid():
-  cell = dpc.DensePredictionCell([POOL])
-  assert cell._get_pyramid_pooling_arguments([513, 513], 16, [4, 4]) == ([33, 33], [9, 9])
-  assert cell._get_pyramid_pooling_arguments([513, 257], 16, [1, 2], [257, 257]) == (
-      [33, 17], [17, 9])
+  def sizes(grid_size, *arguments):
+    pool = dict(POOL, grid_size=grid_size)
+    operation = dpc.DensePredictionCell([pool])._parse_operation(pool, *arguments)
+    return operation['target_size'], operation['kernel']
+
+  assert sizes([4, 4], [513, 513], 16) == ([33, 33], [9, 9])
+  assert sizes([1, 2], [513, 257], 16, [257, 257]) == ([33, 17], [17, 9])
 
 
 @pytest.mark.parametrize('output_stride, rate', [(16, [1, 3]), (8, [2, 6]), (4, [4, 12])])

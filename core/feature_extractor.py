@@ -86,12 +86,8 @@ def _xception_row(network, stride_4, stride_8):
 def _resnet_row(network, scope, root, last_unit):
   """Returns the row of a ResNet v1; the `_beta` variants see images in -1..1.
 
-  Args:
-    network: function of resnet_v1_beta.
-    scope: variable scope.
-    root: last convolution of the root.
-    last_unit: last unit of block3 at stride 16. Blocks stride in their last unit: the
-      unit before is the last one of its size.
+  `root` is the last convolution of the root, `last_unit` the last unit of block3 at stride 16:
+  blocks stride in their last unit, the one before is the last one of its size.
   """
   is_beta = network.__name__.endswith('_beta')
   unit = 'block%d/unit_%d/bottleneck_v1/conv3'

@@ -28,18 +28,13 @@ def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=
     reuse: whether to reuse variables.
     batch_norm_decay: decay of the moving averages, or None for 0.9997.
   """
-  batch_norm = {
-      'is_training': is_batch_norm_training,
-      'decay': _BATCH_NORM_DECAY if batch_norm_decay is None else batch_norm_decay,
-      'epsilon': _BATCH_NORM_EPSILON,
-      'scale': True,
-  }
-  activation = tf.nn.relu6 if use_bounded_activation else tf.nn.relu
   with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay),
-                      activation_fn=activation, normalizer_fn=slim.batch_norm,
-                      padding='SAME', stride=1, reuse=reuse), \
-       slim.arg_scope([slim.batch_norm], **batch_norm):
+                      activation_fn=tf.nn.relu6 if use_bounded_activation else tf.nn.relu,
+                      normalizer_fn=slim.batch_norm, padding='SAME', stride=1, reuse=reuse), \
+       slim.arg_scope([slim.batch_norm], is_training=is_batch_norm_training,
+                      decay=_BATCH_NORM_DECAY if batch_norm_decay is None else batch_norm_decay,
+                      epsilon=_BATCH_NORM_EPSILON, scale=True):
     yield
 
 

@@ -214,11 +214,8 @@ def _fold_batch_norm(weights, quantizer, kernel):
 def _batch_statistics(outputs_fn, mean, variance, quantizer):
   """Returns mean, variance and unbiased variance per channel; the averages once frozen.
 
-  Args:
-    outputs_fn: function that returns the [batch, h, w, channels] convolution in floats.
-    mean: moving average.
-    variance: moving average.
-    quantizer: `quantization.Quantizer`.
+  `outputs_fn` returns the [batch, h, w, channels] convolution in floats; mean and variance are
+  the moving averages.
   """
   def of_batch():
     outputs = outputs_fn()

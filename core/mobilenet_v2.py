@@ -44,23 +44,16 @@ def mobilenet_v2_arg_scope(is_training=False, weight_decay=0.00004,
                            batch_norm_decay=_BATCH_NORM_DECAY):
   """Returns the arg scope of MobileNetV2: ReLU6, batch norm, L2 on 1x1 and 3x3 weights.
 
-  Args:
-    is_training: whether batch norm uses (and updates towards) batch statistics.
-    weight_decay: L2 factor; depthwise weights are not regularised.
-    batch_norm_decay: decay of the moving averages.
+  With is_training batch norm uses (and updates towards) batch statistics. Depthwise weights are
+  not regularised.
   """
-  batch_norm = {
-      'is_training': is_training,
-      'decay': batch_norm_decay,
-      'epsilon': _BATCH_NORM_EPSILON,
-      'center': True,
-      'scale': True,
-  }
-  initializer = tf.truncated_normal_initializer(stddev=_WEIGHTS_STDDEV)
   with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
-                      weights_initializer=initializer, normalizer_fn=slim.batch_norm,
-                      activation_fn=tf.nn.relu6, padding='SAME'), \
-       slim.arg_scope([slim.batch_norm], **batch_norm), \
+                      weights_initializer=tf.truncated_normal_initializer(
+                          stddev=_WEIGHTS_STDDEV),
+                      normalizer_fn=slim.batch_norm, activation_fn=tf.nn.relu6,
+                      padding='SAME'), \
+       slim.arg_scope([slim.batch_norm], is_training=is_training, decay=batch_norm_decay,
+                      epsilon=_BATCH_NORM_EPSILON, center=True, scale=True), \
        slim.arg_scope([slim.conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay)), \
        slim.arg_scope([slim.separable_conv2d], weights_regularizer=None) as scope:

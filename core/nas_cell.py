@@ -14,7 +14,6 @@ from deeplab.core.tf_compat import slim, tf
 # States 0 and 1: the input of the cell and that of the cell before it.
 _NUM_INPUT_STATES = 2
 _ATROUS_RATE = 2
-_NO_OPERATION = 'none'
 
 
 class NASBaseCell(object):
@@ -90,10 +89,13 @@ class NASBaseCell(object):
           results = []
           for side, (operation, index) in zip(('left', 'right'), pair):
             with tf.variable_scope(side):
-              results.append(self._apply_conv_operation(
-                  states[index], operation, stride, index < _NUM_INPUT_STATES))
+              # Only states 0 and 1 are strided.
+              result = operation.apply(states[index], self._filter_size,
+                                       stride if index < _NUM_INPUT_STATES else 1)
+              results.append(self._apply_drop_path(result) if operation.is_dropped else result)
           states.append(results[0] + results[1])
-      return self._combine_unused_states(states)
+      return tf.concat([state for state, is_used in zip(states, self._used_hiddenstates)
+                        if not is_used], axis=3)
 
   def _cell_base(self, net, prev_layer):
     """Returns states 0 and 1."""
@@ -109,16 +111,6 @@ class NASBaseCell(object):
     net = slim.conv2d(net, self._filter_size, 1, scope='1x1')
     net = slim.batch_norm(net, scope='beginning_bn')
     return [net, prev_layer]
-
-  def _apply_conv_operation(self, net, operation, stride, is_from_original_input):
-    """Returns the result of a row of OPERATIONS; only states 0 and 1 are strided."""
-    net = operation.apply(net, self._filter_size, stride if is_from_original_input else 1)
-    return self._apply_drop_path(net) if operation.is_dropped else net
-
-  def _combine_unused_states(self, net):
-    """Returns the states that the cell puts out, concatenated."""
-    return tf.concat([state for state, is_used in zip(net, self._used_hiddenstates)
-                      if not is_used], axis=3)
 
   def _apply_drop_path(self, net):
     """Returns net, at random zeroed for whole images; the others grow to make up for it.
@@ -214,7 +206,7 @@ def _project(net, depth, stride):
 
 _KERNELS = (3, 5, 7)
 
-OPERATIONS = {_NO_OPERATION: Operation(_none, is_dropped=False)}
+OPERATIONS = {'none': Operation(_none, is_dropped=False)}
 OPERATIONS.update(
     ('separable_%dx%d_%d' % (k, k, layers), Operation(functools.partial(_separable, k, layers)))
     for k in _KERNELS for layers in (1, 2, 3))

@@ -24,11 +24,9 @@ def apply_cell(cell, net, prev_layer=None, filter_scaling=1.0, stride=1, cell_nu
 
 
 def apply_operation(name, net, stride=1, depth=FILTERS):
-  cell = make_cell(['none', 'none'], [0, 0])
-  cell._filter_size = depth
   with slim.arg_scope(nas_network.nas_arg_scope()), \
        slim.arg_scope([slim.batch_norm], is_training=False):
-    return cell._apply_conv_operation(net, nas_cell.OPERATIONS[name], stride, True)
+    return nas_cell.OPERATIONS[name].apply(net, depth, stride)
 
 
 def random_image(height, width, channels=FILTERS, batch=1):

@@ -38,8 +38,7 @@ class NASConfig(typing.NamedTuple):
   Attributes:
     filter_scaling_rate: growth of the channels when the resolution halves.
     num_conv_filters: channels of a state at stride 4.
-    total_training_steps: see `nas_cell.NASBaseCell`.
-    drop_path_keep_prob: likewise.
+    total_training_steps, drop_path_keep_prob: see `nas_cell.NASBaseCell`.
   """
   filter_scaling_rate: float
   num_conv_filters: int
@@ -64,13 +63,7 @@ def config(num_conv_filters=20, total_training_steps=500000, drop_path_keep_prob
 
 
 def nas_arg_scope(weight_decay=4e-5, batch_norm_decay=0.9997, batch_norm_epsilon=0.001):
-  """Returns the arg scope of the networks: no activations, L2 on depthwise weights too.
-
-  Args:
-    weight_decay: L2 factor of the weights.
-    batch_norm_decay: decay of the moving averages.
-    batch_norm_epsilon: added to the variance.
-  """
+  """Returns the arg scope of the networks: no activations, L2 on depthwise weights too."""
   with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay),
                       weights_initializer=slim.variance_scaling_initializer(
@@ -104,7 +97,6 @@ def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=Fa
   if final_endpoint is not None and final_endpoint not in names:
     raise ValueError('Unknown final_endpoint %r. Valid: %s.'
                      % (final_endpoint, ', '.join(names)))
-  _check_levels(backbone)
   with tf.variable_scope(scope, 'nas', [images], reuse=reuse) as network_scope:
     _, layers = _nas_stem(images)
     num_cells = names.index(final_endpoint or names[-1]) + 1 - len(layers)
@@ -135,14 +127,6 @@ def _stack_cells(layers, cell, levels, filter_scaling_rate):
     layers.append(net)
     sizes.setdefault(level, utils.image_size(net))
     before = level
-
-
-def _check_levels(backbone):
-  """Raises ValueError unless levels, from the stem's 0 on, change by 1 at most."""
-  for number, (before, level) in enumerate(zip([0] + list(backbone), backbone)):
-    if level < 0 or abs(level - before) > 1:
-      raise ValueError('backbone=%s: cell %d cannot go from level %d to %d, only to a '
-                       'neighbour.' % (list(backbone), number, before, level))
 
 
 def _network(cell_type, backbone, images, num_conv_filters, training_hyper_parameters,

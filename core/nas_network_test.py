@@ -173,13 +173,3 @@ def test_config_doubles_filters_per_level():
 def test_bad_settings(variant, settings, message):
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
     extract(tf.zeros([1, 33, 33, 3]), variant, **settings)
-
-
-@pytest.mark.parametrize('backbone, message', [
-    ([2, 1], 'cell 0 cannot go from level 0 to 2'),
-    ([0, 1, 3], r'backbone=\[0, 1, 3\]: cell 2 cannot go from level 1 to 3'),
-    ([0, -1], 'cell 1 cannot go from level 0 to -1'),
-])
-def test_levels_that_are_no_neighbours(backbone, message):
-  with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
-    build_base(backbone)

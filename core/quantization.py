@@ -61,26 +61,23 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_wo
   """
   if options.quantize_delay_step < 0:
     return
-  where = 'quantize_delay_step=%d needs ' % options.quantize_delay_step
   scales = [float(scale) for scale in scales or (1.0,)]
-  if options.model_variant not in _MODEL_VARIANTS:
-    raise UsageError('%s--model_variant=%s, got %s.'
-                     % (where, ' or '.join(_MODEL_VARIANTS), options.model_variant))
-  if num_clones != 1:
-    raise UsageError('%s--num_clones=1, got %d.' % (where, num_clones))
-  if num_workers > 1:
-    raise UsageError('%sa single worker, got %d. Give one of --worker_hosts, or train without '
-                     'a cluster.' % (where, num_workers))
-  if precision != 'float32':
-    raise UsageError('%s--precision=float32, got %s.' % (where, precision))
-  if scales != [1.0]:
-    raise UsageError('%sthe scale 1.0 alone, got %s. Leave out --image_pyramid, --eval_scales '
-                     'and --inference_scales.' % (where, ', '.join(map(str, scales))))
-  if add_flipped_images:
-    raise UsageError('%simages as they are: leave out --add_flipped_images.' % where)
-  if options.preprocessed_images_dtype != tf.float32:
-    raise ValueError('%spreprocessed_images_dtype float32, got %s.'
-                     % (where, tf.as_dtype(options.preprocessed_images_dtype).name))
+  for is_fine, needed, found in (
+      (options.model_variant in _MODEL_VARIANTS,
+       '--model_variant=%s' % ' or '.join(_MODEL_VARIANTS), options.model_variant),
+      (num_clones == 1, '--num_clones=1', num_clones),
+      (num_workers <= 1, 'a single worker', '%d. Give one of --worker_hosts, or train without a '
+       'cluster' % num_workers),
+      (precision == 'float32', '--precision=float32', precision),
+      (scales == [1.0], 'the scale 1.0 alone', '%s. Leave out --image_pyramid, --eval_scales and '
+       '--inference_scales' % ', '.join(map(str, scales))),
+      (not add_flipped_images, 'images as they are', 'also mirrored ones: leave out '
+       '--add_flipped_images'),
+      (options.preprocessed_images_dtype == tf.float32, 'preprocessed_images_dtype float32',
+       tf.as_dtype(options.preprocessed_images_dtype).name)):
+    if not is_fine:
+      raise UsageError('quantize_delay_step=%d needs %s, got %s.'
+                       % (options.quantize_delay_step, needed, found))
 
 
 def make_quantizer(options, is_training):

@@ -26,12 +26,8 @@ def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.9
                      batch_norm_epsilon=1e-5, batch_norm_scale=True):
   """Returns the arg scope of ResNet: ReLU, batch norm, He initialisation, L2.
 
-  Args:
-    is_training: whether batch norm uses (and updates towards) batch statistics.
-    weight_decay: L2 factor of the weights.
-    batch_norm_decay: decay of the moving averages.
-    batch_norm_epsilon: added to the variance.
-    batch_norm_scale: whether batch norm has a gamma.
+  With is_training batch norm uses (and updates towards) batch statistics; batch_norm_scale says
+  whether it has a gamma.
   """
   with slim.arg_scope([slim.conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay),

@@ -20,6 +20,7 @@ _DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
 # Bounded activations lie in [-6, 6], as those of ReLU6 do in [0, 6].
 _CLIP_CAP = 6
 _ROOT_STRIDE = 2
+_SKIPS = ('conv', 'none', 'sum')
 
 
 class _Module(typing.NamedTuple):
@@ -158,7 +159,7 @@ def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_
                      'unit_rate_list=%s.' % (depth_list, unit_rates))
   if skip_connection_type not in _SKIPS:
     raise ValueError('Unknown skip_connection_type %r. Valid: %s.'
-                     % (skip_connection_type, ', '.join(sorted(_SKIPS))))
+                     % (skip_connection_type, ', '.join(_SKIPS)))
   relu = _activation(use_bounded_activation)
   inner = relu if activation_fn_in_separable_conv else (
       _clip if use_bounded_activation else None)
@@ -172,29 +173,13 @@ def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_
           rate=rate * unit_rate, use_explicit_padding=use_explicit_padding,
           regularize_depthwise=regularize_depthwise, activation_fn=inner,
           scope='separable_conv%d' % (index + 1))
-    outputs = _SKIPS[skip_connection_type](inputs, residual, stride, use_bounded_activation)
+    outputs = residual
+    if skip_connection_type != 'none':
+      shortcut = inputs if skip_connection_type == 'sum' else slim.conv2d(
+          inputs, depth_list[2], 1, stride=stride, activation_fn=None, scope='shortcut')
+      outputs = (tf.nn.relu6(_clip(residual) + _clip(shortcut)) if use_bounded_activation
+                 else residual + shortcut)
     return slim.utils.collect_named_outputs(outputs_collections, module_scope.name, outputs)
-
-
-def _skip_conv(inputs, residual, stride, is_bounded):
-  shortcut = slim.conv2d(inputs, residual.shape.as_list()[3], 1, stride=stride,
-                         activation_fn=None, scope='shortcut')
-  return _skip_sum(shortcut, residual, stride, is_bounded)
-
-
-def _skip_sum(inputs, residual, stride, is_bounded):
-  del stride  # always 1: the shapes would not agree
-  if is_bounded:
-    return tf.nn.relu6(_clip(residual) + _clip(inputs))
-  return residual + inputs
-
-
-def _skip_none(inputs, residual, stride, is_bounded):
-  del inputs, stride, is_bounded
-  return residual
-
-
-_SKIPS = {'conv': _skip_conv, 'sum': _skip_sum, 'none': _skip_none}
 
 
 def xception(inputs, blocks, num_classes=None, is_training=True, global_pool=True,

@@ -47,6 +47,9 @@ class CropGeometry(typing.NamedTuple):
     net_scale: float32 scalar, size after all scaling over size of the source; the smaller of
       both sides.
     is_warped: bool; without a warp t1 = t3 = 0.
+
+  In its methods `size` is (height, width) of the source, int32 [2] tensor, and `crop_size` that of
+  the crop, ints.
   """
   transform: tf.Tensor
   net_scale: tf.Tensor
@@ -56,10 +59,6 @@ class CropGeometry(typing.NamedTuple):
     """Returns the part of the crop that shows the source, int32 [4]: y, x, height, width.
 
     The rest of the crop is padding. The box has at least one pixel.
-
-    Args:
-      size: int32 [2] tensor, (height, width) of the source.
-      crop_size: (height, width) of the crop, ints.
     """
     t = tf.unstack(self.transform, num=8)
     bottom, right = tf.unstack(tf.cast(size, tf.float32) - 1.0, num=2)
@@ -80,11 +79,7 @@ class CropGeometry(typing.NamedTuple):
     return tf.where(is_regular, box, tf.constant([0, 0] + limit.tolist()))
 
   def starting_at(self, origin):
-    """Returns the geometry of the part of the crop that begins at a pixel.
-
-    Args:
-      origin: int32 [2] tensor, (y, x) in the crop.
-    """
+    """Returns the geometry of the part of the crop that begins at a pixel, int32 [2] (y, x)."""
     y, x = tf.unstack(tf.cast(origin, tf.float32), num=2)
     t = tf.unstack(self.transform, num=8)
     return self._replace(transform=tf.stack([
@@ -92,12 +87,7 @@ class CropGeometry(typing.NamedTuple):
         t[3], t[4], t[3] * x + t[4] * y + t[5], 0.0, 0.0]))
 
   def window(self, size, crop_size):
-    """Returns the part of the source that the crop shows, int32 [4]: y, x, height, width.
-
-    Args:
-      size: int32 [2] tensor, (height, width) of the source.
-      crop_size: (height, width) of the crop, ints.
-    """
+    """Returns the part of the source that the crop shows, int32 [4]: y, x, height, width."""
     t = tf.unstack(self.transform, num=8)
     right, bottom = crop_size[1] - 1.0, crop_size[0] - 1.0
     x = tf.stack([t[0] * x + t[1] * y + t[2] for x in (0.0, right) for y in (0.0, bottom)])

@@ -45,10 +45,7 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
 def draw_is_cut(landmarks, augmentation, random_source):
   """Returns a random bool scalar, whether the legs of a record are cut off.
 
-  Args:
-    landmarks: string scalar, '' where unknown: nothing is cut there.
-    augmentation: Augmentation.
-    random_source: RandomSource.
+  Nothing is cut where the landmarks, a string scalar, are unknown: ''.
   """
   return tf.logical_and(
       tf.not_equal(landmarks, ''),
@@ -83,10 +80,7 @@ def draw_shares(random_source=None):
 def cut_points(landmarks, shares, name=None):
   """Returns the cutting points of the right and the left leg, [2] float32 (x, y) in pixels.
 
-  Args:
-    landmarks: see `random_crop_legs`.
-    shares: see `draw_shares`.
-    name: see `random_crop_legs`.
+  For landmarks and name see `random_crop_legs`, for shares `draw_shares`.
   """
   points = _parse_landmarks(landmarks, '' if name is None else name)[0, :, :2]
   return [share * points[hip] + (1.0 - share) * points[knee] for share, (hip, knee) in zip(
@@ -131,8 +125,7 @@ def half_plane_mask(image, p1, p2):
 
   Args:
     image: [height, width, channels] tensor, for its size.
-    p1: [2] float32 tensor, (x, y) in pixels.
-    p2: [2] float32 tensor, (x, y) in pixels.
+    p1, p2: [2] float32 tensors, (x, y) in pixels.
 
   Returns:
     [height, width, 1] float32 tensor in 0..1.

@@ -90,12 +90,7 @@ def crop_from_encoded(sample, crops, random_source):
 def _read_box(sample, geometry, shown, box_size, crops):
   """Returns image, float32, and label where a crop shows them, decoding no more than needed.
 
-  Args:
-    sample: see `crop_from_encoded`.
-    geometry: CropGeometry of the whole crop.
-    shown: CropGeometry of the box.
-    box_size: [height, width] of the box, int32 scalars.
-    crops: TrainingCrops.
+  `geometry` is that of the whole crop, `shown` that of the box, of (height, width) `box_size`.
   """
   label, padding = sample[keys.LABELS_CLASS], crops.padding
   part = decode_part(

@@ -36,25 +36,6 @@ def _maybe_blur(image, augmentation, random_source):
       lambda: image)
 
 
-def random_color(image, hue, saturation, brightness, contrast, random_source=None):
-  """Shifts hue, saturation, brightness and contrast, in this order.
-
-  Args:
-    image: [height, width, 3] float32 tensor in 0..255.
-    hue: largest shift, in turns of the colour circle, 0..0.5; 0: off.
-    saturation: (least, largest) factor; (1, 1): off.
-    brightness: largest shift, as a share of the full range; 0: off.
-    contrast: (least, largest) factor about the mean of each channel; (1, 1): off.
-    random_source: RandomSource, or None.
-
-  Returns:
-    [height, width, 3] float32 tensor, not clipped.
-  """
-  random_source = random_source or RandomSource()
-  image = random_tint(hue, saturation, random_source)(image)
-  return random_light(image, brightness, contrast, random_source)
-
-
 def random_tint(hue, saturation, random_source):
   """Returns a function that shifts hue and saturation of every pixel by the same random amounts.
 
