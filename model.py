@@ -173,9 +173,8 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     per_scale = [tensor for _, tensor in sorted(scales_to_logits.items())]
     if len(per_scale) == 1:
       scales_to_logits.clear()
-      scales_to_logits[MERGED_LOGITS_SCOPE] = per_scale[0]
-    else:
-      scales_to_logits[MERGED_LOGITS_SCOPE] = merge(tf.stack(per_scale, axis=4))
+    scales_to_logits[MERGED_LOGITS_SCOPE] = (
+        merge(tf.stack(per_scale, axis=4)) if len(per_scale) > 1 else per_scale[0])
   return outputs_to_scales_to_logits
 
 

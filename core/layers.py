@@ -64,12 +64,7 @@ def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
 def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
   """Applies `slim.separable_conv2d` without its pointwise half, or the same quantised.
 
-  Args:
-    inputs: [batch, height, width, channels] tensor.
-    kernel_size: side of the kernel.
-    quantizer: `quantization.Quantizer`, or None.
-    **kwargs: fields of `Layer`; they, and the surrounding arg scope of
-      `slim.separable_conv2d`, mean what they mean there.
+  Arguments are those of `conv2d`, the arg scope is that of `slim.separable_conv2d`.
 
   Returns:
     [batch, h, w, channels] tensor.

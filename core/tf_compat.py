@@ -174,10 +174,6 @@ class _LazyModule(types.ModuleType):
 tf = _LazyModule('tf')
 slim = _LazyModule('slim')
 
-__all__ = ['IS_TF1', 'SessionRunHook', 'TF_VERSION',  # noqa: F822  (__getattr__)
-           'add_arg_scope', 'data_options', 'num_gpus', 'profiler_trace',
-           'projective_transform_op', 'slim', 'tf']
-
 
 def __getattr__(name):
   """Returns IS_TF1 or TF_VERSION, which load TensorFlow."""

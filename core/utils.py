@@ -99,21 +99,13 @@ def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=
     Image Segmentation", ECCV 2018, section 3.1.
   """
   outputs = layers.depthwise_conv2d(
-      inputs,
-      kernel_size,
-      rate=rate,
+      inputs, kernel_size, rate=rate, weights_regularizer=None, scope=scope + '_depthwise',
       weights_initializer=tf.truncated_normal_initializer(
-          stddev=depthwise_weights_initializer_stddev),
-      weights_regularizer=None,
-      scope=scope + '_depthwise')
+          stddev=depthwise_weights_initializer_stddev))
   return layers.conv2d(
-      outputs,
-      filters,
-      1,
+      outputs, filters, 1, weights_regularizer=slim.l2_regularizer(weight_decay),
       weights_initializer=tf.truncated_normal_initializer(
-          stddev=pointwise_weights_initializer_stddev),
-      weights_regularizer=slim.l2_regularizer(weight_decay),
-      scope=scope + '_pointwise')
+          stddev=pointwise_weights_initializer_stddev), scope=scope + '_pointwise')
 
 
 def pool_windows(features, window, stride):

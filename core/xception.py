@@ -12,11 +12,6 @@ from deeplab.core import blocks as blocks_lib
 from deeplab.core.blocks import Block, conv2d_same, fixed_padding, stack_blocks_dense
 from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
-__all__ = ['Block', 'fixed_padding', 'separable_conv2d_same', 'stack_blocks_dense',
-           'xception', 'xception_41', 'xception_65', 'xception_71', 'xception_arg_scope',
-           'xception_block', 'xception_module']
-
-_DEFAULT_MULTI_GRID = blocks_lib.DEFAULT_MULTI_GRID
 # Bounded activations lie in [-6, 6], as those of ReLU6 do in [0, 6].
 _CLIP_CAP = 6
 _ROOT_STRIDE = 2
@@ -153,7 +148,7 @@ def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_
   Raises:
     ValueError: not three depths or rates, or an unknown skip connection.
   """
-  unit_rates = unit_rate_list or _DEFAULT_MULTI_GRID
+  unit_rates = unit_rate_list or blocks_lib.DEFAULT_MULTI_GRID
   if len(depth_list) != 3 or len(unit_rates) != 3:
     raise ValueError('An Xception module has three convolutions; got depth_list=%s, '
                      'unit_rate_list=%s.' % (depth_list, unit_rates))
@@ -230,7 +225,7 @@ def xception_block(scope, depth_list, skip_connection_type, activation_fn_in_sep
       'activation_fn_in_separable_conv': activation_fn_in_separable_conv,
       'regularize_depthwise': regularize_depthwise,
       'stride': stride,
-      'unit_rate_list': unit_rate_list or _DEFAULT_MULTI_GRID,
+      'unit_rate_list': unit_rate_list or blocks_lib.DEFAULT_MULTI_GRID,
   }] * num_units)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import os
 import re
+import typing
 
 import numpy as np
 from absl import logging
@@ -135,11 +136,7 @@ def problem_of(prefix, is_read=False):
 
 
 def not_finite(reader, names):
-  """Reads values; returns a sentence on one that is NaN or infinite, or None without any.
-
-  Args:
-    reader: CheckpointReader.
-    names: iterable of names of variables.
+  """Reads variables; returns a sentence on one that is NaN or infinite, or None without any.
 
   Raises:
     one of reader_errors(): a value cannot be read.
@@ -178,38 +175,34 @@ def readable_damage(checkpoint, kinds=None):
         'before it.' % (checkpoint, errors.reason_of(error))) from error
 
 
-class ChiefSessionCreator(object):
+class ChiefSessionCreator(typing.NamedTuple):
   """Creates sessions, and again after a failure, that continue at the newest checkpoint.
 
   TensorFlow's own goes by the paths in the file `checkpoint`: in a copy of a folder it would load
   the weights of the original, and the saver would delete the original's checkpoints in time;
   where that file is damaged it would begin anew.
+
+  Attributes:
+    scaffold: tf.train.Scaffold with a saver.
+    master: TensorFlow server; '': in this process.
+    config: ConfigProto.
+    folder: folder of checkpoints.
   """
-
-  def __init__(self, scaffold, master, config, folder):
-    """Prepares the creator.
-
-    Args:
-      scaffold: tf.train.Scaffold with a saver.
-      master: TensorFlow server; '': in this process.
-      config: ConfigProto.
-      folder: folder of checkpoints.
-    """
-    self._scaffold = scaffold
-    self._master = master
-    self._config = config
-    self._folder = folder
+  scaffold: typing.Any
+  master: str
+  config: typing.Any
+  folder: str
 
   def create_session(self):
-    newest = newest_to_continue(self._folder)
-    creator = tf.train.ChiefSessionCreator(self._scaffold, self._master, self._config,
+    newest = newest_to_continue(self.folder)
+    creator = tf.train.ChiefSessionCreator(self.scaffold, self.master, self.config,
                                            checkpoint_filename_with_path=newest)
     if not newest:
       return creator.create_session()
     with readable_damage(newest):
       session = creator.create_session()
-    kept = [prefix for prefix in recorded(self._folder) if prefix != newest]
-    self._scaffold.saver.recover_last_checkpoints(kept + [newest])
+    kept = [prefix for prefix in recorded(self.folder) if prefix != newest]
+    self.scaffold.saver.recover_last_checkpoints(kept + [newest])
     return session
 
 

@@ -122,11 +122,9 @@ def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
 
 
 def assign(session, values):
-  """Sets variables in one run; a run for each would have TensorFlow prune the graph each time.
+  """Sets the variables of a dict to its arrays.
 
-  Args:
-    session: tf.Session.
-    values: dict, tf.Variable -> array of its shape.
+  In one run: a run for each would have TensorFlow prune the graph each time.
   """
   session.run([variable.initializer for variable in values],
               {variable.initializer.inputs[1]: value for variable, value in values.items()})

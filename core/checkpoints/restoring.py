@@ -1,4 +1,5 @@
 """Checkpoints: which one is meant, whether and why not it fits a graph, waiting for new ones."""
+import itertools
 import os
 import re
 import time
@@ -198,14 +199,13 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
     yield require_checkpoint(checkpoint_dir, 'checkpoint_dir')
     return
   previous = None
-  number = 0
-  while max_number <= 0 or number < max_number:
-    yielded_at = time.monotonic()
+  for number in itertools.count(1):
+    started = time.monotonic()
     previous = _wait_for_other(checkpoint_dir, previous, timeout)
     yield previous
-    number += 1
-    is_last = 0 < max_number <= number
-    left = 0 if is_last else yielded_at + min_interval_secs - time.monotonic()
+    if number == max_number:
+      return
+    left = started + min_interval_secs - time.monotonic()
     if left > 0:
       logging.info('Next look for a checkpoint in %s in %.0f s.', checkpoint_dir, left)
       time.sleep(left)
@@ -214,8 +214,7 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
 def _wait_for_other(folder, previous, timeout):
   """Returns the newest checkpoint once it is not `previous`."""
   what = 'a checkpoint newer than %s' % previous if previous else 'a first checkpoint'
-  start = reminded = time.monotonic()
-  is_announced = False
+  start, reminded = time.monotonic(), None
   while True:
     found = resolve_checkpoint(folder)
     if found and found != previous:
@@ -223,9 +222,9 @@ def _wait_for_other(folder, previous, timeout):
     now = time.monotonic()
     if timeout is not None and now - start >= timeout:
       raise ValueError('Waited %g s for %s in %s.' % (timeout, what, folder))
-    if not is_announced or now - reminded >= _REMIND_SECS:
+    if reminded is None or now - reminded >= _REMIND_SECS:
       logging.info('Waiting for %s in %s.', what, folder)
-      is_announced, reminded = True, now
+      reminded = now
     time.sleep(_POLL_SECS if timeout is None else min(_POLL_SECS, timeout))
 
 

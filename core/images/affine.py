@@ -1,7 +1,7 @@
 """Projective warps of images, on either runtime."""
 import numpy as np
 
-from deeplab.core import tf_compat
+from deeplab.core import tf_compat, utils
 from deeplab.core.tf_compat import tf
 
 BILINEAR = 'BILINEAR'
@@ -40,8 +40,7 @@ def projective_transform(image, transform, output_size, interpolation, fill_valu
     shifted = tf.expand_dims(image - fill, 0)
     warped = (gather_transform(shifted, transform, size, interpolation) if operation is None
               else operation(shifted, transform, size, interpolation, 0.0))[0] + fill
-  warped.set_shape([d if isinstance(d, int) else None for d in output_size]
-                   + [image.shape.as_list()[2]])
+  warped.set_shape(utils.static_size(output_size) + (image.shape.as_list()[2],))
   return warped
 
 
@@ -68,8 +67,7 @@ def scale_and_shift(image, transform, output_size, interpolation):
   scaled = tf.image.crop_and_resize(
       tf.expand_dims(image, 0), [[top, left, bottom, right]], [0], tf.stack(output_size),
       method=interpolation.lower())[0]
-  scaled.set_shape([d if isinstance(d, int) else None for d in output_size]
-                   + [image.shape.as_list()[2]])
+  scaled.set_shape(utils.static_size(output_size) + (image.shape.as_list()[2],))
   return tf.cast(scaled, image.dtype)
 
 

@@ -26,13 +26,7 @@ _LEAST_DETERMINANT = 1e-9
 
 
 class Resizing(typing.NamedTuple):
-  """How the source is resized before anything random; see `resizing.resize_to_range`.
-
-  Attributes:
-    min_size: short side in pixels, or None for no resizing.
-    max_size: limit of the long side, or None.
-    factor: sides become multiples of this plus one, or None.
-  """
+  """How the source is resized before anything random: arguments of `resizing.resize_to_range`."""
   min_size: typing.Optional[int] = None
   max_size: typing.Optional[int] = None
   factor: typing.Optional[int] = None

@@ -1,4 +1,5 @@
 """Where pixels go: pad, crop, warp, flip; image and label together."""
+from deeplab.core import utils
 from deeplab.core.images import affine
 from deeplab.core.images.augmentation import RandomSource
 from deeplab.core.images.resizing import resolve_shape
@@ -74,9 +75,9 @@ def pad_to_bounding_box(image, offset_height, offset_width, target_height, targe
   with tf.control_dependencies(checks):
     padded = tf.pad(image - pad_value,
                     [[0, 0]] * (image.shape.ndims - 3) + paddings) + pad_value
-  sizes = [d if isinstance(d, int) else None for d in (target_height, target_width)]
   static = image.shape.as_list()
-  padded.set_shape(static[:-3] + sizes + static[-1:])
+  padded.set_shape(static[:-3] + list(utils.static_size((target_height, target_width)))
+                   + static[-1:])
   return padded
 
 

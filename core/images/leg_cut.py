@@ -53,16 +53,9 @@ def draw_is_cut(landmarks, augmentation, random_source):
 
 
 def cut_if(is_cut, image, label, cut):
-  """Returns what a cut makes of image and label where they are to be cut, else these.
+  """Returns (image, label) as `cut`, a function of nothing, makes them if is_cut, else as they are.
 
-  Args:
-    is_cut: bool scalar. It is drawn outside: draws must not depend on what was drawn before.
-    image: [height, width, 3] float32 tensor.
-    label: [height, width, 1] integer tensor.
-    cut: function () -> (image, label) of the same shapes and dtypes.
-
-  Returns:
-    (image, label), static shapes unchanged.
+  Static shapes stay. is_cut is drawn outside: draws must not depend on what was drawn before.
   """
   cut_image, cut_label = tf.cond(is_cut, cut, lambda: (image, label))
   # A branch forgets shapes.

@@ -68,16 +68,7 @@ def open_image(source, name='it'):
 
 
 def check_size(height, width, name):
-  """Stops if an image has more pixels than allowed.
-
-  Args:
-    height: in pixels.
-    width: in pixels.
-    name: what the message calls the image.
-
-  Raises:
-    ValueError: it has.
-  """
+  """Raises a ValueError, which calls the image `name`, if it has more pixels than allowed."""
   if _limit and width * height > _limit:
     raise ValueError('%s is %dx%d (height x width), more pixels than %s'
                      % (name, height, width, allowed()))

@@ -115,9 +115,7 @@ def resized_size(size, min_size, max_size=None, factor=None):
 
   Args:
     size: (height, width) before, ints or int32 scalars or one int32 tensor.
-    min_size: see `resize_to_range`, also for the others.
-    max_size: likewise.
-    factor: likewise.
+    min_size, max_size, factor: see `resize_to_range`.
   """
   size = tf.cast(tf.stack(size) if isinstance(size, (list, tuple)) else size, tf.float32)
   result = tf.ceil(size * (float(min_size) / tf.reduce_min(size)))
