@@ -46,7 +46,7 @@ def build(output_dir, settings, num_processes=None):
   raw_dir = os.path.join(output_dir, 'raw')
   num_rendered = raw_folders.write(raw_dir, settings, num_processes)
   logging.info('%s: %d pictures, %d of them rendered now.', raw_dir,
-               len(settings.indices()), num_rendered)
+               settings.num_train + settings.num_val, num_rendered)
   splits = raw_folders.find_examples(raw_dir, settings)
   spec = builder.DatasetSpec(
       name='sample_people', splits=splits, num_classes=NUM_CLASSES, ignore_label=IGNORE,

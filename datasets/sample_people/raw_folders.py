@@ -54,11 +54,6 @@ class Settings(typing.NamedTuple):
   num_train: int
   num_val: int
 
-  def indices(self):
-    """Returns [(split, index)] of all pictures."""
-    return ([('train', i) for i in range(self.num_train)]
-            + [('val', i) for i in range(self.num_val)])
-
 
 def write(folder, settings, num_processes=None):
   """Makes `folder` hold exactly the pictures of `settings`; what is there already stays.
@@ -79,12 +74,12 @@ def write(folder, settings, num_processes=None):
   """
   with files.telling_of_disk(folder):
     _prepare(folder, settings)
-    missing = [item for item in settings.indices() if not _is_complete(folder, *item)]
-    chunks = [(folder, settings.seed, missing[i:i + _CHUNK])
-              for i in range(0, len(missing), _CHUNK)]
+    missing = [picture for picture in _pictures(folder, settings)
+               if not all(map(os.path.exists, _paths(picture[2])))]
+    chunks = [(settings.seed, missing[i:i + _CHUNK]) for i in range(0, len(missing), _CHUNK)]
     if chunks:
-      parallel.run(_write_pictures, chunks, [len(chunk) for _, _, chunk in chunks],
-                   num_processes, 'Rendering people')
+      parallel.run(_write_pictures, chunks, [len(chunk) for _, chunk in chunks], num_processes,
+                   'Rendering people')
     _write_lists(folder, settings)
   return len(missing)
 
@@ -92,16 +87,9 @@ def write(folder, settings, num_processes=None):
 def find_examples(folder, settings):
   """Returns the splits of a written folder: {'train': [Example, ...], 'val': [...]}."""
   splits = {'train': [], 'val': []}
-  for split, index in settings.indices():
-    name = picture_name(split, index)
-    splits[split].append(Example(name, *[os.path.join(folder, kind, name + suffix)
-                                         for kind, suffix in _KINDS]))
+  for split, _, example in _pictures(folder, settings):
+    splits[split].append(example)
   return splits
-
-
-def picture_name(split, index):
-  """Returns the name of a picture without folder and extension."""
-  return '%s_%05d' % (split, index)
 
 
 def palette():
@@ -124,15 +112,16 @@ def _prepare(folder, settings):
                      'another folder, or empty this one.' % (folder, _STAMP))
   if old is None:
     files.write_text(stamp_path, json.dumps(stamp) + '\n')
-  wanted = {picture_name(*item) for item in settings.indices()} if old == stamp else set()
+  wanted = {path for _, _, example in _pictures(folder, settings)
+            for path in _paths(example)} if old == stamp else set()
   if old not in (None, stamp):
     logging.info('%s was rendered with %s, now with %s: rendering it again.', folder, old, stamp)
-  for kind, suffix in _KINDS:
+  for kind, _ in _KINDS:
     os.makedirs(os.path.join(folder, kind), exist_ok=True)
     for name in os.listdir(os.path.join(folder, kind)):
-      if _OWN_NAME.match(name) and (not name.endswith(suffix)
-                                    or name[:-len(suffix)] not in wanted):
-        files.remove_if_present(os.path.join(folder, kind, name))
+      path = os.path.join(folder, kind, name)
+      if _OWN_NAME.match(name) and path not in wanted:
+        files.remove_if_present(path)
   os.makedirs(os.path.join(folder, 'splits'), exist_ok=True)
   if old not in (None, stamp):
     files.write_text(stamp_path, json.dumps(stamp) + '\n')
@@ -147,18 +136,25 @@ def _read_stamp(path):
     return {}  # Ours, but unreadable: like one of another version.
 
 
-def _is_complete(folder, split, index):
-  name = picture_name(split, index)
-  return all(os.path.exists(os.path.join(folder, kind, name + suffix)) for kind, suffix in _KINDS)
+def _pictures(folder, settings):
+  """Yields (split, index, Example) of all pictures."""
+  for split, count in (('train', settings.num_train), ('val', settings.num_val)):
+    for index in range(count):
+      name = '%s_%05d' % (split, index)
+      yield split, index, Example(name, *[os.path.join(folder, kind, name + suffix)
+                                          for kind, suffix in _KINDS])
+
+
+def _paths(example):
+  return example.image_path, example.label, example.landmarks
 
 
 def _write_pictures(chunk, on_picture):
   """Renders and writes some pictures; for worker processes."""
-  folder, seed, indices = chunk
-  for split, index in indices:
-    picture = scene.render(seed, split, index)
-    for (kind, suffix), data in zip(_KINDS, _encode(picture)):
-      files.write_bytes(os.path.join(folder, kind, picture_name(split, index) + suffix), data)
+  seed, pictures = chunk
+  for split, index, example in pictures:
+    for path, data in zip(_paths(example), _encode(scene.render(seed, split, index))):
+      files.write_bytes(path, data)
     on_picture()
 
 

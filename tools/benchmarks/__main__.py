@@ -25,7 +25,6 @@ from deeplab.tools.benchmarks import (
     distributed,
     evaluation,
     inference,
-    memory,
     training,
 )
 
@@ -60,12 +59,12 @@ BENCHMARKS = {
     'distributed': Benchmark('Training by several processes on this machine',
                              distributed.measure_all),
     'eval': Benchmark('Evaluating images of mixed sizes', evaluation.measure_all),
-    'graph': Benchmark('Building graphs on one core', memory.measure_graphs),
+    'graph': Benchmark('Building graphs on one core', training.measure_graphs),
     'inference': Benchmark('Exported models, one image after the other',
                            inference.measure_all, inference.markdown_table),
     'input': Benchmark('Reading and augmenting training images', data.measure_input),
-    'memory': Benchmark('Peak memory of training steps', memory.measure_all,
-                        memory.markdown_table),
+    'memory': Benchmark('Peak memory of training steps', training.measure_memory,
+                        training.memory_table),
     'panoptic': Benchmark('Evaluating panoptic files', evaluation.measure_panoptic),
     'train': Benchmark('Training steps', training.measure_all),
 }

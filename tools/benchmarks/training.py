@@ -1,6 +1,7 @@
-"""Speed and memory of training steps, beside the TF1 lane and PyTorch; and parts of steps."""
+"""Speed and memory of training steps, beside the TF1 lane and PyTorch; building their graphs."""
 import os
 import tempfile
+import time
 import typing
 
 import numpy as np
@@ -14,7 +15,7 @@ from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import losses, memory_errors
 from deeplab.utils.training import options as train_options
 
-NUM_CLASSES = 21
+_NUM_CLASSES = 21
 _CROP = 513
 # Of about the size of those of PASCAL VOC.
 _PICTURE_SIZE, _NUM_PICTURES = (360, 480), 64
@@ -25,6 +26,11 @@ _DATASET = 'pascal_voc_seg'
 # with TensorFlow 2, with 1.15.
 _LIBRARY_BYTES = (600 << 20, 240 << 20)
 _OPERATION_BYTES = (64 << 10, 28 << 10)
+_ASPP = {'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}
+_ASPP_AT_8 = {'atrous_rates': [12, 24, 36], 'decoder_output_stride': [4], 'output_stride': 8}
+# Graphs that are built: backbone -> most seconds that are aimed at, or None.
+_GRAPHS = {'mobilenet_v2': None, 'resnet_v1_101_beta': None, 'xception_65': 12}
+_GRAPH_BATCH_SIZE = 4
 
 
 class Training(typing.NamedTuple):
@@ -47,10 +53,41 @@ TRAININGS = {
     'mobilenet_v2': Training(
         4, has_peer=True, tf1_target=3.2, peer_target=4, memory_target_mib=2e9 / 2 ** 20,
         loss_target=8, input_target=85),
-    'xception_65': Training(
-        2, model={'atrous_rates': [6, 12, 18], 'decoder_output_stride': [4]}, tf1_target=2.7,
-        recompute_targets=(60, 70)),
+    'xception_65': Training(2, model=_ASPP, tf1_target=2.7, recompute_targets=(60, 70)),
 }
+
+
+class Configuration(typing.NamedTuple):
+  """A row of CONFIGURATIONS."""
+  variant: str  # Key of BACKBONES.
+  batch_size: int  # Images of a step.
+  crop: int  # Side of the square images in pixels.
+  model: dict = {}  # Dict of fields of ModelOptions; output stride 16 without one.
+  recomputes: bool = False  # Whether --gradient_checkpointing is on.
+
+  @property
+  def what(self):
+    """The row in words."""
+    return '%s, output stride %d, batch %d, crop %d%s%s' % (
+        self.variant, self.model.get('output_stride', 16), self.batch_size, self.crop,
+        ', ASPP and decoder' if 'atrous_rates' in self.model else '',
+        ', recomputation' if self.recomputes else '')
+
+
+CONFIGURATIONS = (
+    Configuration('mobilenet_v2', 4, 321),
+    Configuration('mobilenet_v2', 4, 513),
+    Configuration('mobilenet_v2', 8, 513),
+    Configuration('mobilenet_v2', 4, 513, {'output_stride': 8}),
+    Configuration('mobilenet_v2', 4, 513, _ASPP),
+    Configuration('mobilenet_v2', 4, 513, {}, recomputes=True),
+    Configuration('xception_65', 2, 321, _ASPP),
+    Configuration('xception_65', 2, 513, _ASPP),
+    Configuration('xception_65', 2, 513, _ASPP, recomputes=True),
+    Configuration('xception_65', 2, 513, _ASPP_AT_8),
+    Configuration('resnet_v1_50_beta', 2, 513, _ASPP),
+    Configuration('resnet_v1_101_beta', 2, 513, _ASPP),
+)
 
 
 def measure_all(settings):
@@ -83,7 +120,7 @@ def _runs(variant, training, peers, records):
 
   runs = {'float32': step(), 'loss': child.Run(loss_secs, arguments)}
   of_others = {child.TF1_LANE: step(), child.PYTORCH: child.Run((child.TORCH_PEER, 'train'), {
-      'batch_size': training.batch_size, 'crop': _CROP, 'num_classes': NUM_CLASSES,
+      'batch_size': training.batch_size, 'crop': _CROP, 'num_classes': _NUM_CLASSES,
       'least_steps': _LEAST_STEPS, 'least_secs': _LEAST_SECS})}
   left_out = {}
   for name, python in child.other_interpreters(peers and training.has_peer).items():
@@ -135,6 +172,46 @@ def _rows(training, turns):
                       '%', '<=', memory_target)
 
 
+def measure_memory(settings):
+  """Yields the rows of `__main__` of memory: peaks hardly vary, so that once is enough."""
+  for row in CONFIGURATIONS:
+    if not settings.variants or row.variant in settings.variants:
+      figures = child.measure(child.Run(step_speed, {
+          'variant': row.variant, 'batch_size': row.batch_size, 'crop': row.crop,
+          'model': row.model, 'training': {'gradient_checkpointing': row.recomputes},
+          'num_steps': 3}))
+      estimated = figures['estimated_memory_mib']
+      yield dict(child.row(row.what, figures['peak_memory_mib'], 'MiB'),
+                 configuration=dict(row._asdict()), estimated_memory_mib=estimated,
+                 note='estimated: %.0f' % estimated)
+
+
+def memory_table(rows):
+  """Returns the rows of `measure_memory` as a table of Markdown, in GB of 10^9 bytes."""
+  cells = []
+  for row in rows:
+    settings = Configuration(**row['configuration'])
+    cells.append([
+        '`%s`' % settings.variant, '%d' % settings.model.get('output_stride', 16),
+        'ASPP, decoder' if 'atrous_rates' in settings.model else 'image pooling',
+        '%d' % settings.batch_size, '%d' % settings.crop, 'yes' if settings.recomputes else '',
+        '%.1f' % (row['value'] * 2 ** 20 / 1e9),
+        '%.1f' % (row['estimated_memory_mib'] * 2 ** 20 / 1e9)])
+  return '\n'.join(child.markdown_table(
+      ['backbone', 'output stride', 'head', 'batch', 'crop', 'recomputes', 'peak GB',
+       'estimated'], cells))
+
+
+def measure_graphs(settings):
+  """Yields a row per backbone: seconds for the train graph with gradients, on one core."""
+  for variant in settings.variants or sorted(_GRAPHS):
+    runs = {'graph': child.Run(train_graph_secs, {'variant': variant}, cores=1)}
+    turns = [turn['graph'] for turn in child.measure_in_turns(runs, settings.repeats)]
+    yield dict(child.row('%s, train graph with gradients' % variant,
+                         [turn['secs'] for turn in turns], 's', '<', _GRAPHS.get(variant)),
+               num_operations=turns[0]['num_operations'])
+
+
 def step_speed(variant, batch_size, crop, model=None, training=None, records=None,
                num_steps=None):
   """Returns 'step_secs' and 'images_per_sec' of training steps.
@@ -180,7 +257,7 @@ def loss_secs(variant, batch_size, crop, model=None):
     # Not constant: TensorFlow would compute the loss before the first step.
     logits = tf.get_variable('logits_alone', shape)
     losses.add_softmax_cross_entropy_loss_for_each_scale(
-        {'alone': logits}, samples[keys.LABEL], NUM_CLASSES, _IGNORE_LABEL)
+        {'alone': logits}, samples[keys.LABEL], _NUM_CLASSES, _IGNORE_LABEL)
     loss = tf.losses.get_losses()[-1]
     gradient, = tf.gradients(loss, [logits])
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
@@ -196,10 +273,21 @@ def median_secs(functions, least_steps=_LEAST_STEPS, least_secs=_LEAST_SECS):
   return np.median(secs, axis=0).tolist()
 
 
+def train_graph_secs(variant):
+  """Returns dict: 'secs' to build the train graph of a variant, its 'num_operations'."""
+  with tf.Graph().as_default() as graph:
+    shape = [_GRAPH_BATCH_SIZE, _CROP, _CROP]
+    samples = {keys.IMAGE: tf.placeholder(tf.float32, shape + [3]),
+               keys.LABEL: tf.placeholder(tf.int32, shape + [1])}
+    start = time.time()
+    make_train_op(samples, variant, _CROP, _ASPP, train_options.TrainOptions(train_logdir=''))
+    return {'secs': time.time() - start, 'num_operations': len(graph.get_operations())}
+
+
 def make_train_op(samples, variant, crop, model, run_options, replica=None):
   """Adds a training graph; returns its train_op. See `step_speed`; run_options: TrainOptions."""
   model_options = options.ModelOptions(
-      {keys.OUTPUT_TYPE: NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
+      {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
       **dict({'output_stride': 16}, **model or {}))
   return train_graph.build_train_graph(
       samples, dataset_registry.DATASETS[_DATASET], model_options, run_options,
@@ -211,7 +299,7 @@ def constant_samples(batch_size, crop):
   random = np.random.RandomState(0)
   images = random.randint(0, 256, (batch_size, crop, crop, 3))
   # Regions as those of objects, and pixels that do not count between them.
-  coarse = random.randint(0, NUM_CLASSES, (batch_size, crop // 16 + 1, crop // 16 + 1, 1))
+  coarse = random.randint(0, _NUM_CLASSES, (batch_size, crop // 16 + 1, crop // 16 + 1, 1))
   labels = np.kron(coarse, np.ones((1, 16, 16, 1), int))[:, :crop, :crop]
   labels[:, ::16] = _IGNORE_LABEL
   return {keys.IMAGE: tf.constant(images.astype(np.uint8)),

@@ -121,3 +121,20 @@ def test_functions_take_turns():
       [lambda: calls.append('a'), lambda: calls.append('b')], least_steps=3, least_secs=0.0)
   assert calls == ['a', 'b'] * 5
   assert len(secs) == 2
+
+
+_TINY_CONFIGURATION = training.Configuration(
+    'mobilenet_v2', 1, 65, {'depth_multiplier': 0.25, 'output_stride': 8}, recomputes=True)
+
+
+def test_rows_are_measured_and_become_a_table(monkeypatch):
+  monkeypatch.setattr(training, 'CONFIGURATIONS',
+                      (_TINY_CONFIGURATION, _TINY_CONFIGURATION._replace(variant='xception_65')))
+  row, = training.measure_memory(child.Settings(1, ['mobilenet_v2']))
+  # TensorFlow alone has some hundred MiB.
+  assert 200 < row['value'] < 1500
+  assert 0.5 < row['estimated_memory_mib'] / row['value'] < 2
+  assert row['what'] == 'mobilenet_v2, output stride 8, batch 1, crop 65, recomputation'
+  table = training.memory_table([row]).splitlines()
+  assert len(table) == 3
+  assert table[2].startswith('| `mobilenet_v2` | 8 | image pooling | 1 | 65 | yes | ')
