@@ -37,16 +37,14 @@ class Canvas(object):
     return self.labels.shape
 
   def paint(self, mask, color, label, opacity=1.0):
-    """Paints a raster.Mask, or nothing for None.
+    """Paints a raster.Mask.
 
     Args:
-      mask: raster.Mask or None.
+      mask: raster.Mask.
       color: [3] or [h, w, 3] RGB in 0..1, before lighting.
       label: class id of the pixels at least half covered, or None to leave labels.
       opacity: 0..1.
     """
-    if mask is None:
-      return
     height, width = mask.coverage.shape
     area = (slice(mask.top, mask.top + height), slice(mask.left, mask.left + width))
     lit = color * self.light.shade(mask.normal_x, mask.normal_y)[..., np.newaxis]
@@ -59,7 +57,7 @@ class Canvas(object):
     """Darkens what lies below a mask that is about to be painted.
 
     Args:
-      mask: raster.Mask or None.
+      mask: raster.Mask, or None for nothing.
       offset: (x, y) of the shadow in pixels.
       softness: blur in pixels.
       strength: 0..1.

@@ -50,7 +50,7 @@ def paint_car(canvas, random, horizon):
                    (1.3, -1.05), (2.1, -0.9), (2.25, -0.3)]) * unit + (x, y)
   glass = np.array([(-1.0, -1.05), (-0.68, -1.48), (0.6, -1.48), (1.02, -1.05)]) * unit + (x, y)
   _polygon(canvas, body, color, 8)
-  _polygon(canvas, glass, (0.25, 0.3, 0.35), 0)
+  _polygon(canvas, glass, (0.25, 0.3, 0.35))
   for side in (-1.25, 1.25):
     _disc(canvas, (x + side * unit, y - 0.3 * unit), 0.42 * unit, (0.1, 0.1, 0.11))
     _disc(canvas, (x + side * unit, y - 0.3 * unit), 0.2 * unit, (0.6, 0.6, 0.62))
@@ -87,9 +87,9 @@ def _box(canvas, random, horizon):
          (left + wide + depth, floor - tall - depth), (left + wide, floor - tall)]
   flank = [(left + wide, floor - tall), (left + wide + depth, floor - tall - depth),
            (left + wide + depth, floor - depth), (left + wide, floor)]
-  _polygon(canvas, front, color, 0)
-  _polygon(canvas, lid, np.clip(color * 1.2, 0, 1), 0)
-  _polygon(canvas, flank, color * 0.7, 0)
+  _polygon(canvas, front, color)
+  _polygon(canvas, lid, np.clip(color * 1.2, 0, 1))
+  _polygon(canvas, flank, color * 0.7)
 
 
 def _plant(canvas, random, horizon):
@@ -110,8 +110,7 @@ def _leaves(canvas, random, root, size, count):
     tip = np.asarray(root) + ahead + (0, 0.15 * size * abs(angle))
     path = raster.round_corners([root, middle, tip], 0.4)
     widths = np.interp(np.linspace(0, 1, len(path)), (0, 0.5, 0.7, 1), (1, 5, 5, 0.6))
-    canvas.paint(raster.tube(path, widths * size / 70, canvas.size),
-                 green * random.uniform(0.7, 1.3), BACKGROUND)
+    _tube(canvas, path, widths * size / 70, green * random.uniform(0.7, 1.3))
 
 
 def _poster(canvas, random, horizon):
@@ -134,25 +133,23 @@ def _patch(canvas, random, horizon):
   turn = np.arange(9) * (2 * np.pi / 9)
   size = random.uniform(14, 45) * random.uniform(0.6, 1.3, 9)
   outline = np.stack([center[0] + size * np.cos(turn), center[1] + size * np.sin(turn)], axis=1)
-  mask = raster.polygon(raster.smooth(outline), canvas.size, random.uniform(0, 20))
-  _paint_fabric(canvas, random, mask)
+  roundness = random.uniform(0, 20)
+  _polygon(canvas, raster.smooth(outline), _fabric(random), roundness)
 
 
 def _cloth(canvas, random, horizon):
   """Paints a hanging towel or coat in a fabric."""
   wide, tall = random.uniform(22, 48), random.uniform(40, 110)
   left, top = random.uniform(0, canvas.size[1] - 20), random.uniform(0.1, 0.5) * horizon
-  outline = np.array([(left, top), (left + wide, top), (left + wide * 1.1, top + tall),
-                      (left + 0.5 * wide, top + tall * 1.05), (left - 0.1 * wide, top + tall)])
-  _paint_fabric(canvas, random, raster.polygon(outline, canvas.size, 12))
+  outline = [(left, top), (left + wide, top), (left + wide * 1.1, top + tall),
+             (left + 0.5 * wide, top + tall * 1.05), (left - 0.1 * wide, top + tall)]
+  _polygon(canvas, outline, _fabric(random), 12)
 
 
-def _paint_fabric(canvas, random, mask):
+def _fabric(random):
   colors = (textures.GARMENT_COLORS, textures.SKIN_COLORS, textures.HAIR_COLORS)[
       random.choice(3, p=[0.5, 0.35, 0.15])]
-  fabric = textures.sample_fabric(random, colors, plain=colors is not textures.GARMENT_COLORS)
-  if mask is not None:
-    canvas.paint(mask, fabric(mask.x / 45.0, mask.y / 45.0), BACKGROUND)
+  return textures.sample_fabric(random, colors, plain=colors is not textures.GARMENT_COLORS)
 
 
 def _lamp(canvas, random, horizon):
@@ -184,18 +181,16 @@ def _bush(canvas, random, horizon):
 def _pole(canvas, random, horizon):
   x, floor = random.uniform(0, canvas.size[1]), horizon + random.uniform(2, 20)
   radius = random.uniform(2, 6)
-  _tube(canvas, [(x, -10), (x, floor)], (radius, radius), color_of(random, _PEOPLE))
+  _tube(canvas, [(x, -10), (x, floor)], radius, color_of(random, _PEOPLE))
 
 
 def _parasol(canvas, random, horizon):
   x, size, y = random.uniform(0, canvas.size[1]), random.uniform(40, 70), 0.5 * horizon
-  _tube(canvas, [(x, y - 0.4 * size), (x, horizon + 10)], (2, 2), (0.9, 0.9, 0.88))
-  outline = raster.smooth([(x - size, y), (x - 0.6 * size, y - 0.4 * size), (x, y - 0.55 * size),
-                           (x + 0.6 * size, y - 0.4 * size), (x + size, y)], closed=False)
-  mask = raster.polygon(outline, canvas.size, 8)
-  if mask is not None:
-    fabric = textures.sample_fabric(random)._replace(pattern='bars', period=size / 90)
-    canvas.paint(mask, fabric(mask.x / 45.0, mask.y / 45.0), BACKGROUND)
+  _tube(canvas, [(x, y - 0.4 * size), (x, horizon + 10)], 2, (0.9, 0.9, 0.88))
+  outline = raster.curve((x - size, y), (x - 0.6 * size, y - 0.4 * size), (x, y - 0.55 * size),
+                         (x + 0.6 * size, y - 0.4 * size), (x + size, y))
+  fabric = textures.sample_fabric(random)._replace(pattern='bars', period=size / 90)
+  _polygon(canvas, outline, fabric, 8)
 
 
 # --- occluders ---
@@ -204,7 +199,7 @@ def _parasol(canvas, random, horizon):
 def _front_pole(canvas, random):
   height, width = canvas.size
   x, radius = random.uniform(0.1, 0.9) * width, random.uniform(4, 9)
-  _tube(canvas, [(x, -20), (x + random.uniform(-6, 6), height + 20)], (radius, radius),
+  _tube(canvas, [(x, -20), (x + random.uniform(-6, 6), height + 20)], radius,
         color_of(random, _PAINTS))
 
 
@@ -219,17 +214,17 @@ def _front_table(canvas, random):
 
 def _front_leaves(canvas, random):
   height, width = canvas.size
-  _leaves(canvas, random, (random.choice([0.0, 1.0]) * width, height + 5),
-          random.uniform(90, 150), 12)
+  root = random.choice([0.0, 1.0]) * width, height + 5
+  _leaves(canvas, random, root, random.uniform(90, 150), 12)
 
 
 def _front_rail(canvas, random):
   height, width = canvas.size
   y, color = height * random.uniform(0.55, 0.85), color_of(random, textures.GARMENT_COLORS)
   for offset in (0, random.uniform(30, 60)):
-    _tube(canvas, [(-20, y + offset), (width + 20, y + offset)], (3, 3), color)
+    _tube(canvas, [(-20, y + offset), (width + 20, y + offset)], 3, color)
   for x in np.arange(random.uniform(0, 60), width, 80):
-    _tube(canvas, [(x, y), (x, height + 20)], (3, 3), color)
+    _tube(canvas, [(x, y), (x, height + 20)], 3, color)
 
 
 def _front_blob(canvas, random):
@@ -248,11 +243,11 @@ _OCCLUDERS = (_front_pole, _front_table, _front_leaves, _front_rail, _front_blob
 
 
 def _rectangle(canvas, left, top, right, bottom, color):
-  _polygon(canvas, [(left, top), (right, top), (right, bottom), (left, bottom)], color, 0)
+  _polygon(canvas, [(left, top), (right, top), (right, bottom), (left, bottom)], color)
 
 
-def _polygon(canvas, points, color, roundness):
-  canvas.paint(raster.polygon(points, canvas.size, roundness), color, BACKGROUND)
+def _polygon(canvas, points, surface, roundness=0):
+  _put(canvas, raster.polygon(points, canvas.size, roundness), surface)
 
 
 def _disc(canvas, center, radius, color, roundness=0):
@@ -260,4 +255,10 @@ def _disc(canvas, center, radius, color, roundness=0):
 
 
 def _tube(canvas, path, radii, color):
-  canvas.paint(raster.tube(path, radii, canvas.size), color, BACKGROUND)
+  _put(canvas, raster.tube(path, radii, canvas.size), color)
+
+
+def _put(canvas, mask, surface):
+  if mask is not None:
+    color = surface(mask.x / 45.0, mask.y / 45.0) if callable(surface) else surface
+    canvas.paint(mask, color, BACKGROUND)
