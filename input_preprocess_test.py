@@ -18,8 +18,9 @@ def _run(function, *args, **kwargs):
 
 
 def _random_color(image, hue, saturation, brightness, contrast):
-  tint = photometric.random_tint(hue, saturation, RandomSource())
-  return photometric.random_light(tint(image), brightness, contrast, RandomSource())
+  source = RandomSource()
+  tint = photometric.random_tint(hue, saturation, source)
+  return photometric.random_light(tint(image), brightness, contrast, source)
 
 
 @pytest.mark.parametrize('public, own, own_arguments', [
