@@ -13,7 +13,7 @@ from deeplab import model
 from deeplab.core.storage import files
 from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import slow, tiny_run
-from deeplab.utils.pictures import overlay
+from deeplab.utils.pictures import drawing
 
 pytestmark = slow.only_if_asked_on_tf1
 
@@ -67,7 +67,7 @@ def test_pictures_are_shown_with_their_classes_and_a_legend(run):
   expected = tiny_run.predict(checkpoint, _SAMPLES, 127.5)
   assert len(shown) == len(_SAMPLES)
   for pixels, sample, labels in zip(shown, _SAMPLES, expected):
-    drawn = np.asarray(overlay.side_by_side(
+    drawn = np.asarray(drawing.side_by_side(
         sample.image, labels, np.array(tiny_run.COLORMAP), tiny_run.CLASS_NAMES))
     assert pixels.shape == drawn.shape
     assert np.mean((pixels == drawn).all(axis=2)) > 0.99

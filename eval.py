@@ -15,15 +15,14 @@ from deeplab import common
 from deeplab.core import colormaps
 from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
-from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
 from deeplab.evaluation.semantic import html_report, image_results
 from deeplab.evaluation.semantic import report as report_lib
-from deeplab.utils.evaluating import counting
+from deeplab.utils.evaluating import checkpoints, counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import sessions
-from deeplab.utils.runs import best_checkpoint, run_record
+from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 
@@ -45,8 +44,6 @@ flags.DEFINE_integer('max_number_of_evaluations', 0,
 flags.DEFINE_boolean('eval_once', False,
                      'Evaluates the newest checkpoint, which must exist, and ends.')
 
-_BEST_FOLDER = 'best'
-
 common.define_model_flags()
 common.define_dataset_flags('eval_split', 'val')
 common.define_data_check_flag()
@@ -65,16 +62,14 @@ def main(unused_argv):
   common.check_data(dataset)
   run_record.warn_of_other_dataset(record, dataset.descriptor.name)
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
-  files.check_folder(FLAGS.eval_logdir, 'eval_logdir')
   prefixes = _checkpoints()
-  with tf.Graph().as_default():
+  with sessions.result_folder(FLAGS.eval_logdir, 'eval_logdir'), tf.Graph().as_default():
     batches = eval_batches.make_batches(dataset, sizes)
     graph = counting.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
         model_options, predict)._replace(master=FLAGS.master)
-    with tf.summary.FileWriter(FLAGS.eval_logdir) as writer:
-      sessions.for_each_checkpoint(
-          prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset, writer))
+    sessions.for_each_checkpoint(
+        prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset))
 
 
 def _checkpoints():
@@ -86,7 +81,7 @@ def _checkpoints():
       FLAGS.eval_timeout_secs)
 
 
-def _evaluate(graph, checkpoint, dataset, writer):
+def _evaluate(graph, checkpoint, dataset):
   """Evaluates one checkpoint and writes what came out."""
   logging.info('Evaluating %s on %s, split %s.', checkpoint, FLAGS.dataset_dir,
                FLAGS.eval_split)
@@ -98,51 +93,27 @@ def _evaluate(graph, checkpoint, dataset, writer):
   if FLAGS.per_image_report:
     results = image_results.ImageResults(descriptor.num_classes, descriptor.ignore_label,
                                          colors)
-  # Before: a training that goes on may delete the checkpoint meanwhile.
-  global_step = restoring.global_step(checkpoint)
   start = time.time()
-  counts, num_images = counting.count_pixels(
-      graph, checkpoint, descriptor, FLAGS.eval_split, dataset.files,
-      results.add if results else None)
-  logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))
-  report = report_lib.make_report(
-      counts, descriptor.class_names,
-      results.boundary_counts if results else None,
-      tag=report_lib.miou_tag(FLAGS.eval_scales, FLAGS.add_flipped_images),
-      checkpoint=checkpoint,
-      global_step=global_step,
-      dataset=descriptor.name,
-      split=FLAGS.eval_split,
-      num_examples=num_images)
-  _write(report, results, descriptor.class_names, colors, writer)
-  if FLAGS.also_save_best:
-    kept = best_checkpoint.keep_if_best(checkpoint, report['miou'],
-                                        os.path.join(FLAGS.eval_logdir, _BEST_FOLDER))
-    if kept:
-      logging.info('Best so far, kept: %s', kept)
-
-
-def _write(report, results, class_names, colors, writer):
-  """Writes a report to eval_logdir and the log.
-
-  Args:
-    report: dict of `report.make_report`.
-    results: ImageResults, or None.
-    class_names: one name per class, or None.
-    colors: [num_classes, 3] table of RGB values.
-    writer: tf.summary.FileWriter of eval_logdir.
-  """
-  path = report_lib.write_report(report, FLAGS.eval_logdir)
-  report_lib.write_scalars(report, writer)
+  report, path = checkpoints.evaluate(
+      graph, checkpoint, dataset, FLAGS.eval_split,
+      report_lib.miou_tag(FLAGS.eval_scales, FLAGS.add_flipped_images), FLAGS.eval_logdir,
+      results)
+  logging.info('%s images/s.',
+               progress.format_rate(report['num_examples'] / (time.time() - start)))
   report_lib.log_report(report)
   report_lib.write_per_class(report, FLAGS.eval_logdir)
   chart_paths = html_report.write_charts(report, FLAGS.eval_logdir)
   logging.info('Results: %s', path)
   if results:
     results.warn_of_single_classes()
-    image_results.write_per_image(results.rows, class_names, FLAGS.eval_logdir)
+    image_results.write_per_image(results.rows, descriptor.class_names, FLAGS.eval_logdir)
     logging.info('Page with images: %s', html_report.write_page(
         report, results, colors, chart_paths, FLAGS.eval_logdir))
+  if FLAGS.also_save_best:
+    kept = checkpoints.keep_if_best(
+        checkpoint, report['miou'], os.path.join(FLAGS.eval_logdir, checkpoints.BEST_FOLDER))
+    if kept:
+      logging.info('Best so far, kept: %s', kept)
 
 
 if __name__ == '__main__':

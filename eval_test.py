@@ -221,6 +221,8 @@ def test_which_checkpoints_and_what_is_kept(run, tmp_path):
   assert '--depth_multiplier=0.7, but the checkpoint was trained with' in messages[1]
   assert 'the folder holds no checkpoint' in messages[2]
   assert 'Waited 0.1 s for a first checkpoint in %s/records' % run in messages[3]
+  # Nothing is left of what could not begin.
+  assert not (run / 'none').exists() and not (run / 'late').exists()
 
 
 def make_unusable(folder):

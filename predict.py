@@ -18,9 +18,9 @@ import time
 import numpy as np
 import tqdm
 from absl import flags, logging
+from PIL import Image
 
 from deeplab import common
-from deeplab.core import usage
 from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
@@ -28,7 +28,8 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.utils.inference import tiles
-from deeplab.utils.pictures import of_files, predict_results
+from deeplab.utils.pictures import drawing, of_files
+from deeplab.utils.pictures import writer as result_writer
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
@@ -51,8 +52,8 @@ flags.DEFINE_multi_string('input', None,
                           "'photos/*.jpg', .txt file with one path per line, or video (needs "
                           'OpenCV); may be repeated. Required.')
 flags.DEFINE_string('output_dir', None, 'Folder for the results; created. Required.')
-flags.DEFINE_list('outputs', list(predict_results.OUTPUTS),
-                  'What is written, some of: %s.' % ','.join(predict_results.OUTPUTS))
+flags.DEFINE_list('outputs', list(result_writer.OUTPUTS),
+                  'What is written, some of: %s.' % ','.join(result_writer.OUTPUTS))
 flags.DEFINE_float('overlay_opacity', 0.5, 'Share of the colours in the overlay, 0..1.',
                    lower_bound=0, upper_bound=1)
 flags.DEFINE_boolean('overlay_legend', True,
@@ -75,6 +76,8 @@ common.define_image_range_flag(
 common.begin_flag_group('sizes of the input')
 flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
                      'network at once; more is faster on GPUs and takes memory.', lower_bound=1)
+flags.DEFINE_integer('longest_side', 0, 'Pictures with a longer side are shrunk for the network, '
+                     'and their labels enlarged; 0: none.', lower_bound=0)
 common.define_tile_flags()
 common.define_scales_flags()
 common.begin_flag_group('averaging over several passes')
@@ -115,20 +118,16 @@ def main(unused_argv):
 
 
 def _check_flags():
-  """Stops on flags that contradict each other.
-
-  Raises:
-    ValueError: names the flags.
-  """
+  """Stops on flags that contradict each other; names them."""
   if bool(FLAGS.model) == bool(FLAGS.checkpoint_dir):
     raise UsageError('Pass either --checkpoint_dir=RUN/train or --model=EXPORTED_MODEL.')
-  unknown = [name for name in FLAGS.outputs if name not in predict_results.OUTPUTS]
+  unknown = [name for name in FLAGS.outputs if name not in result_writer.OUTPUTS]
   if unknown:
     raise UsageError('--outputs=%s: no such output; there are %s.'
-                     % (','.join(unknown), ','.join(predict_results.OUTPUTS)))
+                     % (','.join(unknown), ','.join(result_writer.OUTPUTS)))
   if not (FLAGS.outputs or FLAGS.cutout_classes or FLAGS.save_probabilities):
     raise UsageError('--outputs is empty: nothing would be written.')
-  if FLAGS.paint_background and predict_results.OVERLAY not in FLAGS.outputs:
+  if FLAGS.paint_background and result_writer.OVERLAY not in FLAGS.outputs:
     raise UsageError('--paint_background has no effect: it is for --outputs=overlay. Leave it '
                      'out, or change what it depends on.')
   if FLAGS.model:
@@ -138,9 +137,11 @@ def _check_flags():
                          'it out, export with it, or use --checkpoint_dir.' % name)
   # Only to have mistakes told before the model is loaded, as below.
   common.prediction_function()
+  if FLAGS.longest_side and (FLAGS.tile_size or FLAGS.save_probabilities):
+    raise UsageError('--longest_side cannot be combined with --tile_size or '
+                     '--save_probabilities: leave one of them out.')
   if FLAGS.tile_size is not None:
-    with usage.judged():
-      tiles.tile_regions((1, 1), common.size_list('tile_size'), FLAGS.tile_overlap)
+    tiles.check_overlap(common.size_list('tile_size'), FLAGS.tile_overlap)
     if FLAGS.min_resize_value:
       raise UsageError('--tile_size cannot be combined with --min_resize_value: tiles are cut '
                        'from pictures of their own size.')
@@ -204,13 +205,13 @@ def _open_writer(segmenter):
     raise ValueError('--save_probabilities: %s has none. Export it with '
                      '--export_probabilities, or use --checkpoint_dir.' % FLAGS.model)
   try:
-    cutout_ids = predict_results.class_ids(FLAGS.cutout_classes, segmenter.class_names,
-                                           segmenter.num_classes)
+    cutout_ids = drawing.class_ids(FLAGS.cutout_classes, segmenter.class_names,
+                                   segmenter.num_classes)
   except ValueError as error:
     raise ValueError('--cutout_classes: %s' % error) from error
-  return predict_results.PredictionWriter(
+  return result_writer.PredictionWriter(
       FLAGS.output_dir, segmenter.colormap, segmenter.class_names,
-      predict_results.Options(
+      result_writer.Options(
           outputs=FLAGS.outputs,
           overlay_opacity=FLAGS.overlay_opacity,
           cutout_ids=cutout_ids,
@@ -231,11 +232,7 @@ def _keep_inputs(named, writer):
 
 
 def _label_all(named, segmenter, writer):
-  """Labels pictures and hands them to the writer.
-
-  Returns:
-    Number of pictures labelled, and list of messages on those that were not.
-  """
+  """Labels pictures; returns how many, and a list of messages on those that failed."""
   bad = []
   num_pictures = 0
   has_videos = any(of_files.is_video(path) for _, path in named)
@@ -254,58 +251,41 @@ def _label_all(named, segmenter, writer):
         named, common.image_range() or segmenter.image_range))
     for batch in tiles.batches_of_equal_size(
         pictures, 1 if FLAGS.tile_size else FLAGS.batch_size):
-      labelled, messages = _label_pictures(segmenter, batch, FLAGS.batch_size)
+      labelled, messages = tiles.label_pictures(
+          lambda images: _run(segmenter, images), batch, FLAGS.batch_size,
+          common.size_list('tile_size'), FLAGS.tile_overlap)
       if messages:
         logging.error('%s', '\n'.join(messages))
         bad += messages
-      for picture, labels, probabilities in labelled:
-        classes = writer.write(picture, labels, probabilities)
+      for picture, arrays in labelled:
+        _check_classes(arrays[0])
+        classes = writer.write(picture, *arrays)
         _say('%s: %s' % (picture.source, describe(classes)))
       num_pictures += len(labelled)
       bar.update(len(batch))
   return num_pictures, bad
 
 
-def _label_pictures(segmenter, batch, batch_size):
-  """Labels pictures of one size; those of a batch that fails one by one.
-
-  Args:
-    segmenter: Segmenter.
-    batch: list of Pictures.
-    batch_size: most pictures, or tiles of one, that go through the network at once.
-
-  Returns:
-    List of (picture, labels, probabilities or None), and list of messages on pictures that fail.
-  """
-  try:
-    images = [picture.image for picture in batch]
-    return list(zip(batch, *_label_batch(segmenter, images, batch_size))), []
-  except ValueError as error:
-    if batch_size == 1 or (len(batch) == 1 and FLAGS.tile_size is None):
-      return [], ['%s: %s' % (batch[0].source, error)]
-    logging.warning('With --batch_size=%d: %s. They are tried one by one.', batch_size, error)
-  labelled, messages = [], []
-  for picture in batch:
-    of_one = _label_pictures(segmenter, [picture], 1)
-    labelled += of_one[0]
-    messages += of_one[1]
-  return labelled, messages
+def _run(segmenter, images):
+  """Returns [labels] or [labels, probabilities] of [B, height, width, 3] uint8 images."""
+  height, width = images.shape[1:3]
+  if not 0 < FLAGS.longest_side < max(height, width):
+    return segmenter.run_batch(images, FLAGS.save_probabilities)[:1 + FLAGS.save_probabilities]
+  small_size = [max(1, side * FLAGS.longest_side // max(height, width))
+                for side in (width, height)]
+  small = [Image.fromarray(image).resize(small_size, Image.BOX) for image in images]
+  labels, _ = segmenter.run_batch(np.stack(small), False)
+  return [np.stack([Image.fromarray(ids.astype(np.int32)).resize((width, height), Image.NEAREST)
+                    for ids in labels])]
 
 
-def _label_batch(segmenter, images, batch_size):
-  """Returns lists of labels and of probabilities, or Nones, of images of one size."""
-  with_probabilities = FLAGS.save_probabilities
-
-  def run(stack):
-    labels, probabilities = segmenter.run_batch(stack, with_probabilities)
-    return [labels, probabilities] if with_probabilities else [labels]
-
-  if FLAGS.tile_size is None:
-    arrays = run(np.stack(images))
-  else:
-    arrays = [array[np.newaxis] for array in tiles.label_in_tiles(
-        run, images[0], common.size_list('tile_size'), FLAGS.tile_overlap, batch_size)]
-  return arrays if with_probabilities else arrays + [[None] * len(images)]
+def _check_classes(labels):
+  """Stops if a model gives other classes than those of --dataset."""
+  descriptor = registry.resolve(FLAGS.dataset) if FLAGS.dataset else None
+  if descriptor and labels.max() >= descriptor.num_classes:
+    raise ValueError('--model=%s gives class %d; expected a model of the %d classes of '
+                     '--dataset=%s.' % (FLAGS.model, labels.max(), descriptor.num_classes,
+                                        FLAGS.dataset))
 
 
 def _say(line):
@@ -320,7 +300,7 @@ def describe(classes):
   """Returns text such as 'sky 40.1%, road 59.9%', the largest class first.
 
   Args:
-    classes: list of dicts with name and share, as `predict_results.areas_of` returns it.
+    classes: list of dicts with name and share, as `drawing.areas_of` returns it.
   """
   return ', '.join('%s %.1f%%' % (each['name'], 100 * each['share']) for each in classes)
 

@@ -283,6 +283,17 @@ def test_results_of_another_picture_of_the_same_name_are_not_left_as_they_are(tm
     assert (np.array(Image.open(str(results / (name + '_prediction.png')))) == label).all()
 
 
+def test_large_pictures_are_shrunk_for_the_network_if_asked(tmp_path, model_path):
+  pixels = np.zeros((3, 1400, 3), np.uint8)
+  pixels[:, 700:] = 210
+  Image.fromarray(pixels).save(str(tmp_path / 'été.png'))
+  flags = ['--model=' + model_path, '--input=%s' % (tmp_path / 'été.png'), '--outputs=prediction',
+           '--output_dir=%s' % (tmp_path / 'out')]
+  assert tiny_run.run_main('predict', flags + ['--longest_side=100']) == ['']
+  np.testing.assert_array_equal(read(str(tmp_path / 'out'), 'été_prediction.png'),
+                                pixels[..., 0] // 100)
+
+
 @pytest.fixture
 def picture(tmp_path):
   """The path of a picture in a folder with what is no picture or model."""
@@ -309,6 +320,8 @@ def test_unusable_command_lines_are_told(tmp_path, picture, model_path, run):
       (exported_model + trained + inputs, 'Pass either --checkpoint_dir=RUN/train or --model='),
       (exported_model + inputs + ['--eval_scales=0.5'], '--eval_scales has no effect on'),
       (exported_model + inputs + ['--tile_size=9,9'], '--tile_size has no effect on'),
+      (exported_model + inputs + ['--longest_side=9', '--save_probabilities'],
+       '--longest_side cannot be combined with'),
       (exported_model + inputs + ['--outputs=colour'], '--outputs=colour: no such output'),
       (exported_model + inputs + ['--outputs=color', '--paint_background'],
        '--paint_background has no effect: it is for --outputs=overlay'),

@@ -19,10 +19,10 @@ from deeplab.datasets.records import dataset_info, shards
 from deeplab.deployment import machine_flags
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import tasks as cluster_lib
-from deeplab.utils.evaluating import during_training
-from deeplab.utils.runs import continued_run, run_lock, run_record
-from deeplab.utils.speed_and_memory import graph_rewrites
-from deeplab.utils.training import learning_rate, loop, losses, memory_errors
+from deeplab.utils.evaluating import checkpoints
+from deeplab.utils.runs import run_lock, run_record
+from deeplab.utils.speed_and_memory import graph_rewrites, memory
+from deeplab.utils.training import loop, losses, optimizing
 from deeplab.utils.training import options as train_options
 
 FLAGS = flags.FLAGS
@@ -65,7 +65,7 @@ flags.DEFINE_float('learning_power', 0.9, 'Power, over 0, of policy poly; 1: lin
 common.require_over_zero('learning_power')
 flags.DEFINE_integer('training_number_of_steps', 30000, 'Global step to stop at.',
                      lower_bound=1)
-flags.DEFINE_enum('optimizer', 'momentum', sorted(learning_rate.OPTIMIZERS),
+flags.DEFINE_enum('optimizer', 'momentum', sorted(optimizing.OPTIMIZERS),
                   'momentum as in the DeepLab papers, or adam, faster in short runs from '
                   'scratch.')
 flags.DEFINE_float('momentum', 0.9, 'Momentum, 0..1.', lower_bound=0, upper_bound=1)
@@ -166,7 +166,7 @@ def main(unused_argv):
     parameter_server.serve(cluster, FLAGS.cluster_timeout_secs)
     return
   crop_size = common.size_list('train_crop_size')
-  memory_errors.check_batch(FLAGS.train_batch_size, crop_size)
+  memory.check_batch(FLAGS.train_batch_size, crop_size)
   dataset = training_dataset(crop_size, cluster)
   model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)._replace(
       batch_norm_decay=FLAGS.batch_norm_decay)
@@ -177,7 +177,7 @@ def main(unused_argv):
     model_options = model_options._replace(quantize_freeze_step=quantization.default_freeze_step(
         FLAGS.quantize_delay_step, FLAGS.training_number_of_steps))
   if cluster and cluster.task.job == cluster_lib.EVALUATOR:
-    during_training.evaluate_all(
+    checkpoints.evaluate_all(
         evaluation(model_options), FLAGS.train_logdir, FLAGS.training_number_of_steps)
   else:
     common.check_data(dataset)
@@ -187,7 +187,7 @@ def main(unused_argv):
 def train(dataset, model_options, cluster):
   """Trains, alone or as a worker of a Cluster."""
   # Before the input, which takes memory as soon as it is built.
-  graph_rewrites.pool_cpu_memory()
+  memory.pool_cpu_memory()
   logging.info('Training on %s, split %s, %d classes.', FLAGS.dataset_dir,
                FLAGS.train_split, dataset.num_of_classes)
   options = options_of_run(dataset)
@@ -202,7 +202,8 @@ def train(dataset, model_options, cluster):
       lock = around.enter_context(run_lock.held(FLAGS.train_logdir))
       if FLAGS.profile_logdir:
         files.check_folder(FLAGS.profile_logdir, 'profile_logdir')
-      around.enter_context(continued_run.told(FLAGS.train_logdir, values, dataset.descriptor))
+      around.enter_context(run_record.told_if_continued(
+          FLAGS.train_logdir, values, dataset.descriptor))
     if cluster:
       replica = around.enter_context(
           machine_flags.replica_of(cluster).open(clones and clones.session_config))
@@ -250,8 +251,8 @@ def check_worker():
 
 
 def evaluation(model_options):
-  """Returns the function of --eval_during_training, see `during_training.evaluation`."""
-  return during_training.evaluation(
+  """Returns the function of --eval_during_training, see `checkpoints.evaluation_of_training`."""
+  return checkpoints.evaluation_of_training(
       common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), FLAGS.eval_split,
       model_options, FLAGS.image_pyramid, FLAGS.train_logdir)
 

@@ -13,7 +13,8 @@ import pytest
 from deeplab.core.checkpoints import restoring
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.testing import damage, forked_scripts, slow, tiny_run
-from deeplab.utils.runs import best_checkpoint, loss_table, run_record
+from deeplab.utils.evaluating import checkpoints
+from deeplab.utils.runs import loss_table, run_record
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -191,7 +192,7 @@ def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
       '--eval_during_training', '--eval_split=train', '--gradient_accumulation_steps=2',
       '--gradient_checkpointing', *FLAGS)
   assert code == 0, log
-  best = best_checkpoint.read_best(str(run / 'best'))
+  best = checkpoints.read_best(str(run / 'best'))
   assert best['checkpoint'] == 'model.ckpt-2'
   assert 'Mean IoU on train: %.4f, the best so far' % best['miou'] in log
   assert restoring.global_step(str(run / 'best' / 'model.ckpt-2')) == 2

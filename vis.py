@@ -15,12 +15,10 @@ from deeplab import common
 from deeplab.core import colormaps
 from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
-from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import tasks
 from deeplab.utils.inference import sessions
 from deeplab.utils.pictures import of_records
-from deeplab.utils.pictures import writer as result_writer
 from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
@@ -64,8 +62,7 @@ def main(unused_argv):
   dataset = common.inference_dataset('vis', sizes)
   run_record.warn_of_other_dataset(record, dataset.descriptor.name)
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
-  files.check_folder(FLAGS.vis_logdir, 'vis_logdir')
-  with tf.Graph().as_default():
+  with sessions.result_folder(FLAGS.vis_logdir, 'vis_logdir'), tf.Graph().as_default():
     graph = of_records.build_vis_graph(dataset, sizes, model_options, predict,
                                        FLAGS.save_confidence)._replace(master=FLAGS.master)
     sessions.for_each_checkpoint(
@@ -80,9 +77,9 @@ def _visualize(graph, checkpoint, dataset):
   logging.info('Visualising %s on %s, split %s.', checkpoint, FLAGS.dataset_dir,
                FLAGS.vis_split)
   start = time.time()
-  with result_writer.ResultWriter(
+  with of_records.ResultWriter(
       FLAGS.vis_logdir, _classes(dataset.descriptor),
-      outputs=result_writer.Outputs(
+      outputs=of_records.Outputs(
           raw=FLAGS.also_save_raw_predictions,
           overlay=FLAGS.save_overlay,
           confidence=FLAGS.save_confidence,
@@ -108,11 +105,11 @@ def _settings(checkpoint, dataset):
 
 
 def _classes(descriptor):
-  """Returns the writer.Classes of a DatasetDescriptor, in the colours of the flags."""
+  """Returns the of_records.Classes of a DatasetDescriptor, in the colours of the flags."""
   colormap = FLAGS.colormap_type
   if not FLAGS['colormap_type'].present and descriptor.colormap is not None:
     colormap = descriptor.colormap
-  return result_writer.Classes(
+  return of_records.Classes(
       colormaps.colormap(colormap, num_entries=descriptor.num_classes),
       descriptor.class_names, descriptor.ignore_label, descriptor.train_id_to_eval_id,
       () if FLAGS.paint_background else None)

@@ -15,14 +15,14 @@ from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.deployment.exporting import formats
 from deeplab.testing import script_flags
-from deeplab.utils.pictures import predict_results
+from deeplab.utils.pictures import writer
 
 # Flags whose values are looked up in a table.
 _TABLES = {
     'dataset': registry.DATASETS,
     'format': formats.FORMATS,
     'model_variant': feature_extractor.BACKBONES,
-    'outputs': predict_results.OUTPUTS,
+    'outputs': writer.OUTPUTS,
 }
 
 

@@ -1,96 +1,46 @@
 """Public names of the colour maps; the colours themselves are in `core/colormaps.py`."""
+import functools
+
 import numpy as np
 
 from deeplab.core import colormaps, usage
 
-_ADE20K = 'ade20k'
-_CITYSCAPES = 'cityscapes'
-_MAPILLARY_VISTAS = 'mapillary_vistas'
-_PASCAL = 'pascal'
-_FORMA = 'forma'
+# Of these and no more ids there are colours.
+_MAX_ENTRIES = {'ade20k': 151, 'cityscapes': 256, 'mapillary_vistas': 66, 'pascal': 256, 'forma': 9}
 
 
-def create_ade20k_label_colormap():
-  """Returns the ADE20K colours, [151, 3] int64; id 0 is the unlabelled class."""
-  return colormaps.colormap(_ADE20K).astype(np.int64)
+def create_label_colormap(dataset='pascal'):
+  """Returns the colour map called `dataset`, [n, 3] integers in 0..255.
 
+  They are int64; of Cityscapes uint8: the colours of the 19 train ids, the rest is black. Id 0 of
+  ADE20K is the unlabelled class.
 
-def create_cityscapes_label_colormap():
-  """Returns the colours of the 19 Cityscapes train ids, [256, 3] uint8; the rest is black."""
-  colors = np.zeros((256, 3), np.uint8)
-  known = colormaps.colormap(_CITYSCAPES)
+  Raises:
+    ValueError: unknown name.
+  """
+  colors = np.zeros((get_dataset_colormap_max_entries(dataset), 3),
+                    np.uint8 if dataset == 'cityscapes' else np.int64)
+  known = colormaps.colormap(dataset)
   colors[:len(known)] = known
   return colors
 
 
-def create_mapillary_vistas_label_colormap():
-  """Returns the Mapillary Vistas colours, [66, 3] int64."""
-  return colormaps.colormap(_MAPILLARY_VISTAS).astype(np.int64)
+def _functions_of(name):
+  """Returns the functions that return the name of a colour map, and the map."""
+  return (lambda: name), functools.partial(create_label_colormap, name)
 
 
-def create_pascal_label_colormap():
-  """Returns the PASCAL VOC colours, [256, 3] int64."""
-  return colormaps.colormap(_PASCAL).astype(np.int64)
-
-
-def create_forma_label_colormap():
-  """Returns the colours of the nine Forma classes, [9, 3] int64."""
-  return colormaps.colormap(_FORMA).astype(np.int64)
-
-
-def get_ade20k_name():
-  """Returns the name of the ADE20K colour map."""
-  return _ADE20K
-
-
-def get_cityscapes_name():
-  """Returns the name of the Cityscapes colour map."""
-  return _CITYSCAPES
-
-
-def get_mapillary_vistas_name():
-  """Returns the name of the Mapillary Vistas colour map."""
-  return _MAPILLARY_VISTAS
-
-
-def get_pascal_name():
-  """Returns the name of the PASCAL VOC colour map."""
-  return _PASCAL
-
-
-def get_forma_name():
-  """Returns the name of the Forma colour map."""
-  return _FORMA
+get_ade20k_name, create_ade20k_label_colormap = _functions_of('ade20k')
+get_cityscapes_name, create_cityscapes_label_colormap = _functions_of('cityscapes')
+get_mapillary_vistas_name, create_mapillary_vistas_label_colormap = _functions_of(
+    'mapillary_vistas')
+get_pascal_name, create_pascal_label_colormap = _functions_of('pascal')
+get_forma_name, create_forma_label_colormap = _functions_of('forma')
 
 
 def bit_get(val, idx):
   """Returns bit `idx` (0 is the lowest) of `val`, an int or an integer array."""
   return (val >> idx) & 1
-
-
-_CREATORS = {
-    _ADE20K: create_ade20k_label_colormap,
-    _CITYSCAPES: create_cityscapes_label_colormap,
-    _MAPILLARY_VISTAS: create_mapillary_vistas_label_colormap,
-    _PASCAL: create_pascal_label_colormap,
-    _FORMA: create_forma_label_colormap,
-}
-_DATASET_MAX_ENTRIES = {
-    _ADE20K: 151,
-    _CITYSCAPES: 256,
-    _MAPILLARY_VISTAS: 66,
-    _PASCAL: 256,
-    _FORMA: 9,
-}
-
-
-def create_label_colormap(dataset=_PASCAL):
-  """Returns the colour map called `dataset`, [n, 3] integers in 0..255.
-
-  Raises:
-    ValueError: unknown name.
-  """
-  return usage.lookup(_CREATORS, dataset, what='colour map')()
 
 
 def get_dataset_colormap_max_entries(dataset):
@@ -99,10 +49,10 @@ def get_dataset_colormap_max_entries(dataset):
   Raises:
     ValueError: unknown name.
   """
-  return usage.lookup(_DATASET_MAX_ENTRIES, dataset, what='colour map')
+  return usage.lookup(_MAX_ENTRIES, dataset, what='colour map')
 
 
-def label_to_color_image(label, dataset=_PASCAL):
+def label_to_color_image(label, dataset='pascal'):
   """Returns the picture of a label map, [height, width, 3] integers in 0..255.
 
   Args:

@@ -1,9 +1,11 @@
 """The public names of the training pieces."""
 from deeplab.core.checkpoints import initial_weights, restoring
 from deeplab.core.tf_compat import tf
-from deeplab.utils.training.gradients import get_model_gradient_multipliers
-from deeplab.utils.training.learning_rate import get_model_learning_rate
 from deeplab.utils.training.losses import add_softmax_cross_entropy_loss_for_each_scale
+from deeplab.utils.training.optimizing import (
+    get_model_gradient_multipliers,
+    get_model_learning_rate,
+)
 
 __all__ = [
     'add_softmax_cross_entropy_loss_for_each_scale',

@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import typing
 
 from absl import flags, logging
@@ -22,7 +23,14 @@ from deeplab.datasets.forma import storage
 FLAGS = flags.FLAGS
 
 _HASH_LENGTH = 12
-_DRAWING_MODULE = 'deeplab.tools.records.build_part_labels'
+_DRAWING_MODULE = 'deeplab.predict'
+# Any whose classes are the nine.
+_DRAWN_DATASET = 'forma54k'
+_DRAWN_ENDING = '_prediction'
+# Longer images are shrunk for the model.
+_LONGEST_SIDE_PX = 1000
+# With which predict.py tells that some pictures could not be labelled.
+_BAD_FILES_CODE = 3
 
 
 class Names(typing.NamedTuple):
@@ -92,6 +100,9 @@ def find_parts(names, examples):
   else:
     return None
   found = listing.files_by_stem(folder, listing.LABEL_SUFFIXES, 'part labels')
+  # Drawn ones have an ending.
+  found = {stem[:-len(_DRAWN_ENDING)] if stem.endswith(_DRAWN_ENDING) else stem: path
+           for stem, path in found.items()}
   stems = [stem_of(item) for item in examples]
   if FLAGS.on_error == 'stop':
     listing.require_all(stems, found, folder, 'part label', 'images')
@@ -171,7 +182,7 @@ def _set_name(names):
 
 def _check_drawing():
   """Stops where parts cannot be drawn on the way."""
-  advice = ('draw them once with tools/records/build_part_labels.py and pass their folder as '
+  advice = ('draw them once with predict.py --outputs=prediction and pass their folder as '
             '--parts_dir.')
   building.refuse_tasks('--parts_model draws the parts of all images first: ' + advice)
   if files.is_remote(storage.dataset_dir(FLAGS.storage_dir, '')):
@@ -187,11 +198,15 @@ def _draw_parts(names, image_paths):
   folder = os.path.join(storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
                         _hash(FLAGS.parts_model))
   logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)
-  process = subprocess.Popen(
-      [sys.executable, '-m', _DRAWING_MODULE, '--model=' + FLAGS.parts_model,
-       '--output_dir=' + folder, '--on_error=' + FLAGS.on_error], stdin=subprocess.PIPE)
-  process.communicate('\n'.join(image_paths).encode('utf-8', 'surrogateescape'))
-  if process.returncode:
+  with tempfile.NamedTemporaryFile(suffix='.txt') as listed:
+    listed.write('\n'.join(image_paths).encode('utf-8', 'surrogateescape'))
+    listed.flush()
+    code = subprocess.call(
+        [sys.executable, '-m', _DRAWING_MODULE, '--model=' + FLAGS.parts_model,
+         '--input=' + listed.name, '--output_dir=' + folder, '--outputs=prediction',
+         '--skip_existing', '--longest_side=%d' % _LONGEST_SIDE_PX,
+         '--dataset=' + _DRAWN_DATASET], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+  if code and not (code == _BAD_FILES_CODE and FLAGS.on_error == 'skip'):
     raise ValueError('--parts_model=%s: body parts could not be drawn, see above.'
                      % FLAGS.parts_model)
   return folder

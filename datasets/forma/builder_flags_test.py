@@ -278,13 +278,28 @@ def test_a_model_labels_images_that_have_no_labels(tmp_path):
     np.testing.assert_array_equal(labels, np.full((5, 6), classes[name]))
 
 
+def test_of_an_image_that_cannot_be_read_nothing_is_drawn_and_the_others_are_built(tmp_path):
+  classes = _write_flat_images(str(tmp_path / 'images'))
+  (tmp_path / 'images' / 'broken.png').write_bytes(b'no picture')
+  _write_model(str(tmp_path / 'frozen.pb'))
+  flags = ['--image_dir=%s' % (tmp_path / 'images'), '--parts_model=%s' % (tmp_path / 'frozen.pb'),
+           '--num_train=2', '--num_trainval=1']
+  result = _build('build_tryon1k_data', tmp_path, *flags)
+  assert result.code == 1
+  assert 'broken.png: not a readable picture' in result.log
+  assert 'body parts could not be drawn, see above' in result.last_line
+  result = _build('build_tryon1k_data', tmp_path, '--on_error=skip', *flags)
+  assert result.code == 0, result.log
+  assert sorted(_labels(_records(tmp_path, 'tryon1k'))) == sorted(classes)
+
+
 def test_a_model_of_other_classes_is_one_line(tmp_path):
   _write_flat_images(str(tmp_path / 'images'))
   _write_model(str(tmp_path / 'frozen.pb'), top_class=7)
   result = _build('build_tryon1k_data', tmp_path, '--image_dir=%s' % (tmp_path / 'images'),
                   '--parts_model=%s' % (tmp_path / 'frozen.pb'))
   assert result.code == 1, result.log
-  assert 'gives class 9; expected a model of the 9 Forma classes' in result.log
+  assert 'gives class 9; expected a model of the 9 classes of --dataset=forma54k' in result.log
   assert 'body parts could not be drawn, see above' in result.last_line
 
 

@@ -24,8 +24,8 @@ from deeplab.tools.benchmarks import child
 from deeplab.utils.evaluating import counting
 from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import tiles
-from deeplab.utils.pictures import of_files, of_records, predict_results
-from deeplab.utils.pictures import writer as result_writer
+from deeplab.utils.pictures import of_files, of_records
+from deeplab.utils.pictures import writer as picture_writer
 
 _CORES = 2
 _LARGEST = (1601, 1137)
@@ -138,7 +138,7 @@ def time_vis(folder):
   with tf.Graph().as_default(), tempfile.TemporaryDirectory() as results:
     graph = of_records.build_vis_graph(dataset, sizes, options, model.predict_labels)
     start = time.time()
-    with result_writer.ResultWriter(results, result_writer.Classes('pascal')) as writer:
+    with of_records.ResultWriter(results, of_records.Classes('pascal')) as writer:
       num_images = of_records.write_pictures(
           graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
           writer)
@@ -151,7 +151,7 @@ def time_predict(folder):
   with tempfile.TemporaryDirectory() as results, inference.Segmenter.from_checkpoint(
       tf.train.latest_checkpoint(folder), _OPTIONS) as segmenter:
     start = time.time()
-    with predict_results.PredictionWriter(results, segmenter.colormap) as writer:
+    with picture_writer.PredictionWriter(results, segmenter.colormap) as writer:
       pictures = of_files.read_all(of_files.name_pictures(paths))
       for batch in tiles.batches_of_equal_size(pictures, 1):
         labels, _ = segmenter.run_batch(np.stack([picture.image for picture in batch]))

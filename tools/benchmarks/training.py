@@ -10,9 +10,9 @@ from deeplab.core import keys, options, tf_compat, usage
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry as dataset_registry
 from deeplab.tools.benchmarks import child, data
-from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.speed_and_memory import graph_rewrites, memory
 from deeplab.utils.training import graph as train_graph
-from deeplab.utils.training import losses, memory_errors
+from deeplab.utils.training import losses
 from deeplab.utils.training import options as train_options
 
 _NUM_CLASSES = 21
@@ -216,7 +216,7 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
                num_steps=None):
   """Returns 'step_secs' and 'images_per_sec' of training steps.
 
-  And 'estimated_memory_mib', what the peak of memory is by `memory_errors.step_bytes`.
+  And 'estimated_memory_mib', what the peak of memory is by `memory.step_bytes`.
 
   Args:
     variant: key of BACKBONES.
@@ -229,12 +229,13 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
   """
   run_options = train_options.TrainOptions(train_logdir='', **training or {})
   graph_rewrites.check(run_options)
+  memory.pool_cpu_memory()
   least = {'least_steps': num_steps, 'least_secs': 0.0} if num_steps else {}
   with tf.Graph().as_default() as graph:
     samples = (_read_samples(records, variant, batch_size, crop) if records else
                constant_samples(batch_size, crop))
     train_op = make_train_op(samples, variant, crop, model, run_options)
-    estimated = (memory_errors.step_bytes(graph, run_options.precision)
+    estimated = (memory.step_bytes(graph, run_options.precision)
                  + _LIBRARY_BYTES[tf_compat.IS_TF1]
                  + _OPERATION_BYTES[tf_compat.IS_TF1] * len(graph.get_operations()))
     with tf.Session(config=graph_rewrites.session_config(run_options)) as session:
@@ -250,6 +251,7 @@ def loss_secs(variant, batch_size, crop, model=None):
   Arguments are those of `step_speed`.
   """
   run_options = train_options.TrainOptions(train_logdir='')
+  memory.pool_cpu_memory()
   with tf.Graph().as_default() as graph:
     samples = constant_samples(batch_size, crop)
     train_op = make_train_op(samples, variant, crop, model, run_options)

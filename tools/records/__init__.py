@@ -1,4 +1,1 @@
-"""What will the network see of the records?
-
-`preview` draws training crops, `build_part_labels` draws labels with an exported model.
-"""
+"""What will the network see of the records? `preview` draws training crops."""

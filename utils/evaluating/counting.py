@@ -11,7 +11,7 @@ from deeplab.core import keys
 from deeplab.core.jobs import parallel, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
-from deeplab.utils.inference import batches, sessions
+from deeplab.utils.inference import batches, sessions, tiles
 
 # Of images handed to an observer that it has not looked at yet.
 _MAX_WAITING_BYTES = 64 << 20
@@ -21,39 +21,26 @@ _LABEL_OUT_OF_RANGE = 'label ids must be below num_classes or the ignore label'
 
 
 class EvalGraph(typing.NamedTuple):
-  """Tensors of an evaluation step.
-
-  Attributes:
-    counts: [num_classes, num_classes] int64, rows are labels: counts of all batches so far.
-    images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
-    labels: [B, h, w] class ids, uint8 where that holds them, else int32.
-    predictions: [B, h, w] class ids likewise.
-    regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
-    names: [B] strings, the names of the records.
-    saver: restores the model's variables.
-    master: TensorFlow server that runs the graph; '': this process.
-  """
+  """Tensors of an evaluation step."""
+  # [num_classes, num_classes] int64, rows are labels: counts of all batches so far.
   counts: tf.Tensor
-  images: tf.Tensor
-  labels: tf.Tensor
-  predictions: tf.Tensor
-  regions: tf.Tensor
-  names: tf.Tensor
-  saver: tf.train.Saver
-  master: str = ''
+  images: tf.Tensor  # [B, h, w, 3] uint8, as the network sees them: resized, padded.
+  labels: tf.Tensor  # [B, h, w] class ids, uint8 where that holds them, else int32.
+  predictions: tf.Tensor  # [B, h, w] class ids likewise.
+  regions: tf.Tensor  # [B, 8] int32, where the samples lie in their images, see `tiles`.
+  names: tf.Tensor  # [B] strings, the names of the records.
+  saver: tf.train.Saver  # Restores the model's variables.
+  master: str = ''  # TensorFlow server that runs the graph; '': this process.
 
 
 def build_eval_graph(samples, dataset, model_options, predict):
-  """Adds model and counting to the default graph.
+  """Adds model and counting to the default graph; returns the EvalGraph.
 
   Args:
     samples: dict of a batch as `batches.make_batches` makes them, with labels.
     dataset: DatasetDescriptor.
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-
-  Returns:
-    EvalGraph.
   """
   predictions = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
   saver = tf.train.Saver(tf.global_variables())
@@ -100,7 +87,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
       counts = batch['counts']
       if observe is not None:
         show(**{name: batch[name] for name in _SHOWN})
-      num_ended = sum(map(batches.is_last, batch['regions']))
+      num_ended = sum(map(tiles.is_last, batch['regions']))
       bar.update(num_ended)
       num_images += num_ended
   if counts is None:
@@ -111,7 +98,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
 @contextlib.contextmanager
 def _observer(observe):
   """Yields a function that hands the images of a batch to `observe` in another thread."""
-  stitcher = batches.Stitcher()
+  stitcher = tiles.Stitcher()
   with parallel.BackgroundWork(1, _MAX_WAITING_BYTES) as work:
 
     def show(images, labels, predictions, regions, names):

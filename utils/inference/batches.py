@@ -3,18 +3,15 @@
     sizes = InputSizes(output_stride=16, batch_size=4)
     batches = make_batches(data_generator.Dataset(...), sizes)
 
-Images are padded below and right, no more than they need. Each sample has 'region' int32 [8]:
-top and left of the sample in its image, the part of the image that counts (top, bottom, left,
-right; the others overlap with it), height and width of the image.
+Images are padded below and right, no more than they need. Each sample has a region, see `tiles`.
 """
 import typing
-
-import numpy as np
 
 from deeplab.core import feature_extractor, keys, preprocess_utils, utils
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info
+from deeplab.utils.inference import tiles
 
 REGION = 'region'
 
@@ -29,23 +26,17 @@ _BYTE = 256
 
 
 class InputSizes(typing.NamedTuple):
-  """What size the network sees images in.
-
-  Attributes:
-    output_stride: of the network.
-    batch_size: most images, or tiles, of a batch.
-    crop_size: (height, width) that all images are padded to; None: each to the smallest
-      k * output_stride + 1, and batches are of images of equal size.
-    tile_size: (height, width) of overlapping tiles in place of whole images, or None.
-    tile_overlap: least pixels that neighbouring tiles share.
-    least_size: (height, width) of the smallest images the network takes, that is the window
-      of image pooling, or None.
-  """
-  output_stride: int
-  batch_size: int = 1
+  """What size the network sees images in."""
+  output_stride: int  # Of the network.
+  batch_size: int = 1  # Most images, or tiles, of a batch.
+  # (height, width) that all images are padded to; None: each to the smallest k * output_stride + 1,
+  # and batches are of images of equal size.
   crop_size: typing.Optional[typing.Sequence[int]] = None
+  # (height, width) of overlapping tiles in place of whole images, or None.
   tile_size: typing.Optional[typing.Sequence[int]] = None
-  tile_overlap: int = 64
+  tile_overlap: int = 64  # Least pixels that neighbouring tiles share.
+  # (height, width) of the smallest images the network takes, that is the window of image pooling,
+  # or None.
   least_size: typing.Optional[typing.Sequence[int]] = None
 
   @property
@@ -151,7 +142,7 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
     size = tf.shape(sample[keys.IMAGE])[:2]
     height, width = [tf.minimum(side, tile_side) for side, tile_side in zip(
         utils.aligned_size(size, sizes.output_stride, sizes.least_size), tile_size)]
-    rows, columns = [_tile_starts(size[axis], tile_size[axis], sizes.tile_overlap)
+    rows, columns = [tiles.spans(size[axis], tile_size[axis], sizes.tile_overlap, tf)
                      for axis in (0, 1)]
     num_columns = tf.size(columns[0])
 
@@ -160,8 +151,10 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
       index = tf.cast(index, tf.int32)
       top, upper, lower = [edge[index // num_columns] for edge in rows]
       left, first, last = [edge[index % num_columns] for edge in columns]
-      part = _padded(_cut(sample, tile_size, top, left), (height, width), mean_pixel,
-                     ignore_label)
+      part = dict(sample, **{
+          key: sample[key][top:top + tile_size[0], left:left + tile_size[1]]
+          for key in (keys.IMAGE, keys.LABEL) if key in sample})
+      part = _padded(part, (height, width), mean_pixel, ignore_label)
       if keys.LABEL in part:
         y = tf.range(top, top + height)[:, tf.newaxis, tf.newaxis]
         x = tf.range(left, left + width)[tf.newaxis, :, tf.newaxis]
@@ -183,9 +176,7 @@ def check_tiles(sizes):
   Raises:
     ValueError: the overlap is not below the size of the tile, or the tile is too small.
   """
-  if not 0 <= sizes.tile_overlap < min(sizes.tile_size):
-    raise UsageError('The overlap of tiles must be from 0 to less than their size %d,%d, got '
-                     '%d.' % (tuple(sizes.tile_size) + (sizes.tile_overlap,)))
+  tiles.check_overlap(sizes.tile_size, sizes.tile_overlap)
   if any(least > side for least, side in zip(sizes.least_size or (1, 1), sizes.tile_size)):
     raise UsageError('--tile_size=%d,%d is smaller than the window of image pooling, '
                      '--image_pooling_crop_size=%d,%d: pass tiles that hold it.'
@@ -193,78 +184,16 @@ def check_tiles(sizes):
 
 
 def compact(ids, descriptor):
-  """Returns class ids as uint8 where that holds them and the ignore label, else as int32.
-
-  Args:
-    ids: integer tensor of class ids, any shape, [B, height, width] of a batch.
-    descriptor: DatasetDescriptor.
-  """
+  """Returns ids (integers, any shape) as uint8 where that holds all of a dataset, else int32."""
   fits = 0 <= descriptor.ignore_label < _BYTE and descriptor.num_classes <= _BYTE
   return tf.cast(ids, tf.uint8 if fits else tf.int32)
 
 
 def whole_region(size):
-  """Returns the region of an image that is one sample, int32 [8] or [B, 8].
-
-  Args:
-    size: int32 (height, width) of the image, [2] or [B, 2].
-  """
+  """Returns the region, int32 [8] or [B, 8], of an image of size (height, width) [2] or [B, 2]."""
   height, width = tf.unstack(size, axis=-1)
   zero = tf.zeros_like(height)
   return tf.stack([zero, zero, zero, height, zero, width, height, width], axis=-1)
-
-
-class Stitcher(object):
-  """Puts the arrays of tiles together again; tiles come in order, image after image."""
-
-  def __init__(self):
-    """Starts without an image."""
-    self._canvases = None
-
-  def add(self, region, arrays):
-    """Returns the arrays of the whole image if `region` is its last, else None.
-
-    Args:
-      region: [8] ints, see the head of this file.
-      arrays: list of [tile height, tile width, ...] arrays.
-    """
-    top, left, upper, lower, first, last, height, width = [int(edge) for edge in region]
-    if is_last(region) and not upper and not first:
-      return [array[:height, :width] for array in arrays]
-    if not upper and not first:
-      self._canvases = [np.empty((height, width) + array.shape[2:], array.dtype)
-                        for array in arrays]
-    for canvas, array in zip(self._canvases, arrays):
-      canvas[upper:lower, first:last] = array[upper - top:lower - top,
-                                              first - left:last - left]
-    if not is_last(region):
-      return None
-    canvases, self._canvases = self._canvases, None
-    return canvases
-
-
-def is_last(region):
-  """Returns whether a region is the last one of its image."""
-  return bool(region[3] == region[6] and region[5] == region[7])
-
-
-def _tile_starts(size, tile, overlap):
-  """Returns starts of the tiles along an axis, and start and end of what each decides.
-
-  Args:
-    size: int32 scalar, length of the image.
-    tile: length of a tile.
-    overlap: least overlap.
-
-  Returns:
-    Three int32 [n] tensors. Tiles are spread evenly; neighbours meet in the middle of what
-    they share.
-  """
-  num_steps = tf.maximum(0, (size - tile + tile - overlap - 1) // (tile - overlap))
-  starts = (tf.range(num_steps + 1) * tf.maximum(0, size - tile)
-            // tf.maximum(1, num_steps))
-  meetings = (starts[1:] + starts[:-1] + tile) // 2
-  return starts, tf.concat([[0], meetings], 0), tf.concat([meetings, [size]], 0)
 
 
 def _num_sorted(dataset, batch_size):
@@ -275,13 +204,6 @@ def _num_sorted(dataset, batch_size):
   height, width = info.splits[dataset.split_name].image_sizes['max']
   fitting = _MAX_SORTED_BYTES // (_BYTES_PER_PIXEL * height * width)
   return max(batch_size, min(_NUM_SORTED, fitting))
-
-
-def _cut(sample, size, top=0, left=0):
-  """Returns the sample with a part of image and label."""
-  return dict(sample, **{
-      key: sample[key][top:top + size[0], left:left + size[1]]
-      for key in (keys.IMAGE, keys.LABEL) if key in sample})
 
 
 def _padded(sample, size, mean_pixel, ignore_label):

@@ -5,6 +5,7 @@ import pytest
 from deeplab.core import keys
 from deeplab.core.tf_compat import tf
 from deeplab.utils.inference import batches as eval_batches
+from deeplab.utils.inference import tiles
 
 TYPES = {keys.IMAGE: tf.uint8, keys.LABEL: tf.uint8, keys.HEIGHT: tf.int64,
          keys.WIDTH: tf.int64, keys.IMAGE_NAME: tf.string, keys.INDEX: tf.int64}
@@ -67,7 +68,7 @@ def test_tiles_put_together_are_the_images(tile, overlap, batch_size):
   batches = run_batches(lambda samples: eval_batches.tile_batches(
       samples, eval_batches.InputSizes(16, batch_size, tile_size=tile, tile_overlap=overlap),
       MEAN, IGNORE))
-  stitcher = eval_batches.Stitcher()
+  stitcher = tiles.Stitcher()
   wholes, counted = [], [np.zeros(size, int) for size in SIZES]
   for batch in batches:
     # No larger than the image needs.
@@ -93,10 +94,10 @@ def test_tiles_put_together_are_the_images(tile, overlap, batch_size):
 def test_a_tile_that_holds_an_image_is_the_image_without_tiles():
   whole = run_batches(lambda samples: eval_batches.batches_by_size(
       samples, eval_batches.InputSizes(16), MEAN, IGNORE))
-  tiles = run_batches(lambda samples: eval_batches.tile_batches(
+  tiled = run_batches(lambda samples: eval_batches.tile_batches(
       samples, eval_batches.InputSizes(16, tile_size=(129, 129), tile_overlap=8), MEAN, IGNORE))
-  assert len(whole) == len(tiles) == len(SIZES)
-  for batch, tile in zip(whole, tiles):
+  assert len(whole) == len(tiled) == len(SIZES)
+  for batch, tile in zip(whole, tiled):
     assert sorted(batch) == sorted(tile)
     for key in batch:
       np.testing.assert_array_equal(batch[key], tile[key], err_msg=key)
@@ -105,7 +106,7 @@ def test_a_tile_that_holds_an_image_is_the_image_without_tiles():
 def test_neighbouring_tiles_share_at_least_the_overlap():
   with tf.Graph().as_default(), tf.Session() as session:
     size = tf.placeholder(tf.int32, [])
-    edges = eval_batches._tile_starts(size, 33, 8)
+    edges = tiles.spans(size, 33, 8, tf)
     for length in range(1, 200):
       starts, firsts, lasts = session.run(edges, {size: length})
       assert starts[0] == 0

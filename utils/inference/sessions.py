@@ -1,9 +1,10 @@
-"""Sessions that hold the weights of a checkpoint."""
+"""Sessions that hold the weights of a checkpoint, and the folder of what comes of them."""
 import contextlib
 
 from absl import logging
 
 from deeplab.core.checkpoints import restoring
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 
 
@@ -26,6 +27,28 @@ def restored_session(saver, checkpoint, master=''):
     session.run(tf.local_variables_initializer())
     restoring.restore(saver, session, checkpoint)
     yield session
+
+
+@contextlib.contextmanager
+def result_folder(folder, flag):
+  """Makes a folder for results, which goes again if an error comes before any result.
+
+  Args:
+    folder: the folder.
+    flag: name of the flag that holds it.
+
+  Raises:
+    ValueError: it cannot be used.
+  """
+  is_new = not files.is_dir(folder)
+  files.check_folder(folder, flag)
+  try:
+    yield
+  except BaseException:
+    with contextlib.suppress(OSError):
+      if is_new and not files.list_dir(folder):
+        files.remove_tree(folder)
+    raise
 
 
 def batches(session, fetches):

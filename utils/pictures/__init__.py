@@ -1,5 +1,5 @@
 """How do predictions become pictures?
 
-Input: `of_records` of a split, `of_files` of own pictures. Output: `overlay`, `writer` of a split,
-`predict_results` of own pictures.
+`of_files` reads own pictures, `writer` writes what is seen in them; `of_records` does both for a
+split. `drawing` is what classes look like.
 """

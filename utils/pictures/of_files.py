@@ -37,18 +37,11 @@ class NamedPath(typing.NamedTuple):
 
 
 class Picture(typing.NamedTuple):
-  """A picture that was read, or why not.
-
-  Attributes:
-    name: of its results, without ending.
-    source: path of the file; for frames of a video '<path>, frame <n>'.
-    image: [height, width, 3] uint8 RGB array, or None.
-    error: one line where it could not be read, or None.
-  """
-  name: str
-  source: str
-  image: typing.Optional[np.ndarray]
-  error: typing.Optional[str] = None
+  """A picture that was read, or why not."""
+  name: str  # Of its results, without ending.
+  source: str  # Path of the file; for frames of a video '<path>, frame <n>'.
+  image: typing.Optional[np.ndarray]  # [height, width, 3] uint8 RGB array, or None.
+  error: typing.Optional[str] = None  # One line where it could not be read, or None.
 
 
 def list_pictures(patterns, results_folder=None):

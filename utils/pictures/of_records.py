@@ -1,66 +1,66 @@
-"""The visualisation graph and the pass over a split that fills a folder of pictures.
+"""A split as pictures: the graph, the pass over its records, and the folder that this fills.
 
     batches -> labels predicted -> padding cut off, tiles joined, resizing undone -> ResultWriter
 """
 from __future__ import annotations
 
+import os
 import typing
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from deeplab import model
 from deeplab.core import keys
 from deeplab.core.jobs import progress
+from deeplab.core.storage import files as files_lib
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
-from deeplab.utils.inference import batches, sessions
+from deeplab.utils import save_annotation
+from deeplab.utils.inference import batches, sessions, tiles
+from deeplab.utils.pictures import drawing
+from deeplab.utils.pictures import writer as writer_lib
 
-# Fields of VisGraph that are pictures.
+PICTURE_FOLDER = 'segmentation_results'
+RAW_FOLDER = 'raw_segmentation_results'
+OVERLAY_FOLDER = 'overlays'
+CONFIDENCE_FOLDER = 'confidence'
+# As the PASCAL VOC evaluation server wants it, with the name of the split.
+VOC_FOLDER = os.path.join('results', 'VOC2012', 'Segmentation', 'comp6_%s_cls')
+PROGRESS_FILE_NAME = 'progress.json'
+
+# What a step computes that are pictures.
 _PIXELS = ('images', 'labels', 'confidences', 'truths')
-# Fields of VisGraph that steps do not compute.
-_NOT_OF_A_STEP = ('finished', 'initializer', 'saver', 'master')
 
 
 class VisGraph(typing.NamedTuple):
-  """Tensors of a step, all of the same batch.
+  """The graph of a pass over a split.
 
   Attributes:
-    images: [B, h, w, 3] uint8, as the network sees them: resized, padded.
-    labels: [B, h, w] uint8 predicted class ids.
-    confidences: [B, h, w] uint8, probability of the label times 255; None where not asked for.
-    truths: [B, h, w] integer labels of the records; None where there are none.
-    regions: [B, 8] int32, where the samples lie in their images, see `eval_batches`.
-    sizes: [B, 2] int32, height and width of the images in their records.
-    names: [B] strings, the names of the records.
-    indices: [B] int64, numbers of the images in the split.
+    fetches: dict of the tensors of a step, all of the same batch:
+      'images': [B, h, w, 3] uint8, as the network sees them: resized, padded.
+      'labels': [B, h, w] uint8 predicted class ids.
+      'confidences': [B, h, w] uint8, probability of the label times 255, if asked for.
+      'truths': [B, h, w] integer labels of the records, if there are any.
+      'regions': [B, 8] int32, where the samples lie in their images, see `tiles`.
+      'sizes': [B, 2] int32, height and width of the images in their records.
+      'names': [B] strings, the names of the records.
+      'indices': [B] int64, numbers of the images in the split.
     finished: placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
     initializer: operation that starts the input from the first image that is not finished.
     saver: restores the model's variables.
     master: TensorFlow server that runs the graph; '': this process.
   """
-  images: tf.Tensor
-  labels: tf.Tensor
-  confidences: typing.Optional[tf.Tensor]
-  truths: typing.Optional[tf.Tensor]
-  regions: tf.Tensor
-  sizes: tf.Tensor
-  names: tf.Tensor
-  indices: tf.Tensor
+  fetches: typing.Dict[str, tf.Tensor]
   finished: typing.Tuple[tf.Tensor, tf.Tensor]
   initializer: tf.Operation
   saver: tf.train.Saver
   master: str = ''
 
-  @property
-  def fetches(self):
-    """Dict of the tensors of a step, those that there are."""
-    return {name: tensor for name, tensor in zip(self._fields, self)
-            if name not in _NOT_OF_A_STEP and tensor is not None}
-
 
 def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
-  """Adds input and model to the default graph.
+  """Adds input and model to the default graph; returns the VisGraph.
 
   Args:
     dataset: data_generator.Dataset.
@@ -68,9 +68,6 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
     model_options: ModelOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
     with_confidence: whether to compute confidences.
-
-  Returns:
-    VisGraph.
   """
   finished = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [None])
   iterator = tf.data.make_initializable_iterator(
@@ -78,24 +75,21 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
   samples = iterator.get_next()
   predictions = predict(samples[keys.IMAGE], model_options)
   labels = predictions[keys.OUTPUT_TYPE]
-  confidences = truths = None
+  fetches = {
+      'images': tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
+      'labels': tf.cast(labels, tf.uint8),
+      'regions': samples[batches.REGION],
+      'sizes': tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32),
+      'names': samples[keys.IMAGE_NAME],
+      'indices': samples[keys.INDEX],
+  }
   if with_confidence:
-    confidences = _confidences(predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX],
-                               tf.shape(labels)[1:3])
+    fetches['confidences'] = _confidences(
+        predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX], tf.shape(labels)[1:3])
   if keys.LABEL in samples:
-    truths = batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
-  return VisGraph(
-      images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
-      labels=tf.cast(labels, tf.uint8),
-      confidences=confidences,
-      truths=truths,
-      regions=samples[batches.REGION],
-      sizes=tf.cast(tf.stack([samples[keys.HEIGHT], samples[keys.WIDTH]], axis=1), tf.int32),
-      names=samples[keys.IMAGE_NAME],
-      indices=samples[keys.INDEX],
-      finished=finished,
-      initializer=iterator.initializer,
-      saver=tf.train.Saver(tf.global_variables()))
+    fetches['truths'] = batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
+  return VisGraph(fetches, finished, iterator.initializer,
+                  tf.train.Saver(tf.global_variables()))
 
 
 def write_pictures(graph, checkpoint, dataset, split, files, writer):
@@ -116,7 +110,7 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
     ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
   """
   num_images = 0
-  stitcher = batches.Stitcher()
+  stitcher = tiles.Stitcher()
   num_first, others = writer.finished
   with readable_input_errors(files, dataset), \
        sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
@@ -170,3 +164,147 @@ def _nearest(old, new):
   # In float32, so that halves fall to the side they fall to in the graph.
   scale = np.float32(old - 1) / np.float32(max(1, new - 1))
   return np.floor(np.arange(new, dtype=np.float32) * scale + np.float32(0.5)).astype(np.int64)
+
+
+class Outputs(typing.NamedTuple):
+  """What is written beside images and predictions of a split."""
+  raw: bool = False  # Class ids as 8-bit PNG under the name of the record.
+  overlay: bool = False  # Image, label, prediction, errors and legend in one picture.
+  confidence: bool = False  # Probability of the predicted class, 0..1 as grey 0..255.
+  # Split of a submission to the PASCAL VOC server, PNG with palette; or None.
+  voc_split: typing.Optional[str] = None
+
+
+class Classes(typing.NamedTuple):
+  """What is known of the classes of results."""
+  colors: typing.Any  # [n, 3] table of RGB values, or the name of a colour map.
+  names: typing.Optional[typing.Sequence[str]] = None  # One name per class for legends, or None.
+  ignore_label: typing.Optional[int] = None  # Label that is no class.
+  # The value of raw files per class id, 0..255, or None for the id itself.
+  eval_ids: typing.Optional[typing.Sequence[int]] = None
+  # Ids that overlays do not paint; None: the background.
+  clear_ids: typing.Optional[typing.Sequence[int]] = None
+
+
+class ResultWriter(writer_lib.Writer):
+  """The results of a split.
+
+      <folder>/segmentation_results/000000_image.png, 000000_prediction.png
+      <folder>/raw_segmentation_results/<image name>.png
+      <folder>/overlays/000000_overlay.png
+      <folder>/confidence/<image name>.png
+      <folder>/results/VOC2012/Segmentation/comp6_<split>_cls/<image name>.png
+      <folder>/progress.json while the work goes on
+
+  Files of an image name are called by `writer.safe_name`. Records of one and the same name share
+  them, of which a warning tells.
+
+  Attributes:
+    picture_folder: the folder of the pictures.
+    finished: what an interrupted run with the same settings finished: number of images from
+      the first on, and list of the indices of others.
+  """
+
+  def __init__(self, folder, classes, outputs=Outputs(), settings=None):  # noqa: B008
+    """Creates the folders.
+
+    Args:
+      folder: folder of the results.
+      classes: Classes.
+      outputs: Outputs.
+      settings: dict that JSON can hold, of all that the results depend on; with equal ones
+        an interrupted run is resumed. None: never.
+    """
+    kinds = [(RAW_FOLDER, outputs.raw), (OVERLAY_FOLDER, outputs.overlay),
+             (CONFIDENCE_FOLDER, outputs.confidence),
+             (VOC_FOLDER % outputs.voc_split, outputs.voc_split)]
+    super(ResultWriter, self).__init__(
+        folder, [PICTURE_FOLDER] + [kind for kind, is_wanted in kinds if is_wanted])
+    self.picture_folder = os.path.join(folder, PICTURE_FOLDER)
+    self._classes = classes
+    self._outputs = outputs
+    self._settings = settings
+    # Without notes all images are done, which is right if slow.
+    self.finished = self._read_notes(PROGRESS_FILE_NAME, self._finished_of) or (0, [])
+    self._next_index, self._written = self.finished[0], set(self.finished[1])
+    self._indices_of_names, self._has_told_of_names = {}, False
+
+  def write(self, index, image, labels, name, confidence=None, truth=None):
+    """Hands one image to the threads; waits only when too many are pending.
+
+    Args:
+      index: number of the image in the split.
+      image: [height, width, 3] uint8 array.
+      labels: [height, width] integer array of class ids.
+      name: name of the image in its record, bytes or str.
+      confidence: [height, width] uint8 array, if outputs has confidence.
+      truth: [height, width] integer array of the right classes for the overlay, or None.
+
+    Raises:
+      ValueError: an earlier image could not be written.
+    """
+    name = writer_lib.safe_name(name)
+    if self._outputs.raw or self._outputs.confidence or self._outputs.voc_split:
+      self._warn_of_equal_names(int(index), name)
+    self._submit([image, labels, confidence, truth], self._write, int(index), image, labels,
+                 name, confidence, truth)
+
+  def __exit__(self, error_type, *unused_args):
+    super(ResultWriter, self).__exit__(error_type)
+    if error_type is None:
+      # What is complete is not to be resumed.
+      files_lib.remove_if_present(os.path.join(self._folder, PROGRESS_FILE_NAME))
+
+  def _warn_of_equal_names(self, index, name):
+    """Logs a warning, once, where an earlier image has the name of this one."""
+    first = self._indices_of_names.setdefault(name, index)
+    if first != index and not self._has_told_of_names:
+      self._has_told_of_names = True
+      logging.warning(
+          'The images %d and %d of the split are both called %s: the files of this name in %s are '
+          'those of one of them. Give every record a name of its own; the numbered pictures are '
+          'complete.', first, index, name, self._folder)
+
+  def _write(self, index, image, labels, name, confidence, truth):
+    outputs, classes = self._outputs, self._classes
+    with files_lib.telling_of_disk(self._folder):
+      self._save(Image.fromarray(image), '%06d_image' % index, PICTURE_FOLDER)
+      save_annotation.save_annotation(labels, self.picture_folder, '%06d_prediction' % index,
+                                      colormap_type=classes.colors)
+      if outputs.raw:
+        raw = labels if classes.eval_ids is None else np.asarray(classes.eval_ids)[labels]
+        self._save_named(Image.fromarray(raw.astype(np.uint8)), name, RAW_FOLDER)
+      if outputs.overlay:
+        self._save(drawing.side_by_side(image, labels, classes.colors, classes.names, truth,
+                                        classes.ignore_label, classes.clear_ids),
+                   '%06d_overlay' % index, OVERLAY_FOLDER)
+      if outputs.confidence:
+        self._save_named(Image.fromarray(confidence), name, CONFIDENCE_FOLDER)
+      if outputs.voc_split:
+        self._save_named(drawing.palette_picture(labels), name, VOC_FOLDER % outputs.voc_split)
+    self._tell(self._finish, index)
+
+  def _save_named(self, picture, name, sub_folder):
+    """Writes a PIL image under the name of a record, which may have folders."""
+    if not files_lib.is_remote(self._folder):
+      # In UTF-8, whatever the locale.
+      name = os.fsdecode(name.encode('utf-8'))
+    files_lib.make_dirs(os.path.join(self._folder, sub_folder, os.path.dirname(name)))
+    self._save(picture, name, sub_folder)
+
+  def _finish(self, index):
+    self._written.add(index)
+    while self._next_index in self._written:
+      self._written.remove(self._next_index)
+      self._next_index += 1
+
+  def _notes(self):
+    if self._settings is None:
+      return {}
+    return {PROGRESS_FILE_NAME: {'num_finished': self._next_index,
+                                 'others': sorted(self._written), 'settings': self._settings}}
+
+  def _finished_of(self, progress):
+    if self._settings is None or progress['settings'] != self._settings:
+      return None
+    return int(progress['num_finished']), sorted(map(int, progress['others']))

@@ -1,36 +1,43 @@
-"""Writes pictures and predictions of a split in background threads."""
+"""Writes labelled pictures in background threads: the files of own pictures, and what is shared.
+
+    <name>_prediction.png      class ids, 8 bit (16 bit where there are more than 256)
+    <name>_color.png           their colours
+    <name>_overlay.png         the colours over the picture, and their legend below
+    <name>_cutout.png          the picture, transparent outside of chosen classes
+    <name>_probabilities.npz   'probabilities', float16 [height, width, classes]
+    areas.json                 pixels and share of the classes of every picture
+    sources.json               without areas.json: which picture the results of a name are of
+"""
 import hashlib
 import json
 import os
 import re
 import threading
+import time
 import typing
 
 import numpy as np
-from absl import logging
 from PIL import Image
 
-from deeplab.core import colormaps
+from deeplab.core.images import painting
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.utils import save_annotation
-from deeplab.utils.pictures import overlay
+from deeplab.utils.pictures import drawing
 
-PICTURE_FOLDER = 'segmentation_results'
-RAW_FOLDER = 'raw_segmentation_results'
-OVERLAY_FOLDER = 'overlays'
-CONFIDENCE_FOLDER = 'confidence'
-# As the PASCAL VOC evaluation server wants it, with the name of the split.
-VOC_FOLDER = os.path.join('results', 'VOC2012', 'Segmentation', 'comp6_%s_cls')
-PROGRESS_FILE_NAME = 'progress.json'
-IMAGE_FORMAT = '%06d_image'
-PREDICTION_FORMAT = '%06d_prediction'
+PREDICTION, COLOR, OVERLAY, AREAS = OUTPUTS = ('prediction', 'color', 'overlay', 'areas')
+CUTOUT = 'cutout'
+PROBABILITIES = 'probabilities'
 
-_NUM_THREADS = 2
-# Of images waiting for a thread.
-_MAX_WAITING_BYTES = 128 << 20
-# Images between two notes of how far the work is.
-_PROGRESS_EVERY = 20
+AREAS_FILE_NAME = 'areas.json'
+SOURCES_FILE_NAME = 'sources.json'
+
+# More than there may be processors: half of the time of a file is waiting for the disk.
+_NUM_THREADS = 4
+_MAX_WAITING_BYTES = 256 << 20
+# Least seconds between two writes of the JSON files, and the most of the time they may take.
+_NOTES_INTERVAL_SECS = 10.
+_NOTES_SHARE = 0.05
 # File systems allow 255, of which suffixes take some.
 _MOST_NAME_BYTES = 200
 _NUM_HASH_DIGITS = 12
@@ -38,116 +45,23 @@ _SUFFIX = '.png'
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
 
 
-class Outputs(typing.NamedTuple):
-  """What is written beside images and predictions.
-
-  Attributes:
-    raw: class ids as 8-bit PNG under the name of the record.
-    overlay: image, label, prediction, errors and legend in one picture.
-    confidence: probability of the predicted class, 0..1 as grey 0..255.
-    voc_split: split of a submission to the PASCAL VOC server, PNG with palette; or None.
-  """
-  raw: bool = False
-  overlay: bool = False
-  confidence: bool = False
-  voc_split: typing.Optional[str] = None
-
-
-class Classes(typing.NamedTuple):
-  """What is known of the classes of results.
-
-  Attributes:
-    colors: [n, 3] table of RGB values, or the name of a colour map.
-    names: one name per class for legends, or None.
-    ignore_label: label that is no class.
-    eval_ids: the value of raw files per class id, or None for the id itself.
-    clear_ids: ids that overlays do not paint; None: the background.
-  """
-  colors: typing.Any
-  names: typing.Optional[typing.Sequence[str]] = None
-  ignore_label: typing.Optional[int] = None
-  eval_ids: typing.Optional[typing.Sequence[int]] = None
-  clear_ids: typing.Optional[typing.Sequence[int]] = None
-
-
-class ResultWriter(object):
+class Writer(object):
   """A folder of results; use it in a `with` block, which ends when all files are written.
 
-      <folder>/segmentation_results/000000_image.png, 000000_prediction.png
-      <folder>/raw_segmentation_results/<image name>.png
-      <folder>/overlays/000000_overlay.png
-      <folder>/confidence/<image name>.png
-      <folder>/results/VOC2012/Segmentation/comp6_<split>_cls/<image name>.png
-      <folder>/progress.json
-
-  Files of an image name are called by `safe_name`. Records of one and the same name share them,
-  of which a warning tells.
-
-  Attributes:
-    finished: what an interrupted run with the same settings finished: number of images from
-      the first on, and list of the indices of others.
+  Subclasses say which files there are, and in `_notes` what JSON files tell of what is done: from
+  these an interrupted run is resumed.
   """
 
-  def __init__(self, folder, classes, outputs=Outputs(), settings=None):  # noqa: B008
-    """Creates the folders.
-
-    Args:
-      folder: folder of the results.
-      classes: Classes.
-      outputs: Outputs.
-      settings: dict that JSON can hold, of all that the results depend on; with equal ones
-        an interrupted run is resumed. None: never.
-
-    Raises:
-      ValueError: the folders cannot be created.
-    """
-    self._picture_folder = os.path.join(folder, PICTURE_FOLDER)
-    self._raw_folder = os.path.join(folder, RAW_FOLDER) if outputs.raw else None
-    self._overlay_folder = os.path.join(folder, OVERLAY_FOLDER) if outputs.overlay else None
-    self._confidence_folder = (
-        os.path.join(folder, CONFIDENCE_FOLDER) if outputs.confidence else None)
-    self._voc_folder = (
-        os.path.join(folder, VOC_FOLDER % outputs.voc_split) if outputs.voc_split else None)
-    self._classes = classes
+  def __init__(self, folder, sub_folders=('',)):
+    """Creates the folders; ValueError if that cannot be."""
     self._folder = folder
     with files.telling_of_disk(folder):
-      for path in (self._picture_folder, self._raw_folder, self._overlay_folder,
-                   self._confidence_folder, self._voc_folder):
-        if path:
-          files.make_dirs(path)
-    self._progress_path = os.path.join(folder, PROGRESS_FILE_NAME)
-    self._settings = settings
-    self.finished = self._read_progress()
-    self._next_index, self._written = self.finished[0], set(self.finished[1])
-    self._progress_lock = threading.Lock()
-    self._indices_of_names, self._has_told_of_names = {}, False
+      for each in sub_folders:
+        files.make_dirs(os.path.join(folder, each))
     self._work = parallel.BackgroundWork(_NUM_THREADS, _MAX_WAITING_BYTES)
-
-  @property
-  def picture_folder(self):
-    """The folder of the pictures."""
-    return self._picture_folder
-
-  def write(self, index, image, labels, name, confidence=None, truth=None):
-    """Hands one image to the threads; waits only when too many are pending.
-
-    Args:
-      index: number of the image in the split.
-      image: [height, width, 3] uint8 array.
-      labels: [height, width] integer array of class ids.
-      name: name of the image in its record, bytes or str.
-      confidence: [height, width] uint8 array, if outputs has confidence.
-      truth: [height, width] integer array of the right classes for the overlay, or None.
-
-    Raises:
-      ValueError: an earlier image could not be written.
-    """
-    if self._raw_folder or self._confidence_folder or self._voc_folder:
-      self._tell_of_equal_names(int(index), name)
-    num_bytes = sum(pixels.nbytes for pixels in (image, labels, confidence, truth)
-                    if pixels is not None)
-    self._work.submit(num_bytes, self._write, int(index), image, labels, name, confidence,
-                      truth)
+    # Held by who reads or changes what the JSON files tell.
+    self._notes_lock = threading.Lock()
+    self._notes_due = time.monotonic() + _NOTES_INTERVAL_SECS
 
   def __enter__(self):
     return self
@@ -156,96 +70,194 @@ class ResultWriter(object):
     try:
       self._work.__exit__(error_type)
     finally:
-      self._write_progress()
-    if error_type is None:
-      # What is complete is not to be resumed.
-      files.remove_if_present(self._progress_path)
+      # What is done is told of, also after an interruption.
+      self._write_notes()
 
-  def _tell_of_equal_names(self, index, name):
-    """Logs a warning, once, where an earlier image has the name of this one."""
-    first = self._indices_of_names.setdefault(safe_name(name), index)
-    if first != index and not self._has_told_of_names:
-      self._has_told_of_names = True
-      logging.warning(
-          'The images %d and %d of the split are both called %s: the files of this name in %s are '
-          'those of one of them. Give every record a name of its own; the numbered pictures are '
-          'complete.', first, index, safe_name(name), self._folder)
+  def _submit(self, arrays, *work):
+    """Has a function called in a thread, which holds arrays (or None) until it is done."""
+    self._work.submit(sum(array.nbytes for array in arrays if array is not None), *work)
 
-  def _write(self, index, image, labels, name, confidence, truth):
-    with files.telling_of_disk(self._folder):
-      self._write_files(index, image, labels, name, confidence, truth)
-    self._finish(index)
+  def _save(self, picture, name, sub_folder=''):
+    """Writes a PIL image as `<sub_folder>/<name>.png`."""
+    path = os.path.join(self._folder, sub_folder, name + _SUFFIX)
+    with files.atomic_open(path) as f:
+      picture.save(f, **save_annotation.PNG_OPTIONS)
 
-  def _write_files(self, index, image, labels, name, confidence, truth):
-    image_path = os.path.join(self._picture_folder, IMAGE_FORMAT % index + '.png')
-    with files.atomic_open(image_path) as f:
-      Image.fromarray(image).save(f, **save_annotation.PNG_OPTIONS)
-    save_annotation.save_annotation(labels, self._picture_folder, PREDICTION_FORMAT % index,
-                                    colormap_type=self._classes.colors)
-    if self._raw_folder:
-      raw = labels
-      if self._classes.eval_ids is not None:
-        raw = to_eval_ids(labels, self._classes.eval_ids)
-      _save(Image.fromarray(raw.astype(np.uint8)), self._raw_folder, safe_name(name))
-    if self._overlay_folder:
-      _save(overlay.side_by_side(image, labels, self._classes.colors, self._classes.names,
-                                 truth, self._classes.ignore_label, self._classes.clear_ids),
-            self._overlay_folder, '%06d_overlay' % index)
-    if self._confidence_folder:
-      _save(Image.fromarray(confidence), self._confidence_folder, safe_name(name))
-    if self._voc_folder:
-      picture = Image.fromarray(labels.astype(np.uint8), mode='P')
-      picture.putpalette(np.asarray(colormaps.colormap('pascal', 256)).ravel().tolist())
-      _save(picture, self._voc_folder, safe_name(name))
-
-  def _finish(self, index):
-    """Notes that an image is written; now and then also on disk."""
-    with self._progress_lock:
-      self._written.add(index)
-      while self._next_index in self._written:
-        self._written.remove(self._next_index)
-        self._next_index += 1
-      is_due = index % _PROGRESS_EVERY == 0
+  def _tell(self, note, *arguments):
+    """Calls a function that notes what is done; now and then writes the notes."""
+    with self._notes_lock:
+      note(*arguments)
+      is_due = time.monotonic() >= self._notes_due
+      if is_due:
+        self._notes_due = float('inf')
     if is_due:
-      self._write_progress()
+      self._write_notes()
 
-  def _read_progress(self):
+  def _write_notes(self):
+    start = time.monotonic()
+    with self._notes_lock:
+      for file_name, content in self._notes().items():
+        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+        with files.telling_of_disk(self._folder):
+          files.write_text(os.path.join(self._folder, file_name), text + '\n')
+      now = time.monotonic()
+      self._notes_due = now + max(_NOTES_INTERVAL_SECS, (now - start) / _NOTES_SHARE)
+
+  def _read_notes(self, file_name, read):
+    """Returns `read(content)` of an earlier file; None where there is none, or it is damaged."""
     try:
-      progress = json_text.read(self._progress_path)
-      if self._settings is not None and progress['settings'] == self._settings:
-        return int(progress['num_finished']), sorted(map(int, progress['others']))
+      return read(json_text.read(os.path.join(self._folder, file_name)))
     except (ValueError, KeyError, TypeError):
-      pass
-    # Without a record all images are done, which is right if slow.
-    return 0, []
-
-  def _write_progress(self):
-    if self._settings is not None:
-      with self._progress_lock, files.telling_of_disk(self._folder):
-        files.write_text(self._progress_path, json.dumps(
-            {'num_finished': self._next_index, 'others': sorted(self._written),
-             'settings': self._settings}) + '\n')
+      return None
 
 
-def _save(picture, folder, name):
-  """Writes a PIL image as `<folder>/<name>.png`; the name may have new sub-folders."""
-  if not files.is_remote(folder):
-    # In UTF-8, whatever the locale.
-    name = os.fsdecode(name.encode('utf-8'))
-  path = os.path.join(folder, name + _SUFFIX)
-  files.make_dirs(os.path.dirname(path))
-  with files.atomic_open(path) as f:
-    picture.save(f, **save_annotation.PNG_OPTIONS)
+class Options(typing.NamedTuple):
+  """What is written of own pictures."""
+  outputs: typing.Sequence[str] = OUTPUTS  # Names of `OUTPUTS`.
+  overlay_opacity: float = 0.5  # Share of the colours in the overlay, 0..1.
+  # Ids of the classes that a cut-out shows; empty: no cut-out.
+  cutout_ids: typing.Sequence[int] = ()
+  probabilities: bool = False  # Whether to write probabilities.
+  # Whether the overlay paints the background too, see `core/images/painting.py`.
+  paint_background: bool = False
+  legend: bool = False  # Whether the overlay names the classes, below the picture.
 
 
-def to_eval_ids(labels, train_id_to_eval_id):
-  """Returns labels with every class id replaced by its evaluation id.
+class PredictionWriter(Writer):
+  """The results of own pictures."""
 
-  Args:
-    labels: integer array of class ids, all below the length of the table.
-    train_id_to_eval_id: evaluation id per class id, 0..255.
-  """
-  return np.asarray(train_id_to_eval_id, np.uint8)[labels]
+  def __init__(self, folder, colormap, class_names=None, options=Options(),  # noqa: B008
+               model_name=None):
+    """Creates the folder.
+
+    Args:
+      folder: folder of the results.
+      colormap: [n, 3] uint8 array, the colours of the class ids.
+      class_names: one name per class, or None.
+      options: Options.
+      model_name: what areas.json says of the model.
+    """
+    super(PredictionWriter, self).__init__(folder)
+    self._colormap = colormap
+    self._class_names = class_names
+    self._options = options
+    self._clear_ids = () if options.paint_background else painting.background_ids(
+        class_names, colormap)
+    self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
+    self._earlier = self._read_notes(AREAS_FILE_NAME, lambda notes: dict(notes['pictures'])) or {}
+    # Name -> source; None while the files are replaced by those of another source.
+    self._sources = self._read_notes(
+        SOURCES_FILE_NAME, lambda notes: dict(notes['sources'])) or {}
+
+  def paths(self, name):
+    """Returns the paths of the files written for the picture of a name, without areas.json."""
+    endings = [output + '.png' for output in self._options.outputs if output != AREAS]
+    if len(self._options.cutout_ids):
+      endings.append(CUTOUT + '.png')
+    if self._options.probabilities:
+      endings.append(PROBABILITIES + '.npz')
+    return [os.path.join(self._folder, '%s_%s' % (name, ending)) for ending in endings]
+
+  def keep_finished(self, name, source):
+    """Returns whether all files of a picture are there, of this very one and not older than it.
+
+    Its entry in areas.json is kept then.
+
+    Args:
+      name: of the results.
+      source: path of the picture.
+    """
+    try:
+      changed = files.change_time(source)
+      if any(files.change_time(path) < changed for path in self.paths(name)):
+        return False
+    except OSError:
+      return False
+    if self._source_of(name) != source:
+      return False
+    if AREAS in self._options.outputs:
+      if self._earlier_source_of(name) != source:
+        return False
+      with self._notes_lock:
+        self._areas['pictures'][name] = self._earlier[name]
+    return bool(self._options.outputs or self.paths(name))
+
+  def write(self, picture, labels, probabilities=None):
+    """Hands one picture to the threads; waits only when too much is pending.
+
+    Args:
+      picture: of_files.Picture.
+      labels: [height, width] integer array of class ids.
+      probabilities: [height, width, classes] array, if they are to be written.
+
+    Returns:
+      List of dicts with id, name, pixels and share of each class seen, the largest first.
+
+    Raises:
+      ValueError, OSError: an earlier picture could not be written.
+    """
+    if probabilities is not None:
+      probabilities = probabilities.astype(np.float16)
+    classes = drawing.areas_of(labels, self._class_names)
+    with self._notes_lock:
+      is_replaced = self._source_of(picture.name) not in (None, picture.source)
+      if is_replaced:
+        # Else files of this picture would count as those of the other after a crash.
+        self._sources[picture.name] = None
+    if is_replaced:
+      self._write_notes()
+    self._submit([picture.image, labels, probabilities],
+                 self._write, picture, labels, probabilities, classes)
+    return classes
+
+  def _write(self, picture, labels, probabilities, classes):
+    pictures = {
+        PREDICTION: lambda: drawing.ids_picture(labels),
+        COLOR: lambda: Image.fromarray(self._colormap.take(labels, axis=0)),
+        OVERLAY: lambda: self._overlay(picture.image, labels, classes),
+        CUTOUT: lambda: drawing.cutout(picture.image, labels, self._options.cutout_ids),
+    }
+    wanted = set(self._options.outputs) | ({CUTOUT} if len(self._options.cutout_ids) else set())
+    with files.telling_of_disk(self._folder):
+      for output, draw in pictures.items():
+        if output in wanted:
+          self._save(draw(), '%s_%s' % (picture.name, output))
+      if probabilities is not None:
+        path = os.path.join(self._folder, '%s_%s.npz' % (picture.name, PROBABILITIES))
+        with files.atomic_open(path) as f:
+          np.savez(f, probabilities=probabilities)
+    height, width = labels.shape
+    self._tell(self._finish, picture.name, {
+        'source': picture.source, 'height': height, 'width': width, 'classes': classes})
+
+  def _overlay(self, image, labels, classes):
+    """Returns the PIL image of classes over a picture; `classes` as `areas_of` returns them."""
+    ids = sorted(each['id'] for each in classes) if self._options.legend else []
+    return painting.sheet(
+        [painting.blend(image, labels, self._colormap, self._options.overlay_opacity,
+                        self._clear_ids)],
+        entries=painting.class_entries(
+            ids, self._colormap, self._class_names, self._clear_ids))
+
+  def _finish(self, name, entry):
+    if AREAS in self._options.outputs:
+      self._areas['pictures'][name] = entry
+    if AREAS not in self._options.outputs or name in self._sources:
+      self._sources[name] = entry['source']
+
+  def _notes(self):
+    notes = {SOURCES_FILE_NAME: {'sources': self._sources}} if self._sources else {}
+    if AREAS in self._options.outputs:
+      notes[AREAS_FILE_NAME] = self._areas
+    return notes
+
+  def _source_of(self, name):
+    """Returns which picture the files of a name are of, None where it is not known."""
+    return self._sources[name] if name in self._sources else self._earlier_source_of(name)
+
+  def _earlier_source_of(self, name):
+    entry = self._earlier.get(name)
+    return entry.get('source') if isinstance(entry, dict) else None
 
 
 def safe_name(name):

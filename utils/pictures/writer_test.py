@@ -1,89 +1,226 @@
-"""Tests of the files that visualisation leaves."""
+"""Tests of writing what a model sees in own pictures, and of names of files."""
 import hashlib
+import json
 import os
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.utils.pictures import writer as result_writer
+from deeplab.utils.pictures import of_files
+from deeplab.utils.pictures import writer as writer_lib
 
-COLORS = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
-CLASSES = result_writer.Classes(COLORS)
-LABELS = np.array([[0, 1, 2], [2, 1, 0]])
-IMAGE = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
-
-
-def read(*path):
-  return np.array(Image.open(os.path.join(*[str(part) for part in path])))
-
-
-def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
-  with result_writer.ResultWriter(str(tmp_path), CLASSES) as writer:
-    for index in range(40):  # more than may wait
-      writer.write(index, IMAGE, LABELS, b'name')
-  names = os.listdir(writer.picture_folder)
-  assert len(names) == 80
-  np.testing.assert_array_equal(read(writer.picture_folder, '000039_image.png'), IMAGE)
-  np.testing.assert_array_equal(read(writer.picture_folder, '000007_prediction.png'),
-                                np.array(COLORS)[LABELS])
-  assert sorted(os.listdir(str(tmp_path))) == ['segmentation_results']
+NAMES = ['sky', 'road', 'car']
+COLORS = np.zeros((300, 3), np.uint8)
+COLORS[:3] = [[0, 0, 0], [100, 0, 0], [0, 50, 250]]
+IMAGE = np.zeros((4, 10, 3), np.uint8)
+IMAGE[:, 3:] = [210, 20, 40]
+LABELS = np.where(IMAGE[..., 0] > 0, 2, 1).astype(np.int32)
+PICTURE = of_files.Picture('a', 'photos/a.png', IMAGE)
 
 
-def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path):
-  with result_writer.ResultWriter(str(tmp_path), CLASSES._replace(eval_ids=[7, 8, 33]),
-                                  result_writer.Outputs(raw=True)) as writer:
-    writer.write(0, IMAGE, LABELS, 'h\u00e9llo'.encode('utf-8'))
-    writer.write(1, IMAGE, LABELS, b'seq/001')
-  folder = tmp_path / 'raw_segmentation_results'
-  np.testing.assert_array_equal(read(folder, u'h\u00e9llo.png'), [[7, 8, 33], [33, 8, 7]])
-  assert (folder / 'seq' / '001.png').exists()
+def write(folder, labels=LABELS, probabilities=None, **options):
+  with writer_lib.PredictionWriter(
+      str(folder), COLORS, NAMES, writer_lib.Options(**options), 'run') as writer:
+    writer.write(PICTURE, labels, probabilities)
+  return sorted(os.listdir(str(folder)))
 
 
-def test_overlay_confidence_and_voc_results(tmp_path):
-  outputs = result_writer.Outputs(overlay=True, confidence=True, voc_split='test')
-  with result_writer.ResultWriter(str(tmp_path), CLASSES, outputs) as writer:
-    writer.write(0, IMAGE, LABELS, b'2007_1', confidence=np.full((2, 3), 99, np.uint8))
-  assert read(tmp_path, 'confidence', '2007_1.png').tolist() == [[99] * 3] * 2
-  sheet = read(tmp_path, 'overlays', '000000_overlay.png')
-  np.testing.assert_array_equal(sheet[:2, :3], IMAGE)
-  for color in COLORS:
-    assert (sheet[2:] == color).all(axis=2).any()
-  path = tmp_path / 'results' / 'VOC2012' / 'Segmentation' / 'comp6_test_cls' / '2007_1.png'
-  with Image.open(str(path)) as picture:
-    assert picture.mode == 'P'
-    assert picture.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
-    np.testing.assert_array_equal(np.array(picture), LABELS)
+def read(path):
+  return np.array(Image.open(str(path)))
 
 
-def test_interrupted_run_with_equal_settings_is_resumed(tmp_path):
-  def writer(settings):
-    return result_writer.ResultWriter(str(tmp_path), CLASSES, settings=settings)
-
-  with pytest.raises(KeyboardInterrupt):
-    with writer({'checkpoint': 'a'}) as interrupted:
-      for index in (0, 1, 2, 4):
-        interrupted.write(index, IMAGE, LABELS, b'name')
-      raise KeyboardInterrupt
-  assert writer({'checkpoint': 'a'}).finished == (3, [4])
-  assert writer({'checkpoint': 'b'}).finished == (0, [])
-  assert writer(None).finished == (0, [])
-  with writer({'checkpoint': 'a'}) as complete:
-    complete.write(3, IMAGE, LABELS, b'name')
-  assert writer({'checkpoint': 'a'}).finished == (0, [])
+def test_default_files(tmp_path):
+  assert write(tmp_path / 'out') == ['a_color.png', 'a_overlay.png', 'a_prediction.png',
+                                     'areas.json']
+  np.testing.assert_array_equal(read(tmp_path / 'out' / 'a_prediction.png'), LABELS)
+  np.testing.assert_array_equal(read(tmp_path / 'out' / 'a_color.png'), COLORS[LABELS])
+  overlay = read(tmp_path / 'out' / 'a_overlay.png')
+  assert overlay[0, 0].tolist() == [50, 0, 0]
+  assert overlay[0, 9].tolist() == [105, 35, 145]
 
 
-def test_folder_that_cannot_be_made_is_told(tmp_path):
-  (tmp_path / 'file').write_text('')
-  with pytest.raises(ValueError, match='segmentation_results cannot be written: Not a directory'):
-    result_writer.ResultWriter(str(tmp_path / 'file'), CLASSES)
+def test_areas_tell_pixels_and_shares(tmp_path):
+  write(tmp_path)
+  areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+  assert areas == {
+      'model': 'run', 'class_names': NAMES,
+      'pictures': {'a': {
+          'source': 'photos/a.png', 'height': 4, 'width': 10,
+          'classes': [{'id': 2, 'name': 'car', 'pixels': 28, 'share': 0.7},
+                      {'id': 1, 'name': 'road', 'pixels': 12, 'share': 0.3}]}}}
+
+
+def test_cutout_shows_chosen_classes_only(tmp_path):
+  assert write(tmp_path, outputs=[], cutout_ids=[0, 2]) == [
+      'a_cutout.png', 'sources.json']
+  pixels = read(tmp_path / 'a_cutout.png')
+  assert pixels.shape == (4, 10, 4)
+  assert pixels[0, 0].tolist() == [0, 0, 0, 0]
+  assert pixels[0, 9].tolist() == [210, 20, 40, 255]
+  assert (pixels[..., 3] == 255).sum() == 28
+
+
+def test_probabilities_are_written(tmp_path):
+  probabilities = np.random.RandomState(0).rand(4, 10, 3).astype(np.float32)
+  assert write(tmp_path, outputs=['prediction'], probabilities=probabilities) == [
+      'a_prediction.png', 'a_probabilities.npz', 'sources.json']
+  with np.load(str(tmp_path / 'a_probabilities.npz')) as stored:
+    np.testing.assert_allclose(stored['probabilities'], probabilities, atol=5e-4)
+
+
+def test_overlay_opacity(tmp_path):
+  write(tmp_path, outputs=['overlay'], overlay_opacity=0.)
+  np.testing.assert_array_equal(read(tmp_path / 'a_overlay.png'), IMAGE)
+
+
+@pytest.mark.parametrize('names, paints, expected', [
+    (['background', 'road', 'car'], False, 100), (['background', 'road', 'car'], True, 50),
+    (NAMES, False, 50), (None, False, 100)])
+def test_overlay_leaves_the_background_clear_unless_asked(tmp_path, names, paints, expected):
+  image = np.full((2, 300, 3), 100, np.uint8)
+  labels = np.repeat([[0, 2]], 150, axis=1).repeat(2, axis=0)
+  with writer_lib.PredictionWriter(
+      str(tmp_path), COLORS, names, writer_lib.Options(
+          ['overlay', 'color'], paint_background=paints)) as writer:
+    writer.write(PICTURE._replace(image=image), labels)
+  overlay = read(tmp_path / 'a_overlay.png')
+  assert (overlay[:, :150] == expected).all() and (overlay[:, 150:] == [50, 75, 175]).all()
+  np.testing.assert_array_equal(read(tmp_path / 'a_color.png'), COLORS[labels])
+
+
+def test_overlay_has_a_legend_of_the_classes_that_are_there_below_the_picture(tmp_path):
+  write(tmp_path / 'plain', outputs=['overlay'])
+  write(tmp_path / 'legend', outputs=['overlay'], legend=True)
+  plain, legend = [read(tmp_path / name / 'a_overlay.png') for name in ('plain', 'legend')]
+  assert plain.shape == IMAGE.shape
+  np.testing.assert_array_equal(legend[:4, :10], plain)
+  below = legend[4:].reshape(-1, 3)
+  assert [(below == color).all(axis=1).any() for color in COLORS[1:3]] == [True, True]
+  write(tmp_path / 'road', labels=np.ones_like(LABELS), outputs=['overlay'], legend=True)
+  below = read(tmp_path / 'road' / 'a_overlay.png')[4:].reshape(-1, 3)
+  assert not (below == COLORS[2]).all(axis=1).any()
+
+
+def test_ids_beyond_8_bits_are_kept(tmp_path):
+  write(tmp_path, labels=np.full((4, 10), 299, np.int32))
+  assert (read(tmp_path / 'a_prediction.png') == 299).all()
+
+
+def test_finished_pictures_are_known(tmp_path):
+  source = tmp_path / 'a.png'
+  Image.fromarray(IMAGE).save(str(source))
+  folder = tmp_path / 'out'
+
+  def open_writer():
+    return writer_lib.PredictionWriter(str(folder), COLORS, NAMES)
+
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+    writer.write(PICTURE._replace(source=str(source)), LABELS)
+  content = (folder / 'areas.json').read_text()
+  with open_writer() as writer:
+    assert writer.keep_finished('a', str(source))
+    assert not writer.keep_finished('a', 'other/a.png')
+  assert (folder / 'areas.json').read_text() == content.replace('"run"', 'null')
+  later = os.path.getmtime(str(folder / 'a_color.png')) + 10
+  os.utime(str(source), (later, later))
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+  os.utime(str(source), (1, 1))
+  (folder / 'a_overlay.png').unlink()
+  with open_writer() as writer:
+    assert not writer.keep_finished('a', str(source))
+
+
+def test_results_of_a_name_are_known_by_their_source_without_areas_too(tmp_path):
+  paths = []
+  for name in ('a.png', 'a.bmp'):
+    paths.append(str(tmp_path / name))
+    Image.fromarray(IMAGE).save(paths[-1])
+    os.utime(paths[-1], (1, 1))
+  folder = tmp_path / 'out'
+
+  def open_writer(outputs):
+    return writer_lib.PredictionWriter(str(folder), COLORS, NAMES,
+                                            writer_lib.Options(outputs))
+
+  def finished(*outputs):
+    with open_writer(outputs) as writer:
+      return [writer.keep_finished('a', path) for path in paths]
+
+  def label(path, *outputs):
+    with open_writer(outputs) as writer:
+      writer.write(PICTURE._replace(source=path), LABELS)
+
+  label(paths[0], 'prediction')
+  assert finished('prediction') == [True, False]
+  assert finished('prediction', 'areas') == [False, False]
+  label(paths[0], 'prediction', 'areas')
+  assert finished('prediction', 'areas') == [True, False]
+  label(paths[1], 'prediction')
+  # What areas.json says of the name is no longer that of the files.
+  assert finished('prediction', 'areas') == [False, False]
+  assert finished('prediction') == [False, True]
+  (folder / 'sources.json').unlink()
+  (folder / 'areas.json').unlink()
+  assert finished('prediction') == [False, False]
+
+
+def test_areas_tell_the_source_to_runs_without_them(tmp_path):
+  source = str(tmp_path / 'a.png')
+  Image.fromarray(IMAGE).save(source)
+  with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+    writer.write(PICTURE._replace(source=source), LABELS)
+  assert not (tmp_path / 'sources.json').exists()
+  with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES,
+                                        writer_lib.Options(['prediction'])) as writer:
+    assert writer.keep_finished('a', source)
+    assert not writer.keep_finished('a', str(tmp_path / 'a.bmp'))
+
+
+def test_files_that_are_being_replaced_are_of_no_known_source(tmp_path, monkeypatch):
+  monkeypatch.setattr(writer_lib.PredictionWriter, '_write', lambda *unused_args: None)
+  (tmp_path / 'sources.json').write_text('{"sources": {"a": "other.png", "b": "b.png"}}')
+  with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+    writer.write(PICTURE, LABELS)
+    sources = json.loads((tmp_path / 'sources.json').read_text(encoding='utf-8'))
+  assert sources == {'sources': {'a': None, 'b': 'b.png'}}
+
+
+def test_what_was_done_before_an_error_is_told(tmp_path):
+  with pytest.raises(RuntimeError):
+    with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+      writer.write(PICTURE, LABELS)
+      raise RuntimeError('interrupted')
+  areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+  assert list(areas['pictures']) == ['a']
+
+
+def test_long_runs_tell_now_and_then_what_is_done(tmp_path, monkeypatch):
+  monkeypatch.setattr(writer_lib, '_NOTES_INTERVAL_SECS', -1)
+  with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES, writer_lib.Options(),
+                                        'run') as writer:
+    writer.write(PICTURE, LABELS, None)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / 'areas.json').exists() and time.monotonic() < deadline:
+      time.sleep(0.01)
+    areas = json.loads((tmp_path / 'areas.json').read_text(encoding='utf-8'))
+    assert list(areas['pictures']) == ['a']
+
+
+def test_failing_to_write_is_told(tmp_path):
+  with pytest.raises(ValueError, match='cannot be written: No such file'):
+    with writer_lib.PredictionWriter(str(tmp_path), COLORS, NAMES) as writer:
+      writer.write(PICTURE._replace(name='absent/a'), LABELS)
 
 
 @pytest.mark.parametrize('name', [
     '2007_000033', 'a.b.c', 'seq/001', 'a_b', '.hidden', 'a.png', 'h\u00e9llo', 'n' * 200])
 def test_plain_names_stay_as_they_are(name):
-  assert result_writer.safe_name(name) == name.replace('/', os.sep)
-  assert result_writer.safe_name(name.encode('utf-8')) == name.replace('/', os.sep)
+  assert writer_lib.safe_name(name) == name.replace('/', os.sep)
+  assert writer_lib.safe_name(name.encode('utf-8')) == name.replace('/', os.sep)
 
 
 @pytest.mark.parametrize('name, path', [
@@ -91,7 +228,7 @@ def test_plain_names_stay_as_they_are(name):
     (b'..', 'unnamed'), (b'', 'unnamed'), (b'a:\x00b', 'a__b'), (b'a.png/b', 'a.png_/b')])
 def test_names_never_leave_the_folder_and_changed_ones_end_in_a_hash(name, path):
   digest = hashlib.sha256(name).hexdigest()[:12]
-  assert result_writer.safe_name(name) == '%s-%s' % (path.replace('/', os.sep), digest)
+  assert writer_lib.safe_name(name) == '%s-%s' % (path.replace('/', os.sep), digest)
 
 
 def test_different_names_have_different_files():
@@ -99,39 +236,13 @@ def test_different_names_have_different_files():
            b'sub\\a', b'', b'.', b'unnamed', b'\xff', b'\xfe', b'\xef\xbf\xbd', b'a.png/b',
            b'a.png_/b', b'n' * 201, b'n' * 202, b'n' * 200, b'n' * 201 + b'/a',
            b'n' * 202 + b'/a']
-  assert len({result_writer.safe_name(name) for name in names}) == len(names)
-
-
-def test_a_name_may_be_file_and_folder(tmp_path):
-  names = [b'a', b'a.png/b', b'a.PNG/b', b'a.png', b'n' * 196 + b'.png/b', b'n' * 196]
-  with result_writer.ResultWriter(str(tmp_path), CLASSES,
-                                  result_writer.Outputs(raw=True)) as writer:
-    for index, name in enumerate(names):
-      writer.write(index, IMAGE, LABELS, name)
-  written = [name for _, _, found in os.walk(str(tmp_path / 'raw_segmentation_results'))
-             for name in found]
-  assert len(written) == len(names)
-
-
-def test_equal_names_are_told_once(tmp_path, caplog):
-  with result_writer.ResultWriter(str(tmp_path), CLASSES,
-                                  result_writer.Outputs(raw=True)) as writer:
-    for index, name in enumerate([b'a', b'b', b'b', b'a']):
-      writer.write(index, IMAGE, LABELS, name)
-  warning, = [record.getMessage() for record in caplog.records]
-  assert warning.startswith('The images 1 and 2 of the split are both called b: the files of ')
+  assert len({writer_lib.safe_name(name) for name in names}) == len(names)
 
 
 def test_long_names_are_cut_and_stay_different():
   names = [('é' * 300 + end).encode('utf-8') for end in 'ab']
-  short = [result_writer.safe_name(b'sub/' + name) for name in names]
+  short = [writer_lib.safe_name(b'sub/' + name) for name in names]
   assert short[0] != short[1]
   for name in short:
     folder, part = os.path.split(name)
     assert folder == 'sub' and part.startswith('ééé') and len(part.encode('utf-8')) <= 200
-
-
-def test_error_of_a_thread_reaches_the_caller(tmp_path):
-  with pytest.raises(ValueError, match='Label ids range from 0 to 9'):
-    with result_writer.ResultWriter(str(tmp_path), CLASSES) as writer:
-      writer.write(0, IMAGE, LABELS + 7 * (LABELS == 2), b'name')

@@ -101,31 +101,25 @@ def _check_is_free(path):
     logging.info('%s is of %s: looking whether it is still in use.', path, found.get('host'))
     is_alive = _changes(path, found)
   if is_alive:
-    raise ValueError(_in_use(path, found))
+    raise _in_use(path, found)
   logging.info('%s is of a process that is gone (%s on %s): taken over.',
                path, found.get('pid'), found.get('host'))
   return found
 
 
 def _take(path, own, abandoned):
-  """Writes the lock of this process.
+  """Writes the lock of this process; ValueError if another one took it since this one looked.
 
-  Args:
-    path: path of the lock.
-    own: its content.
-    abandoned: content of a lock that makes way, or None.
-
-  Raises:
-    ValueError: another process took it since this one looked.
+  An abandoned one (its content, or None) makes way.
   """
   if abandoned is not None and not files.is_remote(path):
     _clear(path, abandoned)
-  if files.write_new_text(path, _text(own)) is None:
-    _write(path, own)
+  if files.write_new_text(path, json.dumps(own) + '\n') is None:
+    files.write_text(path, json.dumps(own) + '\n')
     time.sleep(_SETTLE_SECS)
   found = _read(path)
   if found and found.get('token') != own['token']:
-    raise ValueError(_in_use(path, found))
+    raise _in_use(path, found)
 
 
 def _clear(path, abandoned):
@@ -157,9 +151,11 @@ def _changes(path, found):
 
 
 def _in_use(path, found):
-  return ('%s is in use: process %s on %s trains there since %s. Stop it first, or choose another '
-          '--train_logdir.' % (os.path.dirname(path), found.get('pid'), found.get('host'),
-                               found.get('since')))
+  """Returns the ValueError that names who has a lock."""
+  return ValueError(
+      '%s is in use: process %s on %s trains there since %s. Stop it first, or choose another '
+      '--train_logdir.' % (os.path.dirname(path), found.get('pid'), found.get('host'),
+                           found.get('since')))
 
 
 def _beat(path, own, is_over, lock):
@@ -171,15 +167,7 @@ def _beat(path, own, is_over, lock):
       return
     own['beat'] += 1
     with contextlib.suppress(OSError):
-      _write(path, own)
-
-
-def _write(path, content):
-  files.write_text(path, _text(content))
-
-
-def _text(content):
-  return json.dumps(content) + '\n'
+      files.write_text(path, json.dumps(own) + '\n')
 
 
 def _read(path):

@@ -2,8 +2,10 @@
 
     {"format_version": 1, "flags": {...}, "dataset_info": {...}, "starts": [{"date": ...}]}
 
-`starts` has an entry per start of the run in the same folder, the newest last.
+`starts` has an entry per start of the run in the same folder, the newest last. What is called
+`record` below is the content of such a file, as `read` returns it, or None.
 """
+import contextlib
 import datetime
 import json
 import os
@@ -12,13 +14,11 @@ import socket
 import subprocess
 import sys
 
-import numpy as np
-import tqdm
 from absl import logging
-from PIL import Image
 
 from deeplab.command_line import subcommands
 from deeplab.core import tf_compat
+from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
@@ -29,32 +29,48 @@ FILE_NAME = 'run.json'
 # Flags that define the network: with another value the weights do not fit or mean something
 # else. What is decided per use (crop sizes, input scales, how labels are resized) is not here.
 ARCHITECTURE_FLAGS = (
-    'add_image_level_feature',
-    'aspp_with_batch_norm',
-    'aspp_with_separable_conv',
-    'atrous_rates',
-    'decoder_output_stride',
-    'decoder_use_separable_conv',
-    'dense_prediction_cell_json',
-    'depth_multiplier',
-    'divisible_by',
-    'image_pooling_crop_size',
-    'image_pooling_stride',
-    'logits_kernel_size',
-    'model_variant',
-    'multi_grid',
-    'nas_stem_output_num_conv_filters',
-    'output_stride',
-    'quantize_delay_step',
-    'use_bounded_activation',
+    'add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv', 'atrous_rates',
+    'decoder_output_stride', 'decoder_use_separable_conv', 'dense_prediction_cell_json',
+    'depth_multiplier', 'divisible_by', 'image_pooling_crop_size', 'image_pooling_stride',
+    'logits_kernel_size', 'model_variant', 'multi_grid', 'nas_stem_output_num_conv_filters',
+    'output_stride', 'quantize_delay_step', 'use_bounded_activation',
 )
 
 # Of these, those that set the resolution of the features.
 _RESOLUTION_FLAGS = ('atrous_rates', 'output_stride')
 
+# Flags that say where things are, how often something is told, and what the machine does: the
+# weights of a run do not depend on them.
+NOT_OF_WEIGHTS = (
+    'train_logdir', 'log_steps', 'save_interval_secs', 'keep_checkpoint_max',
+    'eval_during_training', 'eval_split', 'save_summaries_secs', 'save_summaries_images',
+    'profile_logdir', 'dataset_dir', 'skip_data_check', 'max_image_pixels', 'data_threads',
+    'xla', 'gradient_checkpointing', 'clone_on_cpu', 'master', 'worker_hosts', 'ps_hosts',
+    'job_name', 'task', 'num_replicas', 'num_ps_tasks', 'startup_delay_steps',
+    'cluster_timeout_secs', 'prediction_with_upsampled_logits',
+)
+
+# What another value of a flag means for the checkpoint of a run.
+_CHANNELS = 'the layers have another number of channels'
+MEANINGS = {
+    'decoder_output_stride': 'the decoder has other layers',
+    'dense_prediction_cell_json': 'the head has other layers',
+    'depth_multiplier': _CHANNELS,
+    'divisible_by': _CHANNELS,
+    'model_variant': 'it is another backbone',
+    'nas_stem_output_num_conv_filters': _CHANNELS,
+    'optimizer': 'each optimizer keeps values of its own beside the weights',
+    'quantize_delay_step': 'training in 8 bits keeps the ranges of the activations too',
+    'tf_initial_checkpoint': 'it is not read, for the run goes on with its own weights',
+}
+_MAX_TEXT = 60
+
 _FORMAT_VERSION = 1
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GIT_TIMEOUT_SECS = 10
+# Whose versions are told, by the name they have in the file.
+_PACKAGES = {'tf_slim': 'tf-slim', 'numpy': 'numpy', 'pillow': 'Pillow', 'tqdm': 'tqdm',
+             'deeplab': 'deeplab'}
 
 
 def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
@@ -77,7 +93,7 @@ def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
   earlier = read(train_logdir) or {}
   content = {
       'format_version': _FORMAT_VERSION,
-      'flags': {name: _plain(value) for name, value in sorted(flags.items())},
+      'flags': dict(sorted(flags.items())),
       'dataset_info': _dataset_content(dataset),
       'starts': earlier.get('starts', []) + [{
           'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
@@ -86,12 +102,14 @@ def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
           'command_line': list(sys.argv if command_line is None else command_line),
           'git': git_version(),
           'lane': 'tf1' if tf_compat.IS_TF1 else 'tf2',
-          'versions': _versions(),
+          'versions': dict(
+              {name: subcommands.installed_version(package) for name, package in _PACKAGES.items()},
+              python=platform.python_version(), tensorflow=tf.version.VERSION),
           'changed_flags': changes(earlier, flags),
       }],
   }
   path = os.path.join(train_logdir, FILE_NAME)
-  files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + '\n')
+  files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + '\n')
   return path
 
 
@@ -128,7 +146,7 @@ def resolve(given_flags, record):
 
   Args:
     given_flags: dict, name -> value of the flags on the command line.
-    record: content of the run's run.json (`read`), or None.
+    record: that of the run.
 
   Returns:
     dict, name -> value of flags that were not given and are to have this value.
@@ -146,8 +164,8 @@ def resolve(given_flags, record):
                and _comparable(given_flags[name]) != _comparable(value)]
   if conflicts:
     raise ValueError('%s (%s beside it). Leave the flag%s out, or name another checkpoint.%s' % (
-        '; '.join('--%s=%s, but the checkpoint was trained with --%s=%s' % (
-            name, _text(given_flags[name]), name, _text(trained[name])) for name in conflicts),
+        '; '.join('%s, but the checkpoint was trained with %s' % (
+            _flag(name, given_flags[name]), _flag(name, trained[name])) for name in conflicts),
         FILE_NAME, 's' if len(conflicts) > 1 else '',
         _rescaling_advice(given_flags, trained) if set(conflicts) & set(_RESOLUTION_FLAGS)
         else ''))
@@ -155,27 +173,51 @@ def resolve(given_flags, record):
 
 
 def changes(record, flags):
-  """Returns dict, name -> [value at the last start, value now] of flags that differ, by name.
-
-  Args:
-    record: content of a run.json, or None.
-    flags: dict, name -> value of every flag now.
-  """
+  """Returns dict, name -> [value at the last start, that of `flags`] of flags that differ."""
   earlier = dict((record or {}).get('flags', {}))
   if earlier.get('dataset'):
     earlier['dataset'] = dataset_name(record)
   # Flags that one of the versions does not have say nothing.
-  new = {name: _plain(value) for name, value in flags.items() if name in earlier}
-  return {name: [earlier[name], value] for name, value in sorted(new.items())
-          if _comparable(earlier[name]) != _comparable(value)}
+  return {name: [earlier[name], value] for name, value in sorted(flags.items())
+          if name in earlier and _comparable(earlier[name]) != _comparable(value)}
+
+
+@contextlib.contextmanager
+def told_if_continued(train_logdir, flags, descriptor):
+  """Warns of flags that are not those of the run in a folder; explains why weights do not fit.
+
+  Args:
+    train_logdir: folder of a run, or of none yet.
+    flags: dict, name -> value of every flag of this start.
+    descriptor: DatasetDescriptor.
+
+  Raises:
+    ValueError: in the context, the checkpoint was found to be of another model.
+  """
+  is_continued = restoring.resolve_checkpoint(train_logdir) is not None
+  record = read(train_logdir) if is_continued else None
+  changed = {name: values for name, values in changes(record, flags).items()
+             if name not in NOT_OF_WEIGHTS}
+  if changed:
+    logging.warning('Flags that differ from the last start of this run: %s',
+                    ' '.join(_sentence(name, *changed[name]) for name in changed))
+  try:
+    yield
+  except restoring.OtherModelError as error:
+    reasons = {name: _sentence(name, *changed[name]) for name in changed
+               if name == 'optimizer' or name in ARCHITECTURE_FLAGS}
+    if error.num_classes:
+      reasons['num_classes'] = 'It has %d classes, but %s has %d.' % (
+          error.num_classes[0], descriptor.name, error.num_classes[1])
+    if not reasons:
+      raise
+    raise ValueError('%s cannot be continued like this. %s %s' % (
+        error.checkpoint, ' '.join(reasons.values()), _advice(error.checkpoint, reasons, record))
+    ) from error
 
 
 def dataset_name(record):
-  """Returns the name of the dataset of a training, None where it is not known.
-
-  Args:
-    record: content of a run.json, or None.
-  """
+  """Returns the name of the dataset of a training, None where it is not known."""
   # The flag may have been left at its default, and the records have said whose they are.
   record = record or {}
   return (record.get('dataset_info') or {}).get('name') or record.get('flags', {}).get('dataset')
@@ -192,9 +234,7 @@ def warn_of_other_dataset(record, name):
 def classes(record, num_classes):
   """Returns (class names, colour map) of the dataset of a training, None where not known.
 
-  Args:
-    record: content of a run.json, or None.
-    num_classes: number of classes of the model; a dataset of another number is not its own.
+  A dataset of another number of classes than the `num_classes` of the model is not its own.
   """
   if record is None:
     return None, None
@@ -210,11 +250,7 @@ def classes(record, num_classes):
 def image_range(record):
   """Returns (lowest, highest) value of images of more than 8 bits in the data of a training.
 
-  Args:
-    record: content of a run.json, or None.
-
-  Returns:
-    A pair of numbers; None where there were no such images, or it is not known.
+  None where there were no such images, or it is not known.
   """
   return dataset_info.range_of((record or {}).get('dataset_info') or {}, FILE_NAME)
 
@@ -222,30 +258,15 @@ def image_range(record):
 def git_version():
   """Returns the commit of the project's checkout, with '-dirty' if changed, or None."""
   try:
-    if os.path.realpath(_git('rev-parse', '--show-toplevel')) != os.path.realpath(_ROOT):
-      return None  # Installed somewhere inside another project.
-    return _git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*')
+    return subprocess.run(
+        ('git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'), cwd=_ROOT,
+        check=True, timeout=_GIT_TIMEOUT_SECS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # The project may be installed somewhere inside another one.
+        env=dict(os.environ, GIT_OPTIONAL_LOCKS='0', GIT_CEILING_DIRECTORIES=os.path.dirname(
+            _ROOT))).stdout.decode('utf-8').strip()
   except (OSError, subprocess.SubprocessError):
     return None
-
-
-def _git(*arguments):
-  return subprocess.run(
-      ('git',) + arguments, cwd=_ROOT, check=True, timeout=_GIT_TIMEOUT_SECS,
-      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-      env=dict(os.environ, GIT_OPTIONAL_LOCKS='0')).stdout.decode('utf-8').strip()
-
-
-def _versions():
-  return {
-      'python': platform.python_version(),
-      'tensorflow': tf.version.VERSION,
-      'tf_slim': subcommands.installed_version('tf-slim'),
-      'numpy': np.__version__,
-      'pillow': Image.__version__,
-      'tqdm': tqdm.__version__,
-      'deeplab': subcommands.installed_version('deeplab'),
-  }
 
 
 def _dataset_content(dataset):
@@ -253,18 +274,8 @@ def _dataset_content(dataset):
   info = dataset_info.read(dataset) if isinstance(dataset, str) else dataset
   if info is None:
     return None
-  content = dict(info._asdict())
-  content['splits'] = {name: dict(split._asdict()) for name, split in info.splits.items()}
-  return _plain(content)
-
-
-def _plain(value):
-  """Returns a value as JSON can hold it."""
-  if isinstance(value, dict):
-    return {str(key): _plain(item) for key, item in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [_plain(item) for item in value]
-  return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+  return dict(info._asdict(),
+              splits={name: split._asdict() for name, split in info.splits.items()})
 
 
 def _is_rescaled(given, trained):
@@ -294,9 +305,29 @@ def _comparable(value):
     return value
   try:
     return float(value)
-  except ValueError:
+  except (TypeError, ValueError):
     return value
 
 
-def _text(value):
-  return ','.join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+def _flag(name, value):
+  if value is None or value == '':
+    return 'no --%s' % name
+  text = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+  return '--%s=%s' % (name, text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + '...')
+
+
+def _advice(checkpoint, reasons, record):
+  """Returns a sentence on what to do about what is different."""
+  start = ''
+  if set(reasons) <= {'optimizer', 'num_classes'}:
+    start = ' that starts from its weights: --tf_initial_checkpoint=%s' % checkpoint
+    if 'num_classes' in reasons:
+      start += ' --initialize_last_layer=false --last_layers_contain_logits_only'
+  return 'Repeat the command of the run%s, or begin another one in a new --train_logdir%s.' % (
+      ', which is in its %s' % FILE_NAME if record else '', start)
+
+
+def _sentence(name, was, now):
+  """Returns what the values of a flag are, and what that means."""
+  return '%s, but the run has %s%s.' % (
+      _flag(name, now), _flag(name, was), ': ' + MEANINGS[name] if name in MEANINGS else '')

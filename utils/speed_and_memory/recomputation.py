@@ -60,15 +60,8 @@ def recompute_cheap(sources, forward, backward):
   """Has gradients read results of batch norm and activation functions that are computed again.
 
   What convolutions return is kept: one tensor of a layer instead of two. Batch norm is repeated
-  with the statistics of the first time, as a product and a sum.
-
-  Args:
-    sources: see `recompute`.
-    forward: likewise.
-    backward: likewise.
-
-  Returns:
-    Number of operations that run a second time.
+  with the statistics of the first time, as a product and a sum. Arguments and result are those of
+  `recompute`.
   """
   segments, segment_of = [], {}
   for operation in _dependents(sources, forward):
@@ -83,16 +76,9 @@ def recompute_cheap(sources, forward, backward):
 
 
 def _repeat_segments(segments, segment_of, backward, is_forgotten):
-  """Adds copies of segments for the tensors of them that gradients read and that are forgotten.
+  """Adds copies of segments (lists of operations) for what gradients read; returns their number.
 
-  Args:
-    segments: list of lists of operations.
-    segment_of: dict, operation -> index of its segment.
-    backward: list of operations of gradients.
-    is_forgotten: function of a tensor of a segment.
-
-  Returns:
-    Number of copies.
+  Of their tensors, those that `is_forgotten(tensor)` says are meant.
   """
   backward_set = set(backward)
   reads = [[] for _ in segments]
@@ -167,15 +153,9 @@ def _crosses(tensor, segment_of):
 
 
 def _repeat(segment, reads, backward_set):
-  """Adds copies of what the reads need, and has them read the copies.
+  """Adds copies of what reads of a segment need, and has them read the copies; returns how many.
 
-  Args:
-    segment: list of operations in order.
-    reads: list of (operation that reads, position of the input), in order of creation.
-    backward_set: the operations that gradients consist of.
-
-  Returns:
-    Number of copies.
+  Reads are (operation of `backward_set`, position of the input), in order of creation.
   """
   # All that the first read waits for: nothing of it depends on this segment's copies.
   trigger = [tensor.op for tensor in reads[0][0].inputs if tensor.op in backward_set]
@@ -215,13 +195,7 @@ def _repeat(segment, reads, backward_set):
 
 
 def _with_known_statistics(operation, inputs, attributes):
-  """Returns inputs and attributes of a copy, which need not compute a batch's mean and variance.
-
-  Args:
-    operation: operation that is copied.
-    inputs: list of tensors, those of the copy.
-    attributes: dict, name -> tf.AttrValue.
-  """
+  """Returns inputs and attributes of a copy, which need not compute a batch's mean and variance."""
   shape = inputs[0].shape
   if not (operation.type in _BATCH_NORM_TYPES and attributes['is_training'].b
           and shape.is_fully_defined()):

@@ -9,27 +9,20 @@ import typing
 from deeplab import model
 from deeplab.core import keys, usage
 from deeplab.core.tf_compat import tf
-from deeplab.utils.speed_and_memory import filter_gradients, graph_rewrites, recomputation
-from deeplab.utils.training import gradients, learning_rate, loss_errors, losses, summaries
+from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
+from deeplab.utils.training import losses, optimizing, summaries
 
 
 class TrainGraph(typing.NamedTuple):
-  """Tensors of a training step.
-
-  Attributes:
-    train_op: updates the weights and returns the loss they had before.
-    learning_rate: of the step.
-    gradient_norm: of all gradients of a batch together, before clipping.
-    steps_done: global step after the run; several runs make a step if gradients accumulate.
-    model_variables: list of the tf.Variables of the network, those of the optimizer apart.
-    parts: dict, name -> scalar, the terms that the loss is the sum of.
-  """
-  train_op: tf.Tensor
-  learning_rate: tf.Tensor
-  gradient_norm: tf.Tensor
+  """Tensors of a training step."""
+  train_op: tf.Tensor  # Updates the weights and returns the loss they had before.
+  learning_rate: tf.Tensor  # Of the step.
+  gradient_norm: tf.Tensor  # Of all gradients of a batch together, before clipping.
+  # Global step after the run; several runs make a step if gradients accumulate.
   steps_done: tf.Tensor
+  # List of the tf.Variables of the network, those of the optimizer apart.
   model_variables: typing.List[tf.Variable]
-  parts: typing.Dict[str, tf.Tensor]
+  parts: typing.Dict[str, tf.Tensor]  # Dict, name -> scalar, the terms that the loss is the sum of.
 
 
 def build_train_graph(samples, dataset, model_options, options, clones=None, replica=None):
@@ -49,22 +42,23 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   """
   global_step = tf.train.get_or_create_global_step()
   rate, optimizer = _make_optimizer(options)
-  loss = _add_model_and_gradients(samples, dataset, model_options, options, clones, optimizer)
+  total_loss, grads_and_vars, scope = _add_model_and_gradients(
+      samples, dataset, model_options, options, clones, optimizer)
   model_variables = [v for v in tf.global_variables() if v is not global_step]
-  grads_and_vars = gradients.multiply_gradients(
-      loss.grads_and_vars,
-      gradients.get_model_gradient_multipliers(
+  grads_and_vars = optimizing.multiply_gradients(
+      grads_and_vars,
+      optimizing.get_model_gradient_multipliers(
           model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
           options.last_layer_gradient_multiplier))
-  norm = gradients.global_norm(grads_and_vars)
+  norm = optimizing.global_norm(grads_and_vars)
 
   # A step whose loss is not finite must not reach the weights: the check runs first. Where the
   # loss is scaled, gradients that overflow are expected, and the optimizer leaves them out.
   scales_loss = graph_rewrites.PRECISIONS[options.precision].scales_loss
-  finite_loss = loss_errors.check_finite(loss.total, samples.get(keys.IMAGE_NAME),
-                                         None if scales_loss else norm)
+  finite_loss = losses.check_finite(total_loss, samples.get(keys.IMAGE_NAME),
+                                    None if scales_loss else norm)
   with tf.control_dependencies([finite_loss]):
-    updates = _update_weights(optimizer, grads_and_vars, options, loss.scope, replica)
+    updates = _update_weights(optimizer, grads_and_vars, options, scope, replica)
   with tf.control_dependencies(updates):
     train_op = tf.identity(finite_loss, name='train_op')
   # Where the variable is: another machine would be sent its value at the beginning of the run.
@@ -76,28 +70,15 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
     # Histograms of values that are not finite would fail first, with a worse message.
     summaries.add_gradient_summaries(norm, grads_and_vars)
     summaries.add_variable_histograms()
-  parts = summaries.loss_parts(loss.scope)
-  summaries.add_loss_summaries(loss.total, parts)
+  parts = summaries.loss_parts(scope)
+  summaries.add_loss_summaries(total_loss, parts)
   return TrainGraph(train_op, rate, norm, steps_done, model_variables, parts)
-
-
-class _Loss(typing.NamedTuple):
-  """What is minimised.
-
-  Attributes:
-    total: scalar.
-    grads_and_vars: list of (gradient, variable).
-    scope: name scope of what is said of one clone, the first; None: there are no clones.
-  """
-  total: tf.Tensor
-  grads_and_vars: typing.List[typing.Tuple]
-  scope: typing.Optional[str]
 
 
 def _make_optimizer(options):
   """Returns (learning rate, tf.train.Optimizer) of the TrainOptions."""
-  row = usage.lookup(learning_rate.OPTIMIZERS, options.optimizer, what='optimizer')
-  rate = learning_rate.get_model_learning_rate(
+  row = usage.lookup(optimizing.OPTIMIZERS, options.optimizer, what='optimizer')
+  rate = optimizing.get_model_learning_rate(
       options.learning_policy, getattr(options, row.learning_rate_option),
       options.learning_rate_decay_step, options.learning_rate_decay_factor,
       options.training_number_of_steps, options.learning_power, options.slow_start_step,
@@ -107,7 +88,12 @@ def _make_optimizer(options):
 
 
 def _add_model_and_gradients(samples, dataset, model_options, options, clones, optimizer):
-  """Adds the network, its losses and their gradients; returns the _Loss."""
+  """Adds the network, its losses and their gradients.
+
+  Returns:
+    The loss, a list of (gradient, variable), and the name scope of what is said of one clone, the
+    first; None: there are no clones.
+  """
   graph = tf.get_default_graph()
   images, num_forward = [], 0
 
@@ -125,10 +111,10 @@ def _add_model_and_gradients(samples, dataset, model_options, options, clones, o
             else recomputation.recompute_cheap)
   repeat(images, forward, backward)
   # After that: operations that are cheap to begin with would have the copies run too early.
-  replaced = filter_gradients.use_matrix_products(backward)
-  return _Loss(total_loss, [
+  replaced = graph_rewrites.use_matrix_products(backward)
+  return total_loss, [
       (gradient if gradient is None else replaced.get(gradient.name, gradient), variable)
-      for gradient, variable in grads_and_vars], scope)
+      for gradient, variable in grads_and_vars], scope
 
 
 def _update_weights(optimizer, grads_and_vars, options, scope, replica):
@@ -136,13 +122,13 @@ def _update_weights(optimizer, grads_and_vars, options, scope, replica):
 
   def update(mean_grads_and_vars):
     return optimizer.apply_gradients(
-        gradients.clip_gradients(mean_grads_and_vars, options.clip_gradient_norm),
+        optimizing.clip_gradients(mean_grads_and_vars, options.clip_gradient_norm),
         global_step=tf.train.get_global_step())
 
   # Moving averages follow the batches of one process, as they follow those of one clone.
   averages = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope) if (
       replica is None or replica.is_chief) else []
-  return [gradients.apply_every(
+  return [optimizing.apply_every(
       options.gradient_accumulation_steps, grads_and_vars,
       replica.aggregated(update) if replica else update)] + averages
 

@@ -28,9 +28,9 @@ class ProgressHook(tf_compat.SessionRunHook):
 
   Every line is also a row of losses.csv and a point of TensorBoard in the train_logdir.
   Losses, their parts and the gradient norm are means over the steps since the last line.
-  The first runs, in which TensorFlow starts up, do not count for the speed. A step may take
-  several runs of the graph, which accumulate gradients; a run may see several steps go by, those
-  of other workers.
+  The first runs, in which TensorFlow starts up, do not count for the speed; that the first takes
+  long is told before and after it. A step may take several runs of the graph, which accumulate
+  gradients; a run may see several steps go by, those of other workers.
 
   Close the hook (`contextlib.closing`) after the session, also after a failed one.
   """
@@ -74,12 +74,19 @@ class ProgressHook(tf_compat.SessionRunHook):
         'training', total=total, unit='step', initial=start, only_on_terminals=True))
     self._last_step = self._reported_step = start
     self._secs_per_step, self._has_speed = 0.0, False
-    self._window = _Window(time.perf_counter(), _NUM_START_UP_RUNS)
+    logging.info('The first step begins. It takes longer than others: TensorFlow prepares the '
+                 'graph.')
+    self._is_first_run, self._window = True, _Window(time.perf_counter(), _NUM_START_UP_RUNS)
 
   def before_run(self, run_context):
     return tf.train.SessionRunArgs(self._fetches)
 
   def after_run(self, run_context, run_values):
+    if self._is_first_run:
+      self._is_first_run = False
+      logging.info('The first step took %s. A line follows every %d steps.',
+                   format_duration(time.perf_counter() - self._window.times[0]),
+                   self._options.log_steps)
     values = dict(run_values.results)
     previous_step, self._last_step = self._last_step, int(values.pop('step'))
     self._rate = float(values.pop('rate'))
@@ -145,67 +152,37 @@ class ProgressHook(tf_compat.SessionRunHook):
 
 
 class _Window(object):
-  """Sums over the runs since the last report.
-
-  Attributes:
-    num_runs: number of runs of the graph so far.
-    num_skipped: number of first runs that do not count for the speed if others follow.
-  """
+  """The runs since the last report. Their speed leaves out `num_skipped`, if there are others."""
 
   def __init__(self, start, num_skipped=0):
-    self.num_runs = 0
     self.num_skipped = num_skipped
-    self._sums = {}
-    self._timed_since, self._untimed_wait_secs = start, 0.0
-    self._start = start
+    # When it began and when runs ended, of the performance counter.
+    self.times = [start]
+    self._runs = []
+
+  @property
+  def num_runs(self):
+    """Number of runs of the graph so far."""
+    return len(self._runs)
 
   def add(self, values, now):
     """Adds the values of a run that ended now."""
-    self.num_runs += 1
-    for name, value in values.items():
-      self._sums[name] = self._sums.get(name, 0.0) + float(value)
-    if self.num_runs == self.num_skipped:
-      self._timed_since, self._untimed_wait_secs = now, self._sums.get('wait_secs', 0.0)
+    self.times.append(now)
+    self._runs.append(values)
 
   def means(self):
     """Returns dict, name -> mean over the runs."""
-    return {name: total / self.num_runs for name, total in self._sums.items()}
+    return {name: sum(float(values[name]) for values in self._runs) / self.num_runs
+            for name in self._runs[0]}
 
   def speed(self, now):
     """Returns seconds per run, and the share of them spent waiting for input or None."""
-    if self.num_runs > self.num_skipped:
-      num_runs, start, less_wait_secs = (
-          self.num_runs - self.num_skipped, self._timed_since, self._untimed_wait_secs)
-    else:
-      num_runs, start, less_wait_secs = self.num_runs, self._start, 0.0
-    secs = max(now - start, 1e-9)
-    if 'wait_secs' not in self._sums:
-      return secs / num_runs, None
-    return secs / num_runs, min(1.0, (self._sums['wait_secs'] - less_wait_secs) / secs)
-
-
-class StartHook(tf_compat.SessionRunHook):
-  """Says that the first step takes longer than others, and when it is done."""
-
-  def __init__(self, log_steps):
-    """Prepares the hook; `log_steps` are the steps between two lines of the log."""
-    self._log_steps = log_steps
-    self._start = None
-
-  def after_create_session(self, session, coord):
-    logging.info('The first step begins. It takes longer than others: TensorFlow prepares the '
-                 'graph.')
-    self._start = time.perf_counter()
-
-  def after_run(self, run_context, run_values):
-    if self._start is not None:
-      logging.info('The first step took %s. A line follows every %d steps.',
-                   format_duration(time.perf_counter() - self._start), self._log_steps)
-      self.close()
-
-  def close(self):
-    """Has nothing more told."""
-    self._start = None
+    first = self.num_skipped if self.num_runs > self.num_skipped else 0
+    secs, timed = max(now - self.times[first], 1e-9), self._runs[first:]
+    wait_share = None
+    if 'wait_secs' in timed[0]:
+      wait_share = min(1.0, sum(values['wait_secs'] for values in timed) / secs)
+    return secs / len(timed), wait_share
 
 
 class LockHook(tf_compat.SessionRunHook):
@@ -231,8 +208,7 @@ def timed_inputs(samples_fn):
       samples of a batch: a dict, or another structure of tensors.
 
   Returns:
-    samples: what samples_fn returned.
-    wait_secs: float64 scalar, seconds.
+    What samples_fn returned, and the seconds, a float64 scalar.
   """
   before = tf.timestamp()
   with tf.control_dependencies([before]):
@@ -263,13 +239,7 @@ class TraceHook(tf_compat.SessionRunHook):
 
   def __init__(self, folder, num_runs_before=_NUM_RUNS_BEFORE_TRACE,
                num_runs=_NUM_TRACED_RUNS):
-    """Prepares the hook.
-
-    Args:
-      folder: folder of the trace, made if absent; the --logdir of TensorBoard.
-      num_runs_before: runs of the graph that are not traced.
-      num_runs: runs that are.
-    """
+    """Traces so many runs into a folder (made if absent), the --logdir of TensorBoard."""
     self._folder = folder
     self._num_runs_before = num_runs_before
     self._num_runs = num_runs

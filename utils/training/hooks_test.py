@@ -86,10 +86,21 @@ class Steps(tf.train.SessionRunHook):
 
 
 @pytest.fixture(name='lines')
-def collect_lines(monkeypatch):
+def collect_lines(monkeypatch, starts):
+  """The lines of the log but those on the first step, which `starts` has."""
   lines = []
-  monkeypatch.setattr(logging, 'info', lambda text, *args: lines.append(text % args))
+
+  def note(text, *args):
+    line = text % args
+    (starts if line.startswith('The first step') else lines).append(line)
+
+  monkeypatch.setattr(logging, 'info', note)
   return lines
+
+
+@pytest.fixture
+def starts():
+  return []
 
 
 def count(options, steps, num_runs, step_size=1):
@@ -120,6 +131,13 @@ def test_a_line_every_log_steps_and_at_the_end_tells_means(tmp_path, lines):
   assert [(f[0], f[1], float(f[2]), float(f[3])) for f in found] == [
       ('2', '5', 1.75, 1.5), ('4', '5', 3.75, 3.5), ('5', '5', 5.25, 5.0)]
   assert found[-1][-1] == '0s'
+
+
+def test_the_first_step_is_told_of_before_and_after_it(lines, starts, clock):
+  count(make_options('', 50, 10), Steps(clock, 61, 1), num_runs=3)
+  assert not lines[1:] and starts == [
+      'The first step begins. It takes longer than others: TensorFlow prepares the graph.',
+      'The first step took 1m01s. A line follows every 10 steps.']
 
 
 def test_steps_of_other_workers_are_counted_and_none_is_waited_for(lines, clock):

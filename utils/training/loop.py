@@ -9,42 +9,29 @@ from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_graph import readable_input_errors
 from deeplab.deployment import staging
+from deeplab.utils.speed_and_memory import memory
 from deeplab.utils.training import graph as train_graph
 from deeplab.utils.training import hooks as train_hooks
-from deeplab.utils.training import loss_errors, memory_errors
+from deeplab.utils.training import losses
 from deeplab.utils.training import session as train_session
 
 
 class Data(typing.NamedTuple):
-  """What a training reads.
-
-  Attributes:
-    dataset: DatasetDescriptor.
-    samples_fn: function that adds the input pipeline to the default graph and returns the
-      samples of a batch.
-    files: the shards that are read, to name a bad record in.
-  """
-  dataset: typing.Any
+  """What a training reads."""
+  dataset: typing.Any  # DatasetDescriptor.
+  # Function that adds the input pipeline to the default graph and returns the samples of a batch.
   samples_fn: typing.Callable
-  files: typing.Sequence[str]
+  files: typing.Sequence[str]  # The shards that are read, to name a bad record in.
 
 
 class Placement(typing.NamedTuple):
-  """On which devices and machines a training is, and in whose folder.
-
-  Attributes:
-    clones: `model_deploy.SplitBatch` of several clones, or None for one model.
-    input_device: device that batches are brought to ahead of their step, or None; clones have
-      theirs.
-    replica: `replica.Replica` of one of several processes, or None.
-    master: TensorFlow server of a single process that trains; '': in this process.
-    lock: `run_lock.Lock` of train_logdir, or None.
-  """
-  clones: typing.Any = None
+  """On which devices and machines a training is, and in whose folder."""
+  clones: typing.Any = None  # `model_deploy.SplitBatch` of several clones, or None for one model.
+  # Device that batches are brought to ahead of their step, or None; clones have theirs.
   input_device: typing.Optional[str] = None
-  replica: typing.Any = None
-  master: str = ''
-  lock: typing.Any = None
+  replica: typing.Any = None  # `replica.Replica` of one of several processes, or None.
+  master: str = ''  # TensorFlow server of a single process that trains; '': in this process.
+  lock: typing.Any = None  # `run_lock.Lock` of train_logdir, or None.
 
   @property
   def is_chief(self):
@@ -79,7 +66,8 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
   newest = (folder.newest_to_continue if placement.is_chief
             else restoring.resolve_checkpoint)(options.train_logdir)
   step = restoring.global_step(newest) if newest else 0
-  with tf.Graph().as_default(), _device(placement):
+  with tf.Graph().as_default(), (
+      placement.replica.device() if placement.replica else contextlib.ExitStack()):
     graph, wait_secs = _build_graph(data, model_options, options, placement)
     if newest and placement.is_chief:
       restoring.check_restorable(newest, tf.global_variables())
@@ -102,7 +90,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       hooks = [stop] + _hooks(graph, options, wait_secs, placement, around)
       listeners = [_SavedListener(options.train_logdir, on_saved, step, stop)
                    ] if on_saved and placement.is_chief else []
-      around.enter_context(_readable_errors(data, model_options, options, placement))
+      _make_errors_readable(around, data, model_options, options, placement)
       opener = train_session.TrainSession(options, placement, start)
       if placement.replica:
         hooks.append(around.enter_context(
@@ -127,14 +115,12 @@ def _build_graph(data, model_options, options, placement):
       placement.replica), wait_secs
 
 
-@contextlib.contextmanager
-def _readable_errors(data, model_options, options, placement):
-  """Says what to do where memory is short, a record is bad or the loss is not finite."""
-  with memory_errors.readable_memory_errors(
-      model_options.crop_size, options, placement.clones), \
-       readable_input_errors(data.files, data.dataset), \
-       loss_errors.readable_loss_errors(options):
-    yield
+def _make_errors_readable(around, data, model_options, options, placement):
+  """Has an ExitStack say what to do of short memory, a bad record, or a loss that is not finite."""
+  around.enter_context(memory.readable_memory_errors(
+      model_options.crop_size, options, placement.clones))
+  around.enter_context(readable_input_errors(data.files, data.dataset))
+  around.enter_context(losses.readable_loss_errors(options))
 
 
 def _check_complete(newest, options, files):
@@ -155,10 +141,6 @@ def _check_complete(newest, options, files):
         % (step, options.training_number_of_steps, len(files), files[0]))
 
 
-def _device(placement):
-  return placement.replica.device() if placement.replica else contextlib.ExitStack()
-
-
 def _hooks(graph, options, wait_secs, placement, around):
   """Returns the hooks that only watch; what they leave open is closed by the ExitStack."""
   shown = options
@@ -167,8 +149,7 @@ def _hooks(graph, options, wait_secs, placement, around):
       shown = shown._replace(train_logdir=None, profile_logdir=None)
     shown = shown._replace(
         train_batch_size=options.train_batch_size * placement.replica.batches_per_step)
-  hooks = [train_hooks.StartHook(options.log_steps),
-           train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
+  hooks = [train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
   if shown.profile_logdir:
     hooks.append(train_hooks.TraceHook(shown.profile_logdir))
   for hook in hooks:

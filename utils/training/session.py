@@ -12,7 +12,7 @@ from deeplab.command_line import ending
 from deeplab.core import tf_compat
 from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.tf_compat import tf
-from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.speed_and_memory import graph_rewrites, memory
 
 _CHECKPOINT_NAME = 'model.ckpt'
 
@@ -49,6 +49,7 @@ class TrainSession(object):
       listeners: list of CheckpointSaverListeners.
     """
     logging.info('Starting the session: the weights are loaded.')
+    memory.pool_cpu_memory()
     options, replica, clones = self._options, self._placement.replica, self._placement.clones
     config = graph_rewrites.session_config(options, clones and clones.session_config)
     hooks = [tf.train.StopAtStepHook(last_step=options.training_number_of_steps)] + hooks

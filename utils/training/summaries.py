@@ -53,11 +53,8 @@ def add_gradient_summaries(norm, grads_and_vars=()):
   tf.summary.scalar('gradient_norm', norm)
   for gradient, variable in grads_and_vars:
     if gradient is not None:
-      tf.summary.histogram('gradients/' + variable.op.name, _dense(gradient))
-
-
-def _dense(gradient):
-  return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+      values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+      tf.summary.histogram('gradients/' + variable.op.name, values)
 
 
 def add_variable_histograms():
@@ -115,12 +112,7 @@ def _errors(images, labels, predictions, ignore_label):
 
 
 def _sheets(panels, legend):
-  """Returns `painting.sheet` of a batch, [batch, height, width, 3] float32.
-
-  Args:
-    panels: the four [batch, height, width, 3] tensors in 0..255, height and width static.
-    legend: list of painting.Entry.
-  """
+  """Returns `painting.sheet` of a batch, float32; panels are of a static height and width."""
   size = panels[0].shape.as_list()[1:3]
   below, step = painting.footer(size, len(panels),
                                     ['image', 'label', 'prediction', 'errors in red'], legend)

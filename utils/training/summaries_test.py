@@ -7,8 +7,8 @@ from PIL import Image
 from deeplab.core.images import painting
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.utils.pictures import overlay as overlay_lib
-from deeplab.utils.training import gradients, losses, summaries
+from deeplab.utils.pictures import drawing
+from deeplab.utils.training import losses, optimizing, summaries
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
 CAPTIONS = ['image', 'label', 'prediction', 'errors in red']
@@ -75,7 +75,7 @@ def test_gradient_norm_is_over_all_gradients_and_has_histograms():
     slices = tf.IndexedSlices(tf.constant([[1.0, 2.0]]), tf.constant([3]))
     grads_and_vars = [(slices, table), (tf.constant(2.0), scalar), (None, unused)]
     summaries.add_gradient_summaries(
-        gradients.global_norm(grads_and_vars), grads_and_vars)
+        optimizing.global_norm(grads_and_vars), grads_and_vars)
 
   values = summarise(build)
   assert sorted(values) == ['gradient_norm', 'gradients/scalar', 'gradients/table']
@@ -135,7 +135,7 @@ def test_overlays_are_as_those_of_files_and_leave_the_background_clear():
       tf.constant(image), tf.constant(label), tf.constant(np.eye(3, dtype=np.float32)[ids]),
       dataset))
   seen = pixels(values['samples/overlay/image/0']).astype(int)
-  drawn = np.asarray(overlay_lib.side_by_side(
+  drawn = np.asarray(drawing.side_by_side(
       image[0].astype(np.uint8), ids[0], np.array(COLORS), dataset.class_names,
       label[0, ..., 0], 255)).astype(int)
   assert seen.shape == drawn.shape

@@ -1,13 +1,93 @@
-"""From the gradients of a batch to those of an update: factors, clipping, sums over several runs.
+"""From gradients to weights: learning rates and optimizers, factors, clipping, sums over runs.
 
 A batch too large for the memory is trained in parts: each run of the graph (a micro-step) takes
 one part, and the last of `num_steps` runs moves the weights along the mean gradient.
 """
+import typing
+
+from deeplab.core import usage
 from deeplab.core.tf_compat import tf
 
 # Biases learn at twice the rate of weights (Chen et al., "DeepLab", TPAMI 2017, 4.1.1).
 _BIAS_MULTIPLIER = 2.0
 _SCOPE = 'gradient_accumulation'
+
+
+def get_model_learning_rate(
+    learning_policy, base_learning_rate, learning_rate_decay_step,
+    learning_rate_decay_factor, training_number_of_steps, learning_power, slow_start_step,
+    slow_start_learning_rate, slow_start_burnin_type='none', decay_steps=0,
+    end_learning_rate=0.0):
+  """Returns the learning rate at the current global step.
+
+  poly: (base - end) * (1 - step / N) ^ power + end (Liu et al., "ParseNet", 2015).
+  step: base * factor ^ (step / decay_step).
+
+  Args:
+    learning_policy: 'poly' or 'step'.
+    base_learning_rate: rate at step 0.
+    learning_rate_decay_step: 'step': steps per decay.
+    learning_rate_decay_factor: 'step': factor per decay.
+    training_number_of_steps: 'poly': step N at which it ends, if decay_steps is 0.
+    learning_power: 'poly': the power.
+    slow_start_step: number of first steps with a rate of their own.
+    slow_start_learning_rate: that rate.
+    slow_start_burnin_type: 'none': the slow start rate is constant and the policy's own
+      step count runs from step 0; 'linear': it rises to base_learning_rate, and the
+      policy starts after it.
+    decay_steps: 'poly': step N at which it ends; 0: training_number_of_steps.
+    end_learning_rate: 'poly': rate from step N on.
+
+  Returns:
+    float32 scalar tensor.
+
+  Raises:
+    ValueError: unknown policy or burn-in.
+  """
+  policies = {
+      'poly': lambda step: tf.train.polynomial_decay(
+          base_learning_rate, step, decay_steps or training_number_of_steps,
+          end_learning_rate=end_learning_rate, power=learning_power),
+      'step': lambda step: tf.train.exponential_decay(
+          base_learning_rate, step, learning_rate_decay_step, learning_rate_decay_factor,
+          staircase=False),
+  }
+  policy = usage.lookup(policies, learning_policy, what='learning_policy')
+  global_step = tf.train.get_or_create_global_step()
+  if slow_start_burnin_type == 'linear' and slow_start_step > 0:
+    step = tf.maximum(global_step - slow_start_step, 0)
+    slow_rate = slow_start_learning_rate + (
+        (base_learning_rate - slow_start_learning_rate)
+        * tf.cast(global_step, tf.float32) / float(slow_start_step))
+  elif slow_start_burnin_type in ('none', 'linear'):
+    step = global_step
+    slow_rate = tf.constant(slow_start_learning_rate, tf.float32)
+  else:
+    raise ValueError("slow_start_burnin_type must be 'none' or 'linear', got %r."
+                     % (slow_start_burnin_type,))
+  rate = policy(step)
+  if slow_start_step <= 0:
+    return rate
+  return tf.where(global_step < slow_start_step, slow_rate, rate)
+
+
+class OptimizerRow(typing.NamedTuple):
+  """A row of OPTIMIZERS."""
+  make: typing.Callable  # Function (learning rate tensor, TrainOptions) -> tf.train.Optimizer.
+  learning_rate_option: str  # Field of TrainOptions with the learning rate at step 0.
+
+
+OPTIMIZERS = {
+    # What the published DeepLab results used.
+    'momentum': OptimizerRow(
+        lambda rate, options: tf.train.MomentumOptimizer(rate, options.momentum),
+        'base_learning_rate'),
+    # Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015. Learns faster
+    # in short runs from scratch.
+    'adam': OptimizerRow(
+        lambda rate, options: tf.train.AdamOptimizer(rate, epsilon=options.adam_epsilon),
+        'adam_learning_rate'),
+}
 
 
 def get_model_gradient_multipliers(last_layers, last_layer_gradient_multiplier):

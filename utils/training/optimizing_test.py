@@ -1,10 +1,10 @@
-"""Tests of factors on gradients, of clipping, and of updates from the gradients of several runs."""
+"""Tests of learning rates, factors on gradients, clipping, and updates from several runs."""
 import numpy as np
 import pytest
 
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
-from deeplab.utils.training import gradients
+from deeplab.utils.training import optimizing
 
 
 def make_variables():
@@ -15,14 +15,14 @@ def make_variables():
 def test_last_layers_and_biases_learn_faster():
   with tf.Graph().as_default():
     make_variables()
-    assert gradients.get_model_gradient_multipliers(['logits'], 10.0) == {
+    assert optimizing.get_model_gradient_multipliers(['logits'], 10.0) == {
         'backbone/biases': 2.0, 'logits/weights': 10.0, 'logits/biases': 20.0}
 
 
 def test_biases_learn_twice_as_fast_at_multiplier_one():
   with tf.Graph().as_default():
     make_variables()
-    assert gradients.get_model_gradient_multipliers(['logits'], 1.0) == {
+    assert optimizing.get_model_gradient_multipliers(['logits'], 1.0) == {
         'backbone/biases': 2.0, 'logits/biases': 2.0}
 
 
@@ -30,7 +30,7 @@ def test_gradients_are_multiplied_by_variable_name():
   with tf.Graph().as_default(), tf.Session() as session:
     make_variables()
     pairs = [(tf.constant(3.0), v) for v in tf.trainable_variables()]
-    scaled = gradients.multiply_gradients(pairs, {'logits/weights': 10.0})
+    scaled = optimizing.multiply_gradients(pairs, {'logits/weights': 10.0})
     assert session.run([g for g, _ in scaled]) == [3.0, 3.0, 30.0, 3.0]
 
 
@@ -38,9 +38,9 @@ def test_gradients_are_clipped_together():
   with tf.Graph().as_default(), tf.Session() as session:
     variables = [tf.get_variable(name, [1]) for name in 'abc']
     pairs = list(zip([tf.constant([3.0]), tf.constant([4.0]), None], variables))
-    same = gradients.clip_gradients(pairs, 0)
-    clipped = gradients.clip_gradients(pairs, 1.0)
-    assert session.run(gradients.global_norm(pairs)) == 5.0
+    same = optimizing.clip_gradients(pairs, 0)
+    clipped = optimizing.clip_gradients(pairs, 1.0)
+    assert session.run(optimizing.global_norm(pairs)) == 5.0
     assert [session.run(g)[0] for g, _ in same[:2]] == [3.0, 4.0]
     np.testing.assert_allclose([session.run(g)[0] for g, _ in clipped[:2]], [0.6, 0.8])
     assert [v for _, v in clipped] == variables and clipped[2][0] is None
@@ -81,7 +81,7 @@ def _train(optimizer, batch_size, num_steps, num_updates=2, clip_norm=0.0):
     grads_and_vars = tf.train.GradientDescentOptimizer(1.0).compute_gradients(loss)
     # As a check of the loss does; variables must start without a batch all the same.
     with tf.control_dependencies([loss]):
-      is_updated = gradients.apply_every(num_steps, grads_and_vars, update)
+      is_updated = optimizing.apply_every(num_steps, grads_and_vars, update)
     with tf.control_dependencies([is_updated]):
       step_after = tf.identity(global_step.read_value())
     random = np.random.RandomState(1)
@@ -137,7 +137,7 @@ def _weights_and_update(num_steps):
   weights = tf.get_variable('weights', [2], initializer=tf.zeros_initializer())
   optimizer = tf.train.MomentumOptimizer(1.0, 0.9)
   pairs = optimizer.compute_gradients(tf.reduce_sum(weights))
-  return weights, gradients.apply_every(
+  return weights, optimizing.apply_every(
       num_steps, pairs,
       lambda means: optimizer.apply_gradients(means, tf.train.get_or_create_global_step()))
 
@@ -170,7 +170,7 @@ def test_variables_without_gradient_are_passed_on_and_sparse_gradients_add_up():
     optimizer = tf.train.GradientDescentOptimizer(1.0)
     pairs = optimizer.compute_gradients(tf.reduce_sum(tf.gather(table, [0, 2, 2])))
     assert [gradient is None for gradient, _ in pairs] == [False, True]
-    is_updated = gradients.apply_every(2, pairs, optimizer.apply_gradients)
+    is_updated = optimizing.apply_every(2, pairs, optimizer.apply_gradients)
     with tf.Session() as session:
       session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
       before = session.run(unused)
@@ -186,9 +186,59 @@ def test_sums_are_on_the_devices_of_the_gradients():
       weights = tf.get_variable('weights', [2])
     with tf.device('/device:GPU:1'):
       gradient = 2.0 * tf.ones([2])
-    gradients.apply_every(
+    optimizing.apply_every(
         2, [(gradient, weights)], tf.train.GradientDescentOptimizer(1.0).apply_gradients)
     devices = {v.op.name: tf.DeviceSpec.from_string(v.device).to_string()
                for v in tf.local_variables()}
   assert devices == {'gradient_accumulation/weights': '/device:GPU:1',
                      'gradient_accumulation/num_runs': '/device:CPU:0'}
+
+
+def rates(steps, **kwargs):
+  arguments = dict(
+      learning_policy='poly', base_learning_rate=.01, learning_rate_decay_step=20,
+      learning_rate_decay_factor=.1, training_number_of_steps=100, learning_power=.9,
+      slow_start_step=10, slow_start_learning_rate=1e-4)
+  arguments.update(kwargs)
+  with tf.Graph().as_default(), tf.Session() as session:
+    global_step = tf.train.get_or_create_global_step()
+    rate = optimizing.get_model_learning_rate(**arguments)
+    session.run(global_step.initializer)
+    result = []
+    for step in steps:
+      session.run(global_step.assign(step))
+      result.append(session.run(rate))
+    return result
+
+
+def test_poly_falls_to_zero_at_the_last_step():
+  np.testing.assert_allclose(rates([50, 100, 120]), [0.00535887, 0, 0], rtol=1e-5)
+
+
+def test_poly_ends_where_and_when_told():
+  np.testing.assert_allclose(
+      rates([10, 20, 40, 90], slow_start_step=0, learning_power=1.0, decay_steps=40,
+            end_learning_rate=.002), [.008, .006, .002, .002], rtol=1e-5)
+
+
+def test_step_decays_smoothly():
+  np.testing.assert_allclose(rates([50], learning_policy='step'), [3.16228e-5], rtol=1e-5)
+
+
+def test_constant_slow_start_does_not_shift_the_schedule():
+  np.testing.assert_allclose(
+      rates([0, 9, 10]), [1e-4, 1e-4, .01 * .9 ** .9], rtol=1e-5)
+
+
+def test_linear_burn_in_rises_and_then_starts_the_schedule():
+  np.testing.assert_allclose(
+      rates([0, 5, 10, 60], slow_start_burnin_type='linear'),
+      [1e-4, 1e-4 + .5 * (.01 - 1e-4), .01, .01 * .5 ** .9], rtol=1e-5)
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    ({'learning_policy': 'poli'}, "Unknown learning_policy 'poli'. Did you mean 'poly'"),
+    ({'slow_start_burnin_type': 'x'}, "'none' or 'linear', got 'x'")])
+def test_unknown_names_are_refused(kwargs, message):
+  with pytest.raises(ValueError, match=message):
+    rates([0], **kwargs)

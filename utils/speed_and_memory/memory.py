@@ -1,20 +1,28 @@
-"""A readable end of a training that does not fit into memory, before the first step if it is sure.
+"""Memory of a training: what there is, what a step takes, and a readable end if that is too much.
 
     bytes of a step = weights, their gradients and slots + share * what gradients keep of the images
 
 The second is a sum over tensors of the forward pass, and its share is measured.
+
+Reference for what there is: https://docs.kernel.org/admin-guide/cgroup-v2.html, "Memory Interface
+Files", and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html, section 3.
 """
 import collections
 import contextlib
+import os
 import re
+import typing
 
 from absl import logging
 
 from deeplab.core import tf_compat
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
-from deeplab.utils.speed_and_memory import free_memory, graph_rewrites, recomputation
+from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
 
+# TensorFlow's pool of memory for tensors on the processor, as it has one on GPUs.
+_CPU_POOL = 'TF_CPU_ALLOCATOR_USE_BFC'
+_CPU_POOL_LIMIT = 'TF_CPU_BFC_MEM_LIMIT_IN_MB'
 # Value and slots of the optimizer apart: gradients, and as much again while they are made.
 _GRADIENT_COPIES = 2
 # Gradients of activations, work space and operations that run at the same time come on top of
@@ -76,12 +84,36 @@ def check_batch(batch_size, crop_size):
     ValueError: names the flags.
   """
   need = batch_size * crop_size[0] * crop_size[1] * _BYTES_PER_PIXEL
-  free = free_memory.free_bytes()
+  free = free_bytes()
   if free is not None and need > free:
     raise ValueError(
         '--train_batch_size=%d with --train_crop_size=%d,%d: the images of a step alone take %s, '
         'and there is %s. Lower one of them.' % (batch_size, crop_size[0], crop_size[1],
-                                                 _text(need), _text(free)))
+                                                 _gigabytes(need), _gigabytes(free)))
+
+
+def pool_cpu_memory():
+  """Has TensorFlow keep and reuse the memory of tensors on the processor; before any session.
+
+  Without, each of the large tensors of a step is mapped, filled with zeros and given back by the
+  system, and small ones leave gaps: slower, and more memory. The pool ends where the memory of
+  the machine does, so that too large a batch is an error and not the end of the process by the
+  system. Environment variables that are set already are left as they are.
+  """
+  os.environ.setdefault(_CPU_POOL, 'true')
+  free = free_bytes()
+  if free:
+    os.environ.setdefault(_CPU_POOL_LIMIT, str(max(1, free >> 20)))
+
+
+def cpu_memory_limit_bytes():
+  """Returns the bytes that tensors on the processor may take in all, or None where not known."""
+  if os.environ.get(_CPU_POOL, '').lower() not in ('true', '1'):
+    return free_bytes()
+  try:
+    return int(os.environ[_CPU_POOL_LIMIT]) << 20
+  except (KeyError, ValueError):
+    return None
 
 
 def step_bytes(graph, precision='float32'):
@@ -130,11 +162,11 @@ def _is_lasting(tensor):
 
 def _check_on_cpu(need, what, advice):
   """Warns of a step that may not fit into the memory; refuses one that is far too large."""
-  limit = graph_rewrites.cpu_memory_limit_bytes()
+  limit = cpu_memory_limit_bytes()
   if not limit or need <= limit:
     return
   text = 'oo little memory for %s: by estimate a step takes %s, and there is %s. %s' % (
-      what, _text(need), _text(limit), advice)
+      what, _gigabytes(need), _gigabytes(limit), advice)
   if need > _CERTAINLY_TOO_LARGE * limit:
     raise ValueError('T' + text)
   logging.warning('Perhaps t%s', text)
@@ -158,6 +190,78 @@ def _allocation(message):
           else message.strip().split('\n')[0][:200])
 
 
-def _text(num_bytes):
+def _gigabytes(num_bytes):
   """Returns bytes as '1.9 GB'."""
   return ('%.2g GB' if num_bytes < 10 * _GB else '%.0f GB') % (num_bytes / _GB)
+
+
+class ControlGroups(typing.NamedTuple):
+  """Names of the files of a version of control groups."""
+  root: str  # Folder of the groups of all processes.
+  # Pattern of the line of /proc/self/cgroup that has the group of this process.
+  own_group: typing.Pattern
+  limit: str  # File with the largest bytes, or a word where there is no limit.
+  taken: str  # File with the bytes that are taken.
+  # Line of memory.stat with the bytes of these that are given up when they are needed.
+  reclaimable: str
+
+
+VERSIONS = (
+    ControlGroups('sys/fs/cgroup', re.compile(r'^0::(.*)$', re.MULTILINE), 'memory.max',
+                  'memory.current', 'inactive_file'),
+    ControlGroups('sys/fs/cgroup/memory', re.compile(r'^\d+:(?:.*,)?memory(?:,.*)?:(.*)$',
+                                                     re.MULTILINE),
+                  'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
+)
+
+
+def free_bytes(root='/'):
+  """Returns the bytes of memory that this process may take yet, or None where not known.
+
+  That is what the machine has available, within what is left of the limits of its control group,
+  as containers and batch systems set them, and of those above it.
+
+  Args:
+    root: folder of proc/ and sys/.
+  """
+  kilobytes = _number_after('MemAvailable:', _text_of(os.path.join(root, 'proc/meminfo')))
+  if kilobytes is None:
+    return None
+  left = [left for version in VERSIONS for left in _left_in_groups(root, version)]
+  return min([kilobytes << 10] + left)
+
+
+def _left_in_groups(root, version):
+  """Yields the bytes left in each group of this process that has a limit."""
+  own = version.own_group.search(_text_of(os.path.join(root, 'proc/self/cgroup')))
+  # In a container the group is called as outside of it, but its files are those of the root.
+  group = own.group(1).strip('/') if own else ''
+  while True:
+    folder = os.path.join(root, version.root, group)
+    try:
+      limit = int(_text_of(os.path.join(folder, version.limit)))
+      taken = int(_text_of(os.path.join(folder, version.taken)))
+    except ValueError:
+      pass  # Another version, no limit, or no such group.
+    else:
+      reclaimable = _number_after(version.reclaimable + ' ',
+                                  _text_of(os.path.join(folder, 'memory.stat')))
+      yield max(0, limit - max(0, taken - (reclaimable or 0)))
+    if not group:
+      return
+    group = os.path.dirname(group)
+
+
+def _number_after(name, text):
+  """Returns the number behind a name at the start of a line, or None."""
+  match = re.search(r'^%s\s*(\d+)' % re.escape(name), text, re.MULTILINE)
+  return int(match.group(1)) if match else None
+
+
+def _text_of(path):
+  """Returns the text of a file of the system; '' where there is none."""
+  try:
+    with open(path) as stream:  # local: /proc and /sys
+      return stream.read()
+  except OSError:
+    return ''
