@@ -10,7 +10,7 @@ from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
-from deeplab.datasets.checks import in_graph
+from deeplab.datasets.checks import in_runs
 from deeplab.datasets.records import example, shards
 
 # Encoded records, so that a large buffer costs little memory.
@@ -44,7 +44,7 @@ class Dataset(object):
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
                should_repeat=False, augmentation=None, seed=None, num_threads=0,
-               num_records=None, on_bad_record=in_graph.STOP, max_bad_fraction=0.01,
+               num_records=None, on_bad_record=in_runs.STOP, max_bad_fraction=0.01,
                image_dtype='float32'):
     """Looks the dataset up and finds its shards.
 
@@ -158,8 +158,8 @@ class Dataset(object):
         tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset))
     if self.num_records is not None:
       records = records.take(self.num_records)
-    if self.on_bad_record == in_graph.SKIP:
-      bad_record_filter = in_graph.BadRecordFilter(
+    if self.on_bad_record == in_runs.SKIP:
+      bad_record_filter = in_runs.BadRecordFilter(
           self.descriptor, self.has_labels, self.max_bad_fraction)
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
@@ -244,7 +244,7 @@ class Dataset(object):
 
   def _make_crop(self, serialized, index, normal_bank):
     """Returns the training sample of a record."""
-    sample = in_graph.checked_sample(example.parse_encoded(serialized), self.descriptor)
+    sample = in_runs.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.augmentation.noise_stddev else None
     image, label = one_pass_crop.crop_from_encoded(
         sample, self._training_crops(), RandomSource(self.seed, index, bank))
@@ -267,7 +267,7 @@ class Dataset(object):
     return self._preprocess_image(self._parsed(serialized))
 
   def _parsed(self, serialized):
-    return in_graph.checked_sample(
+    return in_runs.checked_sample(
         example.parse(serialized, has_label=self.has_labels), self.descriptor)
 
   def _make_whole_image(self, sample):

@@ -9,7 +9,7 @@ from deeplab.core.images import input_errors
 from deeplab.core.images.augmentation import AUGMENTATIONS
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
-from deeplab.datasets.checks import in_graph, quick_look
+from deeplab.datasets.checks import in_runs
 from deeplab.datasets.records import example, shards
 from deeplab.testing import tiny_run
 
@@ -28,7 +28,7 @@ def read(dataset, num_batches=None):
   batches = []
   with tf.Graph().as_default(), tf.Session() as session:
     samples = dataset.get_one_shot_iterator().get_next()
-    with in_graph.readable_input_errors(dataset.files, dataset.descriptor):
+    with in_runs.readable_input_errors(dataset.files, dataset.descriptor):
       while num_batches is None or len(batches) < num_batches:
         try:
           batches.append(session.run(samples))
@@ -167,7 +167,7 @@ def test_training_on_a_split_without_labels_names_a_record(tmp_path, samples):
   with pytest.raises(ValueError, match='Record tiny/000: there is no label map. It is record 0 of'):
     read(dataset, 1)
   with pytest.raises(ValueError, match='Record tiny/000: there is no label map.*%s' % path):
-    quick_look.check(dataset.files, 'test', dataset.descriptor, str(tmp_path))
+    in_runs.quick_look(dataset.files, 'test', dataset.descriptor, str(tmp_path))
 
 
 def test_a_split_test_whose_labels_are_counted_has_them(tmp_path, samples):
@@ -305,7 +305,7 @@ def test_an_error_without_a_name_is_laid_to_the_first_bad_record(
   path = tiny_run.write_records(str(tmp_path), [samples[0], samples[0]._replace(**changes)],
                                 split)
   dataset = make_dataset(tmp_path, split)
-  found = in_graph.describe_input_error(
+  found = in_runs.describe_input_error(
       tf.errors.DataLossError(None, None, 'what TensorFlow says'), dataset.files,
       dataset.descriptor)
   assert str(found) == 'Record %s: %s It is record 1 of shard %s. Build this shard again.' % (
@@ -316,7 +316,7 @@ def test_an_error_that_no_record_explains_stays_as_it_is(tmp_path, samples):
   tiny_run.write_records(str(tmp_path), samples)
   dataset = make_dataset(tmp_path)
   with pytest.raises(tf.errors.NotFoundError, match='a file of another kind'):
-    with in_graph.readable_input_errors(dataset.files, dataset.descriptor):
+    with in_runs.readable_input_errors(dataset.files, dataset.descriptor):
       raise tf.errors.NotFoundError(None, None, 'a file of another kind')
 
 
@@ -325,9 +325,9 @@ def test_a_record_behind_a_damaged_one_is_named_without_its_place(tmp_path, samp
   dataset = make_dataset(tmp_path)
   error = tf.errors.InvalidArgumentError(
       None, None, input_errors.marked('Record %s: it is odd.' % samples[1].name))
-  described = in_graph.describe_input_error(error, dataset.files, dataset.descriptor)
+  described = in_runs.describe_input_error(error, dataset.files, dataset.descriptor)
   assert str(described).endswith(': it is odd. It is record 1 of shard %s.' % path)
   with open(path, 'r+b') as stream:
     stream.truncate(50)
-  described = in_graph.describe_input_error(error, dataset.files, dataset.descriptor)
+  described = in_runs.describe_input_error(error, dataset.files, dataset.descriptor)
   assert str(described) == 'Record %s: it is odd.' % samples[1].name

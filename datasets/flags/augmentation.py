@@ -5,7 +5,7 @@ from deeplab.command_line import flag_groups, flag_reading
 from deeplab.core.images import augmentation
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry as dataset_registry
-from deeplab.datasets.checks import in_graph
+from deeplab.datasets.checks import in_runs
 
 FLAGS = flags.FLAGS
 
@@ -73,7 +73,7 @@ def _define_reading_flags():
   flags.DEFINE_integer('data_seed', None,
                        'Any number makes the stream of training images the same in every run, '
                        'somewhat slower. Default: another one each time.')
-  flags.DEFINE_enum('on_bad_record', in_graph.STOP, in_graph.ON_BAD_RECORD,
+  flags.DEFINE_enum('on_bad_record', in_runs.STOP, in_runs.ON_BAD_RECORD,
                     'At a record that cannot be used: stop, or examine all records before they '
                     'are decoded, skip the bad ones and tell which.')
   flags.DEFINE_float('max_bad_fraction', 0.01,

@@ -4,7 +4,7 @@ from absl import flags
 from deeplab.command_line import flag_groups, flag_reading, image_flags, running
 from deeplab.core import utils
 from deeplab.datasets import data_generator, registry
-from deeplab.datasets.checks import in_graph, quick_look
+from deeplab.datasets.checks import in_runs
 from deeplab.datasets.flags import augmentation
 from deeplab.datasets.records import dataset_info
 
@@ -61,8 +61,8 @@ def check_data(dataset):
     ValueError: names what was found and the record.
   """
   if not FLAGS.skip_data_check:
-    quick_look.check(dataset.files, dataset.split_name, dataset.descriptor,
-                     dataset.dataset_dir, dataset.on_bad_record == in_graph.SKIP)
+    in_runs.quick_look(dataset.files, dataset.split_name, dataset.descriptor,
+                       dataset.dataset_dir, dataset.on_bad_record == in_runs.SKIP)
 
 
 def check_crop_holds_images(crop_flag, split):

@@ -20,7 +20,7 @@ from deeplab.core.images import painting
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
-from deeplab.datasets.checks.in_graph import readable_input_errors
+from deeplab.datasets.checks.in_runs import readable_input_errors
 
 FLAGS = flags.FLAGS
 

@@ -10,7 +10,7 @@ import typing
 from deeplab.core import keys
 from deeplab.core.jobs import parallel, progress
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.checks.in_graph import readable_input_errors
+from deeplab.datasets.checks.in_runs import readable_input_errors
 from deeplab.utils.inference import batches, sessions, tiles
 
 # Of images handed to an observer that it has not looked at yet.

@@ -16,7 +16,7 @@ from deeplab.core import keys
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files as files_lib
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.checks.in_graph import readable_input_errors
+from deeplab.datasets.checks.in_runs import readable_input_errors
 from deeplab.utils import save_annotation
 from deeplab.utils.inference import batches, sessions, tiles
 from deeplab.utils.pictures import drawing

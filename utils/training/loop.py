@@ -7,7 +7,7 @@ from absl import logging
 from deeplab import model
 from deeplab.core.checkpoints import folder, initial_weights, restoring
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.checks.in_graph import readable_input_errors
+from deeplab.datasets.checks.in_runs import readable_input_errors
 from deeplab.deployment import staging
 from deeplab.utils.speed_and_memory import memory
 from deeplab.utils.training import graph as train_graph

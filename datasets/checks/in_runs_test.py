@@ -5,7 +5,7 @@ import time
 import pytest
 
 from deeplab.datasets import registry
-from deeplab.datasets.checks import quick_look, rules
+from deeplab.datasets.checks import in_runs, rules
 from deeplab.datasets.doctor_test import DEFECTS, SAMPLES, record_of, write_split
 from deeplab.datasets.records import dataset_info, shards
 from deeplab.testing import slow, tiny_run
@@ -13,7 +13,7 @@ from deeplab.testing import slow, tiny_run
 
 def look(folder, split='val'):
   descriptor = registry.resolve(None, str(folder))
-  quick_look.check(registry.split_files(str(folder), split), split, descriptor, str(folder))
+  in_runs.quick_look(registry.split_files(str(folder), split), split, descriptor, str(folder))
 
 
 @pytest.mark.parametrize('name', sorted(DEFECTS))
@@ -54,7 +54,7 @@ def test_quick_look_takes_well_under_a_second(tmp_path):
 
 
 def test_without_time_for_pixels_the_heads_tell_of_palettes(tmp_path, monkeypatch):
-  monkeypatch.setattr(quick_look, '_PIXELS_SECS', -1)
+  monkeypatch.setattr(in_runs, '_PIXELS_SECS', -1)
   record, _ = DEFECTS['label_encoding']
   write_split(tmp_path, [record] + [record_of(s) for s in SAMPLES[1:]])
   with pytest.raises(ValueError, match='Record tiny/000: the label is a palette picture.'):
@@ -66,7 +66,7 @@ def test_without_time_for_pixels_the_heads_tell_of_palettes(tmp_path, monkeypatc
 
 
 def test_records_are_not_counted_where_that_takes_long(tmp_path, monkeypatch):
-  monkeypatch.setattr(quick_look, '_COUNT_SECS', -1)
+  monkeypatch.setattr(in_runs, '_COUNT_SECS', -1)
   write_split(tmp_path, [record_of(s) for s in SAMPLES[:2]])
   look(tmp_path)
 
