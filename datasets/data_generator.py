@@ -5,7 +5,7 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat
+from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat, usage
 from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
@@ -103,7 +103,8 @@ class Dataset(object):
     self.num_done = 0
     self.num_threads = num_threads
     self.num_records = num_records
-    self.on_bad_record = on_bad_record
+    self.on_bad_record = usage.lookup(
+        {name: name for name in in_runs.ON_BAD_RECORD}, on_bad_record, what='on_bad_record')
     self.max_bad_fraction = max_bad_fraction
     self.image_dtype = image_dtype
 

@@ -1,7 +1,8 @@
 """How large an image may be: more is refused by its header alone, before memory is taken.
 
 A file of a few bytes can claim gigabytes of pixels, and a small PNG file can hold them. As with
-Pillow, whose own limit is the default, there is one limit for the whole process.
+Pillow, whose own limit is the default, there is one limit for the whole process. What else a PNG
+file says of itself is read here too.
 """
 from PIL import Image
 

@@ -1,8 +1,4 @@
-"""Counts over records, as `dataset_info.json` tells them, and weights that balance classes.
-
-Reference: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common
-Multi-Scale Convolutional Architecture", ICCV 2015: median frequency balancing.
-"""
+"""Counts over records, as `dataset_info.json` tells them, and weights that balance classes."""
 import collections
 
 import numpy as np

@@ -113,9 +113,22 @@ def count_records(path, deadline=None):
     ValueError: the file ends within a record, or cannot be read.
   """
   try:
+    size, offset, count = files.size(path), 0, 0
     # Unbuffered: a buffer would read the content that is jumped over.
     with files.open_binary(path, buffering=0) as stream:
-      return _count(stream, files.size(path), path, deadline)
+      while offset < size:
+        if deadline is not None and time.monotonic() > deadline:
+          return None
+        stream.seek(offset)
+        head = stream.read(_HEAD_SIZE)
+        offset += _HEAD_SIZE + _TAIL_SIZE
+        if len(head) == _HEAD_SIZE:
+          offset += _LENGTH.unpack(head[:_LENGTH.size])[0]
+        if len(head) < _HEAD_SIZE or offset > size:
+          raise ValueError('%s: record %d is cut off: it should end at byte %d of %d. Copy or '
+                           'build this shard again.' % (path, count, offset, size))
+        count += 1
+      return count
   except OSError as error:
     raise ValueError('Shard %s cannot be read: %s.' % (path, error.strerror)) from error
 
@@ -149,20 +162,3 @@ def _check_complete(dataset_dir, names):
     example = shard_name(matches[0].group('split'), missing[0], counts[0])
     raise ValueError('dataset_dir %r lacks %d of %d shards, the first is %s. Build or copy the '
                      'dataset again.' % (dataset_dir, len(missing), counts[0], example))
-
-
-def _count(stream, size, path, deadline):
-  offset = count = 0
-  while offset < size:
-    if deadline is not None and time.monotonic() > deadline:
-      return None
-    stream.seek(offset)
-    head = stream.read(_HEAD_SIZE)
-    end = offset + _HEAD_SIZE + _TAIL_SIZE
-    if len(head) == _HEAD_SIZE:
-      end += _LENGTH.unpack(head[:_LENGTH.size])[0]
-    if len(head) < _HEAD_SIZE or end > size:
-      raise ValueError('%s: record %d is cut off: it should end at byte %d of %d. Copy or '
-                       'build this shard again.' % (path, count, end, size))
-    offset, count = end, count + 1
-  return count
