@@ -64,11 +64,9 @@ class SessionModel(object):
       ValueError: the graph fails on such images.
     """
     fetches = [self._labels] + ([self._probabilities] if with_probabilities else [])
-    try:
+    with errors.told(record.FAILS_ON % images.shape[:3], tf.errors.InvalidArgumentError,
+                     tf.errors.ResourceExhaustedError):
       values = self._session.run(fetches, {self._images: images})
-    except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
-      raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
-          images.shape[:3] + (errors.reason_of(error),))) from error
     return values[0].astype(np.int32), values[1] if with_probabilities else None
 
   def close(self):
@@ -141,13 +139,10 @@ def _open_frozen_graph(path):
   ends = [record.INPUT_NAME, record.OUTPUT_NAME]
   if any(node.name == record.PROBABILITIES_NAME for node in graph_def.node):
     ends.append(record.PROBABILITIES_NAME)
-  with tf.Graph().as_default() as graph:
-    try:
-      tensors = tf.import_graph_def(graph_def, name='',
-                                    return_elements=[name + ':0' for name in ends])
-    except (ValueError, tf.errors.OpError) as error:
-      raise ValueError('%s cannot be used as an exported model: %s' % (
-          path, errors.reason_of(error))) from error
+  with tf.Graph().as_default() as graph, errors.told(
+      '%s cannot be used as an exported model' % path, ValueError, tf.errors.OpError):
+    tensors = tf.import_graph_def(graph_def, name='',
+                                  return_elements=[name + ':0' for name in ends])
   return SessionModel(tf.Session(graph=graph), *tensors)
 
 
@@ -155,19 +150,19 @@ def _open_saved_model(folder):
   if not files.exists(os.path.join(folder, record.SAVED_MODEL_FILE_NAME)):
     raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
                      'models.' % (folder, record.SAVED_MODEL_FILE_NAME))
-  with tf.Graph().as_default() as graph:
+  with tf.Graph().as_default() as graph, contextlib.ExitStack() as after_error, errors.told(
+      '%s cannot be used as a SavedModel' % folder, OSError, RuntimeError, KeyError, ValueError,
+      tf.errors.OpError):
     session = tf.Session(graph=graph)
-    try:
-      meta_graph = tf.saved_model.loader.load(session, [record.TAG], folder)
-      signature = meta_graph.signature_def[record.SIGNATURE]
-      ends = [signature.inputs[record.IMAGES_KEY], signature.outputs[record.LABELS_KEY]]
-      if record.PROBABILITIES_KEY in signature.outputs:
-        ends.append(signature.outputs[record.PROBABILITIES_KEY])
-      return SessionModel(session, *[graph.get_tensor_by_name(end.name) for end in ends])
-    except (OSError, RuntimeError, KeyError, ValueError, tf.errors.OpError) as error:
-      session.close()
-      raise ValueError('%s cannot be used as a SavedModel: %s' % (
-          folder, errors.reason_of(error))) from error
+    after_error.callback(session.close)
+    meta_graph = tf.saved_model.loader.load(session, [record.TAG], folder)
+    signature = meta_graph.signature_def[record.SIGNATURE]
+    ends = [signature.inputs[record.IMAGES_KEY], signature.outputs[record.LABELS_KEY]]
+    if record.PROBABILITIES_KEY in signature.outputs:
+      ends.append(signature.outputs[record.PROBABILITIES_KEY])
+    tensors = [graph.get_tensor_by_name(end.name) for end in ends]
+    after_error.pop_all()
+  return SessionModel(session, *tensors)
 
 
 # --- archives ------------------------------------------------------------------------------
@@ -187,12 +182,10 @@ def unpacked(path):
     yield path
     return
   with tempfile.TemporaryDirectory() as folder:
-    try:
-      with files.open_binary(path) as f, tarfile.open(fileobj=f) as archive:
-        graph = _unpack(path, archive, folder)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-      raise ValueError('Cannot read the archive %s: %s.' % (
-          path, getattr(error, 'strerror', None) or error)) from error
+    with errors.told('Cannot read the archive %s' % path, tarfile.TarError, OSError, EOFError,
+                     zlib.error), \
+         files.open_binary(path) as f, tarfile.open(fileobj=f) as archive:
+      graph = _unpack(path, archive, folder)
     yield graph
 
 

@@ -1,4 +1,5 @@
 """One line for an error: what TensorFlow says went wrong, and what disks and their owners do."""
+import contextlib
 import errno
 import os
 import re
@@ -36,6 +37,24 @@ def reason_of(error):
   match = _AFTER_TRACE.search(text)
   line = (match.group(1) if match else text.strip()).split('\n')[0]
   return line.strip().rstrip('.')
+
+
+@contextlib.contextmanager
+def told(start, *kinds, advice=''):
+  """Turns errors into a ValueError of one line, '<start>: <reason>. <advice>'.
+
+  Args:
+    start: what failed, such as 'The list a.txt cannot be read'.
+    *kinds: classes of errors; none given: those of reading a text, OSError and
+      UnicodeDecodeError.
+    advice: a sentence on what to do.
+  """
+  kinds = kinds or (OSError, UnicodeDecodeError)
+  try:
+    yield
+  except kinds as error:
+    reason = getattr(error, 'strerror', None) or reason_of(error) or type(error).__name__
+    raise ValueError(('%s: %s. %s' % (start, reason, advice)).rstrip()) from error
 
 
 def trouble_of(error):

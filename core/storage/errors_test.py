@@ -69,3 +69,16 @@ def test_a_name_that_is_taken_is_told(tmp_path):
 def test_other_errors_are_none_of_storage():
   assert errors.trouble_of(OSError('image file is truncated')) is None
   assert errors.trouble_of(OSError(errno.ECHILD, 'No child processes')) is None
+
+
+@pytest.mark.parametrize('error, wanted', [
+    (FileNotFoundError(errno.ENOENT, 'No such file', 'a.txt'),
+     'a.txt cannot be read: No such file.'),
+    (tf.errors.DataLossError(None, None, 'bad.\nmore'), 'a.txt cannot be read: bad. Copy it.'),
+    (KeyboardInterrupt(), None), (KeyError(), None)])
+def test_errors_are_told_with_what_failed(error, wanted):
+  kinds, advice = ((tf.errors.OpError,), 'Copy it.') if 'Copy' in str(wanted) else ((), '')
+  with pytest.raises(ValueError if wanted else type(error)) as caught:
+    with errors.told('a.txt cannot be read', *kinds, advice=advice):
+      raise error
+  assert not wanted or str(caught.value) == wanted

@@ -30,13 +30,10 @@ def start_server(cluster, config=None):
     ValueError: its port is taken.
   """
   cluster_lib.check_port_is_free(cluster)
-  try:
+  with errors.told('%s cannot listen on %s' % (cluster.task, cluster.address(cluster.task)),
+                   tf.errors.OpError):
     return tf.train.Server(cluster.spec(), job_name=cluster.task.job,
                            task_index=cluster.task.index, config=config)
-  except tf.errors.OpError as error:
-    raise ValueError('%s cannot listen on %s: %s'
-                     % (cluster.task, cluster.address(cluster.task),
-                        errors.reason_of(error))) from error
 
 
 def serve(cluster, timeout_secs):

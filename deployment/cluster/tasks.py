@@ -13,7 +13,7 @@ import json
 import socket
 import typing
 
-from deeplab.core.storage import json_text
+from deeplab.core.storage import errors, json_text
 from deeplab.core.usage import UsageError
 
 PS, WORKER, EVALUATOR = 'ps', 'worker', 'evaluator'
@@ -175,13 +175,10 @@ def check_port_is_free(cluster):
   with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
     # As servers do: the port of a process that ended a moment ago is free.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+    with errors.told('Port %d of %s (%s) cannot be listened on' % (
+        port, cluster.task, cluster.address(cluster.task)), OSError,
+                     advice='End the process that has it, or give the task another port.'):
       probe.bind(('', port))
-    except OSError as error:
-      raise ValueError(
-          'Port %d of %s (%s) cannot be listened on: %s. End the process that has it, or give '
-          'the task another port.' % (port, cluster.task, cluster.address(cluster.task),
-                                      error.strerror or error)) from error
 
 
 def is_reachable(address):

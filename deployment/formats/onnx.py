@@ -30,11 +30,9 @@ class OnnxModel(object):
     """
     onnxruntime = _require('onnxruntime')
     content = record.read_model(path)
-    try:
+    # onnxruntime has a class of its own per kind of error.
+    with errors.told('%s cannot be used as an ONNX model' % path, Exception):
       self._session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
-    except Exception as error:  # onnxruntime has a class of its own per kind of error
-      raise ValueError('%s cannot be used as an ONNX model: %s' % (
-          path, errors.reason_of(error))) from error
 
   def predict(self, images, with_probabilities=False):
     """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None.
@@ -43,11 +41,8 @@ class OnnxModel(object):
       ValueError: the model fails on such images.
     """
     assert not with_probabilities
-    try:
+    with errors.told(record.FAILS_ON % images.shape[:3], Exception):
       return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
-    except Exception as error:  # onnxruntime has a class of its own per kind of error
-      raise ValueError('The model fails on %d image(s) of %dx%d: %s' % (
-          images.shape[:3] + (errors.reason_of(error) or type(error).__name__,))) from error
 
   def close(self):
     """Releases the memory."""
@@ -71,13 +66,11 @@ def write(graph_def, path):
   # It tells of every pass.
   logging.getLogger('tf2onnx').setLevel(logging.ERROR)
   names = {record.INPUT_NAME + ':0': INPUT_NAME, record.OUTPUT_NAME + ':0': OUTPUT_NAME}
-  try:
+  # tf2onnx raises what its passes happen to meet.
+  with errors.told('The graph cannot be converted to ONNX', Exception):
     proto, _ = convert.from_graph_def(
         graph_def, name='deeplab', opset=_OPSET, input_names=[record.INPUT_NAME + ':0'],
         output_names=[record.OUTPUT_NAME + ':0'], tensors_to_rename=names)
-  except Exception as error:  # tf2onnx raises what its passes happen to meet
-    raise ValueError('The graph cannot be converted to ONNX: %s'
-                     % (errors.reason_of(error) or type(error).__name__)) from error
   _check_operations(proto)
   with files.telling_of_disk(path):
     files.write_bytes(path, proto.SerializeToString())

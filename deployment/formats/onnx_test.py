@@ -101,7 +101,7 @@ def test_images_that_a_model_fails_on_are_told_in_a_line(tmp_path, monkeypatch):
   with pytest.raises(ValueError) as caught:
     session.predict(np.zeros((1, 8, 9, 3), np.uint8))
   assert str(caught.value) == ('The model fails on 1 image(s) of 8x9: [ONNXRuntimeError] : 2 : '
-                               'INVALID_ARGUMENT : Got 9 Expected: 8')
+                               'INVALID_ARGUMENT : Got 9 Expected: 8.')
 
 
 def test_package_that_is_missing_is_told(monkeypatch):

@@ -45,14 +45,11 @@ class TfliteModel(object):
     self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()
     content = content or record.read_model(path)
-    try:
+    with errors.told('%s cannot be used as a TFLite model' % path, RuntimeError, ValueError):
       self._interpreter = _make_interpreter(content)
       self._interpreter.allocate_tensors()
       inputs = self._interpreter.get_input_details()
       outputs = self._interpreter.get_output_details()
-    except (RuntimeError, ValueError) as error:
-      raise ValueError('%s cannot be used as a TFLite model: %s' % (
-          path, errors.reason_of(error))) from error
     _check_ends(path, inputs, outputs)
     self._input, self._output = inputs[0]['index'], outputs[0]['index']
     self.input_size = tuple(int(side) for side in inputs[0]['shape'][1:3])

@@ -5,7 +5,7 @@ import os
 
 from absl import logging
 
-from deeplab.core.storage import files, json_text
+from deeplab.core.storage import errors, files, json_text
 
 INPUT_NAME = 'ImageTensor'
 OUTPUT_NAME = 'SemanticPredictions'
@@ -23,6 +23,8 @@ RECORD_FILE_NAME = 'export.json'
 
 # Name of the format of frozen graphs.
 FROZEN = 'frozen'
+# Begins the error of models of any format, with the shape of a batch.
+FAILS_ON = 'The model fails on %d image(s) of %dx%d'
 
 
 def write_record(model_path, content, entry=None):
@@ -93,10 +95,8 @@ def record_text(path, content, entries):
 
 def read_model(path):
   """Returns the bytes of a model's file; raises a ValueError with its name if it cannot be read."""
-  try:
+  with errors.told('Cannot read the model %s' % path):
     return files.read_bytes(path)
-  except OSError as error:
-    raise ValueError('Cannot read the model %s: %s.' % (path, error.strerror or error)) from error
 
 
 def record_path(export_path):

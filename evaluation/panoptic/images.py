@@ -13,6 +13,7 @@ from absl import logging
 
 from deeplab.core.images import limits as image_limits
 from deeplab.core.jobs import parallel
+from deeplab.core.storage import errors
 from deeplab.evaluation import base_metric
 
 ON_MISSING = ('error', 'zero')
@@ -245,7 +246,7 @@ def distinct_ids(id_image):
 
 def _open(path, allowed, wanted):
   """Returns the decoded PIL image of a PNG whose color type and depth are in `allowed`."""
-  try:
+  with errors.told('%s cannot be read' % path, OSError, SyntaxError):
     with open(path, 'rb') as f:
       header = f.read(26)
     if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
@@ -257,10 +258,6 @@ def _open(path, allowed, wanted):
     image = image_limits.open_image(path, path)
     image.load()
     return image
-  except FileNotFoundError as error:
-    raise ValueError('There is no file %s.' % path) from error
-  except (OSError, SyntaxError) as error:
-    raise ValueError('%s cannot be read: %s' % (path, error)) from error
 
 
 def _check_categories(segments, limits, path):

@@ -215,7 +215,7 @@ BAD = [
     (_sixteen_bit_rgb, r'gt/2\.png is a PNG of 16-bit RGB, expected ids as 8-bit RGB'),
     (_jpeg, r'pred/2\.png is not a PNG file'),
     (_cut_off, r'pred/2\.png cannot be read'),
-    (_no_groundtruth_file, r'There is no file .*gt/1\.png'),
+    (_no_groundtruth_file, r'gt/1\.png cannot be read: No such file'),
     (_no_prediction_file, r'1 of 2 predictions are missing.* image 2: there is no file '
                           r'.*pred/2\.png.*--on_missing=zero'),
     (_no_prediction_listed, r'1 of 2 predictions are missing.* image 2: it is not listed'),

@@ -16,7 +16,7 @@ from absl import logging
 from PIL import Image
 
 from deeplab.core.images import painting
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
 
 FILE_NAME = 'per_image.csv'
@@ -187,11 +187,9 @@ def read_per_image(folder):
     ValueError: there is no such file, or it is something else.
   """
   path = os.path.join(folder, FILE_NAME) if files.is_dir(folder) else folder
-  try:
+  with errors.told('%s cannot be read' % path, OSError, UnicodeDecodeError, csv.Error,
+                   advice='Give the --eval_logdir of an evaluation.'):
     lines = list(csv.reader(io.StringIO(files.read_text(path), newline='')))
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise ValueError('%s cannot be read (%s); give the --eval_logdir of an evaluation.'
-                     % (path, getattr(error, 'strerror', None) or error)) from error
   header = lines[0] if lines else []
   if header[:3] != ['name', 'miou', 'pixel_accuracy'] or len(header) < 6 or len(header) % 3:
     raise ValueError('%s is not a %s as eval.py writes it.' % (path, FILE_NAME))

@@ -58,7 +58,7 @@ def label_pictures(run, pictures, batch_size, tile_size=None, overlap=0):
   except ValueError as error:
     if batch_size == 1 or (len(pictures) == 1 and tile_size is None):
       return [], ['%s: %s' % (pictures[0].source, error)]
-    logging.warning('With --batch_size=%d: %s. They are tried one by one.', batch_size, error)
+    logging.warning('With --batch_size=%d: %s They are tried one by one.', batch_size, error)
   labelled, messages = [], []
   for picture in pictures:
     of_one = label_pictures(run, [picture], 1, tile_size, overlap)

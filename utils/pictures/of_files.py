@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.datasets.labels import raw_files
 
 PICTURE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -185,11 +185,8 @@ def is_video(path):
 def _expand(pattern, results_folder):
   """Returns the files of one pattern, sorted; those of a list in its order."""
   if os.path.isdir(pattern):  # local: own pictures
-    try:
+    with errors.told('--input=%s: the folder cannot be read' % pattern):
       names = os.listdir(pattern)  # local: own pictures
-    except OSError as error:
-      raise ValueError('--input=%s: the folder cannot be read: %s.'
-                       % (pattern, error.strerror)) from error
     paths = [os.path.join(pattern, name) for name in names
              if name.lower().endswith(PICTURE_SUFFIXES)]
     paths = _without_results(paths, results_folder)
@@ -219,10 +216,8 @@ def _matches(pattern, results_folder):
 
 def _read_list(path, results_folder):
   """Returns the files of a list; relative lines count from here, else from its folder."""
-  try:
+  with errors.told('--input=%s: the list cannot be read' % path):
     lines = files.read_lines(path)
-  except (OSError, UnicodeDecodeError) as error:
-    raise ValueError('--input=%s: the list cannot be read: %s.' % (path, error)) from error
   paths = []
   for line in lines:
     if not line or line.startswith('#'):
