@@ -8,6 +8,7 @@ import json
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups, flag_reading, idle_flags, image_flags
+from deeplab.command_line.declaring import declare, declare_one, values_of  # noqa: F401
 from deeplab.command_line.ending import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE  # noqa: F401
 from deeplab.command_line.flag_groups import begin as begin_flag_group  # noqa: F401
 from deeplab.command_line.flag_groups import show as show_flag_groups  # noqa: F401
@@ -71,95 +72,25 @@ from deeplab.utils.runs import run_record
 
 FLAGS = flags.FLAGS
 
-_NOT_QUANTIZED = -1
-# Flags whose values the options record has, as they are, under the same names.
-_FLAGS_OF_OPTIONS = (
-    'merge_method', 'add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv',
-    'decoder_use_separable_conv', 'logits_kernel_size', 'model_variant', 'depth_multiplier',
-    'divisible_by', 'prediction_with_upsampled_logits', 'nas_stem_output_num_conv_filters',
-    'use_bounded_activation')
 # Groups of flags, shown by the --help of scripts that `show_flag_groups`.
 RESIZING = image_flags.RESIZING
-BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
+BACKBONE, NETWORK, HEAD = options.BACKBONE, options.NETWORK, options.HEAD
 
 image_flags.define_resizing_flags()
 
-flag_groups.begin(BACKBONE, is_shown=False)
-flags.DEFINE_string('model_variant', 'mobilenet_v2',
-                    'Backbone. MobileNet is small and fast; Xception and ResNet are more '
-                    'accurate, several times slower. One of: %s.'
-                    % ', '.join(sorted(feature_extractor.BACKBONES)))
-
-flag_groups.begin(NETWORK, is_shown=False)
-flags.DEFINE_multi_float('image_pyramid', None,
-                         'Input scale, over 0, whose logits are merged with those of the '
-                         'others; each costs a pass of the network. Default: 1 alone.')
-flags.DEFINE_enum('merge_method', 'max', ['max', 'avg'],
-                  'How the logits of an image pyramid are merged.')
-flags.DEFINE_multi_integer('multi_grid', None,
-                           'Unit rates of the last backbone block (ResNet, Xception), one '
-                           'per unit, e.g. 1 2 4. Default: 1 for all.', lower_bound=1)
-flags.DEFINE_float('depth_multiplier', 1.0,
-                   'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster '
-                   'and less accurate.')
-require_over_zero('depth_multiplier')
-flags.DEFINE_integer('divisible_by', None,
-                     'MobileNet channel counts are multiples of this. Default: 8 at '
-                     'depth_multiplier 1, else 1.', lower_bound=1)
-flags.DEFINE_integer('nas_stem_output_num_conv_filters', 20,
-                     'Filters of the NAS stem (20 or 32 in the papers).', lower_bound=1)
-flags.DEFINE_bool('use_bounded_activation', False,
-                  'Bounds activations to [0, 6]; suits quantisation (Xception, head).')
-
-flag_groups.begin(HEAD, is_shown=False)
-flags.DEFINE_boolean('add_image_level_feature', True,
-                     'Adds the image pooling branch to ASPP.')
-flags.DEFINE_list('image_pooling_crop_size', None,
-                  'Height,width of the image pooling window, 1 or more, in input pixels. Default: '
-                  'the crop size.')
-flags.DEFINE_list('image_pooling_stride', '1,1',
-                  'Vertical,horizontal stride of the image pooling window, 1 or more, in '
-                  'features.')
-flags.DEFINE_boolean('aspp_with_batch_norm', True,
-                     'Uses ASPP (DeepLab v3); without it logits come straight from the '
-                     'backbone, one convolution per atrous rate (DeepLab v2).')
-flags.DEFINE_boolean('aspp_with_separable_conv', True,
-                     'Makes the 3x3 convolutions of ASPP depthwise separable: fewer weights, '
-                     'faster.')
-flags.DEFINE_list('decoder_output_stride', None,
-                  'Strides, in pixels, refined by the decoder: one or more of 16, 8, 4, 2, '
-                  'descending; 4 suits most. Finer borders, slower. Default: no decoder.')
-flags.DEFINE_boolean('decoder_use_separable_conv', True,
-                     'Makes the convolutions of the decoder depthwise separable: fewer '
-                     'weights, faster.')
-flags.DEFINE_integer('logits_kernel_size', 1,
-                     'Kernel side of the logits layer, in features; 1 unless '
-                     'aspp_with_batch_norm is off.', lower_bound=1)
-flags.DEFINE_boolean('prediction_with_upsampled_logits', True,
-                     'Labels come from logits resized to the image (smooth borders) instead '
-                     'of resized labels (faster).')
-flags.DEFINE_string('dense_prediction_cell_json', '',
-                    'JSON file of a dense prediction cell that replaces ASPP, or the JSON '
-                    'text itself; empty: ASPP.')
+declare(options.NetworkOptions, BACKBONE, is_shown=False)
+declare_one('image_pyramid', options.IMAGE_PYRAMID, is_shown=False)
+declare(options.NetworkOptions, NETWORK, HEAD, is_shown=False)
+declare_one('dense_prediction_cell_json', options.DENSE_PREDICTION_CELL_JSON, is_shown=False)
 
 
 def define_model_flags(output_stride=16):
   """Declares the flags that size atrous convolutions, of scripts that use the network."""
   flag_groups.show(RESIZING, BACKBONE, NETWORK, HEAD)
-  flag_groups.begin('resolution of the features, quantisation')
-  flags.DEFINE_multi_integer('atrous_rates', None,
-                             'Rate of a 3x3 ASPP branch, in features: 6 12 18 at '
-                             'output_stride 16, 12 24 36 at 8. Default: no such branch.',
-                             lower_bound=1)
-  flags.DEFINE_integer('output_stride', output_stride,
-                       'Input size over feature size: 8, 16 or 32; lower is finer, slower '
-                       'and takes more memory.', lower_bound=1)
-  flags.DEFINE_integer('quantize_delay_step', _NOT_QUANTIZED,
-                       'Step at which 8-bit fake quantisation starts, 0 or more; negative: '
-                       'none.')
+  declare(options.NetworkOptions, options.RESOLUTION, output_stride=output_stride)
 
 
-class ModelOptions(options.ModelOptions):
+class ModelOptions(options.NetworkOptions):
   """The options record, its other fields filled from flags.
 
   Copies (`_replace`, copy, deepcopy, pickle) keep the fields as they are.
@@ -183,7 +114,8 @@ class ModelOptions(options.ModelOptions):
     usage.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
     strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
-    return cls._make(options.ModelOptions(
+    return cls._make(options.NetworkOptions(**dict(
+        values_of(options.NetworkOptions),
         outputs_to_num_classes=outputs_to_num_classes,
         crop_size=crop_size,
         atrous_rates=atrous_rates,
@@ -193,10 +125,7 @@ class ModelOptions(options.ModelOptions):
         image_pooling_stride=_pooling_size('image_pooling_stride', [1, 1]),
         multi_grid=flag_reading.repeated('multi_grid'),
         decoder_output_stride=strides,
-        dense_prediction_cell_config=_read_dense_prediction_cell(),
-        quantize_delay_step=(FLAGS.quantize_delay_step
-                             if 'quantize_delay_step' in FLAGS else _NOT_QUANTIZED),
-        **{name: FLAGS[name].value for name in _FLAGS_OF_OPTIONS}))
+        dense_prediction_cell_config=_read_dense_prediction_cell())))
 
   def __deepcopy__(self, memo):
     return self._make(copy.deepcopy(tuple(self), memo))
@@ -281,7 +210,7 @@ def take_flags_of_run(checkpoint_path):
     ValueError: a flag on the command line contradicts the run.
   """
   record = run_record.read(checkpoint_path)
-  given = {name: FLAGS[name].value for name in run_record.ARCHITECTURE_FLAGS
+  given = {name: FLAGS[name].value for name in options.ARCHITECTURE_FLAGS
            if name in FLAGS and FLAGS[name].present}
   if 'dense_prediction_cell_json' in given:
     given['dense_prediction_cell_json'] = _cell_text(FLAGS.dense_prediction_cell_json)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from deeplab import model
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.model_test import CASES, graph_variables, merged_logits, recorded_variables
 
@@ -101,7 +101,7 @@ def test_decoders_of_several_strides(variant, strides):
                       'aspp_with_batch_norm': False}, None, 'needs aspp_with_batch_norm'),
 ])
 def test_options_that_do_not_fit_are_refused(variant, changes, pyramid, message):
-  options = ModelOptions({'semantic': 3}, model_variant=variant, output_stride=16,
+  options = NetworkOptions({'semantic': 3}, model_variant=variant, output_stride=16,
                          crop_size=[33, 33])._replace(**changes)
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
     model.multi_scale_logits(tf.zeros([1, 33, 33, 3]), options, pyramid)

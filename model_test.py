@@ -9,7 +9,7 @@ import pytest
 
 from deeplab import model
 from deeplab.core import feature_extractor
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import networks, slow
 
@@ -38,7 +38,7 @@ class Case(typing.NamedTuple):
   regularizes_depthwise: bool = False
 
   def options(self, variant, **changes):
-    return ModelOptions(
+    return NetworkOptions(
         {'semantic': self.num_classes}, model_variant=variant,
         output_stride=self.output_stride, multi_grid=self.multi_grid,
         atrous_rates=self.atrous_rates,

@@ -21,6 +21,7 @@ from absl import flags, logging
 from PIL import Image
 
 from deeplab import common
+from deeplab.core import options
 from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files
@@ -88,7 +89,7 @@ common.define_model_flags()
 EXIT_BAD_FILES = 3
 _TRAIN_FOLDER = 'train'
 # Flags that have no effect on a model whose graph is fixed.
-_CHECKPOINT_FLAGS = run_record.ARCHITECTURE_FLAGS + (
+_CHECKPOINT_FLAGS = options.ARCHITECTURE_FLAGS + (
     'eval_scales', 'inference_scales', 'add_flipped_images', 'tile_size', 'tile_overlap',
     'image_pyramid', 'merge_method', 'min_resize_value', 'max_resize_value', 'resize_factor',
     'prediction_with_upsampled_logits')

@@ -36,14 +36,15 @@ _on_demand = set()
 _demanded = set()
 
 
-def begin(title, is_shown=True):
+def begin(title, is_shown=True, module=None):
   """Begins a group of the flags that the calling module declares from here on.
 
   Args:
     title: a few words; groups of equal titles are one.
     is_shown: whether --help shows the group. If not, `show` can have it shown.
+    module: name of the module that declares them; None: the calling one.
   """
-  module = _flag_module(sys._getframe(1).f_globals['__name__'])
+  module = flag_module(module or sys._getframe(1).f_globals['__name__'])
   index = len(FLAGS.flags_by_module_dict().get(module, ()))
   _starts.setdefault(module, []).append((index, title))
   if not is_shown:
@@ -68,7 +69,7 @@ def groups(main_module):
   """
   found = {}  # title -> flags
   main_titles = set()
-  main_module = _flag_module(main_module)
+  main_module = flag_module(main_module)
   for module, module_flags in FLAGS.flags_by_module_dict().items():
     if is_own(module):
       for title, flag in _titled(module, module_flags):
@@ -94,6 +95,6 @@ def _titled(module, module_flags):
     yield (titles or [NO_GROUP])[-1], flag
 
 
-def _flag_module(name):
+def flag_module(name):
   """Returns what absl calls a module: the main one is called like its file."""
   return sys.argv[0] if name == _MAIN else name

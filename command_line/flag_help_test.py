@@ -141,7 +141,7 @@ def test_help_shows_values_ranges_and_defaults():
   text = ' '.join(output.split())
   for part in ('Trains a DeepLab model on TFRecords. python train.py --train_logdir=',
                'Required: --train_logdir --dataset_dir',
-               '--optimizer=adam|momentum', '--momentum=NUMBER Momentum, 0..1. [0 to 1; default: '
+               '--optimizer=momentum|adam', '--momentum=NUMBER Momentum, 0..1. [0 to 1; default: '
                '0.9]', '--[no]xla', '--atrous_rates=INTEGER (may be repeated)',
                '--train_crop_size=A,B,...', '[default: 513,513]'):
     assert part in text, part

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from deeplab.core import aspp
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import networks
 
-OPTIONS = ModelOptions({'semantic': 3}, crop_size=[65, 97], output_stride=16,
+OPTIONS = NetworkOptions({'semantic': 3}, crop_size=[65, 97], output_stride=16,
                        atrous_rates=[1, 2])
 
 

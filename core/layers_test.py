@@ -8,7 +8,7 @@ import pytest
 from deeplab import model
 from deeplab.core import layers, mobilenet_v2, quantization, tf_compat
 from deeplab.core.checkpoints import initial_weights
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.quantization import Quantizer
 from deeplab.core.tf_compat import slim, tf
 from deeplab.testing import networks
@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLOAT_VARIABLES = os.path.join(ROOT, 'core', 'testdata', 'mobilenet_v2.json')
 RECORDED_VARIABLES = os.path.join(ROOT, '..', 'shared', 'contract', 'variables',
                                   'mobilenet_v2_quant8.json')
-OPTIONS = ModelOptions({'semantic': 21}, crop_size=[33, 33], output_stride=16,
+OPTIONS = NetworkOptions({'semantic': 21}, crop_size=[33, 33], output_stride=16,
                        quantize_delay_step=0)
 NEVER = 10 ** 9
 

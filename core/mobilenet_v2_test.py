@@ -7,12 +7,12 @@ import pytest
 
 from deeplab import model
 from deeplab.core import mobilenet_v2
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import slim, tf
 from deeplab.testing import networks
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
-OPTIONS = ModelOptions({'semantic': 21}, crop_size=[97, 129], output_stride=16)
+OPTIONS = NetworkOptions({'semantic': 21}, crop_size=[97, 129], output_stride=16)
 
 
 def read_variables(name):

@@ -1,68 +1,93 @@
-"""The immutable record of everything that shapes the network."""
-import typing
+"""The settings that shape the network: one row each, in an immutable record."""
+from deeplab.core import feature_extractor, settings
+from deeplab.core.settings import FLOATS, INTS, LIST, NO_FLAG, Setting
+
+BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
+RESOLUTION = 'resolution of the features, quantisation'
+FINE_TUNING = 'fine-tuning'
+
+# Not in the record: the network is built once for each scale.
+IMAGE_PYRAMID = Setting(
+    None, 'Input scale, over 0, whose logits are merged with those of the others; each costs a '
+    'pass of the network. Default: 1 alone.', FLOATS, group=NETWORK)
+# What ModelOptions holds itself, as dense_prediction_cell_config.
+DENSE_PREDICTION_CELL_JSON = Setting(
+    '', 'JSON file of a dense prediction cell that replaces ASPP, or the JSON text itself; empty: '
+    'ASPP.', group=HEAD)
+# Decided for each use of a network: weights fit whatever these are.
+PER_USE = ('merge_method', 'prediction_with_upsampled_logits')
 
 
-class ModelOptions(typing.NamedTuple):
-  """Options of the model graph; the same values in train, eval, vis and export.
-
-  Attributes:
-    outputs_to_num_classes: dict, output name -> number of classes, e.g. {'semantic': 21}.
-    crop_size: (height, width) of the network input in pixels, or None when unknown.
-    atrous_rates: rates of the 3x3 ASPP branches, or None for no such branch.
-    output_stride: ratio of input size to backbone feature size.
-    preprocessed_images_dtype: dtype the backbone computes in.
-    merge_method: 'max' or 'avg' over the logits of an image pyramid.
-    add_image_level_feature: whether ASPP has the image pooling branch.
-    image_pooling_crop_size: (height, width) that sizes the pooling window; None: crop_size.
-    image_pooling_stride: (vertical, horizontal) stride of the image pooling window.
-    aspp_with_batch_norm: whether the ASPP branches exist (DeepLab v3); without them one
-      convolution per atrous rate gives logits that are summed (DeepLab v2).
-    aspp_with_separable_conv: whether 3x3 ASPP convolutions are depthwise separable.
-    multi_grid: unit rates of the last backbone block, or None for the backbone's own.
-    decoder_output_stride: list of strides refined by the decoder, descending; None: none.
-    decoder_use_separable_conv: whether decoder convolutions are depthwise separable.
-    logits_kernel_size: kernel size of the logits convolution.
-    model_variant: row of the backbone table.
-    depth_multiplier: width factor of MobileNet.
-    divisible_by: MobileNet channel counts are rounded to multiples of it; None: 8 at
-      multiplier 1, else 1.
-    prediction_with_upsampled_logits: whether labels come from logits resized to the image
-      size (True) or from resized labels (False).
-    dense_prediction_cell_config: list of branch dicts that replace ASPP, or None.
-    nas_stem_output_num_conv_filters: stem width of the NAS backbones.
-    use_bounded_activation: whether activations are bounded to [0, 6] (Xception, head).
-    batch_norm_decay: decay of the moving averages of batch norm while training, or None
-      for each network's own (0.95 to 0.9997, made for tens of thousands of steps).
-    quantize_delay_step: global step from which training simulates 8-bit integers, see
-      core/quantization.py; without training every value >= 0 does; negative: never.
-    quantize_freeze_step: global step from which such training uses the moving averages of
-      batch norm; None: never.
-  """
-  outputs_to_num_classes: dict
-  crop_size: typing.Optional[typing.Sequence[int]] = None
-  atrous_rates: typing.Optional[typing.Sequence[int]] = None
-  output_stride: int = 8
-  preprocessed_images_dtype: typing.Any = 'float32'
-  merge_method: str = 'max'
-  add_image_level_feature: bool = True
-  image_pooling_crop_size: typing.Optional[typing.Sequence[int]] = None
-  image_pooling_stride: typing.Sequence[int] = (1, 1)
-  aspp_with_batch_norm: bool = True
-  aspp_with_separable_conv: bool = True
-  multi_grid: typing.Optional[typing.Sequence[int]] = None
-  decoder_output_stride: typing.Optional[typing.Sequence[int]] = None
-  decoder_use_separable_conv: bool = True
-  logits_kernel_size: int = 1
-  model_variant: str = 'mobilenet_v2'
-  depth_multiplier: float = 1.0
-  divisible_by: typing.Optional[int] = None
-  prediction_with_upsampled_logits: bool = True
-  dense_prediction_cell_config: typing.Optional[typing.Sequence[dict]] = None
-  nas_stem_output_num_conv_filters: int = 20
-  use_bounded_activation: bool = False
-  batch_norm_decay: typing.Optional[float] = None
-  quantize_delay_step: int = -1
-  quantize_freeze_step: typing.Optional[int] = None
+@settings.record
+class NetworkOptions(object):
+  """Options of the model graph; the same values in train, eval, vis and export."""
+  outputs_to_num_classes = Setting({}, 'Output -> number of classes, e.g. {"semantic": 21}.')
+  crop_size = Setting(None, '(height, width) of the input in pixels, or None when unknown.')
+  atrous_rates = Setting(
+      None, 'Rate of a 3x3 ASPP branch, in features: 6 12 18 at output_stride 16, 12 24 36 at 8. '
+      'Default: no such branch.', INTS, at_least=1, group=RESOLUTION)
+  output_stride = Setting(
+      8, 'Input size over feature size: 8, 16 or 32; lower is finer, slower and takes more memory.',
+      at_least=1)
+  preprocessed_images_dtype = Setting(
+      'float32', 'dtype the backbone computes in.', group=NO_FLAG)
+  merge_method = Setting(
+      'max', 'How the logits of an image pyramid are merged.', choices=('max', 'avg'),
+      group=NETWORK)
+  add_image_level_feature = Setting(
+      True, 'Adds the image pooling branch to ASPP.', group=HEAD)
+  image_pooling_crop_size = Setting(
+      None, 'Height,width of the image pooling window, 1 or more, in input pixels. Default: the '
+      'crop size.', LIST)
+  image_pooling_stride = Setting(
+      (1, 1), 'Vertical,horizontal stride of the image pooling window, 1 or more, in features.',
+      LIST)
+  aspp_with_batch_norm = Setting(
+      True, 'Uses ASPP (DeepLab v3); without it logits come straight from the backbone, one '
+      'convolution per atrous rate (DeepLab v2).')
+  aspp_with_separable_conv = Setting(
+      True, 'Makes the 3x3 convolutions of ASPP depthwise separable: fewer weights, faster.')
+  multi_grid = Setting(
+      None, 'Unit rates of the last backbone block (ResNet, Xception), one per unit, e.g. 1 2 4. '
+      'Default: 1 for all.', INTS, at_least=1, group=NETWORK)
+  decoder_output_stride = Setting(
+      None, 'Strides, in pixels, refined by the decoder: one or more of 16, 8, 4, 2, descending; 4 '
+      'suits most. Finer borders, slower. Default: no decoder.', LIST, group=HEAD)
+  decoder_use_separable_conv = Setting(
+      True, 'Makes the convolutions of the decoder depthwise separable: fewer weights, faster.')
+  logits_kernel_size = Setting(
+      1, 'Kernel side of the logits layer, in features; 1 unless aspp_with_batch_norm is off.',
+      at_least=1)
+  model_variant = Setting(
+      'mobilenet_v2', 'Backbone. MobileNet is small and fast; Xception and ResNet are more '
+      'accurate, several times slower. One of: %s.' % ', '.join(
+          sorted(feature_extractor.BACKBONES)),
+      group=BACKBONE)
+  depth_multiplier = Setting(
+      1.0, 'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster and less '
+      'accurate.', is_over_zero=True, group=NETWORK)
+  divisible_by = Setting(
+      None, 'MobileNet channel counts are multiples of this. Default: 8 at depth_multiplier 1, '
+      'else 1.', int, at_least=1)
+  prediction_with_upsampled_logits = Setting(
+      True, 'Labels come from logits resized to the image (smooth borders) instead of resized '
+      'labels (faster).', group=HEAD)
+  dense_prediction_cell_config = Setting(
+      None, 'List of branch dicts that replace ASPP, or None.', group=NO_FLAG)
+  nas_stem_output_num_conv_filters = Setting(
+      20, 'Filters of the NAS stem (20 or 32 in the papers).', at_least=1, group=NETWORK)
+  use_bounded_activation = Setting(
+      False, 'Bounds activations to [0, 6]; suits quantisation (Xception, head).')
+  batch_norm_decay = Setting(
+      None, 'Decay of the moving averages of batch norm, 0..1; 0.99 suits runs of a thousand '
+      "steps. Default: each network's own, made for long runs.", float, at_least=0, at_most=1,
+      group=FINE_TUNING)
+  quantize_delay_step = Setting(
+      -1, 'Step at which 8-bit fake quantisation starts, 0 or more; negative: none.',
+      group=RESOLUTION)
+  quantize_freeze_step = Setting(
+      None, 'Step from which such training uses the moving averages of batch norm; None: never.',
+      group=NO_FLAG)
 
   @property
   def pooling_window(self):
@@ -75,3 +100,11 @@ class ModelOptions(typing.NamedTuple):
 def has_image_pooling(aspp_with_batch_norm, add_image_level_feature, dense_prediction_cell):
   """Whether the head of a network with these options pools; a cell does so by itself."""
   return bool(aspp_with_batch_norm and (add_image_level_feature or dense_prediction_cell))
+
+
+# Flags that define the network: with another value the weights do not fit or mean something else.
+# What is decided per use (crop sizes, input scales, how labels are resized) is not here.
+ARCHITECTURE_FLAGS = tuple(sorted(
+    [name for name, row in NetworkOptions.SETTINGS.items()
+     if row.group not in (NO_FLAG, FINE_TUNING) and name not in PER_USE]
+    + ['dense_prediction_cell_json']))

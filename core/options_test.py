@@ -12,5 +12,5 @@ from deeplab.core import options
     # A cell brings its own pooling.
     ({'add_image_level_feature': False, 'dense_prediction_cell_config': [{}]}, [33, 49])])
 def test_only_networks_that_pool_need_images_that_hold_the_window(fields, window):
-  chosen = options.ModelOptions({'semantic': 4}, image_pooling_crop_size=[33, 49])
+  chosen = options.NetworkOptions({'semantic': 4}, image_pooling_crop_size=[33, 49])
   assert chosen._replace(**fields).pooling_window == window

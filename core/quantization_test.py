@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from deeplab.core import quantization
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.quantization import Quantizer
 from deeplab.core.tf_compat import tf
 
-OPTIONS = ModelOptions({'semantic': 3}, quantize_delay_step=0)
+OPTIONS = NetworkOptions({'semantic': 3}, quantize_delay_step=0)
 
 
 class Graph(object):
@@ -129,7 +129,7 @@ def test_batch_norm_is_frozen_in_the_last_part():
 
 
 def test_quantizer_of_the_options():
-  assert quantization.make_quantizer(ModelOptions({}), True) is None
+  assert quantization.make_quantizer(NetworkOptions({}), True) is None
   assert quantization.make_quantizer(
       OPTIONS._replace(quantize_delay_step=7, quantize_freeze_step=9), True) == (True, 7, 9)
 

@@ -5,13 +5,16 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import feature_extractor, keys, preprocess_utils, tf_compat, usage
+from deeplab.core import feature_extractor, keys, preprocess_utils, settings, tf_compat
 from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
+from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.datasets.checks import in_runs
 from deeplab.datasets.records import example, shards
+
+READING = 'reading of training records'
 
 # Encoded records, so that a large buffer costs little memory.
 _SHUFFLE_BUFFER = 512
@@ -27,6 +30,32 @@ def get_cityscapes_dataset_name():
   return 'cityscapes'
 
 
+@settings.record
+class Reading(object):
+  """How the records of a Dataset are read, beside the arguments that all versions of it have."""
+  data_seed = Setting(
+      None, 'Any number makes the stream of training images the same in every run, somewhat '
+      'slower. Default: another one each time.', int, group=READING)
+  on_bad_record = Setting(
+      in_runs.STOP, 'At a record that cannot be used: stop, or examine all records before they '
+      'are decoded, skip the bad ones and tell which.', choices=in_runs.ON_BAD_RECORD)
+  max_bad_fraction = Setting(
+      0.01, 'With on_bad_record=skip: share of bad records that is too much.', at_least=0,
+      at_most=1)
+  data_threads = Setting(
+      0, 'Threads for reading and augmenting alone; 0: those of the whole process.', at_least=0,
+      at_most=1024)
+  augmentation = Setting(
+      AUGMENTATIONS['forma'], 'Augmentation of training images.', group=NO_FLAG)
+  image_dtype = Setting(
+      'float32', 'Of training images: tf.float32, or tf.uint8 for a quarter of the memory and of '
+      'the traffic, rounded.')
+  num_records = Setting(None, 'How many records to read, the first ones; None: all.')
+  share = Setting(shards.Share(), 'Which records are those of this process.')
+  num_done = Setting(
+      0, 'Records at the beginning of the stream that are left out, to continue it.')
+
+
 class Dataset(object):
   """A split of a dataset as batches of preprocessed samples.
 
@@ -35,17 +64,14 @@ class Dataset(object):
     num_of_classes: number of classes.
     ignore_label: label value that takes no part.
     files: the shards of the split.
-    share: shards.Share of this process.
-    num_done: records at the beginning of its stream that are left out, to continue it.
+    reading: Reading.
   """
 
   def __init__(self, dataset_name, split_name, dataset_dir, batch_size, crop_size,
                min_resize_value=None, max_resize_value=None, resize_factor=None,
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
-               should_repeat=False, augmentation=None, seed=None, num_threads=0,
-               num_records=None, on_bad_record=in_runs.STOP, max_bad_fraction=0.01,
-               image_dtype='float32'):
+               should_repeat=False, reading=None):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -61,14 +87,7 @@ class Dataset(object):
       is_training: whether to augment.
       should_shuffle: whether to shuffle shards and records.
       should_repeat: whether to go on for ever; in training, batches then have a static size.
-      augmentation: Augmentation, or None for that of 'forma'.
-      seed: int for the same stream in every run, or None.
-      num_threads: size of a thread pool for the pipeline alone; 0: that of the process.
-      num_records: how many records to read, the first ones; None: all.
-      on_bad_record: 'stop' with an error at a record that cannot be used, or 'skip' it.
-      max_bad_fraction: with 'skip', largest share of bad records.
-      image_dtype: of training images: tf.float32, or tf.uint8 for a quarter of the memory and
-        of the traffic, rounded.
+      reading: Reading, or None for its defaults.
 
     Raises:
       ValueError: unknown dataset or split, missing or incomplete shards, model variant.
@@ -97,16 +116,7 @@ class Dataset(object):
     self.is_training = is_training
     self.should_shuffle = should_shuffle
     self.should_repeat = should_repeat
-    self.augmentation = augmentation or AUGMENTATIONS['forma']
-    self.seed = seed
-    self.share = shards.Share()
-    self.num_done = 0
-    self.num_threads = num_threads
-    self.num_records = num_records
-    self.on_bad_record = usage.lookup(
-        {name: name for name in in_runs.ON_BAD_RECORD}, on_bad_record, what='on_bad_record')
-    self.max_bad_fraction = max_bad_fraction
-    self.image_dtype = image_dtype
+    self.reading = reading or Reading()
 
   @property
   def num_of_classes(self):
@@ -155,23 +165,23 @@ class Dataset(object):
     the split has none), height and width int64 [B] as recorded, image_name and landmarks strings
     [B]; outside training also original_image, padded to the crop size.
     """
-    records = self._shuffled_records() if self.should_shuffle else self.share.of(
+    records = self._shuffled_records() if self.should_shuffle else self.reading.share.of(
         tf.data.Dataset.from_tensor_slices(self.files).flat_map(tf.data.TFRecordDataset))
-    if self.num_records is not None:
-      records = records.take(self.num_records)
-    if self.on_bad_record == in_runs.SKIP:
+    if self.reading.num_records is not None:
+      records = records.take(self.reading.num_records)
+    if self.reading.on_bad_record == in_runs.SKIP:
       bad_record_filter = in_runs.BadRecordFilter(
-          self.descriptor, self.has_labels, self.max_bad_fraction)
+          self.descriptor, self.has_labels, self.reading.max_bad_fraction)
       records = records.filter(bad_record_filter.is_good)
     if self.should_repeat:
       records = records.repeat()
     # Reading alone passes by what an earlier start of the run has trained on.
-    records = records.skip(self.num_done)
+    records = records.skip(self.reading.num_done)
     if self.is_training:
       # Numbers that no other worker has, as they are what random draws come from.
-      share = self.share
+      share = self.reading.share
       records = tf.data.Dataset.zip((records, tf.data.Dataset.range(
-          self.num_done * share.num_workers + share.index, _MAX_INDEX, share.num_workers),
+          self.reading.num_done * share.num_workers + share.index, _MAX_INDEX, share.num_workers),
                                      self._noise_banks()))
     # Plain graph code; AutoGraph would wrap its errors in a trace.
     samples = records.map(tf.autograph.experimental.do_not_convert(
@@ -182,8 +192,8 @@ class Dataset(object):
     batches = samples.batch(self.batch_size, drop_remainder=is_endless).prefetch(
         tf_compat.prefetched_batches())
     # Outside training the order is that of the records; so it is with a seed.
-    is_deterministic = self.seed is not None or not self.should_shuffle
-    return batches.with_options(tf_compat.data_options(is_deterministic, self.num_threads))
+    is_deterministic = self.reading.data_seed is not None or not self.should_shuffle
+    return batches.with_options(tf_compat.data_options(is_deterministic, self.reading.data_threads))
 
   def get_samples(self, finished=None, is_padded=False, is_parallel=True):
     """Returns the tf.data.Dataset of single samples for evaluation, in order.
@@ -217,41 +227,41 @@ class Dataset(object):
 
     return records.map(
         make_sample, tf_compat.parallel_calls() if is_parallel else None).with_options(
-            tf_compat.data_options(True, self.num_threads))
+            tf_compat.data_options(True, self.reading.data_threads))
 
   def _shuffled_records(self):
     """Returns the Dataset of the records of this worker's share, once, in random order."""
     files = tf.data.Dataset.from_tensor_slices(self.files)
-    has_shards = self.share.divides_well(len(self.files))
+    has_shards = self.reading.share.divides_well(len(self.files))
     if has_shards:
-      files = self.share.of(files)
-    if has_shards or self.share.num_workers == 1:
-      files = files.shuffle(len(self.files), seed=self.seed)
+      files = self.reading.share.of(files)
+    if has_shards or self.reading.share.num_workers == 1:
+      files = files.shuffle(len(self.files), seed=self.reading.data_seed)
     records = files.interleave(
         tf.data.TFRecordDataset, cycle_length=min(self.num_readers, len(self.files)),
         block_length=1)
     if not has_shards:
-      records = self.share.of(records)
-    return records.shuffle(_SHUFFLE_BUFFER, seed=self.seed)
+      records = self.reading.share.of(records)
+    return records.shuffle(_SHUFFLE_BUFFER, seed=self.reading.data_seed)
 
   def _noise_banks(self):
     """Returns a Dataset that repeats one tensor of normal draws, made once."""
     count = 1
-    if self.augmentation.noise_stddev:
+    if self.reading.augmentation.noise_stddev:
       count = 3 * self.crop_size[0] * self.crop_size[1] + _BANK_SURPLUS
-    seed = [_BANK_SEED, self.seed or 0]
+    seed = [_BANK_SEED, self.reading.data_seed or 0]
     return tf.data.Dataset.from_tensors(0).map(
         lambda unused: tf.random.stateless_normal([count], seed)).cache().repeat()
 
   def _make_crop(self, serialized, index, normal_bank):
     """Returns the training sample of a record."""
     sample = in_runs.checked_sample(example.parse_encoded(serialized), self.descriptor)
-    bank = normal_bank if self.augmentation.noise_stddev else None
+    bank = normal_bank if self.reading.augmentation.noise_stddev else None
     image, label = one_pass_crop.crop_from_encoded(
-        sample, self._training_crops(), RandomSource(self.seed, index, bank))
+        sample, self._training_crops(), RandomSource(self.reading.data_seed, index, bank))
     del sample[keys.LABELS_CLASS]
-    if self.image_dtype != tf.float32:
-      image = tf.cast(tf.round(image), self.image_dtype)
+    if self.reading.image_dtype != tf.float32:
+      image = tf.cast(tf.round(image), self.reading.image_dtype)
     return dict(sample, **{keys.IMAGE: image, keys.LABEL: label})
 
   def _training_crops(self):
@@ -261,7 +271,7 @@ class Dataset(object):
         crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
         (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
         Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
-        self.augmentation)
+        self.reading.augmentation)
 
   def _make_sample(self, serialized):
     """Returns the whole image of a record as a sample."""

@@ -20,6 +20,9 @@ def make_dataset(folder, split='val', **kwargs):
   arguments = dict(dataset_name=None, split_name=split, dataset_dir=str(folder), batch_size=2,
                    crop_size=tiny_run.CROP, model_variant='mobilenet_v2')
   arguments.update(kwargs)
+  reading = {name: arguments.pop(name) for name in data_generator.Reading._fields
+             if name in arguments}
+  arguments['reading'] = data_generator.Reading(**reading)
   return data_generator.Dataset(**arguments)
 
 
@@ -60,12 +63,9 @@ def test_evaluation_keeps_order_and_pads_with_mean_and_ignore_label(tmp_path, sa
 def test_a_seeded_stream_continues_where_a_run_has_stopped(tmp_path, samples):
   tiny_run.write_records(str(tmp_path), samples, split='train')
 
-  def make():
-    return make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
-                        should_repeat=True, seed=3, augmentation=AUGMENTATIONS['forma'])
-
-  whole, rest = make(), make()
-  rest.num_done = 4
+  whole, rest = [
+      make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True, should_repeat=True,
+                   data_seed=3, num_done=num_done) for num_done in (0, 4)]
   for batch, wanted in zip(read(rest, 2), read(whole, 4)[2:]):
     assert list(batch[keys.IMAGE_NAME]) == list(wanted[keys.IMAGE_NAME])
     np.testing.assert_array_equal(batch[keys.IMAGE], wanted[keys.IMAGE])
@@ -87,9 +87,9 @@ def test_workers_share_an_epoch_without_overlap(tmp_path, num_shards, num_worker
   names = []
   for index in range(num_workers):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
-                           should_repeat=False, batch_size=1, seed=5)
-    dataset.share = shards.Share(index, num_workers)
-    assert dataset.share.divides_well(num_shards) != reads_all
+                           should_repeat=False, batch_size=1, data_seed=5,
+                           share=shards.Share(index, num_workers))
+    assert dataset.reading.share.divides_well(num_shards) != reads_all
     own = [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
     assert own == [batch[keys.IMAGE_NAME][0].decode() for batch in read(dataset)]
     assert abs(len(own) - len(samples) / num_workers) <= (1 if reads_all else 5)
@@ -103,8 +103,8 @@ def test_workers_draw_different_random_numbers(tmp_path, samples):
   images = []
   for index in range(2):
     dataset = make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
-                           should_repeat=True, batch_size=4, seed=5)
-    dataset.share = shards.Share(index, 2)
+                           should_repeat=True, batch_size=4, data_seed=5,
+                           share=shards.Share(index, 2))
     images += list(read(dataset, 1)[0][keys.IMAGE])
   for index, image in enumerate(images):
     assert not any(np.array_equal(image, other) for other in images[index + 1:])
@@ -116,7 +116,7 @@ def test_training_batches_are_full_static_and_repeatable(tmp_path, samples):
   def make(seed):
     return make_dataset(tmp_path, 'train', is_training=True, should_shuffle=True,
                         should_repeat=True, min_scale_factor=0.5, max_scale_factor=2.0,
-                        seed=seed)
+                        data_seed=seed)
   with tf.Graph().as_default():
     sample = make(1).get_one_shot_iterator().get_next()
     assert sample[keys.IMAGE].shape.as_list() == [2] + list(tiny_run.CROP) + [3]
@@ -134,7 +134,7 @@ def test_training_batches_are_full_static_and_repeatable(tmp_path, samples):
 def test_training_images_may_be_bytes(tmp_path, samples):
   tiny_run.write_records(str(tmp_path), samples, split='train')
   of_bytes, of_floats = [
-      read(make_dataset(tmp_path, 'train', is_training=True, should_repeat=True, seed=3,
+      read(make_dataset(tmp_path, 'train', is_training=True, should_repeat=True, data_seed=3,
                         image_dtype=dtype), 2)[1][keys.IMAGE] for dtype in (tf.uint8, tf.float32)]
   assert of_bytes.dtype == np.uint8 and of_floats.dtype == np.float32
   np.testing.assert_allclose(of_bytes, of_floats, atol=0.5)

@@ -153,7 +153,7 @@ def _samples():
 
 def _train_graph(deployment, fine_tune_batch_norm=False):
   """Returns the TrainGraph of a network without dropout."""
-  model_options = options.ModelOptions(
+  model_options = options.NetworkOptions(
       {'semantic': _NUM_CLASSES}, crop_size=(_CROP, _CROP), output_stride=16,
       depth_multiplier=0.1, add_image_level_feature=False, aspp_with_batch_norm=False)
   run_options = train_options.TrainOptions(

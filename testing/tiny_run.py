@@ -27,7 +27,7 @@ IGNORE_LABEL = 255
 CROP = (49, 65)
 SIZES = ((33, 41), (49, 65), (40, 33))
 
-MODEL_OPTIONS = options.ModelOptions(
+MODEL_OPTIONS = options.NetworkOptions(
     {'semantic': len(CLASS_NAMES)}, crop_size=CROP, output_stride=16, depth_multiplier=0.25,
     add_image_level_feature=False)
 MODEL_FLAGS = ('--output_stride=16', '--depth_multiplier=0.25', '--noadd_image_level_feature')

@@ -1,43 +1,48 @@
 """How training images are varied: strengths and presets, random numbers, and padding."""
 import typing
 
+from deeplab.core import settings
+from deeplab.core.settings import LIST, Setting
 from deeplab.core.tf_compat import tf
+
+GROUP = 'augmentation'
 
 # Apart, so that the draws of neighbouring records never share a seed.
 _STRIDE = 7919
 
 
-class Augmentation(typing.NamedTuple):
+@settings.record
+class Augmentation(object):
   """Strengths of the random steps, in the order they are taken; zero turns a step off.
 
   The random scale has flags of its own and is not part of this record; without augmentation it
   is off too, unless its flags are given.
-
-  Attributes:
-    leg_cut_probability: of cutting the legs off where a record has landmarks, 0..1.
-    affine_stddev: standard deviation of the entries of the affine warp, one number for all
-      or one for each of a, b, tx, c, d, ty (shares; tx and ty in pixels).
-    affine_clip: limit of those entries, in standard deviations.
-    flip_probability: of mirroring left-right, 0..1.
-    hue: largest shift in turns of the colour circle, 0..0.5.
-    saturation: (least, largest) factor; (1, 1) turns it off.
-    brightness: largest shift, as a share of the full range.
-    contrast: (least, largest) factor; (1, 1) turns it off.
-    blur_probability: of blurring, 0..1.
-    blur_stddev: standard deviation of the blur factor over 1.
-    noise_stddev: standard deviation of the noise, as a share of the full range.
   """
-  leg_cut_probability: float = 0.2
-  affine_stddev: typing.Union[float, typing.Tuple[float, ...]] = 0.05
-  affine_clip: float = 3.0
-  flip_probability: float = 0.5
-  hue: float = 0.08
-  saturation: typing.Tuple[float, float] = (0.5, 1.5)
-  brightness: float = 0.2
-  contrast: typing.Tuple[float, float] = (0.7, 1.3)
-  blur_probability: float = 0.1
-  blur_stddev: float = 1.0
-  noise_stddev: float = 0.01
+  leg_cut_probability = Setting(
+      0.2, 'Probability, 0..1, of cutting legs off where a record has landmarks; 0: off.',
+      at_least=0, at_most=1, group=GROUP)
+  affine_stddev = Setting(
+      0.05, 'Standard deviation of the entries of the affine warp [[1+a, b, tx], [c, 1+d, ty]]: '
+      'one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); 0 or more; 0: off.', LIST)
+  affine_clip = Setting(
+      3.0, 'Limit of the entries of the affine warp, in standard deviations; 0: off.', at_least=0)
+  flip_probability = Setting(
+      0.5, 'Probability, 0..1, of mirroring left-right; 0: off.', at_least=0, at_most=1)
+  hue = Setting(
+      0.08, 'Largest shift of the hue, in turns of the colour circle, 0..0.5; 0: off.', at_least=0,
+      at_most=0.5)
+  saturation = Setting(
+      (0.5, 1.5), 'Least and largest factor on the saturation, 0 or more; 0, or 1,1: off.', LIST)
+  brightness = Setting(
+      0.2, 'Largest shift of the brightness, as a share of the full range; 0: off.', at_least=0)
+  contrast = Setting(
+      (0.7, 1.3), 'Least and largest factor on the contrast, 0 or more; 0, or 1,1: off.', LIST)
+  blur_probability = Setting(
+      0.1, 'Probability, 0..1, of blurring; 0: off.', at_least=0, at_most=1)
+  blur_stddev = Setting(
+      1.0, 'Standard deviation of the blur factor over 1; 0: off.', at_least=0)
+  noise_stddev = Setting(
+      0.01, 'Standard deviation of the noise, as a share of the full range; 0: off.', at_least=0)
 
   @property
   def affine_stddevs(self):

@@ -1,22 +1,20 @@
 """Flags of the random variation of training images, and how training images are read."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import declaring, flag_groups, flag_reading
 from deeplab.core.images import augmentation
 from deeplab.core.usage import UsageError
+from deeplab.datasets import data_generator
 from deeplab.datasets import registry as dataset_registry
-from deeplab.datasets.checks import in_runs
 
 FLAGS = flags.FLAGS
 
 _NO_AUGMENTATION = 'none'
-# Flag -> largest value.
-_LIMITS = {'leg_cut_probability': 1, 'flip_probability': 1, 'blur_probability': 1, 'hue': 0.5}
 
 
 def define_augmentation_flags():
   """Declares the flags of random variation; `augmentation_of` returns their values."""
-  flag_groups.begin('augmentation')
+  flag_groups.begin(augmentation.GROUP)
   flags.DEFINE_enum('augmentation', None, sorted(augmentation.AUGMENTATIONS),
                     'Preset of the flags below, each of which may be given too. none: only '
                     'crops; deeplab: scale and flip; forma: all. Default: forma for datasets '
@@ -32,26 +30,11 @@ def define_augmentation_flags():
                      'Least distance between the scales drawn from, which are evenly spaced '
                      'from the least to the largest; 0: any scale in the range.',
                      lower_bound=0)
-  for name, unit in (
-      ('leg_cut_probability', 'Probability, 0..1, of cutting legs off where a record has '
-                              'landmarks'),
-      ('affine_clip', 'Limit of the entries of the affine warp, in standard deviations'),
-      ('flip_probability', 'Probability, 0..1, of mirroring left-right'),
-      ('hue', 'Largest shift of the hue, in turns of the colour circle, 0..0.5'),
-      ('brightness', 'Largest shift of the brightness, as a share of the full range'),
-      ('blur_probability', 'Probability, 0..1, of blurring'),
-      ('blur_stddev', 'Standard deviation of the blur factor over 1'),
-      ('noise_stddev', 'Standard deviation of the noise, as a share of the full range')):
-    flags.DEFINE_float(name, None, '%s; 0: off. %s' % (unit, _default_text(name)),
-                       lower_bound=0, upper_bound=_LIMITS.get(name))
-  flags.DEFINE_list('affine_stddev', None,
-                    'Standard deviation of the entries of the affine warp [[1+a, b, tx], '
-                    '[c, 1+d, ty]]: one number, or six for a,b,tx,c,d,ty (tx, ty in pixels); '
-                    '0 or more; 0: off. %s' % _default_text('affine_stddev'))
-  for name in ('saturation', 'contrast'):
-    flags.DEFINE_list(name, None, 'Least and largest factor on the %s, 0 or more; 0: off. %s'
-                      % (name, _default_text(name)))
-  _define_reading_flags()
+  # Not given: the preset's.
+  for name, row in augmentation.Augmentation.SETTINGS.items():
+    declaring.declare_one(name, row._replace(
+        default=None, kind=row.kind or float, help='%s %s' % (row.help, _default_text(name))))
+  declaring.declare(data_generator.Reading)
 
 
 def _default_text(name):
@@ -66,22 +49,6 @@ def _default_text(name):
   return 'Default: %s, else off.' % '; '.join(
       '%s with augmentation %s' % (text, ' and '.join(names))
       for text, names in presets.items())
-
-
-def _define_reading_flags():
-  flag_groups.begin('reading of training records')
-  flags.DEFINE_integer('data_seed', None,
-                       'Any number makes the stream of training images the same in every run, '
-                       'somewhat slower. Default: another one each time.')
-  flags.DEFINE_enum('on_bad_record', in_runs.STOP, in_runs.ON_BAD_RECORD,
-                    'At a record that cannot be used: stop, or examine all records before they '
-                    'are decoded, skip the bad ones and tell which.')
-  flags.DEFINE_float('max_bad_fraction', 0.01,
-                     'With on_bad_record=skip: share of bad records that is too much.',
-                     lower_bound=0, upper_bound=1)
-  flags.DEFINE_integer('data_threads', 0,
-                       'Threads for reading and augmenting alone; 0: those of the whole '
-                       'process.', lower_bound=0, upper_bound=1024)
 
 
 def scale_factors():

@@ -1,7 +1,13 @@
 """Flags that name records to read, and what follows from them."""
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading, image_flags, running
+from deeplab.command_line import (
+    declaring,
+    flag_groups,
+    flag_reading,
+    image_flags,
+    running,
+)
 from deeplab.core import utils
 from deeplab.datasets import data_generator, registry
 from deeplab.datasets.checks import in_runs
@@ -62,7 +68,7 @@ def check_data(dataset):
   """
   if not FLAGS.skip_data_check:
     in_runs.quick_look(dataset.files, dataset.split_name, dataset.descriptor,
-                       dataset.dataset_dir, dataset.on_bad_record == in_runs.SKIP)
+                       dataset.dataset_dir, dataset.reading.on_bad_record == in_runs.SKIP)
 
 
 def check_crop_holds_images(crop_flag, split):
@@ -112,27 +118,28 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
       **settings)
 
 
-def dataset_for_training(batch_size, crop_size, **settings):
+def dataset_for_training(batch_size, crop_size, num_readers=1, should_shuffle=True, **reading):
   """Returns the endless data_generator.Dataset of --train_split, varied as flags ask for.
 
-  Arguments are as with `dataset_of_split`.
+  Args:
+    batch_size, crop_size, num_readers, should_shuffle: see data_generator.Dataset.
+    **reading: fields of data_generator.Reading that are no flags.
 
   Raises:
     ValueError: the split or its records are not there, or a flag of the augmentation is
       outside of its range.
   """
   min_scale_factor, max_scale_factor = augmentation.scale_factors()
-  dataset = dataset_of_split(
+  return dataset_of_split(
       FLAGS.train_split, batch_size, crop_size,
       min_scale_factor=min_scale_factor,
       max_scale_factor=max_scale_factor,
       scale_factor_step_size=FLAGS.scale_factor_step_size,
+      num_readers=num_readers,
       is_training=True,
+      should_shuffle=should_shuffle,
       should_repeat=True,
-      seed=FLAGS.data_seed,
-      num_threads=FLAGS.data_threads,
-      on_bad_record=FLAGS.on_bad_record,
-      max_bad_fraction=FLAGS.max_bad_fraction,
-      **settings)
-  dataset.augmentation = augmentation.augmentation_of(dataset.descriptor)
-  return dataset
+      reading=data_generator.Reading(
+          augmentation=augmentation.augmentation_of(
+              registry.resolve(dataset_name(), FLAGS.dataset_dir)),
+          **dict(declaring.values_of(data_generator.Reading), **reading)))

@@ -13,7 +13,7 @@ import pytest
 
 from deeplab import model
 from deeplab.core import quantization
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import IS_TF1, tf
 from deeplab.deployment.exporting import formats as export_formats
 from deeplab.deployment.formats import tflite_runner
@@ -21,7 +21,7 @@ from deeplab.deployment.graphs import freezing, record
 from deeplab.testing import tiny_run
 
 SIZE = [49, 65]
-OPTIONS = ModelOptions(
+OPTIONS = NetworkOptions(
     outputs_to_num_classes={'semantic': 3}, crop_size=SIZE, output_stride=16,
     model_variant='mobilenet_v2', depth_multiplier=0.25, decoder_output_stride=[4])
 

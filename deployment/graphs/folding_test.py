@@ -57,7 +57,7 @@ def count_ops(graph_def):
     ('resnet_v1_50_beta', dict(aspp_with_separable_conv=False)),
 ])
 def test_folded_networks_give_the_same_probabilities(variant, fields):
-  model_options = options.ModelOptions(
+  model_options = options.NetworkOptions(
       {'semantic': 4}, crop_size=(41, 33), output_stride=16, atrous_rates=[2],
       model_variant=variant, **fields)
   with tf.Graph().as_default():

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures('shallow_network')
 
 CROP = (33, 49)
 NUM_CLASSES = 5
-OPTIONS = options.ModelOptions(
+OPTIONS = options.NetworkOptions(
     {'semantic': NUM_CLASSES}, crop_size=CROP, output_stride=16, depth_multiplier=0.25,
     decoder_output_stride=[4])
 

@@ -148,12 +148,13 @@ def memory_growth(folder, num_batches):
   return {'end_mib': end, 'growth_mib': end - quarter}
 
 
-def make_dataset(folder, preset, batch_size=_BATCH, crop_size=_CROP, variant=_VARIANT, **kwargs):
+def make_dataset(folder, preset, batch_size=_BATCH, crop_size=_CROP, variant=_VARIANT, **reading):
   """Returns the data_generator.Dataset of a training; preset: key of AUGMENTATIONS."""
   return data_generator.Dataset(
       None, 'train', folder, batch_size, crop_size, min_scale_factor=0.5, max_scale_factor=2.0,
       scale_factor_step_size=0.25, num_readers=2, is_training=True, should_shuffle=True,
-      should_repeat=True, augmentation=AUGMENTATIONS[preset], model_variant=variant, **kwargs)
+      should_repeat=True, model_variant=variant,
+      reading=data_generator.Reading(augmentation=AUGMENTATIONS[preset], **reading))
 
 
 def _next_batch(folder, preset, batch_size=_BATCH):

@@ -197,7 +197,7 @@ def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
 
 
 def _model_options(variant, crop, model):
-  return options.ModelOptions(
+  return options.NetworkOptions(
       {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], output_stride=16,
       model_variant=variant, **model)
 

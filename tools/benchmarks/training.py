@@ -288,7 +288,7 @@ def train_graph_secs(variant):
 
 def make_train_op(samples, variant, crop, model, run_options, replica=None):
   """Adds a training graph; returns its train_op. See `step_speed`; run_options: TrainOptions."""
-  model_options = options.ModelOptions(
+  model_options = options.NetworkOptions(
       {keys.OUTPUT_TYPE: _NUM_CLASSES}, crop_size=[crop, crop], model_variant=variant,
       **dict({'output_stride': 16}, **model or {}))
   return train_graph.build_train_graph(

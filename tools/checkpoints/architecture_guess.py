@@ -33,7 +33,7 @@ _BUILD_SIZE = 65
 
 class Guess(typing.NamedTuple):
   """What the weights tell of their model."""
-  options: options.ModelOptions  # ModelOptions whose graph has these variables; crop_size None.
+  options: options.NetworkOptions  # ModelOptions whose graph has these variables; crop_size None.
   has_head: bool  # Whether layers after the backbone are there; else only the backbone counts.
   # File of the dense prediction cell, None without a cell or where the file is not known; the
   # options then hold a cell with the same variables.
@@ -59,7 +59,7 @@ def guess(shapes):
   weights = weight_names.model_shapes(shapes)
   variant = weight_names.find_variant(weights)
   seen, unseen = [], []
-  found = options.ModelOptions({}, model_variant=variant)._replace(
+  found = options.NetworkOptions({}, model_variant=variant)._replace(
       **weight_names.width_options(variant, weights, seen))
   stride = weight_names.known_output_stride(variant, weights)
   if stride:
@@ -99,7 +99,7 @@ def to_flags(found):
   if chosen.decoder_output_stride:
     flags.append('--decoder_output_stride=%s' % ','.join(
         str(stride) for stride in chosen.decoder_output_stride))
-  defaults = options.ModelOptions({})
+  defaults = options.NetworkOptions({})
   for name in ('depth_multiplier', 'divisible_by', 'nas_stem_output_num_conv_filters',
                'logits_kernel_size', 'quantize_delay_step'):
     if getattr(chosen, name) != getattr(defaults, name):

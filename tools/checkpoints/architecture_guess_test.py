@@ -6,7 +6,7 @@ import os
 import pytest
 
 from deeplab import model
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.tools.checkpoints import architecture_guess
 
@@ -49,7 +49,7 @@ _CELL = [
     {'op': 'pyramid_pooling', 'grid_size': [2, 2], 'input': -1},
     {'op': 'conv', 'kernel': 3, 'rate': [3, 3], 'input': 2},
 ]
-_BASE = ModelOptions({'semantic': 5}, output_stride=16, atrous_rates=[6, 12, 18],
+_BASE = NetworkOptions({'semantic': 5}, output_stride=16, atrous_rates=[6, 12, 18],
                      decoder_output_stride=[4], depth_multiplier=0.25)
 _CONFIGURATIONS = {
     'five rates, plain convolutions': dict(

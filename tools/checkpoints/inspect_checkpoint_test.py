@@ -7,7 +7,7 @@ import pytest
 
 from deeplab import model
 from deeplab.core import quantization
-from deeplab.core.options import ModelOptions
+from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import forked_scripts, tiny_run
 from deeplab.tools.checkpoints.architecture_guess_test import (
@@ -18,7 +18,7 @@ from deeplab.tools.checkpoints.architecture_guess_test import (
 )
 
 _SCRIPT = 'tools/checkpoints/inspect_checkpoint.py'
-_OPTIONS = ModelOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,
+_OPTIONS = NetworkOptions({'semantic': 21}, output_stride=16, depth_multiplier=0.25,
                         decoder_output_stride=[4], add_image_level_feature=False)
 _FLAGS = ('  --model_variant=mobilenet_v2 --output_stride=16 --decoder_output_stride=4 \\\n'
           '  --depth_multiplier=0.25 --noadd_image_level_feature\n')

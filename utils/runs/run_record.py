@@ -17,7 +17,7 @@ import sys
 from absl import logging
 
 from deeplab.command_line import subcommands
-from deeplab.core import tf_compat
+from deeplab.core import options, tf_compat
 from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
@@ -26,17 +26,7 @@ from deeplab.datasets.records import dataset_info
 
 FILE_NAME = 'run.json'
 
-# Flags that define the network: with another value the weights do not fit or mean something
-# else. What is decided per use (crop sizes, input scales, how labels are resized) is not here.
-ARCHITECTURE_FLAGS = (
-    'add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv', 'atrous_rates',
-    'decoder_output_stride', 'decoder_use_separable_conv', 'dense_prediction_cell_json',
-    'depth_multiplier', 'divisible_by', 'image_pooling_crop_size', 'image_pooling_stride',
-    'logits_kernel_size', 'model_variant', 'multi_grid', 'nas_stem_output_num_conv_filters',
-    'output_stride', 'quantize_delay_step', 'use_bounded_activation',
-)
-
-# Of these, those that set the resolution of the features.
+# Flags of the network that set the resolution of the features.
 _RESOLUTION_FLAGS = ('atrous_rates', 'output_stride')
 
 # Flags that say where things are, how often something is told, and what the machine does: the
@@ -156,7 +146,7 @@ def resolve(given_flags, record):
   """
   if record is None:
     return {}
-  trained = {name: record['flags'][name] for name in ARCHITECTURE_FLAGS
+  trained = {name: record['flags'][name] for name in options.ARCHITECTURE_FLAGS
              if name in record['flags']}
   allowed = _RESOLUTION_FLAGS if _is_rescaled(given_flags, trained) else ()
   conflicts = [name for name, value in sorted(trained.items())
@@ -205,7 +195,7 @@ def told_if_continued(train_logdir, flags, descriptor):
     yield
   except restoring.OtherModelError as error:
     reasons = {name: _sentence(name, *changed[name]) for name in changed
-               if name == 'optimizer' or name in ARCHITECTURE_FLAGS}
+               if name == 'optimizer' or name in options.ARCHITECTURE_FLAGS}
     if error.num_classes:
       reasons['num_classes'] = 'It has %d classes, but %s has %d.' % (
           error.num_classes[0], descriptor.name, error.num_classes[1])

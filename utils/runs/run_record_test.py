@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from deeplab import common, train_test
+from deeplab import train_test
 from deeplab.core import options
 from deeplab.core.checkpoints import restoring
 from deeplab.datasets import registry
@@ -153,16 +153,12 @@ def test_a_finer_stride_with_rates_to_match_is_no_contradiction(tmp_path):
   assert values['model_variant'] == 'xception_65'
 
 
-def test_architecture_flags_exist_and_miss_no_option_of_the_network():
-  # From the source: flags can be declared once per process only.
-  with open(common.__file__) as f:
-    declared = re.findall(r"flags\.DEFINE_\w+\(\s*'(\w+)'", f.read())
-  assert set(run_record.ARCHITECTURE_FLAGS) <= set(declared)
+def test_flags_of_the_network_are_those_of_its_options_but_for_what_is_decided_per_use():
   decided_per_use = {'outputs_to_num_classes', 'crop_size', 'preprocessed_images_dtype',
                      'merge_method', 'prediction_with_upsampled_logits', 'batch_norm_decay',
                      'dense_prediction_cell_config', 'quantize_freeze_step'}
-  assert (set(options.ModelOptions._fields) - decided_per_use
-          <= set(run_record.ARCHITECTURE_FLAGS))
+  assert set(options.ARCHITECTURE_FLAGS) == (
+      set(options.NetworkOptions._fields) - decided_per_use | {'dense_prediction_cell_json'})
 
 
 def make_repository(folder):
@@ -302,4 +298,4 @@ def test_flags_that_are_named_exist():
     listing = f.read()
   for name in set(run_record.NOT_OF_WEIGHTS) | set(run_record.MEANINGS):
     assert '"%s"' % name in listing, name
-  assert not set(run_record.NOT_OF_WEIGHTS) & set(run_record.ARCHITECTURE_FLAGS)
+  assert not set(run_record.NOT_OF_WEIGHTS) & set(options.ARCHITECTURE_FLAGS)

@@ -78,12 +78,7 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
 def _make_optimizer(options):
   """Returns (learning rate, tf.train.Optimizer) of the TrainOptions."""
   row = usage.lookup(optimizing.OPTIMIZERS, options.optimizer, what='optimizer')
-  rate = optimizing.get_model_learning_rate(
-      options.learning_policy, getattr(options, row.learning_rate_option),
-      options.learning_rate_decay_step, options.learning_rate_decay_factor,
-      options.training_number_of_steps, options.learning_power, options.slow_start_step,
-      options.slow_start_learning_rate, options.slow_start_burnin_type, options.decay_steps,
-      options.end_learning_rate)
+  rate = optimizing.rate_at_step(getattr(options, row.learning_rate_option), options)
   return rate, graph_rewrites.scaled_optimizer(row.make(rate, options), options.precision)
 
 

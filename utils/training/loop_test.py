@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures('shallow_network')
 CROP = (33, 33)
 NUM_CLASSES = 3
 DATASET = registry.DatasetDescriptor({'train': 2}, NUM_CLASSES, 255, colormap='pascal')
-MODEL_OPTIONS = options.ModelOptions(
+MODEL_OPTIONS = options.NetworkOptions(
     {'semantic': NUM_CLASSES}, crop_size=CROP, output_stride=16, decoder_output_stride=[4],
     depth_multiplier=0.1)
 

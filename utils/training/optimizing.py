@@ -3,6 +3,7 @@
 A batch too large for the memory is trained in parts: each run of the graph (a micro-step) takes
 one part, and the last of `num_steps` runs moves the weights along the mean gradient.
 """
+import argparse
 import typing
 
 from deeplab.core import usage
@@ -13,30 +14,47 @@ _BIAS_MULTIPLIER = 2.0
 _SCOPE = 'gradient_accumulation'
 
 
-def get_model_learning_rate(
-    learning_policy, base_learning_rate, learning_rate_decay_step,
-    learning_rate_decay_factor, training_number_of_steps, learning_power, slow_start_step,
-    slow_start_learning_rate, slow_start_burnin_type='none', decay_steps=0,
-    end_learning_rate=0.0):
+def _poly(step, base_learning_rate, options):
+  return tf.train.polynomial_decay(
+      base_learning_rate, step, options.decay_steps or options.training_number_of_steps,
+      end_learning_rate=options.end_learning_rate, power=options.learning_power)
+
+
+def _step(step, base_learning_rate, options):
+  return tf.train.exponential_decay(
+      base_learning_rate, step, options.learning_rate_decay_step,
+      options.learning_rate_decay_factor, staircase=False)
+
+
+# policy -> function (step, base learning rate, TrainOptions) -> learning rate.
+LEARNING_POLICIES = {'poly': _poly, 'step': _step}
+
+
+def _constant(global_step, unused_base_learning_rate, options):
+  return global_step, tf.constant(options.slow_start_learning_rate, tf.float32)
+
+
+def _linear(global_step, base_learning_rate, options):
+  first = options.slow_start_learning_rate
+  share = tf.cast(global_step, tf.float32) / float(max(options.slow_start_step, 1))
+  return (tf.maximum(global_step - options.slow_start_step, 0),
+          first + (base_learning_rate - first) * share)
+
+
+# slow start -> function (global step, base learning rate, TrainOptions) -> (step of the policy,
+# learning rate of the slow start).
+BURNIN_TYPES = {'none': _constant, 'linear': _linear}
+
+
+def rate_at_step(base_learning_rate, options):
   """Returns the learning rate at the current global step.
 
   poly: (base - end) * (1 - step / N) ^ power + end (Liu et al., "ParseNet", 2015).
   step: base * factor ^ (step / decay_step).
 
   Args:
-    learning_policy: 'poly' or 'step'.
-    base_learning_rate: rate at step 0.
-    learning_rate_decay_step: 'step': steps per decay.
-    learning_rate_decay_factor: 'step': factor per decay.
-    training_number_of_steps: 'poly': step N at which it ends, if decay_steps is 0.
-    learning_power: 'poly': the power.
-    slow_start_step: number of first steps with a rate of their own.
-    slow_start_learning_rate: that rate.
-    slow_start_burnin_type: 'none': the slow start rate is constant and the policy's own
-      step count runs from step 0; 'linear': it rises to base_learning_rate, and the
-      policy starts after it.
-    decay_steps: 'poly': step N at which it ends; 0: training_number_of_steps.
-    end_learning_rate: 'poly': rate from step N on.
+    base_learning_rate: rate at step 0 of the policy.
+    options: TrainOptions, or a record with its fields of learning rates.
 
   Returns:
     float32 scalar tensor.
@@ -44,31 +62,24 @@ def get_model_learning_rate(
   Raises:
     ValueError: unknown policy or burn-in.
   """
-  policies = {
-      'poly': lambda step: tf.train.polynomial_decay(
-          base_learning_rate, step, decay_steps or training_number_of_steps,
-          end_learning_rate=end_learning_rate, power=learning_power),
-      'step': lambda step: tf.train.exponential_decay(
-          base_learning_rate, step, learning_rate_decay_step, learning_rate_decay_factor,
-          staircase=False),
-  }
-  policy = usage.lookup(policies, learning_policy, what='learning_policy')
+  policy = usage.lookup(LEARNING_POLICIES, options.learning_policy, what='learning_policy')
+  burnin = usage.lookup(
+      BURNIN_TYPES, options.slow_start_burnin_type, what='slow_start_burnin_type')
   global_step = tf.train.get_or_create_global_step()
-  if slow_start_burnin_type == 'linear' and slow_start_step > 0:
-    step = tf.maximum(global_step - slow_start_step, 0)
-    slow_rate = slow_start_learning_rate + (
-        (base_learning_rate - slow_start_learning_rate)
-        * tf.cast(global_step, tf.float32) / float(slow_start_step))
-  elif slow_start_burnin_type in ('none', 'linear'):
-    step = global_step
-    slow_rate = tf.constant(slow_start_learning_rate, tf.float32)
-  else:
-    raise ValueError("slow_start_burnin_type must be 'none' or 'linear', got %r."
-                     % (slow_start_burnin_type,))
-  rate = policy(step)
-  if slow_start_step <= 0:
-    return rate
-  return tf.where(global_step < slow_start_step, slow_rate, rate)
+  if options.slow_start_step <= 0:
+    return policy(global_step, base_learning_rate, options)
+  step, slow_rate = burnin(global_step, base_learning_rate, options)
+  return tf.where(global_step < options.slow_start_step, slow_rate,
+                  policy(step, base_learning_rate, options))
+
+
+def get_model_learning_rate(
+    learning_policy, base_learning_rate, learning_rate_decay_step,
+    learning_rate_decay_factor, training_number_of_steps, learning_power, slow_start_step,
+    slow_start_learning_rate, slow_start_burnin_type='none', decay_steps=0,
+    end_learning_rate=0.0):
+  """Returns the `rate_at_step` of settings one by one, named like those of TrainOptions."""
+  return rate_at_step(base_learning_rate, argparse.Namespace(**locals()))
 
 
 class OptimizerRow(typing.NamedTuple):

@@ -1,50 +1,105 @@
-"""What shapes a training run beside the model and the data."""
-import typing
+"""The settings of a training run beside the model and the data: one row each."""
+from deeplab.core import options, settings
+from deeplab.core.settings import LIST, Setting
+from deeplab.utils.speed_and_memory import graph_rewrites
+from deeplab.utils.training import optimizing
+
+LOGS, OPTIMISATION, SPEED_AND_MEMORY = 'logs', 'optimisation', 'speed and memory'
 
 
-class TrainOptions(typing.NamedTuple):
-  """Everything that shapes a training run beside the model and the data."""
-  train_logdir: str  # Folder of checkpoints and summaries.
-  training_number_of_steps: int = 30000  # Global step to stop at.
-  train_batch_size: int = 8  # Images per batch.
-  # List of input scales, or None for [1.0].
-  image_pyramid: typing.Optional[typing.Sequence[float]] = None
-  # See `initial_weights.read_weights`; a checkpoint in train_logdir goes before.
-  tf_initial_checkpoint: typing.Optional[str] = None
-  initialize_last_layer: bool = True  # Whether the last layers start from it too.
-  weight_decay: float = 0.00004  # L2 factor of the weights.
-  fine_tune_batch_norm: bool = True  # Whether batch norm learns; frozen otherwise.
-  upsample_logits: bool = True  # See `losses.add_softmax_cross_entropy_loss_for_each_scale`.
-  hard_example_mining_step: int = 0  # Likewise.
-  top_k_percent_pixels: float = 1.0  # Likewise.
-  # Factor on the loss of each class, or None for 1.
-  label_weights: typing.Optional[typing.Sequence[float]] = None
-  drop_path_keep_prob: float = 1.0  # Share of NAS paths kept at the last step and cell.
-  learning_policy: str = 'poly'  # See `optimizing.get_model_learning_rate`, also for the next nine.
-  base_learning_rate: float = 0.0001  # Learning rate at step 0 (momentum).
-  learning_rate_decay_factor: float = 0.1  # Factor per decay of 'step'.
-  learning_rate_decay_step: int = 2000  # Steps per decay of 'step'.
-  learning_power: float = 0.9  # Power of 'poly'.
-  decay_steps: int = 0  # Step at which 'poly' ends; 0: training_number_of_steps.
-  end_learning_rate: float = 0.0  # Learning rate that 'poly' ends at.
-  slow_start_step: int = 0  # Number of slow first steps.
-  slow_start_learning_rate: float = 0.0001  # Learning rate of the slow start.
-  slow_start_burnin_type: str = 'none'  # 'none' or 'linear'.
-  optimizer: str = 'momentum'  # Key of `optimizing.OPTIMIZERS`.
-  momentum: float = 0.9  # Of the momentum optimizer.
-  adam_learning_rate: float = 0.001  # Learning rate at step 0 (adam).
-  adam_epsilon: float = 1e-8  # Of Adam.
-  last_layer_gradient_multiplier: float = 1.0  # Factor on the gradients of the last layers.
-  last_layers_contain_logits_only: bool = False  # Whether only the logits count as last layers.
-  clip_gradient_norm: float = 0.0  # Largest norm of all gradients together; 0: any.
-  gradient_accumulation_steps: int = 1  # Batches whose mean gradient makes a step.
-  precision: str = 'float32'  # Key of `graph_rewrites.PRECISIONS`.
-  xla: bool = False  # Whether XLA compiles the graph.
-  # Whether activations are computed again for the gradients instead of kept.
-  gradient_checkpointing: bool = False
-  log_steps: int = 10  # Steps between two lines of the log.
-  save_interval_secs: int = 1200  # Seconds between two checkpoints.
-  keep_checkpoint_max: int = 5  # Number of newest checkpoints that are kept; 0: all.
-  save_summaries_secs: int = 600  # Seconds between two summaries.
-  save_summaries_images: bool = False  # Whether summaries hold pictures.
-  profile_logdir: typing.Optional[str] = None  # Folder for a trace of some steps, or None.
+@settings.record
+class TrainOptions(object):
+  """Everything that shapes a training run beside the model and the data.
+
+  `label_weights` are numbers here, see `losses.parse_label_weights`, or None.
+  """
+  train_logdir = Setting(
+      None, 'Folder of checkpoints and summaries; training continues at the newest checkpoint in '
+      'it. Required.', str, group=LOGS)
+  log_steps = Setting(10, 'Steps between two lines of the log.', at_least=1)
+  save_interval_secs = Setting(1200, 'Seconds between two checkpoints.', at_least=1)
+  keep_checkpoint_max = Setting(5, 'Newest checkpoints that are kept; 0: all.', at_least=0)
+  save_summaries_secs = Setting(600, 'Seconds between two summaries.', at_least=1)
+  save_summaries_images = Setting(
+      False, 'Adds pictures of input, label and prediction to the summaries.')
+  profile_logdir = Setting(
+      None, 'Folder for a trace of five steps, the sixth of this start and those after it, for the '
+      'profiler of TensorBoard. Default: no trace.', str)
+
+  learning_policy = Setting(
+      'poly', 'Schedule of the learning rate: poly falls to end_learning_rate at the last step; '
+      'step falls by learning_rate_decay_factor per learning_rate_decay_step steps, smoothly.',
+      choices=optimizing.LEARNING_POLICIES, group=OPTIMISATION)
+  base_learning_rate = Setting(
+      .0001, 'Learning rate at step 0 with optimizer momentum.', at_least=0)
+  learning_rate_decay_factor = Setting(
+      0.1, 'Factor on the learning rate after learning_rate_decay_step steps of policy step.',
+      at_least=0, at_most=1)
+  learning_rate_decay_step = Setting(
+      2000, 'Steps in which policy step lowers the learning rate to learning_rate_decay_factor of '
+      'what it was.', at_least=1)
+  learning_power = Setting(0.9, 'Power, over 0, of policy poly; 1: linear.', is_over_zero=True)
+  training_number_of_steps = Setting(30000, 'Global step to stop at.', at_least=1)
+  optimizer = Setting(
+      'momentum', 'momentum as in the DeepLab papers, or adam, faster in short runs from scratch.',
+      choices=optimizing.OPTIMIZERS)
+  momentum = Setting(0.9, 'Momentum, 0..1.', at_least=0, at_most=1)
+  adam_learning_rate = Setting(
+      0.001, 'Learning rate at step 0 with optimizer adam; the policy applies.', at_least=0)
+  adam_epsilon = Setting(
+      1e-8, 'Epsilon of Adam; larger: smaller steps where gradients are small.', at_least=0)
+  train_batch_size = Setting(
+      8, 'Images per batch over all clones; 12 or more to train batch norm well.', at_least=1)
+  weight_decay = Setting(
+      0.00004, 'L2 factor of the weights: 0.00004 for MobileNetV2 and Xception, 0.0001 for ResNet.',
+      at_least=0)
+  last_layer_gradient_multiplier = Setting(
+      1.0, 'Factor, over 0, on the gradients of the layers after the backbone.', is_over_zero=True)
+  upsample_logits = Setting(
+      True, 'Compares logits resized to the labels; off: labels resized to the logits, faster, and '
+      'thin parts are lost.')
+  drop_path_keep_prob = Setting(
+      1.0, 'Share of paths kept at the last cell and step (NAS), 0..1.', at_least=0, at_most=1)
+  decay_steps = Setting(
+      0, 'Global step at which policy poly ends; 0: training_number_of_steps.', at_least=0)
+  end_learning_rate = Setting(0.0, 'Learning rate that policy poly ends at.', at_least=0)
+  slow_start_burnin_type = Setting(
+      'none', 'none: slow_start_learning_rate for slow_start_step steps; linear: rises from it to '
+      'the base learning rate, and the policy starts after it.',
+      choices=optimizing.BURNIN_TYPES)
+  clip_gradient_norm = Setting(
+      0.0, 'Largest L2 norm of all gradients together; 0: any.', at_least=0)
+  label_weights = Setting(
+      None, 'Factor, 0 or more, on the loss of each class, one number per class, or auto: median '
+      'frequency / frequency of the class, by the dataset_info.json, within 0.1 to 10. Default: 1 '
+      'for all.', LIST)
+  slow_start_step = Setting(0, 'First steps with slow_start_optimizing.', at_least=0)
+  slow_start_learning_rate = Setting(.0001, 'Learning rate of the slow start.', at_least=0)
+  hard_example_mining_step = Setting(
+      0, 'Steps over which the share of mined pixels falls from all to top_k_percent_pixels; 0: at '
+      'once.', at_least=0)
+  top_k_percent_pixels = Setting(
+      1.0, 'Share, over 0 up to 1, of the hardest pixels that make the loss.', at_least=0,
+      at_most=1)
+
+  gradient_accumulation_steps = Setting(
+      1, 'Batches whose mean gradient makes one step: the effect of a batch so many times as '
+      'large, batch norm apart.', at_least=1, group=SPEED_AND_MEMORY)
+  precision = Setting(
+      'float32', 'Of convolutions: bfloat16 on processors that have it, float16 on GPUs with '
+      'tensor cores. Weights and checkpoints are float32.', choices=graph_rewrites.PRECISIONS)
+  xla = Setting(False, 'Has XLA compile the graph; the first step takes longer.')
+  gradient_checkpointing = Setting(
+      False, 'Computes the activations inside of blocks twice instead of keeping them: less '
+      'memory, slower.')
+
+  tf_initial_checkpoint = Setting(
+      None, 'What the weights start from, unless train_logdir holds a checkpoint: a folder of '
+      'checkpoints, a prefix such as run/model.ckpt-1000, or a frozen graph (.pb). Default: random '
+      'weights.', str, group=options.FINE_TUNING)
+  initialize_last_layer = Setting(True, 'Takes the last layers from tf_initial_checkpoint too.')
+  last_layers_contain_logits_only = Setting(False, 'Counts only the logits as last layers.')
+  fine_tune_batch_norm = Setting(
+      True, 'Trains batch norm on the batches; off: frozen, for small batches.')
+
+  image_pyramid = options.IMAGE_PYRAMID
