@@ -5,7 +5,8 @@ Reads sources with `ast`. What counts as reading the flag `size`:
   - a function that looks a flag up by a name it is given, when it is given 'size':
     `size_list('size')`, or 'eval' of which it makes '%s_size' % script;
   - FLAGS[name] in a loop over the fields of a record, such as TrainOptions, that has a field
-    `size`, or over a list or table, literal or named.
+    `size`, or over a list or table, literal or named;
+  - values_of(TrainOptions), a record of settings that has a row `size`.
 """
 import ast
 
@@ -33,8 +34,9 @@ class Sources(object):
     for tree in list(libraries) + self.trees:
       for node in tree.body:
         if isinstance(node, ast.ClassDef):
-          self.records[node.name] = [each.target.id for each in node.body
-                                     if isinstance(each, ast.AnnAssign)]
+          self.records[node.name] = [
+              name_of(getattr(each, 'target', None) or each.targets[0]) for each in node.body
+              if isinstance(each, (ast.AnnAssign, ast.Assign))]
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
           self.constants.setdefault(node.targets[0].id, set()).update(strings_of(node.value))
 
@@ -92,6 +94,9 @@ def flags_read(sources):
       found.add(node.attr)
   for node in sources.walk(ast.Subscript):
     found.update(filter(None, [string_of(index_of(node))]))
+  for node in sources.walk(ast.Call):
+    if called(node) == 'values_of':
+      found.update(sources.records.get(name_of(node.args[0]), ()))
   return found | looped_over(sources) | given_to_readers(sources)
 
 
@@ -232,6 +237,8 @@ def test_every_flag_is_read(facts, module):
      False),
     ("class R:\n  size: int\nx = {n: FLAGS[n].value for n in R._fields}", True),
     ("class R:\n  size: int\nx = {n: n for n in R._fields}", False),
+    ("class R:\n  size = Setting(1)\nx = declaring.values_of(R)", True),
+    ("class R:\n  size = Setting(1)\nx = declaring.declare(R)", False),
     ("for n in ('a', 'size'):\n  FLAGS[n].value", True),
 ])
 def test_what_counts_as_reading(code, wanted):
