@@ -45,6 +45,8 @@ class DeploymentConfig(object):
     ps_device: device of the parameter servers, '' without them.
     worker_device: device of the replicas, '' without parameter servers.
   """
+  __slots__ = ('num_clones', 'clone_on_cpu', 'num_cpu_devices', 'replica_id', 'num_replicas',
+               'num_ps_tasks', 'ps_device', 'worker_device')
 
   def __init__(self, num_clones=1, clone_on_cpu=False, replica_id=0, num_replicas=1,
                num_ps_tasks=0, worker_job_name='worker', ps_job_name='ps'):
