@@ -17,16 +17,10 @@ _MAIN = '__main__'
 
 
 class Group(typing.NamedTuple):
-  """Flags that are shown together.
-
-  Attributes:
-    title: a few words.
-    flags: list of absl Flags, in the order of declaration.
-    is_shown: whether --help shows them; --helpfull shows all.
-  """
-  title: str
-  flags: typing.List[flags.Flag]
-  is_shown: bool
+  """Flags that are shown together."""
+  title: str  # A few words.
+  flags: typing.List[flags.Flag]  # List of absl Flags, in the order of declaration.
+  is_shown: bool  # Whether --help shows them; --helpfull shows all.
 
 
 # Module name -> where its groups begin: list of (number of flags before it, title).

@@ -18,21 +18,14 @@ FLAGS = flags.FLAGS
 
 
 class Row(typing.NamedTuple):
-  """A flag, and when it has an effect.
-
-  Attributes:
-    flag: name of the flag.
-    beside: names of the flags that decide; the row is for scripts that have them all.
-    counts: function of their values: whether `flag` has an effect.
-    condition: words after 'it' on when it has one.
-    is_error: whether it is an error to give the flag without effect, or a warning.
-    is_of_network: whether flags that a run.json brings may decide: looked at when they are known.
-  """
-  flag: str
+  """A flag, and when it has an effect."""
+  flag: str  # Name of the flag.
+  # Names of the flags that decide; the row is for scripts that have them all.
   beside: typing.Tuple[str, ...]
-  counts: typing.Callable
-  condition: str
-  is_error: bool = False
+  counts: typing.Callable  # Function of their values: whether `flag` has an effect.
+  condition: str  # Words after 'it' on when it has one.
+  is_error: bool = False  # Whether it is an error to give the flag without effect, or a warning.
+  # Whether flags that a run.json brings may decide: looked at when they are known.
   is_of_network: bool = False
 
 

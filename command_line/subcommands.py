@@ -18,14 +18,9 @@ _VERSION_WORDS = ('version', '--version')
 
 
 class Subcommand(typing.NamedTuple):
-  """A row of SUBCOMMANDS.
-
-  Attributes:
-    module: module of the script, below the package.
-    summary: what it does, half a line.
-  """
-  module: str
-  summary: str
+  """A row of SUBCOMMANDS."""
+  module: str  # Module of the script, below the package.
+  summary: str  # What it does, half a line.
 
 
 # In the order of a first use.

@@ -48,16 +48,11 @@ class StrideBudget(object):
 
 
 class Block(typing.NamedTuple):
-  """One block of a backbone.
-
-  Attributes:
-    scope: variable scope of the block; its units are `<scope>/unit_<n>`.
-    unit_fn: function (inputs, rate=, **row) -> outputs that builds one unit.
-    args: list of rows, one dict of keyword arguments of unit_fn per unit; the row's
-      'stride' (default 1) is the one the unit is designed with.
-  """
-  scope: str
-  unit_fn: typing.Callable
+  """One block of a backbone."""
+  scope: str  # Variable scope of the block; its units are `<scope>/unit_<n>`.
+  unit_fn: typing.Callable  # Function (inputs, rate=, **row) -> outputs that builds one unit.
+  # List of rows, one dict of keyword arguments of unit_fn per unit; the row's 'stride' (default 1)
+  # is the one the unit is designed with.
   args: typing.Sequence[dict]
 
 

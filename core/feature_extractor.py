@@ -38,24 +38,19 @@ def _preprocess_zero_mean_unit_range(inputs, dtype='float32'):
 
 
 class Backbone(typing.NamedTuple):
-  """A row of BACKBONES.
-
-  Attributes:
-    network: function (images, scope, and what it knows of the settings of `extract_features`)
-      -> (features, end_points); is_training says whether batch norm uses batch statistics.
-    arg_scope: function of some of these settings that returns the arg scope of the network.
-    scope: variable scope of the network in checkpoints.
-    decoder_end_points: dict, stride -> list of end points the decoder may refine with.
-    output_strides: the only ones that the network gives, or None: it looks itself.
-    preprocess: function (float images in 0..255, dtype) -> network input.
-    mean_pixel: RGB in 0..255 that preprocessing maps to about 0; the colour of padding.
-  """
+  """A row of BACKBONES."""
+  # Function (images, scope, and what it knows of the settings of `extract_features`) -> (features,
+  # end_points); is_training says whether batch norm uses batch statistics.
   network: typing.Callable
+  # Function of some of these settings that returns the arg scope of the network.
   arg_scope: typing.Callable
-  scope: str
-  decoder_end_points: dict
+  scope: str  # Variable scope of the network in checkpoints.
+  decoder_end_points: dict  # Dict, stride -> list of end points the decoder may refine with.
+  # The only ones that the network gives, or None: it looks itself.
   output_strides: typing.Optional[typing.Collection[int]] = None
+  # Function (float images in 0..255, dtype) -> network input.
   preprocess: typing.Callable = _preprocess_zero_mean_unit_range
+  # RGB in 0..255 that preprocessing maps to about 0; the colour of padding.
   mean_pixel: typing.Sequence[float] = _MID_GREY
 
   @property

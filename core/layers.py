@@ -117,18 +117,12 @@ class BatchNorm(typing.NamedTuple):
 
 
 class Kernel(typing.NamedTuple):
-  """What a kind of convolution has of its own.
-
-  Attributes:
-    name: name of the variable.
-    shape: its shape.
-    scale_shape: shape of one number per output channel that multiplies the weights.
-    convolve: function of weights that convolves the inputs of the layer.
-  """
-  name: str
-  shape: typing.Sequence[int]
+  """What a kind of convolution has of its own."""
+  name: str  # Name of the variable.
+  shape: typing.Sequence[int]  # Its shape.
+  # Shape of one number per output channel that multiplies the weights.
   scale_shape: typing.Sequence[int]
-  convolve: typing.Callable
+  convolve: typing.Callable  # Function of weights that convolves the inputs of the layer.
 
   @property
   def num_outputs(self):

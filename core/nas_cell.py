@@ -153,14 +153,9 @@ def _global_step():
 
 
 class Operation(typing.NamedTuple):
-  """A row of OPERATIONS.
-
-  Attributes:
-    apply: function (net, number of channels, stride) -> result.
-    is_dropped: whether drop path may drop the result.
-  """
-  apply: typing.Callable
-  is_dropped: bool = True
+  """A row of OPERATIONS."""
+  apply: typing.Callable  # Function (net, number of channels, stride) -> result.
+  is_dropped: bool = True  # Whether drop path may drop the result.
 
 
 def _separable(kernel_size, num_layers, net, depth, stride):

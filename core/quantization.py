@@ -30,17 +30,12 @@ _BATCH_STATISTICS_SHARE = 0.7
 
 
 class Quantizer(typing.NamedTuple):
-  """How a graph is quantised.
-
-  Attributes:
-    is_training: whether ranges are learnt, by ops of the collection UPDATE_OPS; else they
-      are read, and everything is quantised whatever the step.
-    delay_step: global step from which training quantises; ranges are learnt before, too.
-    freeze_step: global step from which training uses the moving averages of batch norm,
-      or None for never.
-  """
+  """How a graph is quantised."""
+  # Whether ranges are learnt, by ops of the collection UPDATE_OPS; else they are read, and
+  # everything is quantised whatever the step.
   is_training: bool = False
-  delay_step: int = 0
+  delay_step: int = 0  # Global step from which training quantises; ranges are learnt before, too.
+  # Global step from which training uses the moving averages of batch norm, or None for never.
   freeze_step: typing.Optional[int] = None
 
 

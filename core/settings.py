@@ -20,26 +20,18 @@ NO_FLAG = ''
 
 
 class Setting(typing.NamedTuple):
-  """A row.
-
-  Attributes:
-    default: value of the field and of the flag.
-    help: what the value does, in which unit; the help of the flag.
-    kind: bool, float, int, str, INTS, FLOATS or LIST; None: the type of the default.
-    at_least: smallest number, or None.
-    at_most: largest number, or None.
-    is_over_zero: whether 0 is too small.
-    choices: table, or list, of the values there are; None: any.
-    group: title in --help of this setting and of those after it; None: that of the one before;
-      NO_FLAG: scripts have no flag for it.
-  """
-  default: typing.Any
-  help: str = ''
+  """A row."""
+  default: typing.Any  # Value of the field and of the flag.
+  help: str = ''  # What the value does, in which unit; the help of the flag.
+  # Bool, float, int, str, INTS, FLOATS or LIST; None: the type of the default.
   kind: typing.Any = None
-  at_least: typing.Optional[float] = None
-  at_most: typing.Optional[float] = None
-  is_over_zero: bool = False
+  at_least: typing.Optional[float] = None  # Smallest number, or None.
+  at_most: typing.Optional[float] = None  # Largest number, or None.
+  is_over_zero: bool = False  # Whether 0 is too small.
+  # Table, or list, of the values there are; None: any.
   choices: typing.Optional[typing.Collection[str]] = None
+  # Title in --help of this setting and of those after it; None: that of the one before; NO_FLAG:
+  # scripts have no flag for it.
   group: typing.Optional[str] = None
 
 

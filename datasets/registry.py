@@ -30,25 +30,17 @@ _USER_NAME = re.compile(r'[\w.-]+', re.UNICODE)
 
 
 class DatasetDescriptor(typing.NamedTuple):
-  """What training and evaluation need to know of a dataset.
-
-  Attributes:
-    splits_to_sizes: dict, split name -> number of records.
-    num_classes: number of class ids, the background included.
-    ignore_label: label value that takes no part in loss and metrics.
-    class_names: one name per class id, or None.
-    colormap: name in `core.colormaps.COLORMAPS`, or list of [r, g, b] per class id, or None.
-    train_id_to_eval_id: evaluation id per class id, or None where they are the same.
-    name: name of the dataset.
-    unlabelled_splits: names of the splits whose records have no labels.
-  """
-  splits_to_sizes: typing.Dict[str, int]
-  num_classes: int
-  ignore_label: int
-  class_names: typing.Optional[typing.Sequence[str]] = None
+  """What training and evaluation need to know of a dataset."""
+  splits_to_sizes: typing.Dict[str, int]  # Dict, split name -> number of records.
+  num_classes: int  # Number of class ids, the background included.
+  ignore_label: int  # Label value that takes no part in loss and metrics.
+  class_names: typing.Optional[typing.Sequence[str]] = None  # One name per class id, or None.
+  # Name in `core.colormaps.COLORMAPS`, or list of [r, g, b] per class id, or None.
   colormap: typing.Any = None
+  # Evaluation id per class id, or None where they are the same.
   train_id_to_eval_id: typing.Optional[typing.Sequence[int]] = None
-  name: str = ''
+  name: str = ''  # Name of the dataset.
+  # Names of the splits whose records have no labels.
   unlabelled_splits: typing.Sequence[str] = (keys.TEST_SET,)
 
   def has_labels(self, split):
@@ -57,13 +49,9 @@ class DatasetDescriptor(typing.NamedTuple):
 
 
 class UserEntry(typing.NamedTuple):
-  """What is known under a name of the user's own.
-
-  Attributes:
-    dataset_dir: folder of the records, or None.
-    info: dataset_info.DatasetInfo, or None for what the folder says.
-  """
-  dataset_dir: typing.Optional[str]
+  """What is known under a name of the user's own."""
+  dataset_dir: typing.Optional[str]  # Folder of the records, or None.
+  # Dataset_info.DatasetInfo, or None for what the folder says.
   info: typing.Optional[dataset_info.DatasetInfo]
 
 

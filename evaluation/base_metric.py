@@ -237,24 +237,14 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
 
 
 class SegmentPairs(typing.NamedTuple):
-  """Segments of two id images of the same scene, and what they share.
-
-  Attributes:
-    groundtruth_ids: [G] int64, the distinct ids, ascending.
-    groundtruth_areas: [G] int64, their areas in pixels.
-    predicted_ids: [P] int64.
-    predicted_areas: [P] int64.
-    groundtruth_index: [N] index into `groundtruth_ids`, per pair with common pixels.
-    predicted_index: [N] index into `predicted_ids`.
-    areas: [N] int64, number of common pixels, > 0.
-  """
-  groundtruth_ids: np.ndarray
-  groundtruth_areas: np.ndarray
-  predicted_ids: np.ndarray
-  predicted_areas: np.ndarray
-  groundtruth_index: np.ndarray
-  predicted_index: np.ndarray
-  areas: np.ndarray
+  """Segments of two id images of the same scene, and what they share."""
+  groundtruth_ids: np.ndarray  # [G] int64, the distinct ids, ascending.
+  groundtruth_areas: np.ndarray  # [G] int64, their areas in pixels.
+  predicted_ids: np.ndarray  # [P] int64.
+  predicted_areas: np.ndarray  # [P] int64.
+  groundtruth_index: np.ndarray  # [N] index into `groundtruth_ids`, per pair with common pixels.
+  predicted_index: np.ndarray  # [N] index into `predicted_ids`.
+  areas: np.ndarray  # [N] int64, number of common pixels, > 0.
 
 
 def joint_runs(*arrays):

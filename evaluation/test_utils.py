@@ -16,15 +16,11 @@ METRIC_ARGUMENTS = dict(num_categories=NUM_CATEGORIES, ignored_label=IGNORED,
 
 
 class Scene(typing.NamedTuple):
-  """One image: ground truth and prediction.
-
-  Attributes:
-    arrays: four [height, width] integer arrays: category and instance of the ground truth,
-      category and instance of the prediction. Category `IGNORED` with instance 0 is void.
-    crowds: dict from an instance of the ignored category to the category of its objects.
-  """
+  """One image: ground truth and prediction."""
+  # Four [height, width] integer arrays: category and instance of the ground truth, category and
+  # instance of the prediction. Category `IGNORED` with instance 0 is void.
   arrays: tuple
-  crowds: dict
+  crowds: dict  # Dict from an instance of the ignored category to the category of its objects.
 
 
 def random_scene(random, height=20, width=28, num_segments=9):

@@ -181,17 +181,11 @@ class ChiefSessionCreator(typing.NamedTuple):
   TensorFlow's own goes by the paths in the file `checkpoint`: in a copy of a folder it would load
   the weights of the original, and the saver would delete the original's checkpoints in time;
   where that file is damaged it would begin anew.
-
-  Attributes:
-    scaffold: tf.train.Scaffold with a saver.
-    master: TensorFlow server; '': in this process.
-    config: ConfigProto.
-    folder: folder of checkpoints.
   """
-  scaffold: typing.Any
-  master: str
-  config: typing.Any
-  folder: str
+  scaffold: typing.Any  # Tf.train.Scaffold with a saver.
+  master: str  # TensorFlow server; '': in this process.
+  config: typing.Any  # ConfigProto.
+  folder: str  # Folder of checkpoints.
 
   def create_session(self):
     newest = newest_to_continue(self.folder)

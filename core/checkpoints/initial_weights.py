@@ -23,29 +23,17 @@ _MAX_NAMED = 5
 
 
 class Weights(typing.NamedTuple):
-  """Weights that can be taken.
-
-  Attributes:
-    where: the file, for messages.
-    shapes: dict, name -> list of int.
-    read: function (name) -> numpy array.
-  """
-  where: str
-  shapes: typing.Dict[str, typing.List[int]]
-  read: typing.Callable[[str], np.ndarray]
+  """Weights that can be taken."""
+  where: str  # The file, for messages.
+  shapes: typing.Dict[str, typing.List[int]]  # Dict, name -> list of int.
+  read: typing.Callable[[str], np.ndarray]  # Function (name) -> numpy array.
 
 
 class Plan(typing.NamedTuple):
-  """Which variables get which weights.
-
-  Attributes:
-    weights: Weights.
-    variables: list of tf.Variable that are taken from them.
-    summary: how many variables start from where.
-  """
-  weights: Weights
-  variables: typing.List[tf.Variable]
-  summary: str = ''
+  """Which variables get which weights."""
+  weights: Weights  # Weights.
+  variables: typing.List[tf.Variable]  # List of tf.Variable that are taken from them.
+  summary: str = ''  # How many variables start from where.
 
   def load(self, session):
     """Writes the weights into the variables of a session."""

@@ -67,14 +67,10 @@ AUGMENTATIONS = {
 
 
 class Padding(typing.NamedTuple):
-  """Colour and label of pixels that are not of the image.
-
-  Attributes:
-    mean_pixel: RGB in 0..255, three numbers, that the network's scaling maps to about 0.
-    ignore_label: label that does not count.
-  """
+  """Colour and label of pixels that are not of the image."""
+  # RGB in 0..255, three numbers, that the network's scaling maps to about 0.
   mean_pixel: typing.Sequence[float]
-  ignore_label: int
+  ignore_label: int  # Label that does not count.
 
 
 class RandomSource(object):

@@ -35,19 +35,15 @@ class Resizing(typing.NamedTuple):
 class CropGeometry(typing.NamedTuple):
   """Where the pixels of a crop lie in the source.
 
-  Attributes:
-    transform: [8] float32 tensor: crop pixel (x, y) is source pixel
-      (t0 x + t1 y + t2, t3 x + t4 y + t5); t6 = t7 = 0.
-    net_scale: float32 scalar, size after all scaling over size of the source; the smaller of
-      both sides.
-    is_warped: bool; without a warp t1 = t3 = 0.
-
   In its methods `size` is (height, width) of the source, int32 [2] tensor, and `crop_size` that of
   the crop, ints.
   """
+  # [8] float32 tensor: crop pixel (x, y) is source pixel (t0 x + t1 y + t2, t3 x + t4 y + t5); t6 =
+  # t7 = 0.
   transform: tf.Tensor
+  # Float32 scalar, size after all scaling over size of the source; the smaller of both sides.
   net_scale: tf.Tensor
-  is_warped: bool = True
+  is_warped: bool = True  # Bool; without a warp t1 = t3 = 0.
 
   def visible_box(self, size, crop_size):
     """Returns the part of the crop that shows the source, int32 [4]: y, x, height, width.

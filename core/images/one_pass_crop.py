@@ -17,34 +17,22 @@ _RATIOS = (2, 4, 8)
 
 
 class TrainingCrops(typing.NamedTuple):
-  """How crops are made of training records.
-
-  Attributes:
-    crop_size: (height, width) of the crops, ints.
-    resizing: crop_geometry.Resizing.
-    scales: (min_scale_factor, max_scale_factor, scale_factor_step_size).
-    padding: Padding.
-    augmentation: Augmentation.
-  """
-  crop_size: typing.Tuple[int, int]
-  resizing: crop_geometry.Resizing
+  """How crops are made of training records."""
+  crop_size: typing.Tuple[int, int]  # (height, width) of the crops, ints.
+  resizing: crop_geometry.Resizing  # Crop_geometry.Resizing.
+  # (min_scale_factor, max_scale_factor, scale_factor_step_size).
   scales: typing.Tuple[float, float, float]
-  padding: Padding
-  augmentation: Augmentation
+  padding: Padding  # Padding.
+  augmentation: Augmentation  # Augmentation.
 
 
 class Part(typing.NamedTuple):
-  """A part of an image.
-
-  Attributes:
-    pixels: [height, width, 3] uint8.
-    origin: int32 [2], (y, x) of the first pixel in the image; negative where the edge is
-      repeated around it.
-    ratio: float32 scalar, pixels of the image per pixel of the part, in each direction.
-  """
-  pixels: tf.Tensor
+  """A part of an image."""
+  pixels: tf.Tensor  # [height, width, 3] uint8.
+  # Int32 [2], (y, x) of the first pixel in the image; negative where the edge is repeated around
+  # it.
   origin: tf.Tensor
-  ratio: tf.Tensor
+  ratio: tf.Tensor  # Float32 scalar, pixels of the image per pixel of the part, in each direction.
 
 
 def crop_from_encoded(sample, crops, random_source):

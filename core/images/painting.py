@@ -108,14 +108,9 @@ def errors(image, label, prediction, ignore_label=None):
 
 
 class Entry(typing.NamedTuple):
-  """A row of a legend.
-
-  Attributes:
-    text: what the colour means.
-    color: (r, g, b), or None for what is not painted.
-  """
-  text: str
-  color: typing.Optional[typing.Sequence[int]] = None
+  """A row of a legend."""
+  text: str  # What the colour means.
+  color: typing.Optional[typing.Sequence[int]] = None  # (r, g, b), or None for what is not painted.
 
 
 def class_entries(ids, colors, class_names=None, clear_ids=()):

@@ -35,16 +35,10 @@ NO_ENDINGS = Endings()
 
 
 class Files(typing.NamedTuple):
-  """Files of one kind.
-
-  Attributes:
-    what: what one of them is, e.g. 'label'.
-    folder: where they are.
-    paths: dict, name of the record -> path; or its label source.
-  """
-  what: str
-  folder: str
-  paths: typing.Dict[str, typing.Any]
+  """Files of one kind."""
+  what: str  # What one of them is, e.g. 'label'.
+  folder: str  # Where they are.
+  paths: typing.Dict[str, typing.Any]  # Dict, name of the record -> path; or its label source.
 
 
 def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES,

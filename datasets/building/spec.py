@@ -14,68 +14,49 @@ _MAX_NAMED = 10
 
 
 class Example(typing.NamedTuple):
-  """One image and its label map on disk.
-
-  Attributes:
-    name: name of the record.
-    image_path: path of the image, of any format Pillow reads.
-    label: path of the label map, a PNG of class ids; or a label source (see
-      `label_sources.py`); None only in the split 'test'.
-    landmarks: body points as numbers, [1, num_points, 2 or more]; or the path of a JSON file
-      with them, as it is or under the key 'pose_landmarks'; None: none.
-  """
-  name: str
-  image_path: str
+  """One image and its label map on disk."""
+  name: str  # Name of the record.
+  image_path: str  # Path of the image, of any format Pillow reads.
+  # Path of the label map, a PNG of class ids; or a label source (see `label_sources.py`); None only
+  # in the split 'test'.
   label: typing.Any = None
+  # Body points as numbers, [1, num_points, 2 or more]; or the path of a JSON file with them, as it
+  # is or under the key 'pose_landmarks'; None: none.
   landmarks: typing.Any = None
 
 
 class DatasetSpec(typing.NamedTuple):
-  """A raw dataset, ready to be built.
-
-  Attributes:
-    name: name of the dataset.
-    splits: dict, split name -> list of Example, in the order of the records.
-    num_classes: number of class ids, at most 256.
-    ignore_label: label value that takes no part in training and evaluation, 0..255.
-    class_names: one name per class id, or None.
-    colormap: name in `core.colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
-    num_shards: number of shards per split, at most.
-    shard_size: number of examples per shard, which then decides instead of num_shards, or
-      None.
-    image_range: (lowest, highest) value of images of more than 8 bits, which become black and
-      white; or `image_range.AUTO`; None: as `image_range.resolve` says.
-    labels_as_stored: whether labels were drawn on the pixels as image files store them, and are
-      turned with the image where EXIF says how.
-    label_map: dict, value in the label file -> class id or ignore_label, or None to take the
-      values as they are. With a map, values that are not in it are an error, the ignore label
-      excepted. Label sources give class ids, which no map changes.
-  """
-  name: str
+  """A raw dataset, ready to be built."""
+  name: str  # Name of the dataset.
+  # Dict, split name -> list of Example, in the order of the records.
   splits: typing.Dict[str, typing.Sequence[Example]]
-  num_classes: int
-  ignore_label: int
-  class_names: typing.Optional[typing.Sequence[str]] = None
+  num_classes: int  # Number of class ids, at most 256.
+  ignore_label: int  # Label value that takes no part in training and evaluation, 0..255.
+  class_names: typing.Optional[typing.Sequence[str]] = None  # One name per class id, or None.
+  # Name in `core.colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
   colormap: typing.Any = None
-  num_shards: int = 4
+  num_shards: int = 4  # Number of shards per split, at most.
+  # Dict, value in the label file -> class id or ignore_label, or None to take the values as they
+  # are. With a map, values that are not in it are an error, the ignore label excepted. Label
+  # sources give class ids, which no map changes.
   label_map: typing.Optional[typing.Dict[int, int]] = None
+  # Number of examples per shard, which then decides instead of num_shards, or None.
   shard_size: typing.Optional[int] = None
+  # (lowest, highest) value of images of more than 8 bits, which become black and white; or
+  # `image_range.AUTO`; None: as `image_range.resolve` says.
   image_range: typing.Any = None
+  # Whether labels were drawn on the pixels as image files store them, and are turned with the image
+  # where EXIF says how.
   labels_as_stored: bool = False
 
 
 class BuildTask(typing.NamedTuple):
-  """Which shards of a build to write.
-
-  Attributes:
-    num_tasks: number of tasks that share the shards of every split.
-    index: number of this task, from 0; None where there is one alone, or for `merge`.
-    merge: whether to write no shards, but check those of all tasks and describe them.
-    command: command line of the build without the flags of tasks, for messages.
-  """
-  num_tasks: int = 1
+  """Which shards of a build to write."""
+  num_tasks: int = 1  # Number of tasks that share the shards of every split.
+  # Number of this task, from 0; None where there is one alone, or for `merge`.
   index: typing.Optional[int] = None
-  merge: bool = False
+  merge: bool = False  # Whether to write no shards, but check those of all tasks and describe them.
+  # Command line of the build without the flags of tasks, for messages.
   command: str = 'the builder'
 
   @property

@@ -59,23 +59,15 @@ class ShardScan(counts.RecordCounts):
 
 
 class Examination(typing.NamedTuple):
-  """What was found in a dataset.
-
-  Attributes:
-    dataset_dir: folder of the records.
-    descriptor: DatasetDescriptor the records were held against.
-    info: DatasetInfo of the folder, or None.
-    scans: dict, split name -> ShardScan of all its shards together.
-    splits: dict, split name -> dataset_info.SplitInfo of what was read; image_sizes is None
-      without an image.
-    findings: Findings of everything.
-  """
-  dataset_dir: str
-  descriptor: typing.Any
-  info: typing.Optional[dataset_info.DatasetInfo]
-  scans: typing.Dict[str, ShardScan]
+  """What was found in a dataset."""
+  dataset_dir: str  # Folder of the records.
+  descriptor: typing.Any  # DatasetDescriptor the records were held against.
+  info: typing.Optional[dataset_info.DatasetInfo]  # DatasetInfo of the folder, or None.
+  scans: typing.Dict[str, ShardScan]  # Dict, split name -> ShardScan of all its shards together.
+  # Dict, split name -> dataset_info.SplitInfo of what was read; image_sizes is None without an
+  # image.
   splits: typing.Dict[str, dataset_info.SplitInfo]
-  findings: rules.Findings
+  findings: rules.Findings  # Findings of everything.
 
   @property
   def harms_training(self):

@@ -115,20 +115,15 @@ class Findings(object):
 
 
 class Facts(typing.NamedTuple):
-  """What one record holds.
-
-  Attributes:
-    problems: list of (name of the finding, sentence).
-    size: (height, width) of the image in pixels, or None.
-    pixel_counts: [256] int64, label pixels per value; None without a label that can be read.
-    image_hash: int of 64 bits over the decoded pixels; None if they were not decoded.
-    has_landmarks: whether there are landmarks.
-  """
-  problems: typing.List[typing.Tuple[str, str]]
+  """What one record holds."""
+  problems: typing.List[typing.Tuple[str, str]]  # List of (name of the finding, sentence).
+  # (height, width) of the image in pixels, or None.
   size: typing.Optional[typing.Tuple[int, int]] = None
+  # [256] int64, label pixels per value; None without a label that can be read.
   pixel_counts: typing.Optional[np.ndarray] = None
+  # Int of 64 bits over the decoded pixels; None if they were not decoded.
   image_hash: typing.Optional[int] = None
-  has_landmarks: bool = False
+  has_landmarks: bool = False  # Whether there are landmarks.
 
   @property
   def error(self):

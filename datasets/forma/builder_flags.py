@@ -40,17 +40,11 @@ class Names(typing.NamedTuple):
 
 
 class FolderSet(typing.NamedTuple):
-  """A set that is a folder of images and a folder of labels in the Forma classes.
-
-  Attributes:
-    names: Names of the set.
-    num_train: number of images of split train, the first by path.
-    num_trainval: number of images of split trainval, the next; val has the rest.
-    label_map: dict, value in the label -> class id, or None.
-  """
-  names: Names
-  num_train: int
-  num_trainval: int
+  """A set that is a folder of images and a folder of labels in the Forma classes."""
+  names: Names  # Names of the set.
+  num_train: int  # Number of images of split train, the first by path.
+  num_trainval: int  # Number of images of split trainval, the next; val has the rest.
+  # Dict, value in the label -> class id, or None.
   label_map: typing.Optional[typing.Dict[int, int]] = None
 
 

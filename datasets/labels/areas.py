@@ -16,18 +16,11 @@ _ZERO, _MORE, _SIGN, _DIGIT_BITS, _MOST_DIGITS = ord('0'), 32, 16, 5, 12
 
 
 class Area(typing.NamedTuple):
-  """An annotated area of a picture.
-
-  Attributes:
-    name: words that tell it from others in messages.
-    class_id: value to paint.
-    segmentation: [[x1, y1, x2, y2, ...], ...] in pixels, or {'counts', 'size'}.
-    layer: areas of higher layers lie on top; within a layer the smaller ones do.
-  """
-  name: str
-  class_id: int
-  segmentation: typing.Any
-  layer: int = 0
+  """An annotated area of a picture."""
+  name: str  # Words that tell it from others in messages.
+  class_id: int  # Value to paint.
+  segmentation: typing.Any  # [[x1, y1, x2, y2, ...], ...] in pixels, or {'counts', 'size'}.
+  layer: int = 0  # Areas of higher layers lie on top; within a layer the smaller ones do.
 
 
 def box_segmentation(box):

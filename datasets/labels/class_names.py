@@ -19,18 +19,12 @@ IGNORE_NAMES = ('ignore', '__ignore__')
 
 
 class ColorTable(typing.NamedTuple):
-  """What the colours of label pictures mean.
-
-  Attributes:
-    class_names: one name per class id.
-    class_colors: one [r, g, b] per class id, the first of each class.
-    colors: tuple of (r, g, b), all of them.
-    ids: tuple of the class id, or ignore label, of each of `colors`.
-  """
-  class_names: typing.List[str]
+  """What the colours of label pictures mean."""
+  class_names: typing.List[str]  # One name per class id.
+  # One [r, g, b] per class id, the first of each class.
   class_colors: typing.List[typing.List[int]]
-  colors: typing.Tuple[typing.Tuple[int, int, int], ...]
-  ids: typing.Tuple[int, ...]
+  colors: typing.Tuple[typing.Tuple[int, int, int], ...]  # Tuple of (r, g, b), all of them.
+  ids: typing.Tuple[int, ...]  # Tuple of the class id, or ignore label, of each of `colors`.
 
 
 def read_class_names(value):

@@ -22,19 +22,13 @@ _PARTS = {'images': 'id, file_name, height, width', 'categories': 'id, name',
 
 
 class CocoLabel(typing.NamedTuple):
-  """The label source of one image; smaller areas lie on top of larger ones.
-
-  Attributes:
-    path: JSON file.
-    size: (height, width) the annotations are for, or None where the file does not say.
-    areas: tuple of areas.Area.
-    unlabelled: id of pixels without annotation.
-    left_out: tuple of (name, reason) of annotations that are no areas.
-  """
-  path: str
+  """The label source of one image; smaller areas lie on top of larger ones."""
+  path: str  # JSON file.
+  # (height, width) the annotations are for, or None where the file does not say.
   size: typing.Optional[typing.Tuple[int, int]]
-  areas: typing.Tuple[areas.Area, ...]
-  unlabelled: int
+  areas: typing.Tuple[areas.Area, ...]  # Tuple of areas.Area.
+  unlabelled: int  # Id of pixels without annotation.
+  # Tuple of (name, reason) of annotations that are no areas.
   left_out: typing.Tuple[typing.Tuple[str, str], ...] = ()
 
   def read(self, height, width):

@@ -100,18 +100,11 @@ def read_fashion_classes(path):
 
 
 class Painted(typing.NamedTuple):
-  """The label source of a PNG of ids over whose class ids some of the parts are painted.
-
-  Attributes:
-    path: PNG of ids.
-    label_map: tuple of (id in the file, class id).
-    parts_path: PNG of class ids of the same size.
-    classes: class ids taken from parts_path, in the order of painting.
-  """
-  path: str
-  label_map: typing.Tuple[typing.Tuple[int, int], ...]
-  parts_path: str
-  classes: typing.Tuple[int, ...]
+  """The label source of a PNG of ids over whose class ids some of the parts are painted."""
+  path: str  # PNG of ids.
+  label_map: typing.Tuple[typing.Tuple[int, int], ...]  # Tuple of (id in the file, class id).
+  parts_path: str  # PNG of class ids of the same size.
+  classes: typing.Tuple[int, ...]  # Class ids taken from parts_path, in the order of painting.
 
   def read(self, unused_height, unused_width):
     """Returns the [height, width] uint8 class ids; sizes as in the files.
@@ -190,21 +183,13 @@ class FashionLabel(typing.NamedTuple):
 
   A pixel belongs to the highest class id of all its masks and parts; one in no mask is what
   the parts say, or else ignored.
-
-  Attributes:
-    path: the table of masks.
-    header: names of the columns of the table.
-    name: name of the image without extension.
-    offsets: where in the table the rows of the image begin, in bytes.
-    targets: tuple of (category id, class id).
-    parts_path: PNG of class ids, or None.
   """
-  path: str
-  header: typing.Tuple[str, ...]
-  name: str
-  offsets: typing.Tuple[int, ...]
-  targets: typing.Tuple[typing.Tuple[int, int], ...]
-  parts_path: typing.Optional[str] = None
+  path: str  # The table of masks.
+  header: typing.Tuple[str, ...]  # Names of the columns of the table.
+  name: str  # Name of the image without extension.
+  offsets: typing.Tuple[int, ...]  # Where in the table the rows of the image begin, in bytes.
+  targets: typing.Tuple[typing.Tuple[int, int], ...]  # Tuple of (category id, class id).
+  parts_path: typing.Optional[str] = None  # PNG of class ids, or None.
 
   def read(self, height, width):
     """Returns the [height, width] uint8 class ids.

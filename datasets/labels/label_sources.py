@@ -19,15 +19,10 @@ _SHOWN_REASONS, _SHOWN_OF_A_REASON = 6, 3
 
 
 class Drawing(typing.NamedTuple):
-  """Class ids that annotations were drawn into.
-
-  Attributes:
-    labels: [height, width] class ids.
-    num_drawn: number of annotations in them.
-    left_out: list of (name, reason) of annotations, or parts of such, that are not.
-  """
-  labels: typing.Any
-  num_drawn: int
+  """Class ids that annotations were drawn into."""
+  labels: typing.Any  # [height, width] class ids.
+  num_drawn: int  # Number of annotations in them.
+  # List of (name, reason) of annotations, or parts of such, that are not.
   left_out: typing.Sequence[typing.Tuple[str, str]] = ()
 
 
@@ -68,16 +63,10 @@ class Unannotated(typing.NamedTuple):
 
 
 class ColorPicture(typing.NamedTuple):
-  """A picture in which each class has a colour.
-
-  Attributes:
-    path: file of a lossless format.
-    colors: tuple of (r, g, b).
-    ids: tuple of the class id of each colour.
-  """
-  path: str
-  colors: typing.Tuple[typing.Tuple[int, int, int], ...]
-  ids: typing.Tuple[int, ...]
+  """A picture in which each class has a colour."""
+  path: str  # File of a lossless format.
+  colors: typing.Tuple[typing.Tuple[int, int, int], ...]  # Tuple of (r, g, b).
+  ids: typing.Tuple[int, ...]  # Tuple of the class id of each colour.
 
   def read(self, unused_height, unused_width):
     """Returns the [height, width] class ids of the colours; sizes as in the file.

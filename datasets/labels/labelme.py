@@ -18,17 +18,12 @@ _FARTHEST_PX = 10 ** 6
 
 
 class Pens(typing.NamedTuple):
-  """What the shapes of all files are drawn with.
-
-  Attributes:
-    class_ids: dict or tuple of pairs, label -> class id; labels called `ignore` need none.
-    ignore_label: value of these.
-    line_width: width of lines and diameter of points, in pixels.
-    leaves_out_others: whether shapes of other labels are left out; else they are errors.
-  """
+  """What the shapes of all files are drawn with."""
+  # Dict or tuple of pairs, label -> class id; labels called `ignore` need none.
   class_ids: typing.Tuple[typing.Tuple[str, int], ...]
-  ignore_label: int = 255
-  line_width: int = 10
+  ignore_label: int = 255  # Value of these.
+  line_width: int = 10  # Width of lines and diameter of points, in pixels.
+  # Whether shapes of other labels are left out; else they are errors.
   leaves_out_others: bool = False
 
   def id_of(self, label):
@@ -38,16 +33,10 @@ class Pens(typing.NamedTuple):
 
 
 class LabelmeLabel(typing.NamedTuple):
-  """The label source of one image; later shapes lie on top of earlier ones.
-
-  Attributes:
-    path: JSON file.
-    pens: Pens.
-    unlabelled: id of pixels in no shape.
-  """
-  path: str
-  pens: Pens
-  unlabelled: int
+  """The label source of one image; later shapes lie on top of earlier ones."""
+  path: str  # JSON file.
+  pens: Pens  # Pens.
+  unlabelled: int  # Id of pixels in no shape.
 
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.

@@ -21,18 +21,12 @@ _BOX_NUMBERS, _LEAST_NUMBERS = 4, 6
 
 
 class YoloLabel(typing.NamedTuple):
-  """The label source of one image; smaller areas lie on top of larger ones.
-
-  Attributes:
-    path: text file.
-    classes: tuple of (class number in the file, name, class id or None: not painted).
-    unlabelled: id of pixels in no outline.
-    boxes_as_areas: whether lines of boxes are painted.
-  """
-  path: str
+  """The label source of one image; smaller areas lie on top of larger ones."""
+  path: str  # Text file.
+  # Tuple of (class number in the file, name, class id or None: not painted).
   classes: typing.Tuple[typing.Tuple[int, str, typing.Optional[int]], ...]
-  unlabelled: int
-  boxes_as_areas: bool = False
+  unlabelled: int  # Id of pixels in no outline.
+  boxes_as_areas: bool = False  # Whether lines of boxes are painted.
 
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.

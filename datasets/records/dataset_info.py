@@ -15,45 +15,32 @@ _NUMBER_LIST = re.compile(r'\[[\d,\s]+\]')
 class SplitInfo(typing.NamedTuple):
   """What is known about the records of one split.
 
-  Attributes:
-    num_examples: number of records.
-    num_shards: number of shard files.
-    image_sizes: {'min': [height, width], 'median': ..., 'max': ...}, each side on its own.
-    class_pixel_counts: number of label pixels per class id.
-    num_ignored_pixels: number of label pixels of the ignore label.
-    present_pixel_counts: per class id, number of labelled pixels of the label maps that hold the
-      class; None in files of earlier versions.
-
   A hand-written description (`described`) may know the number of records only; the
   rest is None then.
   """
-  num_examples: int
-  num_shards: typing.Optional[int] = None
+  num_examples: int  # Number of records.
+  num_shards: typing.Optional[int] = None  # Number of shard files.
+  # {'min': [height, width], 'median': ..., 'max': ...}, each side on its own.
   image_sizes: typing.Optional[typing.Dict[str, typing.List[int]]] = None
+  # Number of label pixels per class id.
   class_pixel_counts: typing.Optional[typing.List[int]] = None
-  num_ignored_pixels: typing.Optional[int] = None
+  num_ignored_pixels: typing.Optional[int] = None  # Number of label pixels of the ignore label.
+  # Per class id, number of labelled pixels of the label maps that hold the class; None in files of
+  # earlier versions.
   present_pixel_counts: typing.Optional[typing.List[int]] = None
 
 
 class DatasetInfo(typing.NamedTuple):
-  """A dataset as its builder left it.
-
-  Attributes:
-    name: name of the dataset.
-    num_classes: number of class ids.
-    ignore_label: label value that takes no part in training and evaluation.
-    class_names: one name per class id, or None.
-    colormap: name in `colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
-    splits: dict, split name -> SplitInfo.
-    image_range: [lowest, highest] value of images of more than 8 bits, which became black and
-      white in the records; None where there were no such images.
-  """
-  name: str
-  num_classes: int
-  ignore_label: int
-  class_names: typing.Optional[typing.List[str]] = None
+  """A dataset as its builder left it."""
+  name: str  # Name of the dataset.
+  num_classes: int  # Number of class ids.
+  ignore_label: int  # Label value that takes no part in training and evaluation.
+  class_names: typing.Optional[typing.List[str]] = None  # One name per class id, or None.
+  # Name in `colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
   colormap: typing.Union[None, str, typing.List[typing.List[int]]] = None
-  splits: typing.Dict[str, SplitInfo] = {}
+  splits: typing.Dict[str, SplitInfo] = {}  # Dict, split name -> SplitInfo.
+  # [lowest, highest] value of images of more than 8 bits, which became black and white in the
+  # records; None where there were no such images.
   image_range: typing.Optional[typing.List[float]] = None
 
 

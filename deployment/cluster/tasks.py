@@ -26,30 +26,19 @@ _REACH_SECS = 2.0
 
 
 class Task(typing.NamedTuple):
-  """A process of a cluster.
-
-  Attributes:
-    job: one of JOBS.
-    index: number within the job, from 0 on.
-  """
-  job: str
-  index: int
+  """A process of a cluster."""
+  job: str  # One of JOBS.
+  index: int  # Number within the job, from 0 on.
 
   def __str__(self):
     return '%s %d' % self
 
 
 class Cluster(typing.NamedTuple):
-  """All processes and this one.
-
-  Attributes:
-    ps_hosts: list of 'host:port' of the parameter servers.
-    worker_hosts: list of 'host:port' of the workers, the chief first.
-    task: Task of this process.
-  """
-  ps_hosts: typing.Sequence[str]
-  worker_hosts: typing.Sequence[str]
-  task: Task
+  """All processes and this one."""
+  ps_hosts: typing.Sequence[str]  # List of 'host:port' of the parameter servers.
+  worker_hosts: typing.Sequence[str]  # List of 'host:port' of the workers, the chief first.
+  task: Task  # Task of this process.
 
   @property
   def is_chief(self):

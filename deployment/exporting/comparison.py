@@ -33,16 +33,11 @@ LEAST_SCORED_PICTURES = 20
 
 
 class Limits(typing.NamedTuple):
-  """What an exported model may lose.
-
-  Attributes:
-    equal_pixels: least share of pixels with the label of the checkpoint, 0..1.
-    miou_drop: largest loss of mean IoU, 0..1.
-    needs_pictures: whether only pictures of the dataset tell: ranges of activations are those
-      of photographs, what drawings are labelled says little.
-  """
-  equal_pixels: float = 0.99
-  miou_drop: float = 0.005
+  """What an exported model may lose."""
+  equal_pixels: float = 0.99  # Least share of pixels with the label of the checkpoint, 0..1.
+  miou_drop: float = 0.005  # Largest loss of mean IoU, 0..1.
+  # Whether only pictures of the dataset tell: ranges of activations are those of photographs, what
+  # drawings are labelled says little.
   needs_pictures: bool = False
 
 
@@ -60,18 +55,12 @@ TFLITE = {
 
 
 class Comparison(typing.NamedTuple):
-  """How a model compares with its checkpoint.
-
-  Attributes:
-    equal_pixels: share of pixels with the same label, 0..1.
-    num_pictures: number of pictures of the dataset, 0 for drawn ones.
-    miou: mean IoU of the model, 0..1, or None where labels are not known.
-    checkpoint_miou: that of the checkpoint.
-  """
-  equal_pixels: float
-  num_pictures: int
+  """How a model compares with its checkpoint."""
+  equal_pixels: float  # Share of pixels with the same label, 0..1.
+  num_pictures: int  # Number of pictures of the dataset, 0 for drawn ones.
+  # Mean IoU of the model, 0..1, or None where labels are not known.
   miou: typing.Optional[float] = None
-  checkpoint_miou: typing.Optional[float] = None
+  checkpoint_miou: typing.Optional[float] = None  # That of the checkpoint.
 
   def __str__(self):
     told = '%.2f %% of the pixels of %s have the label that the checkpoint gives them' % (

@@ -17,51 +17,33 @@ from deeplab.deployment.graphs import freezing, record
 
 
 class Source(typing.NamedTuple):
-  """What is exported.
-
-  Attributes:
-    checkpoint: checkpoint prefix.
-    model_options: ModelOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    options: ExportOptions.
-    pictures: list of uint8 [height, width, 3] arrays to check with, of the dataset; if empty,
-      drawn ones.
-    representative_images: function () -> list of uint8 [H, W, 3] of crop size, for TFLite
-      files of 8 bits; or None.
-    tflite_kind: key of `tflite_converter.KINDS`.
-    score: function (list of int32 [height, width], the labels of `pictures`) -> mean IoU, 0..1;
-      or None.
-  """
-  checkpoint: str
-  model_options: typing.Any
+  """What is exported."""
+  checkpoint: str  # Checkpoint prefix.
+  model_options: typing.Any  # ModelOptions.
+  # Function (images, model_options) -> predictions as `model.predict_labels`.
   predict: typing.Callable
-  options: freezing.ExportOptions = freezing.ExportOptions()
+  options: freezing.ExportOptions = freezing.ExportOptions()  # ExportOptions.
+  # List of uint8 [height, width, 3] arrays to check with, of the dataset; if empty, drawn ones.
   pictures: typing.Sequence[np.ndarray] = ()
+  # Function () -> list of uint8 [H, W, 3] of crop size, for TFLite files of 8 bits; or None.
   representative_images: typing.Optional[typing.Callable] = None
-  tflite_kind: str = 'float32'
+  tflite_kind: str = 'float32'  # Key of `tflite_converter.KINDS`.
+  # Function (list of int32 [height, width], the labels of `pictures`) -> mean IoU, 0..1; or None.
   score: typing.Optional[typing.Callable] = None
 
 
 class Format(typing.NamedTuple):
-  """A format.
-
-  Attributes:
-    ending: what is added to the common name where several formats are written.
-    save: function (frozen GraphDef, Source, path) that writes the file or folder.
-    fixed_options: dict, fields of ExportOptions that are the same for all models within.
-    check: function (Source) that raises a ValueError where the format cannot be written.
-    limits: function (Source) -> comparison.Limits.
-    has_crop_size: whether images must be of crop size.
-    needs_ending: whether readers know the format by the ending.
-    served: names of the settings, flags of `export_model.py`, that files of it may differ by.
-  """
-  ending: str
-  save: typing.Callable
-  fixed_options: dict
+  """A format."""
+  ending: str  # What is added to the common name where several formats are written.
+  save: typing.Callable  # Function (frozen GraphDef, Source, path) that writes the file or folder.
+  fixed_options: dict  # Dict, fields of ExportOptions that are the same for all models within.
+  # Function (Source) that raises a ValueError where the format cannot be written.
   check: typing.Callable = lambda unused_source: None
+  # Function (Source) -> comparison.Limits.
   limits: typing.Callable = lambda unused_source: comparison.FLOAT
-  has_crop_size: bool = False
-  needs_ending: bool = False
+  has_crop_size: bool = False  # Whether images must be of crop size.
+  needs_ending: bool = False  # Whether readers know the format by the ending.
+  # Names of the settings, flags of `export_model.py`, that files of it may differ by.
   served: typing.FrozenSet[str] = frozenset()
 
   def options(self, source):

@@ -20,24 +20,17 @@ _MAX_PIXEL = 255.
 
 
 class Kind(typing.NamedTuple):
-  """A kind of TFLite file.
-
-  Attributes:
-    description: what it is, for people.
-    set_up: function (converter, name of the placeholder, its values that stand for pixels of 0
-      and 255, representative images or None).
-    input_dtype: name of the dtype of the input of the graph that the converter is given. The
-      file takes uint8 all the same.
-    has_8_bits: whether activations are integers, the input too.
-    needs_images: whether representative images are needed.
-    is_of_tf1: whether the converter of TensorFlow 1.15 can do it.
-  """
-  description: str
+  """A kind of TFLite file."""
+  description: str  # What it is, for people.
+  # Function (converter, name of the placeholder, its values that stand for pixels of 0 and 255,
+  # representative images or None).
   set_up: typing.Callable
+  # Name of the dtype of the input of the graph that the converter is given. The file takes uint8
+  # all the same.
   input_dtype: str = 'float32'
-  has_8_bits: bool = False
-  needs_images: bool = False
-  is_of_tf1: bool = True
+  has_8_bits: bool = False  # Whether activations are integers, the input too.
+  needs_images: bool = False  # Whether representative images are needed.
+  is_of_tf1: bool = True  # Whether the converter of TensorFlow 1.15 can do it.
 
 
 def _float32(converter, name, unused_ends, unused_images):

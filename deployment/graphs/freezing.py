@@ -26,21 +26,17 @@ TEXT_GRAPH_FILE_NAME = 'inference_graph.pbtxt'
 
 
 class ExportOptions(typing.NamedTuple):
-  """How images enter the exported graph and what leaves it.
-
-  Attributes:
-    resized_size: function from the int32 (height, width) of an image to that it is resized
-      to for the network, or None. Labels come at the size of the image.
-    with_probabilities: whether the graph also has the two outputs of probabilities.
-    batch_size: number of images of one run, or None for any number of one size.
-    input_size: (height, width) that images must have, or None for any size.
-    optimize: whether the frozen graph is rewritten by `folding.fold`; one with fake
-      quantisation never is, so that converters find it.
-  """
+  """How images enter the exported graph and what leaves it."""
+  # Function from the int32 (height, width) of an image to that it is resized to for the network, or
+  # None. Labels come at the size of the image.
   resized_size: typing.Optional[typing.Callable] = None
-  with_probabilities: bool = False
+  with_probabilities: bool = False  # Whether the graph also has the two outputs of probabilities.
+  # Number of images of one run, or None for any number of one size.
   batch_size: typing.Optional[int] = 1
+  # (height, width) that images must have, or None for any size.
   input_size: typing.Optional[typing.Sequence[int]] = None
+  # Whether the frozen graph is rewritten by `folding.fold`; one with fake quantisation never is, so
+  # that converters find it.
   optimize: bool = True
 
   @property

@@ -26,14 +26,9 @@ class Category(typing.NamedTuple):
 
 
 class CocoSource(typing.NamedTuple):
-  """The segments of one image.
-
-  Attributes:
-    path: the PNG file.
-    rows: [S, 3] int32: id, category, whether it is a crowd, of every segment.
-  """
-  path: str
-  rows: np.ndarray
+  """The segments of one image."""
+  path: str  # The PNG file.
+  rows: np.ndarray  # [S, 3] int32: id, category, whether it is a crowd, of every segment.
 
   def read(self, limits):
     """Returns the images.Segmentation; raises ValueError with the file and what is wrong."""

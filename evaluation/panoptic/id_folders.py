@@ -31,14 +31,9 @@ _PLAIN_NAME = re.compile(r'.*\.png$')
 
 
 class CityscapesSource(typing.NamedTuple):
-  """The segments of one image.
-
-  Attributes:
-    path: the PNG file.
-    has_groups: whether things without a number are groups (ground truth) or segments.
-  """
-  path: str
-  has_groups: bool
+  """The segments of one image."""
+  path: str  # The PNG file.
+  has_groups: bool  # Whether things without a number are groups (ground truth) or segments.
 
   def read(self, limits):
     """Returns the images.Segmentation; raises ValueError with the file and what is wrong."""
@@ -61,14 +56,9 @@ class CityscapesSource(typing.NamedTuple):
 
 
 class PlainSource(typing.NamedTuple):
-  """The segments of one image.
-
-  Attributes:
-    path: PNG of class ids, one channel.
-    instance_path: PNG of instance ids, one channel, same size.
-  """
-  path: str
-  instance_path: str
+  """The segments of one image."""
+  path: str  # PNG of class ids, one channel.
+  instance_path: str  # PNG of instance ids, one channel, same size.
 
   def read(self, limits):
     """Returns the images.Segmentation; raises ValueError with the file and what is wrong."""

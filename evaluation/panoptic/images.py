@@ -38,22 +38,13 @@ class Limits(typing.NamedTuple):
 
 
 class Segmentation(typing.NamedTuple):
-  """The segments of an image.
-
-  Attributes:
-    path: of its file, for messages.
-    id_image: [height, width] uint32 ids, as in the file.
-    ids: [S] int64, the ids there may be, ascending.
-    segment_ids: [S] int64, category * max_instances_per_category + instance of each.
-    is_void: [S] booleans, ids that need not be in the image.
-    crowds: dict from an instance of the ignored category to the category of its objects.
-  """
-  path: str
-  id_image: np.ndarray
-  ids: np.ndarray
-  segment_ids: np.ndarray
-  is_void: np.ndarray
-  crowds: dict
+  """The segments of an image."""
+  path: str  # Of its file, for messages.
+  id_image: np.ndarray  # [height, width] uint32 ids, as in the file.
+  ids: np.ndarray  # [S] int64, the ids there may be, ascending.
+  segment_ids: np.ndarray  # [S] int64, category * max_instances_per_category + instance of each.
+  is_void: np.ndarray  # [S] booleans, ids that need not be in the image.
+  crowds: dict  # Dict from an instance of the ignored category to the category of its objects.
 
   def segments_of(self, values):
     """Returns the segment ids of ids of the image, [R] int64.
@@ -78,31 +69,18 @@ class Segmentation(typing.NamedTuple):
 
 
 class Segments(typing.NamedTuple):
-  """What the ids of an id image stand for; all arrays have one entry per segment.
-
-  Attributes:
-    ids: int64 ids, each once.
-    categories: int32 categories; void ones have the ignored label.
-    is_crowd: booleans, regions where objects are not told apart.
-    is_void: booleans, regions that belong to no segment.
-  """
-  ids: np.ndarray
-  categories: np.ndarray
-  is_crowd: np.ndarray
-  is_void: np.ndarray
+  """What the ids of an id image stand for; all arrays have one entry per segment."""
+  ids: np.ndarray  # Int64 ids, each once.
+  categories: np.ndarray  # Int32 categories; void ones have the ignored label.
+  is_crowd: np.ndarray  # Booleans, regions where objects are not told apart.
+  is_void: np.ndarray  # Booleans, regions that belong to no segment.
 
 
 class ImagePair(typing.NamedTuple):
-  """Ground truth and prediction of one image.
-
-  Attributes:
-    name: of the image, for messages.
-    groundtruth: a source, with `path` and `read(limits)` that returns a Segmentation.
-    prediction: the same, or None where it is missing.
-  """
-  name: str
-  groundtruth: typing.Any
-  prediction: typing.Any
+  """Ground truth and prediction of one image."""
+  name: str  # Of the image, for messages.
+  groundtruth: typing.Any  # A source, with `path` and `read(limits)` that returns a Segmentation.
+  prediction: typing.Any  # The same, or None where it is missing.
 
 
 def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='any'):

@@ -25,16 +25,11 @@ _STRIP_ROWS = 512
 
 
 class BoundaryCounts(typing.NamedTuple):
-  """Pixel counts, int64; those of images add up.
-
-  Attributes:
-    all: [num_classes, num_classes] of all pixels, rows are labels.
-    trimaps: [widths, num_classes, num_classes] of the pixels within each width.
-    boundary: [num_classes + 1, num_classes + 1] of pixels in the inner boundary of their
-      class; the last row and column are pixels of no boundary.
-  """
-  all: np.ndarray
-  trimaps: np.ndarray
+  """Pixel counts, int64; those of images add up."""
+  all: np.ndarray  # [num_classes, num_classes] of all pixels, rows are labels.
+  trimaps: np.ndarray  # [widths, num_classes, num_classes] of the pixels within each width.
+  # [num_classes + 1, num_classes + 1] of pixels in the inner boundary of their class; the last row
+  # and column are pixels of no boundary.
   boundary: np.ndarray
 
   def plus(self, other):

@@ -32,14 +32,9 @@ _COUNT_COLUMNS = ('hits', 'labels', 'predictions')
 
 
 class Row(typing.NamedTuple):
-  """The result of an image.
-
-  Attributes:
-    name: name of the image in its record.
-    counts: [3, num_classes] int64: pixels predicted right, with the label, predicted.
-  """
-  name: str
-  counts: np.ndarray
+  """The result of an image."""
+  name: str  # Name of the image in its record.
+  counts: np.ndarray  # [3, num_classes] int64: pixels predicted right, with the label, predicted.
 
   @property
   def ious(self):

@@ -35,28 +35,21 @@ _PIXELS = ('images', 'labels', 'confidences', 'truths')
 
 
 class VisGraph(typing.NamedTuple):
-  """The graph of a pass over a split.
-
-  Attributes:
-    fetches: dict of the tensors of a step, all of the same batch:
-      'images': [B, h, w, 3] uint8, as the network sees them: resized, padded.
-      'labels': [B, h, w] uint8 predicted class ids.
-      'confidences': [B, h, w] uint8, probability of the label times 255, if asked for.
-      'truths': [B, h, w] integer labels of the records, if there are any.
-      'regions': [B, 8] int32, where the samples lie in their images, see `tiles`.
-      'sizes': [B, 2] int32, height and width of the images in their records.
-      'names': [B] strings, the names of the records.
-      'indices': [B] int64, numbers of the images in the split.
-    finished: placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
-    initializer: operation that starts the input from the first image that is not finished.
-    saver: restores the model's variables.
-    master: TensorFlow server that runs the graph; '': this process.
-  """
+  """The graph of a pass over a split."""
+  # Dict of the tensors of a step, all of the same batch: 'images': [B, h, w, 3] uint8, as the
+  # network sees them: resized, padded. 'labels': [B, h, w] uint8 predicted class ids.
+  # 'confidences': [B, h, w] uint8, probability of the label times 255, if asked for. 'truths': [B,
+  # h, w] integer labels of the records, if there are any. 'regions': [B, 8] int32, where the
+  # samples lie in their images, see `tiles`. 'sizes': [B, 2] int32, height and width of the images
+  # in their records. 'names': [B] strings, the names of the records. 'indices': [B] int64, numbers
+  # of the images in the split.
   fetches: typing.Dict[str, tf.Tensor]
+  # Placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
   finished: typing.Tuple[tf.Tensor, tf.Tensor]
+  # Operation that starts the input from the first image that is not finished.
   initializer: tf.Operation
-  saver: tf.train.Saver
-  master: str = ''
+  saver: tf.train.Saver  # Restores the model's variables.
+  master: str = ''  # TensorFlow server that runs the graph; '': this process.
 
 
 def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
