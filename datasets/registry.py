@@ -70,27 +70,44 @@ FORMA_CLASSES = (
     'background', 'other', 'garment', 'skin', 'hair', 'arms', 'shoe', 'sleeves', 'pants')
 
 
-def _forma(train, trainval, val):
-  sizes = {'train': train, 'trainval': trainval, 'val': val}
-  return DatasetDescriptor(sizes, len(FORMA_CLASSES), FORMA_IGNORE_LABEL, FORMA_CLASSES, 'forma')
+# Number of records in train, trainval and val of the Forma sets that are built from raw files.
+_FORMA_SIZES = {
+    'imaterialist37k': (29606, 3701, 3701),
+    'humanparsing17k': (14164, 1771, 1771),
+    'nsfw1k': (1000, 100, 1),
+    'tryon1k': (1000, 100, 72),
+    'tryon10k': (10000, 0, 0),
+}
+# Forma set -> the sets it is put together from.
+FORMA_PARTS = {
+    'forma54k': ('imaterialist37k', 'humanparsing17k'),
+    'forma55k': ('imaterialist37k', 'humanparsing17k', 'nsfw1k'),
+    'forma54k_tryon1k': ('forma54k', 'tryon1k'),
+    'forma54k_nsfw1k_tryon1k': ('forma54k', 'nsfw1k', 'tryon1k'),
+    'forma54k_tryon10k': ('forma54k', 'tryon10k'),
+    'forma54k_tryon10k_landmarks': (
+        'humanparsing17k_landmarks',
+        'imaterialist37k_landmarks',
+        'tryon10k_landmarks'),
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants': (
+        'humanparsing17k_landmarks_seg_pants',
+        'imaterialist37k_landmarks_seg_pants',
+        'tryon10k_landmarks'),
+}
 
 
-def _sum(*parts):
-  """Returns the descriptor of the records of all parts together."""
-  first = parts[0]
-  assert all(part.num_classes == first.num_classes and part.ignore_label == first.ignore_label
-             for part in parts)
-  return first._replace(splits_to_sizes={
-      split: sum(part.splits_to_sizes[split] for part in parts)
-      for split in first.splits_to_sizes})
+def _forma_sizes(name):
+  """Returns the numbers of records of a Forma set; landmarks and trousers change none."""
+  if name in FORMA_PARTS:
+    return [sum(sizes) for sizes in zip(*map(_forma_sizes, FORMA_PARTS[name]))]
+  return _FORMA_SIZES[name.partition('_landmarks')[0]]
 
 
-_IMATERIALIST37K = _forma(29606, 3701, 3701)
-_HUMANPARSING17K = _forma(14164, 1771, 1771)
-_NSFW1K = _forma(1000, 100, 1)
-_TRYON1K = _forma(1000, 100, 72)
-_TRYON10K = _forma(10000, 0, 0)
-_FORMA54K = _sum(_IMATERIALIST37K, _HUMANPARSING17K)
+def _forma(name):
+  return DatasetDescriptor(
+      dict(zip(('train', 'trainval', 'val'), _forma_sizes(name))), len(FORMA_CLASSES),
+      FORMA_IGNORE_LABEL, FORMA_CLASSES, 'forma')
+
 
 _ROWS = {
     'cityscapes': DatasetDescriptor(
@@ -101,22 +118,13 @@ _ROWS = {
         _VOC_CLASSES, 'pascal'),
     'ade20k': DatasetDescriptor(
         {'train': 20210, 'val': 2000}, 151, 0, colormap='ade20k'),
-    'imaterialist37k': _IMATERIALIST37K,
-    'humanparsing17k': _HUMANPARSING17K,
-    'nsfw1k': _NSFW1K,
-    'tryon1k': _TRYON1K,
-    'forma54k': _FORMA54K,
-    'forma55k': _sum(_FORMA54K, _NSFW1K),
-    'forma54k_tryon1k': _sum(_FORMA54K, _TRYON1K),
-    'forma54k_nsfw1k_tryon1k': _sum(_FORMA54K, _NSFW1K, _TRYON1K),
-    'tryon10k': _TRYON10K,
-    'forma54k_tryon10k': _sum(_FORMA54K, _TRYON10K),
-    'forma54k_tryon10k_landmarks': _sum(_FORMA54K, _TRYON10K),
-    'imaterialist37k_landmarks_seg_pants': _IMATERIALIST37K,
-    'humanparsing17k_landmarks_seg_pants': _HUMANPARSING17K,
-    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants':
-        _sum(_HUMANPARSING17K, _IMATERIALIST37K, _TRYON10K),
 }
+_ROWS.update((name, _forma(name)) for name in (
+    'imaterialist37k', 'humanparsing17k', 'nsfw1k', 'tryon1k', 'forma54k', 'forma55k',
+    'forma54k_tryon1k', 'forma54k_nsfw1k_tryon1k', 'tryon10k', 'forma54k_tryon10k',
+    'forma54k_tryon10k_landmarks', 'imaterialist37k_landmarks_seg_pants',
+    'humanparsing17k_landmarks_seg_pants',
+    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants'))
 DATASETS = {name: row._replace(name=name) for name, row in _ROWS.items()}
 
 

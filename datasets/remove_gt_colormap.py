@@ -82,18 +82,17 @@ def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
   pieces = [(items[i:i + _FILES_PER_PIECE], on_error)
             for i in range(0, len(items), _FILES_PER_PIECE)]
   try:
-    files.make_dirs(temporary)
-    skipped = sum(parallel.run(_convert_piece, pieces, [len(piece) for piece, _ in pieces],
-                               num_processes, 'Converting'), [])
-    if len(skipped) == len(paths):
-      raise ValueError('None of %d label maps could be used, first: %s'
-                       % (len(paths), skipped[0]))
-    files.make_dirs(output_dir)
-    for _, target in items:
-      if files.exists(target):
-        files.replace(target, os.path.join(output_dir, os.path.basename(target)))
-  except OSError as error:
-    raise ValueError('%s cannot be written: %s.' % (output_dir, error.strerror)) from error
+    with files.telling_of_disk(output_dir):
+      files.make_dirs(temporary)
+      skipped = sum(parallel.run(_convert_piece, pieces, [len(piece) for piece, _ in pieces],
+                                 num_processes, 'Converting'), [])
+      if len(skipped) == len(paths):
+        raise ValueError('None of %d label maps could be used, first: %s'
+                         % (len(paths), skipped[0]))
+      files.make_dirs(output_dir)
+      for _, target in items:
+        if files.exists(target):
+          files.replace(target, os.path.join(output_dir, os.path.basename(target)))
   finally:
     shutil.rmtree(temporary, ignore_errors=True)  # local: raw labels
   return skipped

@@ -64,7 +64,8 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     stats = _merged_stats(plan, output_dir, task)
     _remove_leftovers(output_dir, plan)
   else:
-    _make_folder(output_dir)
+    with files.telling_of_disk(output_dir):
+      files.make_dirs(output_dir)
     stats = _build_shards(plan, spec.name, kept, output_dir, num_processes, task)
   if task.is_part:
     logging.info('Task %d of %d: its %d of %d shards are in %s. When all tasks are done: %s '
@@ -74,7 +75,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
   totals = {split: shard_writer.total([stats[shard.path] for shard in split_plan])
             for split, split_plan in plan.items()}
   for split, total in totals.items():
-    _report_skipped(total, split, output_dir)
+    _report_skipped(total, split, plan[split], output_dir)
     _report_left_out(total, split, output_dir)
     _report_remarks(total, split)
   info = kept._replace(splits=dict(kept.splits, **{
@@ -143,13 +144,6 @@ def _finished_stats(plan, task):
       except shard_writer.Unfinished as error:
         unfinished.append(((shard, fingerprint), number, str(error)))
   return stats, unfinished
-
-
-def _make_folder(path):
-  try:
-    files.make_dirs(path)
-  except OSError as error:
-    raise ValueError('Folder %s cannot be made: %s.' % (path, error.strerror)) from error
 
 
 def _kept_info(spec, output_dir):
@@ -224,9 +218,7 @@ def _remove_leftovers(output_dir, plan):
   planned = {os.path.basename(shard.path) for split in plan.values() for shard in split}
   for split in plan:
     for name in shards.leftovers(output_dir, split, planned):
-      path = os.path.join(output_dir, name)
-      files.remove_if_present(path)
-      files.remove_if_present(shard_writer.manifest_path(path))
+      shard_writer.remove(os.path.join(output_dir, name))
 
 
 def _remove_temporaries(output_dir, paths):
@@ -246,12 +238,14 @@ def _write_list(name, split, rows, output_dir):
   return path
 
 
-def _report_skipped(total, split, output_dir):
-  """Lists the skipped examples of a split; raises ValueError if none is left."""
+def _report_skipped(total, split, split_plan, output_dir):
+  """Lists the skipped examples of a split; if none is left, removes shards, raises ValueError."""
   path = _write_list('skipped', split, [(name, ' '.join(message.split()))
                                         for name, message in total.skipped], output_dir)
   num_skipped = len(total.skipped)
   if num_skipped and not total.num_examples:
+    for shard in split_plan:
+      shard_writer.remove(shard.path)
     raise ValueError('All %d examples of split %r were skipped; %s lists why, first: %s'
                      % (num_skipped, split, path, total.skipped[0][1]))
   if num_skipped:

@@ -8,7 +8,7 @@ import typing
 
 from absl import logging
 
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building.spec import Example
 from deeplab.datasets.labels.label_sources import shown
@@ -185,10 +185,8 @@ def read_split_list(path, present=()):
   Raises:
     ValueError: the file cannot be read, is empty, or names a record twice.
   """
-  try:
+  with errors.told('Split list %r cannot be read' % path):
     lines = [line for line in files.read_lines(path) if line]
-  except (OSError, UnicodeDecodeError) as error:
-    raise ValueError('Split list %r cannot be read: %s.' % (path, error)) from error
   names = [_listed(line, present) for line in lines]
   num_out = names.count(None)
   if num_out:

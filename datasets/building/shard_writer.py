@@ -99,6 +99,12 @@ def manifest_path(shard_path):
   return os.path.join(folder, _MANIFEST_FOLDER, name + '.json')
 
 
+def remove(shard_path):
+  """Removes a shard and its manifest; absent ones are fine."""
+  files.remove_if_present(shard_path)
+  files.remove_if_present(manifest_path(shard_path))
+
+
 def fingerprint_of(shard):
   """Returns a digest of everything the content of a Shard depends on.
 

@@ -14,7 +14,7 @@ import typing
 from absl import flags, logging
 
 from deeplab.command_line import flag_groups
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing
 from deeplab.datasets.flags import building
@@ -207,7 +207,5 @@ def _draw_parts(names, image_paths):
 
 
 def _hash(path):
-  try:
+  with errors.told('--parts_model=%s cannot be read' % path):
     return hashlib.sha256(files.read_bytes(path)).hexdigest()[:_HASH_LENGTH]
-  except OSError as error:
-    raise ValueError('--parts_model=%s cannot be read: %s.' % (path, error.strerror)) from error

@@ -12,22 +12,6 @@ from deeplab.datasets.records import dataset_info, example, shards
 DEFAULT_ROOT = '~/storage/shared/deeplab'
 ROOT_VARIABLE = 'DEEPLAB_STORAGE_DIR'
 SPLITS = ('train', 'trainval', 'val')
-# Set -> the sets it is put together from.
-PARTS = {
-    'forma54k': ('imaterialist37k', 'humanparsing17k'),
-    'forma55k': ('imaterialist37k', 'humanparsing17k', 'nsfw1k'),
-    'forma54k_tryon1k': ('forma54k', 'tryon1k'),
-    'forma54k_nsfw1k_tryon1k': ('forma54k', 'nsfw1k', 'tryon1k'),
-    'forma54k_tryon10k': ('forma54k', 'tryon10k'),
-    'forma54k_tryon10k_landmarks': (
-        'humanparsing17k_landmarks',
-        'imaterialist37k_landmarks',
-        'tryon10k_landmarks'),
-    'humanparsing17k_imaterialist37k_tryon10k_landmarks_seg_pants': (
-        'humanparsing17k_landmarks_seg_pants',
-        'imaterialist37k_landmarks_seg_pants',
-        'tryon10k_landmarks'),
-}
 _SHARD_SIZE = 500
 
 
@@ -133,19 +117,19 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
 
 
 def combine(storage_dir, name):
-  """Links, or else copies, the shards of the PARTS of the set `name` into it; returns its info.
+  """Links, or else copies, the shards of the parts of the set `name` into it; returns its info.
 
   Sizes are counted from the records. A part may lack a split that is empty by the registry.
 
   Args:
     storage_dir: root of the stored sets, or None for the default.
-    name: row of `PARTS`.
+    name: row of `registry.FORMA_PARTS`.
 
   Raises:
     ValueError: a part is not built, lacks a split, has other classes than the first part,
       or holds more or fewer records than it says.
   """
-  parts = PARTS[name]
+  parts = registry.FORMA_PARTS[name]
   folders = [tfrecord_dir(storage_dir, part) for part in parts]
   infos = [_read_part(part, folder) for part, folder in zip(parts, folders)]
   for part, info in zip(parts, infos):

@@ -173,7 +173,7 @@ def test_a_combined_set_cannot_be_shared_by_machines(tmp_path, flag):
 
 
 def test_a_set_can_be_combined_on_a_file_system_of_tensorflow(tmp_path):
-  for value, part in enumerate(forma_storage.PARTS['forma54k'], 1):
+  for value, part in enumerate(registry.FORMA_PARTS['forma54k'], 1):
     _build_part(tmp_path, part, value)
   forma_storage.combine('file://%s' % tmp_path, 'forma54k')
   folder = tmp_path / 'datasets' / 'forma54k'

@@ -4,7 +4,7 @@ import os
 import re
 import typing
 
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 
 _HEADER = ['name', 'r', 'g', 'b']
 # Lines of tables as other programs write them: labelmap.txt of CVAT, label_colors.txt of CamVid.
@@ -91,12 +91,11 @@ def read_color_table(path, ignore_label):
 
 def _read_rows(path):
   """Returns the cells of the lines of a CSV file, without a header and empty lines."""
-  try:
+  with errors.told('Class names %r cannot be read' % path, OSError, UnicodeDecodeError,
+                   csv.Error):
     lines = [line for line in files.read_lines(path) if line]
     rows = _other_rows(lines) or [
         [cell.strip() for cell in row] for row in csv.reader(lines)]
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise ValueError('Class names %r cannot be read: %s.' % (path, error)) from error
   rows = [row for row in rows if any(row)]
   if rows and [cell.lower() for cell in rows[0]] == _HEADER:
     rows = rows[1:]

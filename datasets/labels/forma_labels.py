@@ -9,7 +9,7 @@ import typing
 
 import numpy as np
 
-from deeplab.core.storage import files, json_text
+from deeplab.core.storage import errors, files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.registry import FORMA_IGNORE_LABEL
@@ -71,10 +71,8 @@ def read_atr_classes(path):
   Raises:
     ValueError: the file cannot be read, or a line is something else or repeats an id.
   """
-  try:
+  with errors.told('List of classes %r cannot be read' % path):
     rows = [line.split() for line in files.read_lines(path) if line]
-  except (OSError, UnicodeDecodeError) as error:
-    raise ValueError('List of classes %r cannot be read: %s.' % (path, error)) from error
   ids = {}
   for row in rows:
     if len(row) < 2 or not row[-1].isdigit():
@@ -139,22 +137,19 @@ class FashionIndex(object):
     """
     self.path = path
     self.offsets = {}
-    try:
-      with open(path, 'rb') as f:
-        first = f.readline()
-        self._header = tuple(_parse_row(first))
-        missing = [name for name in _COLUMNS if name not in self._header]
-        if missing:
-          raise ValueError('%s: the first line lacks the columns %s; it has %s.' % (
-              path, ', '.join(missing), ', '.join(self._header)[:200]))
-        offset = len(first)
-        for line in f:
-          if line.strip():
-            name = self._image_of(line, offset)
-            self.offsets[name] = self.offsets.get(name, ()) + (offset,)
-          offset += len(line)
-    except (OSError, UnicodeDecodeError) as error:
-      raise ValueError('Table of masks %r cannot be read: %s.' % (path, error)) from error
+    with errors.told('Table of masks %r cannot be read' % path), open(path, 'rb') as f:
+      first = f.readline()
+      self._header = tuple(_parse_row(first))
+      missing = [name for name in _COLUMNS if name not in self._header]
+      if missing:
+        raise ValueError('%s: the first line lacks the columns %s; it has %s.' % (
+            path, ', '.join(missing), ', '.join(self._header)[:200]))
+      offset = len(first)
+      for line in f:
+        if line.strip():
+          name = self._image_of(line, offset)
+          self.offsets[name] = self.offsets.get(name, ()) + (offset,)
+        offset += len(line)
     if not self.offsets:
       raise ValueError('Table of masks %r has no rows.' % path)
 

@@ -7,6 +7,7 @@ builder checks their range and that the sizes agree. Sources travel to worker pr
 by their fields and files whether a shard is up to date.
 """
 import collections
+import io
 import typing
 
 import numpy as np
@@ -107,14 +108,13 @@ class MatFile(typing.NamedTuple):
       ValueError: the file cannot be read, holds something else, or SciPy is not installed.
     """
     try:
-      from scipy import io
+      import scipy.io
     except ImportError as error:
       raise ValueError('%s needs SciPy to be read: pip install "deeplab[sbd]".'
                        % self.path) from error
+    data = raw_files.read_bytes(self.path)
     try:
-      return np.asarray(io.loadmat(self.path)['GTcls'][0, 0]['Segmentation'])
-    except OSError as error:
-      raise ValueError('%s cannot be read: %s.' % (self.path, error)) from error
+      return np.asarray(scipy.io.loadmat(io.BytesIO(data))['GTcls'][0, 0]['Segmentation'])
     except Exception as error:
       # SciPy raises whatever the damaged bytes lead to.
       raise ValueError('%s is not a file of the Semantic Boundaries Dataset with '

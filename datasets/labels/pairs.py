@@ -85,16 +85,6 @@ def read_image(path, image_range=None):
   return _encoded(orientation.upright_image(image).convert('RGB'), encoding)
 
 
-def read_pixels(path):
-  """Returns an image file as an upright [height, width, 3] uint8 RGB array.
-
-  Raises:
-    ValueError: the file cannot be read or decoded.
-  """
-  with limits.open_image(io.BytesIO(read_image(path).data)) as image:
-    return np.array(image)
-
-
 def is_whole_jpeg(data):
   """Whether bytes are for sure a JPEG picture that decodes to its end, without decoding it.
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
+from deeplab.core.storage import errors
 
 _ADDRESS = re.compile(r' <\S+ object at 0x[0-9a-f]+>')
 # Bits per pixel of grey PNG files of few values; Pillow stretches these values to 0..255.
@@ -30,11 +31,8 @@ def read_bytes(path):
   Raises:
     ValueError: it cannot be read or is empty.
   """
-  try:
-    with open(path, 'rb') as f:
-      data = f.read()
-  except OSError as error:
-    raise ValueError('%s cannot be read: %s.' % (path, error.strerror)) from error
+  with errors.told('%s cannot be read' % path), open(path, 'rb') as f:
+    data = f.read()
   if not data:
     raise ValueError('%s is empty (0 bytes).' % path)
   return data

@@ -6,7 +6,7 @@ import collections
 import os
 import typing
 
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.datasets.labels import areas
 from deeplab.datasets.labels.label_sources import Unusable
 
@@ -100,10 +100,8 @@ def count_numbers(paths):
 
 def _rows(path):
   """Returns (number from 1, words) of the lines of a text file that are not empty."""
-  try:
+  with errors.told('%s cannot be read as text' % path):
     lines = files.read_lines(path)
-  except (OSError, UnicodeDecodeError) as error:
-    raise ValueError('%s cannot be read as text: %s.' % (path, error)) from error
   return [(i + 1, line.split()) for i, line in enumerate(lines) if line.strip()]
 
 
@@ -121,10 +119,9 @@ def _yaml_names(path):
   except ImportError as error:
     raise ValueError('%s needs PyYAML to be read: pip install "deeplab[yolo]"; or name the '
                      'classes with --class_names and take the file away.' % path) from error
-  try:
+  with errors.told('%s cannot be read as YAML' % path, OSError, UnicodeDecodeError,
+                   yaml.YAMLError):
     content = yaml.safe_load(files.read_text(path))
-  except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-    raise ValueError('%s cannot be read as YAML: %s.' % (path, error)) from error
   names = content.get('names') if isinstance(content, dict) else None
   if isinstance(names, list):
     names = dict(enumerate(names))

@@ -5,7 +5,7 @@ import struct
 import time
 import typing
 
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 
 _SHARD = '%s-%05d-of-%05d.tfrecord'
 _NUMBERED = re.compile(r'^(?P<split>.+)-(?P<shard>\d+)-of-(?P<count>\d+)(\.[a-z]+)?$')
@@ -112,7 +112,7 @@ def count_records(path, deadline=None):
   Raises:
     ValueError: the file ends within a record, or cannot be read.
   """
-  try:
+  with errors.told('Shard %s cannot be read' % path, OSError):
     size, offset, count = files.size(path), 0, 0
     # Unbuffered: a buffer would read the content that is jumped over.
     with files.open_binary(path, buffering=0) as stream:
@@ -129,8 +129,6 @@ def count_records(path, deadline=None):
                            'build this shard again.' % (path, count, offset, size))
         count += 1
       return count
-  except OSError as error:
-    raise ValueError('Shard %s cannot be read: %s.' % (path, error.strerror)) from error
 
 
 def _is_of_split(name, split):
