@@ -61,8 +61,7 @@ def main(unused_argv):
   crop_size = common.size_list('train_crop_size')
   memory.check_batch(FLAGS.train_batch_size, crop_size)
   dataset = training_dataset(crop_size, cluster)
-  model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)._replace(
-      batch_norm_decay=FLAGS.batch_norm_decay)
+  model_options = common.model_options_of_flags(dataset.num_of_classes, crop_size)
   quantization.check(model_options, FLAGS.num_clones, FLAGS.image_pyramid,
                      num_workers=cluster.num_workers if cluster else 1,
                      precision=FLAGS.precision)
