@@ -90,9 +90,7 @@ class Body(typing.NamedTuple):
   def torso(self, height, across=0.0):
     """Returns the [2] point of the torso at a height: 0 hip joints, 1 neck base.
 
-    Args:
-      height: fraction, a little beyond 0..1 as well.
-      across: offset along the tilted cross line, units.
+    Heights a little beyond do too; `across`: offset along the tilted cross line, units.
     """
     t, (first, bend, last) = height, self.spine
     center = (1 - t) ** 2 * first + 2 * t * (1 - t) * bend + t * t * last
@@ -224,13 +222,9 @@ def _limb(side, joints, in_front):
 
 
 def _reach(start, target, bones, outward, sideways=1.0):
-  """Returns the [3, 2] joints of a limb that reaches for `target`.
+  """Returns the [3, 2] joints of a limb with two lengths of `bones` that reaches for `target`.
 
-  Args:
-    start, target: [2] points.
-    bones: lengths of the two bones.
-    outward: sign of the x direction in which the middle joint gives way.
-    sideways: share of its way that is seen.
+  The middle joint gives way to the sign `outward` of x; `sideways`: share of its way that is seen.
   """
   first, second = bones
   away = target - start

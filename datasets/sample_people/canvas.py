@@ -37,13 +37,11 @@ class Canvas(object):
     return self.labels.shape
 
   def paint(self, mask, color, label, opacity=1.0):
-    """Paints a raster.Mask.
+    """Paints a raster.Mask; opacity: 0..1.
 
     Args:
-      mask: raster.Mask.
       color: [3] or [h, w, 3] RGB in 0..1, before lighting.
       label: class id of the pixels at least half covered, or None to leave labels.
-      opacity: 0..1.
     """
     height, width = mask.coverage.shape
     area = (slice(mask.top, mask.top + height), slice(mask.left, mask.left + width))
@@ -54,12 +52,10 @@ class Canvas(object):
       self.labels[area][mask.coverage >= 0.5] = label
 
   def cast_shadow(self, mask, offset, softness, strength, on_figure=True):
-    """Darkens what lies below a mask that is about to be painted.
+    """Darkens what lies below a raster.Mask, or None, that is about to be painted.
 
     Args:
-      mask: raster.Mask, or None for nothing.
-      offset: (x, y) of the shadow in pixels.
-      softness: blur in pixels.
+      offset, softness: (x, y) of the shadow and its blur, in pixels.
       strength: 0..1.
       on_figure: darkens pixels of figures; otherwise of the background.
     """
@@ -85,11 +81,9 @@ class Painter(object):
     """Places the figure, and the frame in it.
 
     Args:
-      canvas: Canvas.
       unit: pixels per unit.
       origin: (x, y) of the figure's zero point in pixels.
-      center: (x, y) of the frame's zero point in units.
-      scale: length of the frame in units.
+      center, scale: (x, y) of the frame's zero point and length of the frame, in units.
       angle: turn of the frame in radians.
     """
     self.canvas, self.unit, self.origin = canvas, unit, np.asarray(origin, np.float64)
@@ -111,15 +105,13 @@ class Painter(object):
     return self.place(points) * self.unit + self.origin
 
   def fill(self, points, surface, label, roundness=0.2, curved=True, **options):
-    """Paints an outline.
+    """Paints an outline of [n, 2] corners; options: see `_put`.
 
     Args:
-      points: [n, 2] corners.
       surface: RGB or a function (x, y) -> RGB of coordinates in units.
       label: class id, or None to leave labels.
       roundness: width of the zone along the outline that bends away.
       curved: draws a curve through the points instead of straight sides.
-      **options: see `_put`.
     """
     self._fill_pixels(self.to_pixels(points), surface, label, roundness, curved, **options)
 

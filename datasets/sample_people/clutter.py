@@ -1,7 +1,6 @@
 """Things that stand about: furniture, plants, posters, cars, and what hides people.
 
-Some wear the colours and patterns of clothes, skin and hair, so that colour alone tells
-nothing.
+Some wear the colours and patterns of clothes, skin and hair: colour alone tells nothing.
 """
 import numpy as np
 

@@ -14,11 +14,9 @@ def write(path, examples, num_rows=2, predictions=None):
   """Writes a PNG with rows of images, each above the rows of its labels, and a legend.
 
   Args:
-    path: PNG file.
     examples: list of spec.Example, shown in order as far as they fit.
     num_rows: number of rows of images, at most.
-    predictions: dict, path of an image -> PNG of predicted class ids, shown below the labels; or
-      None.
+    predictions: dict, path of an image -> PNG of predicted class ids, shown below the labels.
 
   Raises:
     ValueError: the file cannot be written.

@@ -1,8 +1,8 @@
 """Shapes to pixels: outlines and limbs become coverage masks with a rounded surface.
 
-numpy alone, and only operations that every version computes alike, so that the label of a
-pixel never depends on the installed libraries. Points are (x, y) in pixels, y downwards;
-pixel (row i, column j) covers [j, j+1) x [i, i+1).
+numpy alone, and only operations that every version computes alike, so that labels never depend on
+the installed libraries. Points are (x, y) in pixels, y downwards; pixel (row i, column j) covers
+[j, j+1) x [i, i+1). `size` is the (height, width) of the image in pixels.
 """
 import typing
 
@@ -58,10 +58,7 @@ def ellipse(center, radius_x, radius_y, angle=0.0, num_points=20):
 
 
 def round_corners(joints, reach):
-  """Returns a polyline of [n, 2] corners with its inner corners rounded.
-
-  `reach` is the fraction of the shorter neighbouring side that the rounding takes, 0..0.5.
-  """
+  """Rounds a polyline of [n, 2] corners by `reach`, 0..0.5 of the shorter neighbouring side."""
   joints = np.asarray(joints, np.float64)
   path = [joints[0]]
   for before, corner, after in zip(joints[:-2], joints[1:-1], joints[2:]):
@@ -75,12 +72,9 @@ def round_corners(joints, reach):
 
 
 def polygon(points, size, roundness):
-  """Returns the Mask of a closed outline (non-zero winding), or None outside of the image.
+  """Returns the Mask of a closed [n, 2] outline (non-zero winding), None outside of the image.
 
-  Args:
-    points: [n, 2] outline in pixels.
-    size: (height, width) of the image.
-    roundness: width in pixels of the zone along the outline that bends away; 0: flat.
+  `roundness` is the width in pixels of the zone along the outline that bends away; 0: flat.
   """
   box = _box(points, 0, size)
   if box is None:
@@ -99,11 +93,8 @@ def tube(path, radii, size, cut=(0.0, 1.0)):
   Its start, round, bends away less, so that it blends with the body it grows out of.
 
   Args:
-    path: [n, 2] centre line in pixels.
-    radii: [n] radii in pixels, or one for all.
-    size: (height, width) of the image.
-    cut: part of the length to keep, as fractions; an end at 0 or 1 stays round, other ends
-      are cut square.
+    path, radii: [n, 2] centre line and [n] radii, or one for all, in pixels.
+    cut: part of the length to keep, as fractions; an end at 0 or 1 stays round, others are square.
   """
   path = np.asarray(path, np.float64)
   radii = np.broadcast_to(np.asarray(radii, np.float64), len(path))
@@ -162,10 +153,7 @@ def _distance(x, y, starts, steps, lengths, radii, tapers):
 
 
 def blur(values, radius):
-  """Returns a [h, w] array smoothed by a tent of half-width about 2 * radius pixels.
-
-  Outside of the array the values count as zero.
-  """
+  """Returns [h, w] values, 0 beyond, smoothed by a tent of half-width about 2 * radius pixels."""
   radius = int(round(radius))
   length = 2 * radius + 1
   for _ in range(4 if radius else 0):  # A box down, one across, and both again.

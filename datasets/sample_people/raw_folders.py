@@ -56,18 +56,13 @@ class Settings(typing.NamedTuple):
 
 
 def write(folder, settings, num_processes=None):
-  """Makes `folder` hold exactly the pictures of `settings`; what is there already stays.
+  """Makes `folder` hold exactly the pictures of `settings`; returns how many were rendered.
 
   Every file is whole or absent, so that an interrupted run continues where it stopped.
   Pictures of another seed are replaced; changed numbers add or remove pictures.
 
   Args:
-    folder: made if absent.
-    settings: Settings.
     num_processes: number of worker processes; None: one per processor.
-
-  Returns:
-    Number of pictures rendered.
 
   Raises:
     ValueError: the folder holds other things, or cannot be written.
@@ -235,10 +230,7 @@ def write_folders(folder, samples):
 
 
 def encode_runs(mask):
-  """Returns 'start length start length ...' of a [height, width] bool mask.
-
-  Pixels are counted down the columns, from 1.
-  """
+  """Returns 'start length ...' of a [height, width] bool mask, counted down the columns from 1."""
   flat = np.concatenate([[False], mask.T.ravel(), [False]])
   edges = np.flatnonzero(flat[1:] != flat[:-1])
   starts, ends = edges[0::2], edges[1::2]

@@ -60,10 +60,9 @@ def expose(rgb, random):
 
 
 def add_ignore_rim(labels):
-  """Returns a copy of [h, w] labels with IGNORE where two classes meet.
+  """Returns a copy of [h, w] labels with IGNORE where two classes meet, on both sides.
 
-  Both of two neighbours (left-right or above-below) of different classes become IGNORE, so
-  that the rim is two pixels wide, and one where a part is one pixel wide.
+  The rim is two pixels wide, and one where a part is one pixel wide.
   """
   rimmed = labels.copy()
   for rim, classes in ((rimmed, labels), (rimmed.T, labels.T)):

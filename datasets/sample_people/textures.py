@@ -102,11 +102,9 @@ def ripples(x, y, phase):
 
 
 def noise(random, size, wavelength, octaves=4, gain=0.55, stretch=(1.0, 1.0)):
-  """Returns smooth noise of a (height, width), mean about 0, mostly within -1..1.
+  """Returns smooth noise of a (height, width) in pixels, mean about 0, mostly within -1..1.
 
   Args:
-    random: RandomState.
-    size: (height, width) in pixels.
     wavelength: of the slowest octave, pixels.
     octaves: number of wavelengths, each half the one before.
     gain: amplitude of an octave over that of the one before.
