@@ -91,25 +91,14 @@ def define_model_flags(output_stride=16):
 
 
 class ModelOptions(options.NetworkOptions):
-  """The options record, its other fields filled from flags.
-
-  Copies (`_replace`, copy, deepcopy, pickle) keep the fields as they are.
-  """
+  """The options record, its other fields filled from flags; copies of it keep all fields."""
   __slots__ = ()
 
   def __new__(cls, outputs_to_num_classes, crop_size=None, atrous_rates=None,
               output_stride=8, preprocessed_images_dtype='float32'):
-    """Returns a record for the flags given on the command line.
+    """Returns a record of these fields, see NetworkOptions, and of the flags on the command line.
 
-    Args:
-      outputs_to_num_classes: dict, output name -> number of classes.
-      crop_size: (height, width) in pixels, or None.
-      atrous_rates: list of ASPP rates, or None.
-      output_stride: image size over feature size.
-      preprocessed_images_dtype: dtype the network computes in.
-
-    Raises:
-      ValueError: a flag's value cannot be used.
+    Raises ValueError if a flag's value cannot be used.
     """
     usage.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
@@ -142,12 +131,8 @@ def _pooling_size(name, default):
 def model_options_of_flags(num_classes, crop_size=None):
   """Returns the ModelOptions of the flags for one output, the class of each pixel.
 
-  Args:
-    num_classes: number of classes.
-    crop_size: [height, width] of the network's input, or None for images of any size.
-
-  Raises:
-    ValueError: a flag's value cannot be used.
+  `crop_size` is the [height, width] of the network's input in pixels, or None for any size.
+  Raises ValueError if a flag's value cannot be used.
   """
   idle_flags.check(is_of_network=True)
   return ModelOptions(
@@ -200,14 +185,8 @@ def _cell_text(value):
 def take_flags_of_run(checkpoint_path):
   """Sets the flags of the network that were not given to those a checkpoint was trained with.
 
-  Args:
-    checkpoint_path: folder of checkpoints, or a checkpoint in it.
-
-  Returns:
-    The content of the run.json that was found there, or None.
-
-  Raises:
-    ValueError: a flag on the command line contradicts the run.
+  `checkpoint_path` is a folder of checkpoints, or a checkpoint in it. Returns the content of its
+  run.json, or None; raises ValueError where a flag on the command line contradicts that.
   """
   record = run_record.read(checkpoint_path)
   given = {name: FLAGS[name].value for name in options.ARCHITECTURE_FLAGS

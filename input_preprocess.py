@@ -19,15 +19,13 @@ def preprocess_image_and_label(
   """Prepares one image and its label.
 
   Args:
-    image: [height, width, 3] tensor in 0..255.
-    label: [height, width, 1] tensor of class ids, or None outside training.
-    crop_height: height of the result in pixels.
-    crop_width: width of the result in pixels.
-    min_resize_value: short side to resize to, in pixels, or None.
-    max_resize_value: limit of the long side, or None.
+    image, label: [height, width, 3] in 0..255 and [height, width, 1] class ids; outside training
+      the label may be None.
+    crop_height, crop_width: of the result in pixels.
+    min_resize_value, max_resize_value: short side to resize to and limit of the long side, in
+      pixels, or None.
     resize_factor: resized sides become multiples of this plus one, or None.
-    min_scale_factor: least random scale.
-    max_scale_factor: largest random scale.
+    min_scale_factor, max_scale_factor: range of the random scale.
     scale_factor_step_size: step between random scales; 0: any in the range.
     ignore_label: label of padding.
     is_training: whether to augment and crop; else the image is padded only.
@@ -80,16 +78,13 @@ def preprocess_image_and_label(
 
 def color(x, hue_max_delta=0.08, saturation_facter_lb=0.5, saturation_facter_ub=1.5,
           brightness_max_delta=0.2, contract_factor_lb=0.7, contrast_factor_ub=1.3):
-  """Returns an image with random hue, saturation, brightness and contrast.
+  """Varies hue, saturation, brightness and contrast of a [height, width, 3] float32 in 0..255.
 
   Args:
-    x: [height, width, 3] float32 tensor in 0..255.
     hue_max_delta: largest shift in turns of the colour circle, 0..0.5; 0: off.
-    saturation_facter_lb: least saturation factor.
-    saturation_facter_ub: largest saturation factor.
     brightness_max_delta: largest shift as a share of the full range 0..255.
-    contract_factor_lb: least contrast factor.
-    contrast_factor_ub: largest contrast factor.
+    saturation_facter_lb, saturation_facter_ub, contract_factor_lb, contrast_factor_ub: least and
+      largest factors on saturation and contrast.
   """
   random_source = RandomSource()
   tint = photometric.random_tint(
@@ -137,10 +132,7 @@ def _crop_and_flip(image, label, crop_size, padding, augmentation, random_source
 
 
 def _check_fits(image, label, size, crop_size, name):
-  """Returns padded image and label of static shapes; fails unless the crop holds the image.
-
-  It fails when run if the [height, width] before padding, `size`, is not static.
-  """
+  """Returns padded image and label of static shape; fails, maybe when run, if `size` is larger."""
   for length, limit in zip(size, crop_size):
     if isinstance(length, int) and length > limit:
       raise ValueError('An image of %sx%s (height x width) does not fit into the crop size '

@@ -298,11 +298,7 @@ def _say(line):
 
 
 def describe(classes):
-  """Returns text such as 'sky 40.1%, road 59.9%', the largest class first.
-
-  Args:
-    classes: list of dicts with name and share, as `drawing.areas_of` returns it.
-  """
+  """Returns 'road 59.9%, sky 40.1%', largest class first, of what `drawing.areas_of` returns."""
   return ', '.join('%s %.1f%%' % (each['name'], 100 * each['share']) for each in classes)
 
 

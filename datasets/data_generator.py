@@ -57,15 +57,7 @@ class Reading(object):
 
 
 class Dataset(object):
-  """A split of a dataset as batches of preprocessed samples.
-
-  Attributes:
-    descriptor: DatasetDescriptor.
-    num_of_classes: number of classes.
-    ignore_label: label value that takes no part.
-    files: the shards of the split.
-    reading: Reading.
-  """
+  """A split of a dataset as batches of preprocessed samples; `files` are its shards."""
 
   def __init__(self, dataset_name, split_name, dataset_dir, batch_size, crop_size,
                min_resize_value=None, max_resize_value=None, resize_factor=None,
@@ -76,13 +68,11 @@ class Dataset(object):
 
     Args:
       dataset_name: built-in name, or any for records with a dataset_info.json.
-      split_name: name of the split.
       dataset_dir: folder of the shards.
       batch_size: images per batch.
       crop_size: (height, width) of the samples in pixels.
       min_resize_value, max_resize_value, resize_factor, min_scale_factor, max_scale_factor,
-        scale_factor_step_size: see `input_preprocess.preprocess_image_and_label`.
-      model_variant: backbone whose mean pixel pads images.
+        scale_factor_step_size, model_variant: see `input_preprocess.preprocess_image_and_label`.
       num_readers: shards read at once.
       is_training: whether to augment.
       should_shuffle: whether to shuffle shards and records.
@@ -144,11 +134,7 @@ class Dataset(object):
         'them.' % (self.split_name, self.dataset_dir, ', '.join(labelled) or 'none'))
 
   def resized_size(self, size):
-    """Returns the int32 [2] tensor (height, width) that an image is resized to.
-
-    Args:
-      size: int32 [2] tensor, (height, width) of the record.
-    """
+    """Returns the int32 [2] (height, width) that an image of such a `size` is resized to."""
     if not self.min_resize_value:
       return size
     return preprocess_utils.resized_size(size, self.min_resize_value, self.max_resize_value,

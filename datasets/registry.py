@@ -134,8 +134,7 @@ def resolve(dataset_name, dataset_dir=None):
   Args:
     dataset_name: row of `DATASETS`, a name of the user's own, any name for a folder with a
       dataset_info.json, or None or '' for what that file says.
-    dataset_dir: folder of the records, or None. What its dataset_info.json says of sizes
-      goes before the table.
+    dataset_dir: folder of the records, or None. Sizes in its dataset_info.json replace the table's.
 
   Raises:
     ValueError: the name is not built in and the folder is absent or has no dataset_info.json,
@@ -174,10 +173,9 @@ def check_split(descriptor, split, dataset_dir):
 
 
 def register(name, dataset_dir):
-  """Makes `name` stand for a folder of records that describes itself; returns the file.
+  """Makes `name` stand for a folder that describes itself; returns the file.
 
-  Raises:
-    ValueError: the name cannot be that of a file.
+  Raises ValueError if the name cannot be that of a file.
   """
   if not _USER_NAME.fullmatch(name) or name.startswith('.'):
     raise ValueError('A dataset cannot be registered as %r: use letters, digits, - and _ only.'
@@ -189,11 +187,7 @@ def register(name, dataset_dir):
 
 
 def user_entry(name):
-  """Returns the UserEntry of a name of the user's own, or None.
-
-  Raises:
-    ValueError: the file is malformed.
-  """
+  """Returns the UserEntry of a user's own name, or None; ValueError if its file is malformed."""
   if not name or name not in user_names():
     return None
   path = _user_path(name)

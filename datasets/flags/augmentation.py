@@ -60,11 +60,7 @@ def scale_factors():
 
 
 def augmentation_of(descriptor):
-  """Returns the Augmentation of the flags for a DatasetDescriptor.
-
-  Raises:
-    ValueError: a flag has values that cannot be; names it.
-  """
+  """Returns the Augmentation of the flags for a DatasetDescriptor; ValueError names a bad flag."""
   is_forma = tuple(descriptor.class_names or ()) == dataset_registry.FORMA_CLASSES
   preset = FLAGS.augmentation or ('forma' if is_forma else 'deeplab')
   values = {name: FLAGS[name].value for name in augmentation.Augmentation._fields

@@ -48,11 +48,7 @@ def define_task_flags():
 
 
 def build_options():
-  """Returns the keyword arguments of `builder.build_dataset` that are flags.
-
-  Raises:
-    ValueError: they contradict each other.
-  """
+  """Returns the flags as arguments of `builder.build_dataset`; ValueError if they clash."""
   task = spec.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
                         _command_without_tasks())
   spec.check_task(task)
@@ -65,11 +61,7 @@ def work_options():
 
 
 def refuse_tasks(reason):
-  """Stops if the build is to be shared by several machines; says why that cannot be.
-
-  Raises:
-    ValueError: one of the flags of tasks is set.
-  """
+  """Raises ValueError if machines are to share the build; says why that cannot be."""
   for name in _TASK_FLAGS:
     if FLAGS[name].value != FLAGS[name].default:
       raise UsageError('--%s: %s' % (name, reason))

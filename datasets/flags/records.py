@@ -43,11 +43,7 @@ def define_data_check_flag():
 
 
 def find_dataset_dir():
-  """Sets --dataset_dir, if not given, to what --dataset is registered for.
-
-  Raises:
-    ValueError: the file of the registered name is malformed.
-  """
+  """Sets --dataset_dir, unless given, to that of --dataset; ValueError if its file is malformed."""
   if 'dataset' in FLAGS and 'dataset_dir' in FLAGS and FLAGS.dataset_dir is None:
     entry = registry.user_entry(FLAGS.dataset)
     FLAGS.dataset_dir = entry and entry.dataset_dir
@@ -61,21 +57,16 @@ def dataset_name():
 
 
 def check_data(dataset):
-  """Stops if a quick look at the records of a Dataset finds harm, unless --skip_data_check.
-
-  Raises:
-    ValueError: names what was found and the record.
-  """
+  """Raises ValueError if a quick look finds harm, unless --skip_data_check; names the record."""
   if not FLAGS.skip_data_check:
     in_runs.quick_look(dataset.files, dataset.split_name, dataset.descriptor,
                        dataset.dataset_dir, dataset.reading.on_bad_record == in_runs.SKIP)
 
 
 def check_crop_holds_images(crop_flag, split):
-  """Stops if the dataset_info.json in --dataset_dir tells of images larger than a crop.
+  """Raises ValueError if the dataset_info.json in --dataset_dir tells of images larger than a crop.
 
-  Raises:
-    ValueError: names the flag of the crop, the size seen and a value that does.
+  It names the flag of the crop, the size seen and a value that does.
   """
   info = dataset_info.read(FLAGS.dataset_dir)
   if info is None or split not in info.splits or FLAGS.min_resize_value:
@@ -95,14 +86,8 @@ def check_crop_holds_images(crop_flag, split):
 def dataset_of_split(split, batch_size, crop_size, **settings):
   """Returns the data_generator.Dataset of a split of the records that flags name.
 
-  Args:
-    split: name of the split.
-    batch_size: images per batch.
-    crop_size: (height, width) in pixels, or None for images of their own size.
-    **settings: more arguments of data_generator.Dataset.
-
-  Raises:
-    ValueError: the split or its records are not there, or images have a limit, but no size.
+  `crop_size` may be None, for images of their own size; `settings` are more of its arguments.
+  Raises ValueError if split or records are not there, or images have a limit, but no size.
   """
   image_flags.resized_size_function()
   return data_generator.Dataset(
@@ -121,13 +106,8 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
 def dataset_for_training(batch_size, crop_size, num_readers=1, should_shuffle=True, **reading):
   """Returns the endless data_generator.Dataset of --train_split, varied as flags ask for.
 
-  Args:
-    batch_size, crop_size, num_readers, should_shuffle: see data_generator.Dataset.
-    **reading: fields of data_generator.Reading that are no flags.
-
-  Raises:
-    ValueError: the split or its records are not there, or a flag of the augmentation is
-      outside of its range.
+  `reading` are fields of data_generator.Reading that are no flags. Raises ValueError if split or
+  records are not there, or a flag of the augmentation is outside of its range.
   """
   min_scale_factor, max_scale_factor = augmentation.scale_factors()
   return dataset_of_split(

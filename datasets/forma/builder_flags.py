@@ -1,5 +1,4 @@
-"""What the builders of the Forma sets share: their flags, and the steps between raw files
-and records.
+"""What the builders of the Forma sets share: flags, and the steps between raw files and records.
 
 Body parts come as class-id PNGs of the nine Forma classes, from --parts_dir or drawn by an
 exported model (--parts_model).
@@ -80,9 +79,7 @@ def find_parts(names, examples):
   """Returns a dict, stem of an image -> its PNG of parts; None where no parts were given.
 
   With --parts_model, draws those of the Examples that are not there yet, for a set of Names.
-
-  Raises:
-    ValueError: both flags are given, a file is missing, or the model cannot be used.
+  Raises ValueError if both flags are given, a file is missing, or the model cannot be used.
   """
   if FLAGS.parts_model and FLAGS.parts_dir:
     raise UsageError('--parts_dir and --parts_model exclude each other.')
@@ -117,8 +114,7 @@ def define_combined_flags():
 def combine(name):
   """Puts a combined set together as the flags say; see `storage.combine`.
 
-  Raises:
-    ValueError: there is a flag of shared builds, or a part is not as it must be.
+  Raises ValueError if there is a flag of shared builds, or a part is not as it must be.
   """
   building.refuse_tasks('the shards of %s are those of its parts, there is nothing to share. Build '
                       'the parts with it, and when they are merged run this once without.' % name)
@@ -151,8 +147,7 @@ def define_folder_flags(folder_set):
 def build_folder_set(folder_set):
   """Builds a FolderSet as the flags say.
 
-  Raises:
-    ValueError: there are no labels, a split is empty, or a file cannot be used.
+  Raises ValueError if there are no labels, a split is empty, or a file cannot be used.
   """
   if FLAGS.label_dir and (FLAGS.parts_dir or FLAGS.parts_model):
     raise UsageError('--label_dir already says what each pixel is: leave out --parts_dir and '
@@ -185,10 +180,7 @@ def _check_drawing():
 
 
 def _draw_parts(names, image_paths):
-  """Labels images with --parts_model in a process of its own; returns the folder.
-
-  TensorFlow's threads would not survive the forks of the builder.
-  """
+  """Labels images in another process, as threads do not survive forks; returns the folder."""
   folder = os.path.join(storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
                         _hash(FLAGS.parts_model))
   logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)

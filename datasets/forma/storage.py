@@ -1,4 +1,7 @@
-"""Where the Forma sets are stored, and how one is split, built, or put together from others."""
+"""Where the Forma sets are stored, and how one is split, built, or put together from others.
+
+`storage_dir` is the root of the stored sets; None: the environment variable or the default.
+"""
 import os
 import random
 
@@ -27,12 +30,7 @@ def tfrecord_dir(storage_dir, name):
 
 
 def split_in_tenths(examples, seed=0):
-  """Returns a dict, split -> examples sorted by name: 80/10/10.
-
-  Args:
-    examples: list.
-    seed: int, of the shuffle before; None: not shuffled.
-  """
+  """Returns a dict, split -> examples by name: 80/10/10, after a shuffle if seed is not None."""
   ordered = sorted(examples, key=lambda item: item.name)
   if seed is not None:
     random.Random(seed).shuffle(ordered)
@@ -49,15 +47,8 @@ def split_at(examples, train_end, trainval_end):
 def with_landmarks(splits, landmarks_dir):
   """Returns splits whose examples have the body landmarks of `<stem of the image>.json`.
 
-  Examples without a file stay without landmarks. Those whose file has the status 'failure'
-  are left out.
-
-  Args:
-    splits: dict, split -> list of Example.
-    landmarks_dir: folder of the files.
-
-  Raises:
-    ValueError: the folder does not exist or a file is not JSON.
+  Examples without a file stay without landmarks. Those whose file has the status 'failure' are left
+  out. Raises ValueError if the folder does not exist or a file is not JSON.
   """
   if not files.is_dir(landmarks_dir):
     raise ValueError('Folder of landmarks %r does not exist.' % landmarks_dir)
@@ -90,10 +81,7 @@ def build(storage_dir, name, splits, label_map=None, **build_options):
   One of several tasks writes records alone, and returns None.
 
   Args:
-    storage_dir: root of the stored sets, or None for the default.
-    name: name of the set.
-    splits: dict, split -> list of Example; splits that are empty by the registry are left
-      out of the records.
+    splits: dict, split -> list of Example; left out of the records where empty by the registry.
     label_map: see `spec.DatasetSpec`.
     **build_options: of `builder.build_dataset`.
 
@@ -120,14 +108,8 @@ def combine(storage_dir, name):
   """Links, or else copies, the shards of the parts of the set `name` into it; returns its info.
 
   Sizes are counted from the records. A part may lack a split that is empty by the registry.
-
-  Args:
-    storage_dir: root of the stored sets, or None for the default.
-    name: row of `registry.FORMA_PARTS`.
-
-  Raises:
-    ValueError: a part is not built, lacks a split, has other classes than the first part,
-      or holds more or fewer records than it says.
+  Raises ValueError if a part is not built, lacks a split, has other classes than the first part, or
+  holds more or fewer records than it says.
   """
   parts = registry.FORMA_PARTS[name]
   folders = [tfrecord_dir(storage_dir, part) for part in parts]
@@ -158,14 +140,7 @@ def combine(storage_dir, name):
 
 
 def _finish(storage_dir, name, info, record_names):
-  """Writes `dataset_split/{train,trainval,val}.txt` of a set, and logs what it holds.
-
-  Args:
-    storage_dir: root of the stored sets, or None for the default.
-    name: name of the set.
-    info: its DatasetInfo.
-    record_names: dict, split -> names of its records; a split that is not in it has none.
-  """
+  """Writes `dataset_split/<split>.txt` of a dict, split -> record names; logs what it holds."""
   folder = os.path.join(dataset_dir(storage_dir, name), 'dataset_split')
   files.make_dirs(folder)
   for split in SPLITS:

@@ -36,7 +36,6 @@ class RecordCounts(object):
     Args:
       size: (height, width) of the image in pixels, or None for what is no image.
       pixel_counts: [256] array, pixels of the label map per value; None: there is no label.
-      ignore_label: value of pixels without label.
     """
     self.num_examples += 1
     if size:

@@ -13,11 +13,7 @@ _NUMBER_LIST = re.compile(r'\[[\d,\s]+\]')
 
 
 class SplitInfo(typing.NamedTuple):
-  """What is known about the records of one split.
-
-  A hand-written description (`described`) may know the number of records only; the
-  rest is None then.
-  """
+  """What is known about the records of one split; None where a `described` file does not tell."""
   num_examples: int  # Number of records.
   num_shards: typing.Optional[int] = None  # Number of shard files.
   # {'min': [height, width], 'median': ..., 'max': ...}, each side on its own.
@@ -52,8 +48,7 @@ def path_in(dataset_dir):
 def read(dataset_dir):
   """Returns the DatasetInfo in `dataset_dir`, or None where there is no such file.
 
-  Raises:
-    ValueError: the file is malformed; names file and field.
+  Raises ValueError if the file is malformed; names file and field.
   """
   path = path_in(dataset_dir)
   try:
@@ -71,7 +66,6 @@ def described(fields, path, name):
       and format_version, and say of a split only its number of records:
       `{"splits": {"train": 90}, ...}`.
     path: the file, for messages.
-    name: of the dataset, unless the file says another.
 
   Raises:
     ValueError: the file is malformed; names file and field.
@@ -119,11 +113,7 @@ def _parsed(content, path, allows_counts=False):
 
 
 def range_of(content, where):
-  """Returns the image_range in the content of a JSON file as a pair, None where it has none.
-
-  Raises:
-    ValueError: it is something else; `where` names the file.
-  """
+  """Returns the image_range in a JSON file's content, a pair or None; ValueError if malformed."""
   values = content.get('image_range')
   if not _is_range(values):
     raise ValueError('%s: image_range is %.80r, expected null or [lowest, highest].'

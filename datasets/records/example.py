@@ -38,7 +38,6 @@ def make_example(image, filename, label_data=None, landmarks=None, label_format=
     label_data: bytes of an 8-bit grey PNG of class ids, or None for an unlabelled image.
     landmarks: body points, numbers of any shape, usually [1, num_points, 2 or more]; or
       their serialised float tensor as bytes; None: no landmarks.
-    label_format: 'png'.
   """
   return tf.train.Example(features=tf.train.Features(feature={
       _IMAGE: bytes_feature(image.data),
@@ -54,11 +53,7 @@ def make_example(image, filename, label_data=None, landmarks=None, label_format=
 
 
 def parse(serialized, has_label=True):
-  """Returns the sample of one serialised record; for `tf.data.Dataset.map`.
-
-  Args:
-    serialized: scalar string tensor.
-    has_label: whether the records carry a label map.
+  """Returns the sample of one serialised record, a string scalar; for `tf.data.Dataset.map`.
 
   Returns:
     Dict of keys.IMAGE: [height, width, 3] uint8; keys.LABELS_CLASS: [height, width, 1] uint8
@@ -97,8 +92,7 @@ def parse_encoded(serialized, has_label=True):
 def read_records(path):
   """Yields the `tf.train.Example` of every record of one shard, in order.
 
-  Raises:
-    ValueError: the shard cannot be read or a record is corrupt; names shard and index.
+  Raises ValueError if the shard or a record cannot be read; names shard and index.
   """
   index = 0
   records = None
@@ -147,11 +141,7 @@ def recorded_size(record):
 
 
 def parse_landmarks(data):
-  """Returns the float32 array of serialised landmarks, usually [people, points, 2 or more].
-
-  Raises:
-    ValueError: the bytes are not a float32 tensor.
-  """
+  """Returns serialised landmarks, float32, usually [people, points, 2 or more]; else ValueError."""
   try:
     # compat.v1 does not name the class of the message.
     points = tf.make_ndarray(type(tf.make_tensor_proto(0.0)).FromString(data))

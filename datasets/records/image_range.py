@@ -36,7 +36,6 @@ def resolve(splits, wanted, kept, num_processes=None):
     wanted: (low, high); AUTO for PERCENTILES of the images of all splits but val and test; None:
       `kept`, else 0 and 65535 where the values fill that.
     kept: [low, high] of other splits of the dataset, or None.
-    num_processes: number of worker processes.
 
   Raises:
     ValueError: the range is needed, or has no effect, or is not that of other splits.

@@ -50,9 +50,8 @@ def check_folder(dataset_dir):
 def split_files(dataset_dir, split):
   """Returns the sorted paths of the shards of one split.
 
-  Files called `<split>-<i>-of-<n>` with any extension count, and `<split>-*` with an
-  extension of TFRecords. Hidden and temporary files do not, nor does `train-aug-00000-of-1`
-  count for `train`.
+  Files called `<split>-<i>-of-<n>` with any extension count, and `<split>-*` with an extension of
+  TFRecords. Hidden and temporary files do not, nor does `train-aug-00000-of-1` count for `train`.
 
   Raises:
     ValueError: dataset_dir does not exist, has no records at all or none of the split (lists
@@ -103,14 +102,8 @@ def leftovers(dataset_dir, split, planned):
 def count_records(path, deadline=None):
   """Returns the number of records of a shard, or None if the deadline passed before the end.
 
-  Their lengths are read, not their content.
-
-  Args:
-    path: TFRecord file, not compressed.
-    deadline: value of `time.monotonic()` at which to give up, or None.
-
-  Raises:
-    ValueError: the file ends within a record, or cannot be read.
+  Their lengths are read, not their content. The file is not compressed; `deadline` is a value of
+  `time.monotonic()`. Raises ValueError if the file ends within a record, or cannot be read.
   """
   with errors.told('Shard %s cannot be read' % path, OSError):
     size, offset, count = files.size(path), 0, 0
