@@ -12,8 +12,7 @@ _TIMEOUT_SECS = 120
 def on_a_phone(path, folder):
   """Returns how many pictures of a page a browser can show, its width, and that of the page.
 
-  What asks the browser is written to the end of the HTML file `path`. Skips the test where there
-  is no browser; its own files go to `folder`, a pathlib.Path.
+  It adds to the HTML file `path`, writes to `folder`, and skips the test where there is no browser.
   """
   browser = shutil.which('chromium') or shutil.which('google-chrome')
   if not browser:

@@ -46,17 +46,10 @@ for job in jobs:
 
 
 def run_all(script, path, files, flags_of, folder):
-  """Runs a script once per damaged file in the place of a good one.
+  """Runs a script once per damaged file, (kind, bytes), that takes the place `path` of a good one.
 
-  Args:
-    script: name of the script's module.
-    path: where the file is to stand.
-    files: list of (kind, bytes).
-    flags_of: function of the index that returns the flags.
-    folder: existing folder for the files.
-
-  Returns:
-    List of (kind, exit code or message of the ValueError).
+  `flags_of` is a function of the index that returns the flags, `folder` is for the files. Returns a
+  list of (kind, exit code or message of the ValueError).
   """
   jobs = []
   for index, (kind, data) in enumerate(files):

@@ -1,9 +1,8 @@
 """The pages of the project taken apart: prose, spans and blocks of code, headings, links, commands.
 
 Blocks of code are fenced, or indented by four spaces. Those that are indented and begin like a
-command are given to bash, with `python`, `deeplab`, `sh` and `saved_model_cli` replaced by
-functions that note their words and settings: variables, loops, line ends and quotes are as in the
-shell, and what is to be run is known without running it.
+command are given to bash, where functions in the place of programs note words and settings, so
+that variables, loops, line ends and quotes are as in the shell, and nothing is run.
 """
 import glob
 import os
@@ -123,10 +122,8 @@ def blocks(text):
 def commands(page_blocks, cwd, modules):
   """Returns a list of the Commands of each Block, in order; variables stay for the next.
 
-  `modules` is a dict, subcommand of `deeplab` -> module below the package.
-
-  Raises:
-    AssertionError: bash stops at a line.
+  `modules` is a dict, subcommand of `deeplab` -> module below the package. Raises AssertionError if
+  bash stops at a line.
   """
   script = _NOTE_WORDS + ''.join('%s\nnote "%s"\n' % (block.text, _END_OF_BLOCK)
                                  for block in page_blocks)

@@ -89,10 +89,7 @@ class Result(typing.NamedTuple):
 
 
 def run(script, *script_flags, cwd=None, **env):
-  """Returns the Result of a script, a path relative to the root of the project.
-
-  It runs in the folder `cwd`, or in the root, with the environment variables `env`.
-  """
+  """Returns the Result of a script, a path below the root, run in `cwd` or the root with `env`."""
   code, _, log = _run_job(_job(script, script_flags, env, cwd=cwd and str(cwd)), is_apart=False)
   return Result(code, log)
 

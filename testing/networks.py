@@ -1,13 +1,11 @@
 """Networks for tests: recorded weights, strides against atrous convolution, half the depth.
 
-To build and to start the graph of a training takes 7 to 8 seconds of a core with the 17 blocks of
-MobileNetV2, whatever their width, and 4 to 5 with half of them. A module of tests of what does not
-depend on the network uses those so:
+To build and start a training takes 7 to 8 seconds of a core with the 17 blocks of MobileNetV2,
+whatever their width, and 4 to 5 with half of them. Tests that do not depend on the network say
 
     pytestmark = pytest.mark.usefixtures('shallow_network')
 
-and then for all that it calls and for all scripts that it runs by `forked_scripts`; processes
-that tests start by other means have the whole network.
+for their module, also for scripts run by `forked_scripts`; other processes have the whole network.
 """
 import contextlib
 import zlib
@@ -61,10 +59,9 @@ def load_golden_weights(session, variables):
 
 
 def strided_and_dense(network, size, output_stride):
-  """Returns the features of random images, with strides and with atrous convolution.
+  """Returns two [2, height, width, channels] features of random images, strided and atrous.
 
-  They are two [2, height, width, channels] arrays of `network`, a function (images,
-  output_stride) -> (features, end points).
+  `network` is a function (images, output_stride) -> (features, end points).
   """
   pixels = np.random.RandomState(0).normal(size=(2,) + tuple(size) + (3,)).astype(np.float32)
   with tf.Graph().as_default(), tf.Session() as session:

@@ -15,11 +15,7 @@ pytestmark = slow.only_if_asked
 
 
 def run_in_shell(shell, script, *flags, **env):
-  """Runs a script in a new process after commands of a shell with mounts of its own.
-
-  Returns:
-    (exit code, everything written).
-  """
+  """Runs a script after commands of a shell with mounts of its own; returns (exit code, output)."""
   command = ['unshare', '--mount', 'sh', '-c', shell + ' && exec "$@"', 'sh', sys.executable,
              os.path.join(tiny_run.ROOT, script)] + [str(flag) for flag in flags]
   done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -66,11 +66,7 @@ def scripts():
 
 
 def collect(modules):
-  """Returns dict, module of a script -> list of FlagFacts of the project's own flags.
-
-  Raises:
-    ValueError: a module cannot be imported.
-  """
+  """Returns dict, module of a script -> own FlagFacts; ValueError if one cannot be imported."""
   output = subprocess.run(
       [sys.executable, '-c', _COLLECT], cwd=_ROOT,
       input=json.dumps(list(modules)).encode(), stdout=subprocess.PIPE, check=True).stdout

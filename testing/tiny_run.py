@@ -54,10 +54,7 @@ def make_samples(sizes=SIZES, seed=0):
 
 
 def write_records(folder, samples, split='val', cut_image=None, has_labels=True):
-  """Writes one shard of samples and their dataset_info.json into a folder; returns the shard.
-
-  The image of the sample with the index `cut_image` loses its second half.
-  """
+  """Writes a shard, of image `cut_image` half, and its dataset_info.json; returns the shard."""
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
     for index, sample in enumerate(samples):
@@ -90,10 +87,7 @@ def add_records(folder, samples, split, has_labels=True):
 
 
 def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
-  """Writes random weights whose labels of `image` are of several classes.
-
-  Every class gets the same mean logit on the [height, width, 3] image. Returns the prefix.
-  """
+  """Writes random weights with equal mean logits of all classes on an image; returns the prefix."""
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.constant(np.asarray(image, np.float32)[np.newaxis])
     logits = model.multi_scale_logits(
@@ -131,11 +125,7 @@ def write_run(folder, image, model_options=MODEL_OPTIONS):
 
 
 def write_job(folder, samples):
-  """Writes what all scripts need into an existing folder, a pathlib.Path.
-
-  That is records in train/ and val/, PNG files in pictures/ and labels/, a checkpoint with its
-  run.json in run/.
-  """
+  """Writes train/ and val/ of records, pictures/ and labels/ of PNGs and a run/ into a Path."""
   for name in ('train', 'val', 'pictures', 'labels', 'run'):
     (folder / name).mkdir()
   for split in ('train', 'val'):
@@ -150,10 +140,9 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
             predict_labels=model.predict_labels, tiles=None):
   """Returns the [height, width] labels of samples, each padded with `fill` and run alone.
 
-  They are padded to the crop size; without one each to the least k * output_stride + 1.
-  `tiles` is a function of a (height, width) that returns the regions, as those of
-  `tiles.tile_regions`, of tiles of the crop size, or less where the padded image is less;
-  without it whole images are run.
+  They are padded to the crop size; without one each to the least k * output_stride + 1. `tiles`:
+  function of a (height, width) that returns regions as `tiles.tile_regions` does, of tiles of the
+  crop size, or less where the padded image is less; without it whole images are run.
   """
   crop_size = model_options.crop_size
   if tiles is not None:
@@ -210,10 +199,7 @@ print('MESSAGES ' + json.dumps(messages))
 
 
 def run_main(module, *command_lines):
-  """Calls the main function of a script once per list of flags, in one new process.
-
-  Returns a list of the messages of the ValueErrors raised, '' where there was none.
-  """
+  """Runs a script's main per list of flags in one process; returns texts of ValueErrors, or ''."""
   code, output, log = forked_scripts.run_code(
       _MAIN_RUNNER, module,
       json.dumps([[str(flag) for flag in line] for line in command_lines]))
@@ -237,10 +223,7 @@ def encode(pixels, encoding='PNG'):
 
 
 def wide_png(values):
-  """Returns [height, width, channels] integers in 0..65535 as a PNG file of 16 bits.
-
-  Pillow writes such files of grey alone.
-  """
+  """Returns [h, w, c] integers in 0..65535 as a PNG of 16 bits; Pillow writes grey ones alone."""
   height, width, channels = values.shape
   rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in values)
   return png_file(height, width, 16, channels, rows)

@@ -86,7 +86,7 @@ def check_crop_holds_images(crop_flag, split):
 def dataset_of_split(split, batch_size, crop_size, **settings):
   """Returns the data_generator.Dataset of a split of the records that flags name.
 
-  `crop_size` may be None, for images of their own size; `settings` are more of its arguments.
+  `crop_size` may be None, for images of their own size; `settings` are more arguments of Dataset.
   Raises ValueError if split or records are not there, or images have a limit, but no size.
   """
   image_flags.resized_size_function()

@@ -141,7 +141,7 @@ def recorded_size(record):
 
 
 def parse_landmarks(data):
-  """Returns serialised landmarks, float32, usually [people, points, 2 or more]; else ValueError."""
+  """Returns float32 landmarks, usually [people, points, 2 or more]; ValueError on other bytes."""
   try:
     # compat.v1 does not name the class of the message.
     points = tf.make_ndarray(type(tf.make_tensor_proto(0.0)).FromString(data))

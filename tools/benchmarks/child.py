@@ -59,8 +59,7 @@ class Run(typing.NamedTuple):
 def measure(run):
   """Returns the figures of a Run, with 'peak_memory_mib' added.
 
-  Raises:
-    RuntimeError: the process failed; the end of its output is in the message.
+  Raises RuntimeError with the end of the output if the process failed.
   """
   module, name = run.function if isinstance(run.function, tuple) else (
       run.function.__module__, run.function.__name__)
@@ -89,22 +88,16 @@ def other_interpreters(has_peer):
 
 
 def tf1_python():
-  """Returns the interpreter of the TF1 lane, or None where there is none.
-
-  It is what the environment variable TF1_PYTHON says, else that of `run_tests.sh`.
-  """
+  """Returns the interpreter of TF1_PYTHON, else of `run_tests.sh`, or None where there is none."""
   root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
   path = os.environ.get('TF1_PYTHON') or os.path.join(root, '.venv-tf1', 'bin', 'python')
   return path if os.access(path, os.X_OK) else None
 
 
 def peer_python():
-  """Returns the interpreter that has PyTorch and transformers, or None where there is none.
+  """Returns an interpreter with PyTorch and transformers, or None: TORCH_PYTHON's, else this one.
 
-  It is what the environment variable TORCH_PYTHON says, else this one if it has them.
-
-  Raises:
-    ValueError: TORCH_PYTHON is no program.
+  Raises ValueError if TORCH_PYTHON is no program.
   """
   path = os.environ.get('TORCH_PYTHON')
   if path:
@@ -136,14 +129,9 @@ def secs_of_calls(functions, num_warm_up, least_calls, least_secs):
 
 
 def row(what, values, unit, sign='', bound=None):
-  """Returns a row of `__main__`.
+  """Returns a row of `__main__`; values: a number, or several whose median counts.
 
-  Args:
-    what: what is measured.
-    values: a number, or several whose median counts.
-    unit: of the numbers.
-    sign: '<=' or alike, what the project aims at.
-    bound: number behind the sign, or None where there is no target.
+  `sign`, such as '<=', and `bound`, a number, are the project's target; bound None: there is none.
   """
   values = sorted(values) if isinstance(values, (list, tuple)) else [values]
   made = {'what': what, 'value': float(values[len(values) // 2]), 'unit': unit}

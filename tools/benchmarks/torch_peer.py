@@ -22,9 +22,7 @@ def train(batch_size, crop, num_classes, least_steps, least_secs):
   Args:
     batch_size: number of images of a batch, which is the same in every step.
     crop: side of the square images in pixels.
-    num_classes: number of classes.
-    least_steps: least number of steps to measure.
-    least_secs: least number of seconds to measure.
+    least_steps, least_secs: least number of steps, and of seconds, to measure.
   """
   torch.manual_seed(0)
   network = _make_network(crop, num_classes).train()
@@ -44,10 +42,9 @@ def train(batch_size, crop, num_classes, least_steps, least_secs):
 
 
 def infer(crop, num_classes, least_steps, least_secs):
-  """Returns {'secs': [...], ...}: the seconds of each run of one image.
+  """Returns {'secs': [...], ...}: the seconds of each run of one image; arguments as of `train`.
 
   A run ends with the labels at the size of the image, as those of exported graphs do.
-  Arguments are as those of `train`.
   """
   torch.manual_seed(0)
   network = _make_network(crop, num_classes).eval()

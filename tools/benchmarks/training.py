@@ -220,10 +220,8 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
 
   Args:
     variant: key of BACKBONES.
-    batch_size: images of a step.
-    crop: side of the square images in pixels.
-    model: dict of fields of ModelOptions, or None.
-    training: dict of fields of TrainOptions, or None.
+    batch_size, crop: images of a step, and the side of these squares in pixels.
+    model, training: dict of fields of ModelOptions and of TrainOptions, or None.
     records: folder of records to read with augmentation, or None for a constant batch.
     num_steps: number of steps that count, or None for as many as a good figure of speed needs.
   """
@@ -246,10 +244,7 @@ def step_speed(variant, batch_size, crop, model=None, training=None, records=Non
 
 
 def loss_secs(variant, batch_size, crop, model=None):
-  """Returns 'loss_secs', those of the loss and its gradient alone, and 'step_secs', in turns.
-
-  Arguments are those of `step_speed`.
-  """
+  """Returns 'loss_secs', of loss and gradient, and 'step_secs', in turns; see `step_speed`."""
   run_options = train_options.TrainOptions(train_logdir='')
   memory.pool_cpu_memory()
   with tf.Graph().as_default() as graph:

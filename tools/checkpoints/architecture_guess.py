@@ -53,8 +53,7 @@ class Comparison(typing.NamedTuple):
 def guess(shapes):
   """Returns the Guess for weights, a dict of variable names and their shapes, lists of int.
 
-  Raises:
-    ValueError: they are not of a model of this code; lists their scopes.
+  Raises ValueError if they are not of a model of this code; lists their scopes.
   """
   weights = weight_names.model_shapes(shapes)
   variant = weight_names.find_variant(weights)
@@ -88,10 +87,7 @@ def guess(shapes):
 
 
 def to_flags(found):
-  """Returns the list of flags of a Guess, those at their defaults left out.
-
-  A cell that is not known by its file gets the file name CELL.json.
-  """
+  """Returns the flags of a Guess but for defaults; a cell of unknown file is called CELL.json."""
   chosen = found.options
   flags = ['--model_variant=%s' % chosen.model_variant,
            '--output_stride=%d' % chosen.output_stride]
@@ -117,8 +113,7 @@ def to_flags(found):
 def compare(found, shapes):
   """Builds the model of a Guess in a graph of its own; returns its Comparison with weights.
 
-  Raises:
-    ValueError: such a model cannot be built.
+  Raises ValueError if such a model cannot be built.
   """
   stored = dict(weight_names.model_shapes(shapes), **weight_names.range_shapes(shapes))
   weights = {name: list(shape) for name, shape in stored.items()}

@@ -93,12 +93,7 @@ def published_num_classes(name):
 
 
 def published_flags(name, folder=None):
-  """Returns the flags of an inventory as one line, as `inspect_checkpoint` gives them.
-
-  Args:
-    name: key of PUBLISHED_FLAGS.
-    folder: folder that the path of the cell is given from; None: the working one.
-  """
+  """Returns a row of PUBLISHED_FLAGS as one line; the cell's path is given from `folder`."""
   variant = next(variant for variant in _VARIANTS if name.startswith(variant))
   cell = os.path.relpath(architecture_guess.PUBLISHED_CELL, folder or os.curdir)
   if cell.startswith(os.pardir):

@@ -79,11 +79,7 @@ def _naming(where):
 
 
 def _global_step(weights):
-  """Returns the step that is stored, or None.
-
-  Raises:
-    ValueError: the data of the checkpoint cannot be read.
-  """
+  """Returns the step that is stored, or None; raises ValueError if the data cannot be read."""
   if weight_names.GLOBAL_STEP not in weights.shapes:
     return None
   try:

@@ -54,11 +54,7 @@ def range_shapes(shapes):
 
 
 def weights_of_constants(shapes):
-  """Returns the entries of a frozen graph's constants that are named like weights.
-
-  Raises:
-    ValueError: batch norm is folded into the weights.
-  """
+  """Returns the weights among constants of a graph; ValueError if batch norm is folded in."""
   if any(name.endswith(_FOLDED_END) for name in shapes):
     raise ValueError('is a graph rewritten for speed, with batch norm folded into its weights. '
                      'Name the checkpoint it was exported from; export.json beside the graph '
@@ -78,10 +74,9 @@ def scope_of(name, depth=2):
 
 
 def find_variant(weights):
-  """Returns the row of BACKBONES that has the scope of weights and, of several, the root.
+  """Returns the row of BACKBONES with the scope of weights and, of several, the root.
 
-  Raises:
-    ValueError: there is none, or several; lists the scopes.
+  Raises ValueError, which lists the scopes, if there is none, or several.
   """
   scopes = sorted({name.split('/')[0] for name in weights if '/' in name})
   rows = {variant: row for variant, row in feature_extractor.BACKBONES.items()
@@ -106,10 +101,7 @@ def find_variant(weights):
 
 
 def width_options(variant, weights, seen):
-  """Returns dict of the options that widen a backbone.
-
-  Where the channels fit no width, a sentence is added to the list `seen`.
-  """
+  """Returns dict of options that widen a backbone; tells `seen` where channels fit no width."""
   row = feature_extractor.BACKBONES[variant]
   if 'depth_multiplier' in row.settings:
     return _mobilenet_width(row.scope, weights, seen)

@@ -165,11 +165,7 @@ exit "$$status"
 
 
 def tfjob(values):
-  """Returns a TFJob as YAML.
-
-  Args:
-    values: dict, name of a setting -> value.
-  """
+  """Returns a TFJob as YAML of a dict, name of a setting -> value."""
   arguments = _filled(_TRAIN_FLAGS, values)
   worker_limits = ['cpu: %d' % values['cpus'], 'memory: %dGi' % values['memory_gib']]
   if values['gpus']:
@@ -187,11 +183,7 @@ def tfjob(values):
 
 
 def slurm(values):
-  """Returns a batch script for Slurm.
-
-  Args:
-    values: dict, name of a setting -> value.
-  """
+  """Returns a batch script for Slurm of a dict, name of a setting -> value."""
   per_node = -(-values['parameter_servers'] // values['workers'])
   return string.Template(_SLURM).substitute(
       values, gres='#SBATCH --gres=gpu:%d\n' % values['gpus'] if values['gpus'] else '',

@@ -38,13 +38,7 @@ class Machine(typing.NamedTuple):
 
 
 def step_secs(machine, num_workers, gbits):
-  """Returns the predicted seconds of a synchronous step.
-
-  Args:
-    machine: Machine.
-    num_workers: number of workers.
-    gbits: bandwidth of each machine's network, in Gbit/s.
-  """
+  """Returns the predicted seconds of a synchronous step; gbits: of a machine's network, Gbit/s."""
   if num_workers == 1:
     return machine.compute_secs
   per_server = num_workers / num_servers(machine, num_workers)

@@ -90,8 +90,7 @@ def draw_sheet(crops, num_columns, palette, clear_ids=(), legend=()):
   Args:
     crops: pairs as `read_crops` returns them.
     num_columns: crops per row.
-    palette: [256, 3] uint8 colours.
-    clear_ids: ids of classes that are not painted.
+    palette: [256, 3] uint8 colours; classes of `clear_ids` are not painted.
     legend: list of painting.Entry, drawn below.
   """
   height, width = crops[0][1].shape
@@ -109,11 +108,7 @@ def draw_sheet(crops, num_columns, palette, clear_ids=(), legend=()):
 
 
 def write_picture(picture, path):
-  """Writes a Pillow image, whole or not at all.
-
-  Raises:
-    ValueError: the folder is absent, or the format unknown.
-  """
+  """Writes a Pillow image, whole or not; ValueError if the folder is absent or format unknown."""
   kind = Image.registered_extensions().get(path[path.rfind('.'):].lower())
   if kind not in ('PNG', 'JPEG'):
     raise UsageError('--output=%s: expected a file name that ends in .png or .jpg.' % path)

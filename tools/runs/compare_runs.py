@@ -65,12 +65,8 @@ def main(argv):
 def paired_counts(runs, labels):
   """Returns (names, [2, num_images, 3, num_classes] counts) of the images of both runs.
 
-  Args:
-    runs: two pairs of (list of image_results.Row, class names).
-    labels: what the runs are called in messages.
-
-  Raises:
-    ValueError: the runs are of other classes, labels or images.
+  `runs` are two pairs of (list of image_results.Row, class names); messages call them `labels`.
+  Raises ValueError if the runs are of other classes, labels or images.
   """
   (rows_a, classes_a), (rows_b, classes_b) = runs
   if classes_a != classes_b:
@@ -97,12 +93,9 @@ def compare(names, counts, class_names, num_resamples=2000, confidence=0.95, see
   """Returns the Comparison of two runs.
 
   Args:
-    names: names of the images.
-    counts: [2, num_images, 3, num_classes] int64, as `paired_counts` returns it.
-    class_names: names of the classes.
+    names, counts: of the images, as `paired_counts` returns them.
     num_resamples: draws of the bootstrap, each of as many images as there are.
     confidence: probability of the intervals.
-    seed: of the draws.
   """
   differences = _resampled_differences(counts, num_resamples, np.random.RandomState(seed))
   percentiles = [50 * (1 - confidence), 50 * (1 + confidence)]

@@ -54,11 +54,7 @@ def main(argv):
 
 
 def read_experiment(folder):
-  """Returns the columns of an experiment's losses.csv, see `loss_table.read`.
-
-  Raises:
-    ValueError: there is no such folder or table, or it has no rows.
-  """
+  """Returns the columns of `loss_table.read`; ValueError if there is no table, or no row in it."""
   if not files.is_dir(folder):
     raise ValueError('No folder %s.' % folder)
   candidates = [os.path.join(folder, loss_table.FILE_NAME),
@@ -85,11 +81,9 @@ def labels_of(folders):
 
 
 def smooth(values, smoothing):
-  """Returns the exponential moving average, unbiased towards its start.
+  """Returns the exponential moving average of [rows] floats, unbiased towards its start.
 
-  Args:
-    values: [rows] float array; NaN stays NaN and is left out of the averages.
-    smoothing: weight of the past, in [0, 1).
+  NaN stays NaN and is left out; `smoothing` is the weight of the past, in [0, 1).
   """
   smoothed = np.full(len(values), np.nan)
   total = weight = 0.0
@@ -102,13 +96,12 @@ def smooth(values, smoothing):
 
 
 def draw(experiments, columns, smoothing, path):
-  """Writes the picture.
+  """Writes the picture, whole or not at all.
 
   Args:
     experiments: list of (label, columns as `loss_table.read` returns them).
     columns: names of the columns to draw, one panel each.
     smoothing: weight of the past in the curves.
-    path: picture to write, whole or not at all.
 
   Raises:
     ValueError: an experiment lacks a column, or the folder of the picture does not exist.
