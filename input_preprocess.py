@@ -27,9 +27,8 @@ def preprocess_image_and_label(
     resize_factor: resized sides become multiples of this plus one, or None.
     min_scale_factor, max_scale_factor: range of the random scale.
     scale_factor_step_size: step between random scales; 0: any in the range.
-    ignore_label: label of padding.
+    ignore_label, model_variant: label of padding, and backbone whose mean pixel is its colour.
     is_training: whether to augment and crop; else the image is padded only.
-    model_variant: backbone whose mean pixel is the colour of padding.
     landmarks: string scalar of body landmarks ('' where unknown), or None.
     augmentation: Augmentation, or None for that of 'forma'.
     random_source: RandomSource, or None.

@@ -69,13 +69,11 @@ class Dataset(object):
     Args:
       dataset_name: built-in name, or any for records with a dataset_info.json.
       dataset_dir: folder of the shards.
-      batch_size: images per batch.
+      batch_size, num_readers: images per batch, and shards read at once.
       crop_size: (height, width) of the samples in pixels.
       min_resize_value, max_resize_value, resize_factor, min_scale_factor, max_scale_factor,
         scale_factor_step_size, model_variant: see `input_preprocess.preprocess_image_and_label`.
-      num_readers: shards read at once.
-      is_training: whether to augment.
-      should_shuffle: whether to shuffle shards and records.
+      is_training, should_shuffle: whether to augment, and to shuffle shards and records.
       should_repeat: whether to go on for ever; in training, batches then have a static size.
       reading: Reading, or None for its defaults.
 

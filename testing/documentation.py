@@ -2,7 +2,7 @@
 
 Blocks of code are fenced, or indented by four spaces. Those that are indented and begin like a
 command are given to bash, where functions in the place of programs note words and settings, so
-that variables, loops, line ends and quotes are as in the shell, and nothing is run.
+that variables, loops, line ends and quotes are as in the shell, and no program is run.
 """
 import glob
 import os

@@ -54,7 +54,7 @@ def make_samples(sizes=SIZES, seed=0):
 
 
 def write_records(folder, samples, split='val', cut_image=None, has_labels=True):
-  """Writes a shard, of image `cut_image` half, and its dataset_info.json; returns the shard."""
+  """Writes a shard and its dataset_info.json, image `cut_image` cut in half; returns the shard."""
   path = os.path.join(folder, shards.shard_name(split, 0, 1))
   with tf.io.TFRecordWriter(path) as writer:
     for index, sample in enumerate(samples):
@@ -87,7 +87,10 @@ def add_records(folder, samples, split, has_labels=True):
 
 
 def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
-  """Writes random weights with equal mean logits of all classes on an image; returns the prefix."""
+  """Writes random weights whose labels of `image` are of several classes.
+
+  Every class gets the same mean logit on the [height, width, 3] image. Returns the prefix.
+  """
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.constant(np.asarray(image, np.float32)[np.newaxis])
     logits = model.multi_scale_logits(
@@ -125,7 +128,7 @@ def write_run(folder, image, model_options=MODEL_OPTIONS):
 
 
 def write_job(folder, samples):
-  """Writes train/ and val/ of records, pictures/ and labels/ of PNGs and a run/ into a Path."""
+  """Fills a Path: records in train/, val/, PNGs in pictures/, labels/, `write_run` in run/."""
   for name in ('train', 'val', 'pictures', 'labels', 'run'):
     (folder / name).mkdir()
   for split in ('train', 'val'):

@@ -78,15 +78,9 @@ def _has_failed(path):
 def build(storage_dir, name, splits, label_map=None, **build_options):
   """Writes the records of a set, and its split lists; returns its dataset_info.DatasetInfo.
 
-  One of several tasks writes records alone, and returns None.
-
-  Args:
-    splits: dict, split -> list of Example; left out of the records where empty by the registry.
-    label_map: see `spec.DatasetSpec`.
-    **build_options: of `builder.build_dataset`.
-
-  Raises:
-    ValueError: a split is empty, or a file cannot be used.
+  One of several tasks writes records alone, and returns None. `splits` is a dict, split -> list of
+  Example, `label_map` as in `spec.DatasetSpec`; `build_options` are of `builder.build_dataset`.
+  Splits empty by the registry are left out; ValueError on other empty ones and unusable files.
   """
   for split, examples in splits.items():
     if not examples and not _expects_empty(name, split):

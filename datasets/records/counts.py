@@ -15,27 +15,19 @@ WEIGHT_FORMULA = (
 
 
 class RecordCounts(object):
-  """Counts over records; those of shards add up.
-
-  Attributes:
-    num_examples: number of records.
-    sizes: Counter of (height, width) of the images in pixels.
-    pixel_counts: [256] int64, label pixels per value.
-    present_pixels: [256] int64, per value, labelled pixels of the label maps it occurs in.
-  """
+  """Counts over records; those of shards add up."""
 
   def __init__(self):
     self.num_examples = 0
-    self.sizes = collections.Counter()
-    self.pixel_counts = np.zeros(256, np.int64)
+    self.sizes = collections.Counter()  # Of (height, width) of the images in pixels.
+    self.pixel_counts = np.zeros(256, np.int64)  # Label pixels per value.
+    # Per value, labelled pixels of the label maps it occurs in.
     self.present_pixels = np.zeros(256, np.int64)
 
   def count(self, size, pixel_counts, ignore_label):
-    """Counts one more record.
+    """Counts one more record; size: (height, width) in pixels, or None for what is no image.
 
-    Args:
-      size: (height, width) of the image in pixels, or None for what is no image.
-      pixel_counts: [256] array, pixels of the label map per value; None: there is no label.
+    `pixel_counts` is a [256] array, pixels of the label map per value, or None without label.
     """
     self.num_examples += 1
     if size:
@@ -70,10 +62,8 @@ class RecordCounts(object):
 def balancing_weights(pixel_counts, present_pixel_counts=None):
   """Returns the weight of every class by WEIGHT_FORMULA, None for classes without pixels.
 
-  Args:
-    pixel_counts: [num_classes] array, pixels per class; 0 for an ignored one.
-    present_pixel_counts: [num_classes] array, labelled pixels of the label maps that hold the
-      class; None where not known: those of all label maps.
+  Arrays are [num_classes]: pixels per class, 0 for an ignored one; and labelled pixels of the label
+  maps that hold the class, None where not known: those of all label maps.
   """
   counts = np.asarray(pixel_counts, np.float64)
   is_present = counts > 0

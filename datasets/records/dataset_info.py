@@ -61,14 +61,9 @@ def read(dataset_dir):
 def described(fields, path, name):
   """Returns the DatasetInfo that a hand-written file gives of the dataset `name`.
 
-  Args:
-    fields: dict, the content of the file: the fields of dataset_info.json. It may leave out name
-      and format_version, and say of a split only its number of records:
-      `{"splits": {"train": 90}, ...}`.
-    path: the file, for messages.
-
-  Raises:
-    ValueError: the file is malformed; names file and field.
+  `fields` is the content of the file `path`, a dict of the fields of dataset_info.json. It may
+  leave out name and format_version, and say of a split only its number of records, as in
+  `{"splits": {"train": 90}, ...}`. Raises ValueError if it is malformed; names file and field.
   """
   return _parsed(dict({'format_version': _FORMAT_VERSION, 'name': name}, **fields), path,
                  allows_counts=True)

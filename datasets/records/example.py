@@ -55,11 +55,9 @@ def make_example(image, filename, label_data=None, landmarks=None, label_format=
 def parse(serialized, has_label=True):
   """Returns the sample of one serialised record, a string scalar; for `tf.data.Dataset.map`.
 
-  Returns:
-    Dict of keys.IMAGE: [height, width, 3] uint8; keys.LABELS_CLASS: [height, width, 1] uint8
-    class ids (absent unless has_label); keys.HEIGHT, keys.WIDTH: int64 scalars as recorded;
-    keys.IMAGE_NAME: string scalar; keys.LANDMARKS: string scalar, a serialised float tensor
-    or ''.
+  It is a dict of keys.IMAGE: [height, width, 3] uint8; keys.LABELS_CLASS: [height, width, 1] uint8
+  class ids (absent unless has_label); keys.HEIGHT, keys.WIDTH: int64 scalars as recorded;
+  keys.IMAGE_NAME: string scalar; keys.LANDMARKS: string scalar, a serialised float tensor or ''.
   """
   sample = parse_encoded(serialized, has_label)
   # The kernel behind decode_jpeg looks at the bytes and reads PNG as well.

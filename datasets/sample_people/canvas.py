@@ -37,11 +37,9 @@ class Canvas(object):
     return self.labels.shape
 
   def paint(self, mask, color, label, opacity=1.0):
-    """Paints a raster.Mask; opacity: 0..1.
+    """Paints a raster.Mask in `color`, [3] or [h, w, 3] RGB in 0..1, before lighting.
 
-    Args:
-      color: [3] or [h, w, 3] RGB in 0..1, before lighting.
-      label: class id of the pixels at least half covered, or None to leave labels.
+    Pixels at least half covered get the class id `label`, unless it is None; opacity: 0..1.
     """
     height, width = mask.coverage.shape
     area = (slice(mask.top, mask.top + height), slice(mask.left, mask.left + width))

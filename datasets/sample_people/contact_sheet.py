@@ -13,13 +13,9 @@ _WIDTH, _ROW_HEIGHT, _GAP = 1200, 190, 4
 def write(path, examples, num_rows=2, predictions=None):
   """Writes a PNG with rows of images, each above the rows of its labels, and a legend.
 
-  Args:
-    examples: list of spec.Example, shown in order as far as they fit.
-    num_rows: number of rows of images, at most.
-    predictions: dict, path of an image -> PNG of predicted class ids, shown below the labels.
-
-  Raises:
-    ValueError: the file cannot be written.
+  `examples` are spec.Examples, shown in order as far as they fit into `num_rows` rows of images.
+  `predictions` is a dict, path of an image -> PNG of predicted class ids, shown below the labels.
+  Raises ValueError if the file cannot be written.
   """
   rows = _rows(examples, num_rows, predictions)
   height = len(rows[0][0]) * (_ROW_HEIGHT + _GAP)

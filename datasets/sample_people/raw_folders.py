@@ -58,14 +58,9 @@ class Settings(typing.NamedTuple):
 def write(folder, settings, num_processes=None):
   """Makes `folder` hold exactly the pictures of `settings`; returns how many were rendered.
 
-  Every file is whole or absent, so that an interrupted run continues where it stopped.
-  Pictures of another seed are replaced; changed numbers add or remove pictures.
-
-  Args:
-    num_processes: number of worker processes; None: one per processor.
-
-  Raises:
-    ValueError: the folder holds other things, or cannot be written.
+  Every file is whole or absent, so that an interrupted run continues where it stopped. Pictures of
+  another seed are replaced; changed numbers add or remove pictures. `num_processes` None means one
+  per processor. Raises ValueError if the folder holds other things, or cannot be written.
   """
   with files.telling_of_disk(folder):
     _prepare(folder, settings)

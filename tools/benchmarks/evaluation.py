@@ -111,7 +111,10 @@ def write_set(folder):
 
 
 def time_eval(folder, batch_size=1, is_own=True, has_report=False):
-  """Returns the images per second of `write_set`; has_report: with boundaries and single images."""
+  """Returns the images per second of an evaluation of `write_set`, at own sizes or padded.
+
+  `has_report`: with boundaries and single images.
+  """
   dataset, sizes, options = _setting(folder, batch_size, is_own)
   results = image_results.ImageResults(
       len(tiny_run.CLASS_NAMES), tiny_run.IGNORE_LABEL,

@@ -101,7 +101,7 @@ def find_variant(weights):
 
 
 def width_options(variant, weights, seen):
-  """Returns dict of options that widen a backbone; tells `seen` where channels fit no width."""
+  """Returns dict of options that widen a backbone; adds to `seen` where channels fit no width."""
   row = feature_extractor.BACKBONES[variant]
   if 'depth_multiplier' in row.settings:
     return _mobilenet_width(row.scope, weights, seen)

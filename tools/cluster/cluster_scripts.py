@@ -165,7 +165,7 @@ exit "$$status"
 
 
 def tfjob(values):
-  """Returns a TFJob as YAML of a dict, name of a setting -> value."""
+  """Returns a TFJob as YAML; values: dict, name of a setting -> value."""
   arguments = _filled(_TRAIN_FLAGS, values)
   worker_limits = ['cpu: %d' % values['cpus'], 'memory: %dGi' % values['memory_gib']]
   if values['gpus']:
@@ -183,7 +183,7 @@ def tfjob(values):
 
 
 def slurm(values):
-  """Returns a batch script for Slurm of a dict, name of a setting -> value."""
+  """Returns a batch script for Slurm; values: dict, name of a setting -> value."""
   per_node = -(-values['parameter_servers'] // values['workers'])
   return string.Template(_SLURM).substitute(
       values, gres='#SBATCH --gres=gpu:%d\n' % values['gpus'] if values['gpus'] else '',

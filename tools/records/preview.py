@@ -87,11 +87,8 @@ def legend_of(crops, descriptor, palette, clear_ids):
 def draw_sheet(crops, num_columns, palette, clear_ids=(), legend=()):
   """Returns a Pillow image: rows of crops, each above the row with their labels over them.
 
-  Args:
-    crops: pairs as `read_crops` returns them.
-    num_columns: crops per row.
-    palette: [256, 3] uint8 colours; classes of `clear_ids` are not painted.
-    legend: list of painting.Entry, drawn below.
+  `crops` are pairs as `read_crops` returns them; `palette` is [256, 3] uint8; of `clear_ids`
+  no class is painted; `legend` is a list of painting.Entry, drawn below.
   """
   height, width = crops[0][1].shape
   num_columns = min(num_columns, len(crops))

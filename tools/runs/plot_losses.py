@@ -96,15 +96,10 @@ def smooth(values, smoothing):
 
 
 def draw(experiments, columns, smoothing, path):
-  """Writes the picture, whole or not at all.
+  """Writes the picture `path`, a panel for each name in `columns`, whole or not at all.
 
-  Args:
-    experiments: list of (label, columns as `loss_table.read` returns them).
-    columns: names of the columns to draw, one panel each.
-    smoothing: weight of the past in the curves.
-
-  Raises:
-    ValueError: an experiment lacks a column, or the folder of the picture does not exist.
+  `experiments` is a list of (label, columns as `loss_table.read` returns them); `smoothing` is the
+  weight of the past. Raises ValueError if an experiment lacks a column, or there is no folder.
   """
   for label, table in experiments:
     for name in columns:
