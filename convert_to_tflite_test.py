@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.formats import tflite_runner
-from deeplab.testing import forked_scripts, tiny_run
+from deeplab.testing import forked_scripts
 
 SIZE = (33, 49)
 
@@ -53,8 +53,8 @@ def picture(tmp_path):
 
 
 def run(path, output, *more):
-  return tiny_run.run_script('convert_to_tflite.py', '--quantized_graph_def_path=%s' % path,
-                             '--output_tflite_path=%s' % output, *more)
+  return forked_scripts.run_apart('convert_to_tflite.py', '--quantized_graph_def_path=%s' % path,
+                                  '--output_tflite_path=%s' % output, *more)
 
 
 def test_quantised_graph_becomes_integers_and_labels_a_picture(tmp_path, picture):

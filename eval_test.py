@@ -50,7 +50,7 @@ def expected_counts(checkpoint, crop_size=tiny_run.CROP, **kwargs):
 @pytest.fixture(scope='module')
 def evaluated(run):
   """The log of the program, whose results are in the folder eval of the run."""
-  code, _, log = tiny_run.run_script('eval.py', *flags_for(run, 'eval', '--eval_batch_size=2'))
+  code, _, log = forked_scripts.run_apart('eval.py', *flags_for(run, 'eval', '--eval_batch_size=2'))
   assert code == 0, log
   return log
 
@@ -197,7 +197,7 @@ def test_which_checkpoints_and_what_is_kept(run, tmp_path):
   shared = ('--dataset_dir=%s/records' % run, '--noper_image_report', '--also_save_best',
             '--eval_logdir=%s' % (tmp_path / 'eval'), '--eval_crop_size=%d,%d' % tiny_run.CROP)
   newest = ('--eval_once', '--checkpoint_dir=%s' % train)
-  code, _, log = tiny_run.run_script('eval.py', *(shared + newest))
+  code, _, log = forked_scripts.run_apart('eval.py', *(shared + newest))
   assert code == 0, log
   assert '--add_image_level_feature=False --depth_multiplier=0.25' in log
   metrics = json.loads((tmp_path / 'eval' / 'metrics.json').read_text())

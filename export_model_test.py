@@ -28,7 +28,7 @@ def flags_for(run, *more):
 
 
 def test_exported_graph_labels_like_the_checkpoint(run):
-  code, text, log = tiny_run.run_script('export_model.py', *flags_for(
+  code, text, log = forked_scripts.run_apart('export_model.py', *flags_for(
       run, '--dataset_dir=%s/records' % run, '--save_inference_graph',
       '--num_check_pictures=2'))
   assert code == 0, log

@@ -14,7 +14,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import inference
 from deeplab.deployment.graphs import record
-from deeplab.testing import tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
 
@@ -47,7 +47,7 @@ def test_folder_of_pictures_good_and_bad(tmp_path, model_path):
   (folder / 'broken.jpg').write_bytes(turned.getvalue()[:200])
   (folder / 'notes.txt').write_text('no picture')
 
-  code, printed, log = tiny_run.run_script(
+  code, printed, log = forked_scripts.run_apart(
       'predict.py', '--model=' + model_path, '--input=%s' % folder,
       '--output_dir=%s' % results)
 
@@ -89,7 +89,7 @@ def test_pictures_of_more_than_8_bits_are_scaled_as_those_of_the_training(
   Image.fromarray(values.astype(np.uint16)).save(str(tmp_path / 'grey.png'))
   (tmp_path / 'color.png').write_bytes(tiny_run.wide_png(np.repeat(values[..., None], 3, 2)))
   Image.fromarray((values * 255 // 1023).astype(np.uint8)).save(str(tmp_path / '8bit.png'))
-  code, _, log = tiny_run.run_script(
+  code, _, log = forked_scripts.run_apart(
       'predict.py', '--model=' + model, '--input=%s' % (tmp_path / '*.png'), *flags,
       '--output_dir=%s' % (tmp_path / 'out'), '--outputs=prediction')
 
@@ -128,7 +128,7 @@ def test_of_a_batch_that_fails_only_pictures_that_fail_alone_are_left_out(tmp_pa
   for name, red in (('a', 120), ('b', 255), ('c', 20), ('d', 255)):
     Image.fromarray(np.full([4, 4, 3], red, np.uint8)).save(str(folder / (name + '.png')))
 
-  code, printed, log = tiny_run.run_script(
+  code, printed, log = forked_scripts.run_apart(
       'predict.py', '--model=' + path, '--input=%s' % folder, '--batch_size=3',
       '--output_dir=%s' % (tmp_path / 'out'), '--outputs=prediction')
 
@@ -149,7 +149,7 @@ def test_names_and_colours_are_those_of_the_dataset_that_is_named(tmp_path, mode
   shutil.copy(model_path, str(tmp_path / 'graph.pb'))  # Without its record.
   picture = tmp_path / 'a.png'
   Image.fromarray(np.full([4, 10, 3], 210, np.uint8)).save(str(picture))
-  code, printed, log = tiny_run.run_script(
+  code, printed, log = forked_scripts.run_apart(
       'predict.py', '--model=%s' % (tmp_path / 'graph.pb'), '--input=%s' % picture,
       '--output_dir=%s' % (tmp_path / 'out'), '--dataset=pascal_voc_seg', '--batch_size=4')
   assert code == 0, log

@@ -36,7 +36,7 @@ def make_records(tmp_path_factory):
 
 
 def test_program_trains_logs_and_summarises(records, tmp_path):
-  code, _, log = tiny_run.run_script(
+  code, _, log = forked_scripts.run_apart(
       'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % (tmp_path / 'run'),
       '--save_summaries_images', '--save_summaries_secs=1', *FLAGS + _OF_OTHER_VERSIONS)
   assert code == 0, log
@@ -154,7 +154,7 @@ def test_bad_records_are_named(tmp_path):
   label[3, 4] = 9
   tiny_run.write_records(str(records), [sample._replace(name='odd one', label=label)],
                          split='train')
-  code, _, log = tiny_run.run_script(
+  code, _, log = forked_scripts.run_apart(
       'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % (tmp_path / 'run'),
       *FLAGS)
   assert code == 1
@@ -187,7 +187,7 @@ def test_bad_records_are_skipped_if_asked(tmp_path):
 
 def test_checkpoints_are_evaluated_and_the_best_kept(records, tmp_path):
   run = tmp_path / 'run'
-  code, _, log = tiny_run.run_script(
+  code, _, log = forked_scripts.run_apart(
       'train.py', '--dataset_dir=%s' % records, '--train_logdir=%s' % run,
       '--eval_during_training', '--eval_split=train', '--gradient_accumulation_steps=2',
       '--gradient_checkpointing', *FLAGS)

@@ -12,7 +12,7 @@ from deeplab import model
 from deeplab.core import colormaps, feature_extractor
 from deeplab.core.images import painting
 from deeplab.datasets.records import dataset_info
-from deeplab.testing import slow, tiny_run
+from deeplab.testing import forked_scripts, slow, tiny_run
 from deeplab.utils.inference import tiles as picture_batches
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -37,7 +37,7 @@ def read(*path):
 
 
 def test_program_writes_images_predictions_and_raw_ids(run):
-  code, _, log = tiny_run.run_script('vis.py', *flags_for(run, 'vis',
+  code, _, log = forked_scripts.run_apart('vis.py', *flags_for(run, 'vis',
                                                           '--also_save_raw_predictions',
                                                           '--save_overlay',
                                                           '--save_confidence'))

@@ -51,13 +51,10 @@ def make_spec():
 
 
 def _examples(image_folder, label_folder):
-  """Returns the Examples of two folders, sorted by path.
-
-  A label is called like its image up to the first dot.
-  """
+  """Returns the Examples of two folders, sorted by path."""
   images = {}
   for path in sorted(listing.files_by_stem(image_folder, ('.jpg', '.jpeg'), 'images').values()):
-    # Up to the first dot, not the last: scripts around this layout name files by this rule.
+    # Labels are called like images up to the first dot, not the last, in this layout.
     stem = os.path.basename(path).split('.', 1)[0]
     if stem in images:
       raise ValueError('%s and %s would share the label %s.png. Keep one of them.'

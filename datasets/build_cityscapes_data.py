@@ -54,11 +54,7 @@ def make_spec():
 
 
 def _find(kind, split, suffix):
-  """Returns a dict, CITY/NAME -> path, of CITY/NAME<suffix> in a split, sorted by path.
-
-  Raises:
-    ValueError: there are none.
-  """
+  """Returns a dict, CITY/NAME -> path, of the files CITY/NAME<suffix> of a split, sorted."""
   folder = _folder(kind, split)
   pattern = os.path.join(glob.escape(folder), '*', '*' + suffix)
   paths = sorted(glob.glob(pattern))  # local: raw pictures
@@ -70,15 +66,13 @@ def _find(kind, split, suffix):
 
 
 def _choose_labels(images):
-  """Returns the end of the names of labels, and the map of their ids to class ids or None.
-
-  These are train ids if all images have them, else the kind there is more of.
-  """
+  """Returns the end of the names of labels, and the map of their ids to class ids or None."""
   num_images = sum(len(items) for items in images.values())
   num_train_ids, num_ids = (
       sum(os.path.exists(os.path.join(_folder('gtFine', split), key + suffix))  # local: labels
           for split, items in images.items() for key in items)
       for suffix in (_TRAIN_IDS_SUFFIX, _IDS_SUFFIX))
+  # Train ids if all images have them, else the kind there is more of.
   if num_train_ids == num_images or num_train_ids > num_ids:
     return _TRAIN_IDS_SUFFIX, None
   logging.info('%d of %d images have a *%s: the ids in *%s are mapped to the classes.',

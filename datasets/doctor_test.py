@@ -13,7 +13,7 @@ from deeplab.datasets.checks import examination as doctor_checks
 from deeplab.datasets.checks import report, rules
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
-from deeplab.testing import tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 SAMPLES = tiny_run.make_samples()
 POINTS = np.zeros((1, 33, 4), np.float32)
@@ -289,14 +289,14 @@ def test_program_prints_writes_and_exits(tmp_path):
     path = write_split(folder, [record_of(s) for s in SAMPLES])
   write_split(broken, [record_of(FIRST, label=png(OUT_OF_RANGE))]
               + [record_of(s) for s in SAMPLES[1:]])
-  code, output, log = tiny_run.run_script(
+  code, output, log = forked_scripts.run_apart(
       'datasets/doctor.py', '--dataset_dir=%s' % sound, '--report_dir=%s' % (tmp_path / 'new'),
       '--num_processes=2')
   assert code == 0, output + log
   assert 'Fit for training: 0 kinds of errors, 0 of warnings.' in output
   assert sorted(os.listdir(str(tmp_path / 'new'))) == ['doctor_report.html',
                                                        'doctor_report.json']
-  code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % broken)
+  code, output, log = forked_scripts.run_apart('datasets/doctor.py', '--dataset_dir=%s' % broken)
   assert code == 1, output + log
   assert 'Record tiny/000: the label has the values 9' in output
   with open(str(broken / report.JSON_NAME)) as stream:
@@ -305,7 +305,7 @@ def test_program_prints_writes_and_exits(tmp_path):
   assert content['findings'][0]['name'] == 'label_range'
   assert '3/3' in log
   os.remove(dataset_info.path_in(str(sound)))
-  code, output, log = tiny_run.run_script('datasets/doctor.py', '--dataset_dir=%s' % sound)
+  code, output, log = forked_scripts.run_apart('datasets/doctor.py', '--dataset_dir=%s' % sound)
   assert code == 1
   assert 'doctor.py: error: No dataset name was given' in log
   message, = tiny_run.run_main('datasets.doctor', ['--dataset_dir=%s' % (tmp_path / 'nope')])

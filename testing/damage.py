@@ -31,21 +31,6 @@ def _cut_off(data, draws):
   return data[:draws.randrange(len(data))]
 
 
-def _cut_out(data, draws):
-  start, end = _range(data, draws)
-  return data[:start] + data[end:]
-
-
-def _zero(data, draws):
-  start, end = _range(data, draws)
-  return data[:start] + b'\0' * (end - start) + data[end:]
-
-
-def _repeat(data, draws):
-  start, end = _range(data, draws)
-  return data[:end] + data[start:end] + data[end:]
-
-
 def _swap(data, draws):
   start, end = _range(data, draws)
   middle = draws.randint(start, end)
@@ -63,9 +48,20 @@ def _insert(data, draws):
       data[start:])
 
 
-KINDS = {'bits flipped': _flip_bits, 'cut off': _cut_off, 'cut out': _cut_out, 'zeros': _zero,
-         'repeated': _repeat, 'swapped': _swap, 'huge size': _claim_huge,
-         'inserted': _insert}
+def _on_a_range(change):
+  """Returns the function that replaces some bytes by `change` of them."""
+  def damage(data, draws):
+    start, end = _range(data, draws)
+    return data[:start] + change(data[start:end]) + data[end:]
+
+  return damage
+
+
+KINDS = {'bits flipped': _flip_bits, 'cut off': _cut_off,
+         'cut out': _on_a_range(lambda part: b''),
+         'zeros': _on_a_range(lambda part: b'\0' * len(part)),
+         'repeated': _on_a_range(lambda part: part * 2),
+         'swapped': _swap, 'huge size': _claim_huge, 'inserted': _insert}
 
 
 def _range(data, draws):

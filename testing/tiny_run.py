@@ -180,11 +180,6 @@ def predict(checkpoint, samples, fill, model_options=MODEL_OPTIONS,
     return labels
 
 
-def run_script(name, *flags):
-  """Runs a script as a program; returns (exit code, stdout, stderr)."""
-  return forked_scripts.run_apart(name, *flags)
-
-
 _MAIN_RUNNER = """
 import importlib, json, sys
 script = importlib.import_module('deeplab.' + sys.argv[1])

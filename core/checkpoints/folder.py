@@ -3,7 +3,6 @@
 TensorFlow's file `checkpoint` names them by paths that hold where the training ran. What counts
 here is what lies in the folder: of a copy of a run, the copies.
 """
-import contextlib
 import functools
 import os
 import re
@@ -158,21 +157,17 @@ def named_elsewhere(folder):
   return path if path and _in_folder(path, folder) != path and exists(path) else None
 
 
-@contextlib.contextmanager
-def readable_damage(checkpoint, kinds=None):
-  """Turns the errors of damaged files into a ValueError that names the checkpoint.
+def readable_damage(checkpoint, *kinds):
+  """Returns what turns, in a `with`, errors of damaged files into a ValueError with their names.
 
   Args:
     checkpoint: its prefix.
-    kinds: classes of errors; None: those of loading variables.
+    *kinds: classes of errors; none given: those of loading variables.
   """
-  kinds = kinds or (tf.errors.DataLossError, tf.errors.OutOfRangeError)
-  try:
-    yield
-  except kinds as error:
-    raise ValueError(
-        'Checkpoint %s is damaged (%s). Copy it again, or remove its files to use the one '
-        'before it.' % (checkpoint, errors.reason_of(error))) from error
+  return errors.told(
+      'Checkpoint %s is damaged' % checkpoint,
+      *(kinds or (tf.errors.DataLossError, tf.errors.OutOfRangeError)),
+      advice='Copy it again, or remove its files to use the one before it.')
 
 
 class ChiefSessionCreator(typing.NamedTuple):

@@ -143,13 +143,10 @@ def _reshaped_message(weights, reshaped, last_layer_scopes):
 
 def _read_frozen_graph(path, flag):
   graph_def = tf.GraphDef()
-  try:
-    with tf.gfile.GFile(path, 'rb') as f:
-      graph_def.ParseFromString(f.read())
-  except Exception as error:
-    # The file system and the parser each have errors of their own.
-    raise ValueError('--%s=%s cannot be read as a frozen graph: %s.'
-                     % (flag, path, errors.reason_of(error))) from error
+  # The file system and the parser each have errors of their own.
+  with errors.told('--%s=%s cannot be read as a frozen graph' % (flag, path), Exception), \
+       tf.gfile.GFile(path, 'rb') as f:
+    graph_def.ParseFromString(f.read())
   nodes = {node.name: node.attr['value'].tensor for node in graph_def.node
            if node.op == 'Const'}
   if not nodes:

@@ -109,7 +109,7 @@ def global_step(checkpoint):
   """
   reader = open_reader(checkpoint)
   if reader.has_tensor(_GLOBAL_STEP):
-    with checkpoint_folder.readable_damage(checkpoint, checkpoint_folder.reader_errors()):
+    with checkpoint_folder.readable_damage(checkpoint, *checkpoint_folder.reader_errors()):
       return int(reader.get_tensor(_GLOBAL_STEP))
   match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
@@ -172,7 +172,7 @@ def check_restorable(checkpoint_path, variables):
 
 def _check_finite(checkpoint, names):
   reader = open_reader(checkpoint)
-  with checkpoint_folder.readable_damage(checkpoint, checkpoint_folder.reader_errors()):
+  with checkpoint_folder.readable_damage(checkpoint, *checkpoint_folder.reader_errors()):
     problem = checkpoint_folder.not_finite(reader, names)
   if problem:
     raise ValueError('Checkpoint %s cannot be used: %s. Take an earlier one.'
@@ -234,11 +234,9 @@ def open_reader(checkpoint):
   Raises:
     ValueError: the files cannot be read.
   """
-  try:
+  with errors.told('Checkpoint %s cannot be read' % checkpoint,
+                   *checkpoint_folder.reader_errors()):
     return tf.train.NewCheckpointReader(checkpoint)
-  except checkpoint_folder.reader_errors() as error:
-    raise ValueError('Checkpoint %s cannot be read: %s'
-                     % (checkpoint, errors.reason_of(error))) from error
 
 
 def restore(saver, session, checkpoint):
@@ -283,14 +281,7 @@ def _num_classes(stored, expected):
 
 
 def _hints(stored, expected, missing, reshaped):
-  """Returns sentences, without full stop, that say which options differ.
-
-  Args:
-    stored: dict, name of a variable -> its shape in the checkpoint.
-    expected: dict, name of a variable -> its shape in the graph.
-    missing: names of the weights that the checkpoint lacks.
-    reshaped: names of those that have another shape there.
-  """
+  """Returns sentences, without full stop, on options that differ; arguments: check_restorable."""
   found = _optimizer_hints(stored, expected)
   if any(quantization.is_range(name) for name in missing):
     found.append('It was trained in floats: leave out --quantize_delay_step, or train with it, '

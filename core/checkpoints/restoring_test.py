@@ -98,7 +98,7 @@ def test_values_that_are_not_those_written_are_told(tmp_path):
   with tf.Graph().as_default(), tf.Session() as session:
     for name, shape in NAMES_TO_SHAPES.items():
       tf.get_variable(name, shape)
-    with pytest.raises(ValueError, match='Checkpoint .*model.ckpt-1 is damaged .*Copy it again'):
+    with pytest.raises(ValueError, match='Checkpoint .*model.ckpt-1 is damaged: .*Copy it again'):
       restoring.restore(tf.train.Saver(), session, prefix)
 
 

@@ -16,6 +16,8 @@ import tempfile
 import time
 import uuid
 
+from deeplab.core.storage import errors
+
 # Names that never match the pattern of a data shard: a leading dot and this suffix.
 TEMPORARY_SUFFIX = '.tmp'
 # Pattern of what `temporary_beside` puts after a name; its group is the process.
@@ -305,15 +307,12 @@ def check_folder(folder, flag):
   Raises:
     ValueError: that is not possible; names the flag that holds the folder, and says why.
   """
-  try:
+  with errors.told('--%s=%s cannot be used for results' % (flag, folder), OSError):
     make_dirs(folder)
     if not is_remote(folder):
       with tempfile.TemporaryFile(dir=folder):
         pass
       remove_abandoned(folder)
-  except OSError as error:
-    raise ValueError('--%s=%s cannot be used for results: %s.'
-                     % (flag, folder, error.strerror or error)) from error
 
 
 @contextlib.contextmanager

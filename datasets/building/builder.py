@@ -195,10 +195,7 @@ def _plan_split(spec, split, output_dir, on_error):
 
 
 def _require_annotations(spec, split):
-  """Raises ValueError if annotations of a split are left out, and none can be drawn.
-
-  Reads no further than to the first example of which one can.
-  """
+  """Raises ValueError if annotations of a split are left out, and none, up to its end, is drawn."""
   left_out = []
   for item in spec.splits[split]:
     try:

@@ -179,10 +179,7 @@ def _yolo_classes(request, pairs):
 
 
 def _annotated_pairs(request, suffixes):
-  """Returns the Examples of images and the files that annotate them; label: path.
-
-  With --negatives the label of images without such a file is None.
-  """
+  """Returns Examples whose label is the file that annotates them; None: none, with --negatives."""
   endings = _endings(request)
   if not request.negatives:
     return listing.find_pairs(request.image_dir, request.path, request.names, request.on_error,
@@ -199,10 +196,7 @@ def _endings(request):
 
 
 def _annotated(request, examples, names, make):
-  """Returns the Labelled of Examples with the label source `make(label, id of other pixels)`.
-
-  Those whose label is None are unlabelled all over.
-  """
+  """Returns the Labelled of Examples with the sources `make(label, id of unlabelled pixels)`."""
   unlabelled = _unlabelled(request, names)
   return Labelled([item._replace(label=label_sources.Unannotated(item.image_path, unlabelled)
                                  if item.label is None else make(item.label, unlabelled))

@@ -200,22 +200,16 @@ def _file_state(path):
 
 def _write(shard, on_example):
   stats = ShardStats()
-  try:
-    with files.atomic_path(shard.path) as temporary, \
-         tf.io.TFRecordWriter(temporary) as writer:
-      for item in shard.examples:
-        record = _record_or_skip(item, shard, stats)
-        if record is not None:
-          # Features are a map: without this flag their order differs from run to run.
-          writer.write(record.SerializeToString(deterministic=True))
-        if on_example:
-          on_example()
-      writer.flush()
-  except (OSError, tf.errors.OpError) as error:
-    is_of_system = isinstance(error, OSError) and error.errno
-    raise ValueError('%s cannot be written: %s.' % (
-        shard.path, os.strerror(error.errno) if is_of_system else errors.reason_of(error)
-    )) from error
+  with errors.told('%s cannot be written' % shard.path, OSError, tf.errors.OpError), \
+       files.atomic_path(shard.path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+    for item in shard.examples:
+      record = _record_or_skip(item, shard, stats)
+      if record is not None:
+        # Features are a map: without this flag their order differs from run to run.
+        writer.write(record.SerializeToString(deterministic=True))
+      if on_example:
+        on_example()
+    writer.flush()
   return stats
 
 
@@ -253,15 +247,14 @@ def _label_of(item, image, spec):
   if item.label is None:
     return None, None, None
   size = image.height, image.width
-  turn = pairs.read_orientation(item.image_path)
-  stored_size = size[::-1] if orientation.swaps_sides(turn) else size
+  stored_size = size[::-1] if orientation.swaps_sides(image.turn) else size
   label, drawing, path = _read_label(item.label, [stored_size] if spec.labels_as_stored else [
       size, stored_size], spec)
   found = label.height, label.width
-  is_unseen = turn != orientation.UPRIGHT and stored_size == size
-  if turn != orientation.UPRIGHT and found == stored_size and (
+  is_unseen = image.turn != orientation.UPRIGHT and stored_size == size
+  if image.turn != orientation.UPRIGHT and found == stored_size and (
       spec.labels_as_stored or not is_unseen):
-    return (pairs.turned(label, turn), drawing,
+    return (pairs.turned(label, image.turn), drawing,
             _TURNED_AS_TOLD if spec.labels_as_stored else _TURNED)
   if found != size:
     raise ValueError(
@@ -271,10 +264,7 @@ def _label_of(item, image, spec):
 
 
 def _read_label(label, sizes, spec):
-  """Returns the EncodedLabel, its Drawing or None, and its path.
-
-  A label source is asked for the first of `sizes` that it has.
-  """
+  """Returns the EncodedLabel, of the first of `sizes` there is, its Drawing or None, its path."""
   if isinstance(label, str):
     return (pairs.read_label(label, spec.num_classes, spec.ignore_label, spec.label_map), None,
             label)

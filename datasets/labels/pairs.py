@@ -30,11 +30,12 @@ _ZERO_HINT = (' If 0 stands for pixels without label and 1..%d for the %d classe
 
 
 class EncodedImage(typing.NamedTuple):
-  """An image as the record wants it: bytes, 'jpeg' or 'png', height, width."""
+  """An image as the record wants it, upright."""
   data: bytes
-  format: str
+  format: str  # 'jpeg' or 'png'.
   height: int
   width: int
+  turn: int = orientation.UPRIGHT  # EXIF orientation that its file states, 1..8.
 
 
 class EncodedLabel(typing.NamedTuple):
@@ -68,6 +69,7 @@ def read_image(path, image_range=None):
     width, height = image.size
     is_wide = wide_pictures.is_wide(image)
     is_kept = not is_wide and _is_plain_rgb(image, data)
+    turn = orientation.UPRIGHT if is_kept else _stated_turn(image, data)
     if is_kept:
       image.draft('RGB', (max(1, width // _DRAFT_DIVISOR), max(1, height // _DRAFT_DIVISOR)))
     if is_wide:
@@ -76,13 +78,13 @@ def read_image(path, image_range=None):
       image.load()
   if is_wide:
     try:
-      return _encoded(wide_pictures.to_rgb(values, image_range), 'PNG')
+      return _encoded(wide_pictures.to_rgb(values, image_range), 'PNG', turn)
     except ValueError as error:
       raise ValueError('%s: %s.' % (path, error)) from error
   if is_kept:
     return EncodedImage(data, image.format.lower(), height, width)
   encoding = 'JPEG' if image.format == 'JPEG' else 'PNG'
-  return _encoded(orientation.upright_image(image).convert('RGB'), encoding)
+  return _encoded(orientation.upright_image(image).convert('RGB'), encoding, turn)
 
 
 def is_whole_jpeg(data):
@@ -108,16 +110,6 @@ def is_whole_jpeg(data):
     # Pillow raises whatever the damaged bytes lead to.
     return False
   return True
-
-
-def read_orientation(path):
-  """Returns the EXIF orientation that a readable image file states, 1..8."""
-  data = raw_files.read_bytes(path)
-  with limits.open_image(io.BytesIO(data)) as image:
-    # Pillow decodes whole PNG files to look behind the pixels as well.
-    if image.format == 'PNG' and not any(mark in data for mark in _PNG_EXIF_MARKS):
-      return orientation.UPRIGHT
-    return orientation.stated(image)
 
 
 def read_label(path, num_classes, ignore_label, label_map=None):
@@ -258,9 +250,16 @@ def _is_plain_grey(image, data):
           and limits.png_bit_depth(data) == 8 and 'transparency' not in image.info)
 
 
-def _encoded(image, encoding):
+def _stated_turn(image, data):
+  # Pillow decodes whole PNG files to look behind the pixels as well.
+  if image.format == 'PNG' and not any(mark in data for mark in _PNG_EXIF_MARKS):
+    return orientation.UPRIGHT
+  return orientation.stated(image)
+
+
+def _encoded(image, encoding, turn):
   """Returns the EncodedImage of an upright RGB Pillow image."""
-  return EncodedImage(_encode(image, encoding), encoding.lower(), image.height, image.width)
+  return EncodedImage(_encode(image, encoding), encoding.lower(), image.height, image.width, turn)
 
 
 def _encode(image, encoding):

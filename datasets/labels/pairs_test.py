@@ -45,7 +45,7 @@ def test_rgb_jpeg_and_png_keep_their_bytes(tmp_path, name, expected):
 
 def test_a_tiny_jpeg_keeps_its_bytes(tmp_path):
   path = _save(tmp_path / 'a.jpg', _RGB[:3, :2])
-  assert pairs.read_image(path)[1:] == ('jpeg', 3, 2)
+  assert pairs.read_image(path)[1:4] == ('jpeg', 3, 2)
 
 
 def test_a_jpeg_file_of_several_pictures_keeps_its_bytes(tmp_path):
@@ -63,7 +63,7 @@ def test_a_jpeg_file_of_several_pictures_keeps_its_bytes(tmp_path):
 def test_other_images_become_lossless_rgb(tmp_path, mode, name):
   image = Image.fromarray(_RGB).convert(mode)
   found = pairs.read_image(_save(tmp_path / name, image))
-  assert found[1:] == ('png', 24, 40)
+  assert found[1:4] == ('png', 24, 40)
   np.testing.assert_array_equal(_pixels(found.data), np.asarray(image.convert('RGB')))
 
 
@@ -72,7 +72,7 @@ def test_grey_and_cmyk_jpeg_become_rgb_jpeg(tmp_path, mode):
   smooth = Image.new('RGB', (40, 24), (200, 60, 20)).convert(mode)
   path = _save(tmp_path / 'a.jpg', smooth, quality=95)
   found = pairs.read_image(path)
-  assert found[1:] == ('jpeg', 24, 40)
+  assert found[1:4] == ('jpeg', 24, 40)
   with Image.open(path) as image:
     expected = np.asarray(image.convert('RGB')).astype(int)
   assert np.abs(_pixels(found.data) - expected).max() <= 3
@@ -103,7 +103,7 @@ def test_exif_rotation_is_applied(tmp_path):
   exif = image.getexif()
   exif[0x0112] = 6  # The left edge of the file is the top of the picture.
   found = pairs.read_image(_save(tmp_path / 'a.jpg', image, exif=exif, quality=95))
-  assert found[1:] == ('jpeg', 40, 24)
+  assert found[1:4] == ('jpeg', 40, 24)
   assert _pixels(found.data)[2, 12, 2] > 200
   assert _pixels(found.data)[30, 12, 0] > 200
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from deeplab.testing import slow, tiny_run
+from deeplab.testing import forked_scripts, slow
 from deeplab.tools.benchmarks import child
 
 pytestmark = slow.only_if_asked
@@ -30,7 +30,7 @@ def test_failure_of_the_measured_process_is_told():
 
 def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
   path = tmp_path / 'figures.json'
-  code, output, log = tiny_run.run_script(
+  code, output, log = forked_scripts.run_apart(
       'tools/benchmarks/__main__.py', 'graph', '--repeats=1', '--json=%s' % path,
       '--variants=mobilenet_v2')
   assert code == 0, log
@@ -41,6 +41,6 @@ def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):
 
 
 def test_unknown_benchmark_is_told_with_the_valid_ones():
-  code, _, log = tiny_run.run_script('tools/benchmarks/__main__.py', 'grph')
+  code, _, log = forked_scripts.run_apart('tools/benchmarks/__main__.py', 'grph')
   assert code == 2
   assert "Unknown benchmark 'grph'" in log and 'graph' in log

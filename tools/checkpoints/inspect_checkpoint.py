@@ -82,11 +82,9 @@ def _global_step(weights):
   """Returns the step that is stored, or None; raises ValueError if the data cannot be read."""
   if weight_names.GLOBAL_STEP not in weights.shapes:
     return None
-  try:
+  with errors.told('Checkpoint %s: its index can be read, its data cannot' % weights.where,
+                   *folder.reader_errors()):
     return int(weights.read(weight_names.GLOBAL_STEP))
-  except folder.reader_errors() as error:
-    raise ValueError('Checkpoint %s: its index can be read, its data cannot: %s'
-                     % (weights.where, errors.reason_of(error))) from error
 
 
 # --- tables ------------------------------------------------------------------------------

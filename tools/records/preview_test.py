@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from deeplab.datasets.records import dataset_info
-from deeplab.testing import tiny_run
+from deeplab.testing import forked_scripts, tiny_run
 
 
 @pytest.fixture(scope='module', name='records')
@@ -18,7 +18,7 @@ def make_records(tmp_path_factory):
 
 def test_sheet_shows_crops_above_their_labels(records, tmp_path):
   path = tmp_path / 'sheet.png'
-  code, _, log = tiny_run.run_script(
+  code, _, log = forked_scripts.run_apart(
       'tools/records/preview.py', '--dataset_dir=%s' % records, '--output=%s' % path,
       '--num_images=4', '--num_columns=3', '--train_crop_size=33,41', '--same_record',
       '--augmentation=none', '--min_scale_factor=1', '--max_scale_factor=1')

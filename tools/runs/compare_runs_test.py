@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab.evaluation.semantic import image_results
-from deeplab.testing import tiny_run
+from deeplab.testing import forked_scripts
 from deeplab.tools.runs import compare_runs
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -75,8 +75,8 @@ def test_program_lists_classes_and_images(tmp_path):
   counts = random_counts()
   counts[1, 7, 0] = 0
   a, b = write_runs(tmp_path, counts)
-  code, printed, log = tiny_run.run_script('tools/runs/compare_runs.py', a, b, '--num_images=1',
-                                           '--num_resamples=100')
+  code, printed, log = forked_scripts.run_apart(
+      'tools/runs/compare_runs.py', a, b, '--num_images=1', '--num_resamples=100')
   assert code == 0, log
   assert '95 % interval of B - A' in printed
   worse = printed.split('Images that got worse')[1].split('\n')[1]
