@@ -240,7 +240,7 @@ _RECORDS_DONE = """
 import sys
 from deeplab import train
 train.FLAGS(sys.argv)
-print(train.training_dataset([33, 33], train.machine_flags.cluster_of_flags()).num_done)
+print(train.training_dataset([33, 33], train.machine_flags.cluster_of_flags()).reading.num_done)
 """
 
 
