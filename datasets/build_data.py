@@ -11,6 +11,7 @@ from absl import flags
 from deeplab.command_line import flag_groups
 from deeplab.core import usage
 from deeplab.core.images import limits
+from deeplab.core.storage import errors
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import example
 
@@ -61,12 +62,10 @@ class ImageReader(object):
     Raises:
       ValueError: the bytes are not an image of this reader's format.
     """
-    try:
+    with errors.told('The data (%d bytes) cannot be decoded as %s' % (
+        len(image_data), self._format), OSError, SyntaxError, ValueError):
       image = limits.open_image(io.BytesIO(image_data))
       image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-      raise ValueError('The data (%d bytes) cannot be decoded as %s: %s.'
-                       % (len(image_data), self._format, error)) from error
     if image.format.lower() != self._format:
       raise ValueError('Expected %s data, got %s.' % (self._format, image.format.lower()))
     if not (self._mode == 'L' and image.mode == 'P'):

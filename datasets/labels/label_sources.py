@@ -12,6 +12,7 @@ import typing
 
 import numpy as np
 
+from deeplab.core.storage import errors
 from deeplab.datasets.labels import raw_files
 
 _SHOWN_COLORS = 5
@@ -113,9 +114,7 @@ class MatFile(typing.NamedTuple):
       raise ValueError('%s needs SciPy to be read: pip install "deeplab[sbd]".'
                        % self.path) from error
     data = raw_files.read_bytes(self.path)
-    try:
+    # SciPy raises whatever the damaged bytes lead to.
+    with errors.told('%s is not a file of the Semantic Boundaries Dataset with '
+                     'GTcls.Segmentation' % self.path, Exception):
       return np.asarray(scipy.io.loadmat(io.BytesIO(data))['GTcls'][0, 0]['Segmentation'])
-    except Exception as error:
-      # SciPy raises whatever the damaged bytes lead to.
-      raise ValueError('%s is not a file of the Semantic Boundaries Dataset with '
-                       'GTcls.Segmentation: %s.' % (self.path, error)) from error

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.core.images import limits, orientation, wide_pictures
-from deeplab.core.storage import json_text
+from deeplab.core.storage import errors, json_text
 from deeplab.datasets.labels import raw_files
 
 _JPEG_QUALITY = 95
@@ -77,10 +77,8 @@ def read_image(path, image_range=None):
     elif not (is_kept and is_whole_jpeg(data)):
       image.load()
   if is_wide:
-    try:
+    with errors.told(path, ValueError):
       return _encoded(wide_pictures.to_rgb(values, image_range), 'PNG', turn)
-    except ValueError as error:
-      raise ValueError('%s: %s.' % (path, error)) from error
   if is_kept:
     return EncodedImage(data, image.format.lower(), height, width)
   encoding = 'JPEG' if image.format == 'JPEG' else 'PNG'
