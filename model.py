@@ -12,27 +12,23 @@ References:
   v3+: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image
     Segmentation", ECCV 2018.
 """
+import itertools
+
 from deeplab.core import aspp, feature_extractor, layers, quantization, usage, utils
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
-from deeplab.core.dense_prediction_cell import DensePredictionCell
+from deeplab.core.dense_prediction_cell import META_ARCHITECTURE_SCOPE, DensePredictionCell
 from deeplab.core.head import LOGITS_SCOPE_NAME, get_branch_logits
 from deeplab.core.tf_compat import tf
-from deeplab.core.usage import UsageError
+from deeplab.core.usage import UsageError, with_known
 
 MERGED_LOGITS_SCOPE = 'merged_logits'
-META_ARCHITECTURE_SCOPE = 'meta_architecture'
 
 # merge_method -> function of stacked logits [batch, height, width, classes, scales].
 _MERGE_METHODS = {
     'max': lambda stacked: tf.reduce_max(stacked, axis=4),
     'avg': lambda stacked: tf.reduce_mean(stacked, axis=4),
 }
-# Fields of ModelOptions that are settings of the backbone.
-_BACKBONE_OPTIONS = (
-    'output_stride', 'multi_grid', 'model_variant', 'depth_multiplier', 'divisible_by',
-    'preprocessed_images_dtype', 'nas_stem_output_num_conv_filters', 'use_bounded_activation',
-    'batch_norm_decay')
 
 
 def get_extra_layer_scopes(last_layers_contain_logits_only=False):
@@ -101,20 +97,18 @@ def predict_labels_multi_scale(images, model_options, eval_scales=(1.0,),
   size = utils.image_size(images)
   outputs_to_probabilities = {
       output: [] for output in model_options.outputs_to_num_classes}
-  is_first = True
-  for scale in eval_scales:
-    for is_flipped in ((False, True) if add_flipped_images else (False,)):
-      with tf.variable_scope(tf.get_variable_scope(), reuse=None if is_first else True):
-        is_first = False
-        outputs_to_scales_to_logits = multi_scale_logits(
-            tf.reverse(images, [2]) if is_flipped else images,
-            model_options=model_options, image_pyramid=[scale])
-      for output, scales_to_logits in sorted(outputs_to_scales_to_logits.items()):
-        logits = scales_to_logits[MERGED_LOGITS_SCOPE]
-        if is_flipped:
-          logits = tf.reverse(logits, [2])
-        logits = utils.resize_bilinear(logits, size, logits.dtype)
-        outputs_to_probabilities[output].append(tf.nn.softmax(logits))
+  flips = (False, True) if add_flipped_images else (False,)
+  for index, (scale, is_flipped) in enumerate(itertools.product(eval_scales, flips)):
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True if index else None):
+      outputs_to_scales_to_logits = multi_scale_logits(
+          tf.reverse(images, [2]) if is_flipped else images,
+          model_options=model_options, image_pyramid=[scale])
+    for output, scales_to_logits in sorted(outputs_to_scales_to_logits.items()):
+      logits = scales_to_logits[MERGED_LOGITS_SCOPE]
+      if is_flipped:
+        logits = tf.reverse(logits, [2])
+      logits = utils.resize_bilinear(logits, size, logits.dtype)
+      outputs_to_probabilities[output].append(tf.nn.softmax(logits))
   predictions = {}
   for output, maps in sorted(outputs_to_probabilities.items()):
     mean = tf.add_n(maps) / float(len(maps))
@@ -153,8 +147,7 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
                      'larger than output_stride=%d.'
                      % (','.join(map(str, strides[:-1])), model_options.output_stride))
   largest_scale = max(1.0, *names_to_scales.values())
-  logits_size = [utils.scale_dimension(d, largest_scale / float(min(strides)))
-                 for d in crop_size]
+  logits_size = utils.scale_size(crop_size, largest_scale / float(min(strides)))
 
   outputs_to_scales_to_logits = {
       output: {} for output in model_options.outputs_to_num_classes}
@@ -162,9 +155,10 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     scaled_images, scaled_options = _scale_input(images, model_options, scale)
     with layers.quantize(quantization.make_quantizer(model_options, is_training)):
       outputs_to_logits = _get_logits(
-          scaled_images, scaled_options, nas_training_hyper_parameters,
-          weight_decay=weight_decay, reuse=True if index else None, is_training=is_training,
-          fine_tune_batch_norm=fine_tune_batch_norm)
+          scaled_images, scaled_options, weight_decay=weight_decay,
+          reuse=True if index else None, is_training=is_training,
+          fine_tune_batch_norm=fine_tune_batch_norm,
+          nas_training_hyper_parameters=nas_training_hyper_parameters)
     for output, logits in sorted(outputs_to_logits.items()):
       outputs_to_scales_to_logits[output][name] = utils.resize_bilinear(
           logits, logits_size, logits.dtype)
@@ -208,70 +202,42 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   Raises:
     ValueError: an option does not fit the backbone or the other options.
   """
-  training = dict(weight_decay=weight_decay, reuse=reuse, is_training=is_training,
-                  fine_tune_batch_norm=fine_tune_batch_norm)
-  features, end_points = feature_extractor.extract_features(
-      images,
-      nas_training_hyper_parameters=nas_training_hyper_parameters,
-      **training,
-      **{name: getattr(model_options, name) for name in _BACKBONE_OPTIONS})
+  settings = dict(
+      model_options._asdict(), weight_decay=weight_decay, reuse=reuse, is_training=is_training,
+      fine_tune_batch_norm=fine_tune_batch_norm,
+      nas_training_hyper_parameters=nas_training_hyper_parameters)
+  features, end_points = with_known(feature_extractor.extract_features, settings)(images)
   cell_config = model_options.dense_prediction_cell_config
-  if not model_options.aspp_with_batch_norm:
-    if cell_config is not None:
-      raise UsageError('A dense prediction cell needs aspp_with_batch_norm.')
-    return features, end_points
-  if cell_config is not None:
-    return DensePredictionCell(cell_config).build_cell(
-        features,
-        output_stride=model_options.output_stride,
-        crop_size=model_options.crop_size,
-        image_pooling_crop_size=model_options.image_pooling_crop_size,
-        scope=META_ARCHITECTURE_SCOPE,
-        batch_norm_decay=model_options.batch_norm_decay,
-        **training), end_points
-  return aspp.build_aspp(features, model_options, **training), end_points
+  if model_options.aspp_with_batch_norm and cell_config is None:
+    features = with_known(aspp.build_aspp, settings)(features, model_options)
+  elif model_options.aspp_with_batch_norm:
+    cell = DensePredictionCell(cell_config)
+    features = with_known(cell.build_cell, settings)(features)
+  elif cell_config is not None:
+    raise UsageError('A dense prediction cell needs aspp_with_batch_norm.')
+  return features, end_points
 
 
 def _scale_input(images, model_options, scale):
   """Returns images and options for one scale of the pyramid."""
   if scale == 1.0:
     return images, model_options
-
-  def scaled(size):
-    return [utils.scale_dimension(d, scale) for d in size]
-
-  size = scaled(model_options.crop_size or utils.image_size(images))
+  size = utils.scale_size(model_options.crop_size or utils.image_size(images), scale)
   images = utils.resize_bilinear(tf.cast(images, tf.float32), size)
-  options = model_options
-  if options.crop_size is not None:
-    options = options._replace(crop_size=size)
-  if options.image_pooling_crop_size is not None:
-    options = options._replace(
-        image_pooling_crop_size=scaled(options.image_pooling_crop_size))
-  return images, options
+  sizes = {name: utils.scale_size(getattr(model_options, name), scale)
+           for name in ('crop_size', 'image_pooling_crop_size')
+           if getattr(model_options, name) is not None}
+  return images, model_options._replace(**sizes)
 
 
-def _get_logits(images, model_options, nas_training_hyper_parameters, **training):
+def _get_logits(images, model_options, **training):
   """Returns dict, output name -> logits of one scale; arguments as `extract_features`."""
-  features, end_points = extract_features(
-      images, model_options, nas_training_hyper_parameters=nas_training_hyper_parameters,
-      **training)
+  features, end_points = extract_features(images, model_options, **training)
+  settings = dict(model_options._asdict(), **training)
   if model_options.decoder_output_stride is not None:
-    features = refine_by_decoder(
-        features, end_points,
-        crop_size=model_options.crop_size,
-        decoder_output_stride=model_options.decoder_output_stride,
-        decoder_use_separable_conv=model_options.decoder_use_separable_conv,
-        model_variant=model_options.model_variant,
-        use_bounded_activation=model_options.use_bounded_activation,
-        batch_norm_decay=model_options.batch_norm_decay,
-        **training)
+    features = with_known(refine_by_decoder, settings)(features, end_points)
+  add_logits = with_known(get_branch_logits, settings)
   return {
-      output: get_branch_logits(
-          features, num_classes,
-          atrous_rates=model_options.atrous_rates,
-          aspp_with_batch_norm=model_options.aspp_with_batch_norm,
-          kernel_size=model_options.logits_kernel_size,
-          weight_decay=training['weight_decay'], reuse=training['reuse'],
-          scope_suffix=output)
+      output: add_logits(features, num_classes, kernel_size=model_options.logits_kernel_size,
+                         scope_suffix=output)
       for output, num_classes in sorted(model_options.outputs_to_num_classes.items())}

@@ -61,13 +61,11 @@ def _image_pooling(features, options):
   if options.crop_size is None:
     size = utils.image_size(features)
   else:
-    size = [utils.scale_dimension(d, scale) for d in options.crop_size]
+    size = utils.scale_size(options.crop_size, scale)
   if window_size is None:
     pooled = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
   else:
-    window = [utils.scale_dimension(d, scale) for d in window_size]
-    pooled = utils.pool_windows(features, window, options.image_pooling_stride)
+    pooled = utils.pool_windows(
+        features, utils.scale_size(window_size, scale), options.image_pooling_stride)
   pooled = layers.conv2d(pooled, _DEPTH, 1, scope=IMAGE_POOLING_SCOPE)
-  pooled = utils.resize_bilinear(pooled, size, features.dtype)
-  pooled.set_shape((None,) + utils.static_size(size) + (_DEPTH,))
-  return pooled
+  return utils.resize_bilinear(pooled, size, features.dtype)

@@ -55,7 +55,7 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
       if crop_size is None:
         size = utils.image_size(low_level[0])
       else:
-        size = [utils.scale_dimension(d, 1.0 / stride) for d in crop_size]
+        size = utils.scale_size(crop_size, 1.0 / stride)
       features = _fuse(features, low_level, size, suffix)
       features = _refine(features, decoder_use_separable_conv, weight_decay, suffix)
   return features
@@ -63,16 +63,11 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
 
 def _fuse(features, low_level, size, suffix):
   """Returns encoder and projected low-level features, concatenated at `size`."""
-  inputs = [features]
-  for index, tensor in enumerate(low_level):
-    inputs.append(layers.conv2d(tensor, _LOW_LEVEL_DEPTH, 1,
-                                scope='feature_projection%d%s' % (index, suffix)))
-  resized = []
-  for tensor in inputs:
-    tensor = utils.resize_bilinear(tensor, size, features.dtype)
-    tensor.set_shape((None,) + utils.static_size(size) + (None,))
-    resized.append(tensor)
-  return tf.concat(resized, 3)
+  inputs = [features] + [
+      layers.conv2d(tensor, _LOW_LEVEL_DEPTH, 1,
+                    scope='feature_projection%d%s' % (index, suffix))
+      for index, tensor in enumerate(low_level)]
+  return tf.concat([utils.resize_bilinear(net, size, features.dtype) for net in inputs], 3)
 
 
 def _refine(features, use_separable_conv, weight_decay, suffix):

@@ -4,11 +4,11 @@ Reference: Chen et al., "Searching for Efficient Multi-Scale Architectures for D
   Prediction", NeurIPS 2018.
 """
 from deeplab.core import layers, usage, utils
+from deeplab.core.aspp import CONCAT_PROJECTION_SCOPE
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 
-_META_ARCHITECTURE_SCOPE = 'meta_architecture'
-_CONCAT_PROJECTION_SCOPE = 'concat_projection'
+META_ARCHITECTURE_SCOPE = 'meta_architecture'
 # Keys and values of a branch.
 _OP = 'op'
 _CONV = 'conv'
@@ -90,7 +90,7 @@ class DensePredictionCell(object):
     """
     with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm, reuse=reuse,
                         batch_norm_decay=batch_norm_decay), \
-         tf.variable_scope(scope or _META_ARCHITECTURE_SCOPE, values=[features]):
+         tf.variable_scope(scope or META_ARCHITECTURE_SCOPE, values=[features]):
       # The smallest network input that gives the features, where it is not known.
       crop_size = crop_size or [
           (d - 1) * output_stride + 1 for d in utils.image_size(features)]
@@ -105,7 +105,7 @@ class DensePredictionCell(object):
       net = tf.concat(branches, 3)
       net = self._dropout(net, 'dropout_on_concat_features', is_training)
       net = layers.conv2d(net, self.hparams['concat_channels'], 1,
-                          scope=_CONCAT_PROJECTION_SCOPE)
+                          scope=CONCAT_PROJECTION_SCOPE)
       return self._dropout(net, 'dropout_on_projection_features', is_training)
 
   def _dropout(self, net, switch, is_training):
@@ -123,7 +123,7 @@ class DensePredictionCell(object):
     if config[_OP] == _PYRAMID_POOLING:
       window_size = image_pooling_crop_size or crop_size
       return {_OP: _PYRAMID_POOLING,
-              _TARGET_SIZE: [utils.scale_dimension(d, 1.0 / output_stride) for d in crop_size],
+              _TARGET_SIZE: utils.scale_size(crop_size, 1.0 / output_stride),
               _KERNEL: [utils.scale_dimension(d, 1.0 / (output_stride * cells))
                         for d, cells in zip(window_size, config[_GRID_SIZE])]}
     if _RATE_OUTPUT_STRIDE % output_stride:
@@ -148,15 +148,13 @@ def _conv(inputs, operation, depth, weight_decay, scope):
 
 def _pyramid_pooling(inputs, operation, depth, weight_decay, scope):
   del weight_decay  # in the arg scope
-  window, size = operation[_KERNEL], operation[_TARGET_SIZE]
+  window = operation[_KERNEL]
   if None in utils.static_size(window):
     net = _average_pool_any_window(inputs, window)
   else:
     net = utils.pool_windows(inputs, window, stride=1)
   net = layers.conv2d(net, depth, 1, scope=scope)
-  net = utils.resize_bilinear(net, size, inputs.dtype)
-  net.set_shape((None,) + utils.static_size(size) + (depth,))
-  return net
+  return utils.resize_bilinear(net, operation[_TARGET_SIZE], inputs.dtype)
 
 
 _OPERATIONS = {_CONV: _conv, _PYRAMID_POOLING: _pyramid_pooling}
@@ -190,29 +188,29 @@ def check_config(config):
     raise ValueError('The dense prediction cell must be a list of at least one branch, '
                      'got %s.' % _shown(config))
   for index, branch in enumerate(config):
-    where = 'Dense prediction cell, entry %d: ' % index
-    if not isinstance(branch, dict):
-      raise ValueError('%sexpected an object of keys such as "op", got %s.'
-                       % (where, _shown(branch)))
-    _check_key(where, branch, _INPUT, lambda x, last=index: _is_int(x) and
-               _FEATURES <= x < last, '-1 (the features) or the index of an earlier entry')
-    _check_key(where, branch, _OP, lambda x: isinstance(x, str), '"conv" or '
-               '"pyramid_pooling"')
     try:
-      usage.lookup(_OPERATIONS, branch[_OP], what=_OP)
+      _check_branch(branch, index)
     except ValueError as error:
-      raise ValueError('%s%s' % (where, error)) from error
-    for key, is_valid, expected in _KEYS[branch[_OP]]:
-      if key != _RATE or key in branch:
-        _check_key(where, branch, key, is_valid, expected)
+      raise ValueError('Dense prediction cell, entry %d: %s' % (index, error)) from error
 
 
-def _check_key(where, branch, key, is_valid, expected):
+def _check_branch(branch, index):
+  if not isinstance(branch, dict):
+    raise ValueError('expected an object of keys such as "op", got %s.' % _shown(branch))
+  branch = dict({_RATE: [1, 1]}, **branch)
+  _check_key(branch, _INPUT, lambda x: _is_int(x) and _FEATURES <= x < index,
+             '-1 (the features) or the index of an earlier entry')
+  _check_key(branch, _OP, lambda x: isinstance(x, str), '"conv" or "pyramid_pooling"')
+  usage.lookup(_OPERATIONS, branch[_OP], what=_OP)
+  for key, is_valid, expected in _KEYS[branch[_OP]]:
+    _check_key(branch, key, is_valid, expected)
+
+
+def _check_key(branch, key, is_valid, expected):
   if key not in branch:
-    raise ValueError('%sno "%s", expected %s.' % (where, key, expected))
+    raise ValueError('no "%s", expected %s.' % (key, expected))
   if not is_valid(branch[key]):
-    raise ValueError('%s"%s" is %s, expected %s.' % (where, key, _shown(branch[key]),
-                                                     expected))
+    raise ValueError('"%s" is %s, expected %s.' % (key, _shown(branch[key]), expected))
 
 
 def _is_int(value):

@@ -60,6 +60,11 @@ class Backbone(typing.NamedTuple):
     return [name for name, (argument, _) in _OWN_SETTINGS.items() if argument in arguments]
 
 
+def _at_strides(stride_2, stride_4, stride_8, stride_16):
+  """Returns the `decoder_end_points` of a network with one end point per stride."""
+  return {2: [stride_2], 4: [stride_4], 8: [stride_8], 16: [stride_16]}
+
+
 def _xception_row(network, stride_4, stride_8):
   """Returns the row of an Xception; strides as blocks of the entry flow.
 
@@ -70,12 +75,9 @@ def _xception_row(network, stride_4, stride_8):
       network=network,
       arg_scope=xception.xception_arg_scope,
       scope=network.__name__,
-      decoder_end_points={
-          2: ['entry_flow/conv1_2'],
-          4: [module % stride_4],
-          8: [module % stride_8],
-          16: [module % 'exit_flow/block1'],
-      })
+      decoder_end_points=_at_strides(
+          'entry_flow/conv1_2', module % stride_4, module % stride_8,
+          module % 'exit_flow/block1'))
 
 
 def _resnet_row(network, scope, root, last_unit):
@@ -93,12 +95,8 @@ def _resnet_row(network, scope, root, last_unit):
       preprocess=(_preprocess_zero_mean_unit_range if is_beta
                   else _preprocess_subtract_imagenet_mean),
       mean_pixel=_MID_GREY if is_beta else MEAN_RGB,
-      decoder_end_points={
-          2: [root],
-          4: [unit % (1, 2)],
-          8: [unit % (2, 3)],
-          16: [unit % (3, last_unit)],
-      })
+      decoder_end_points=_at_strides(
+          root, unit % (1, 2), unit % (2, 3), unit % (3, last_unit)))
 
 
 def _nas_row(network, levels, stride_4, stride_8, stride_16):
@@ -107,12 +105,8 @@ def _nas_row(network, levels, stride_4, stride_8, stride_16):
       network=network,
       arg_scope=nas_network.nas_arg_scope,
       scope=network.__name__,
-      decoder_end_points={
-          2: [nas_network.STEM_STRIDE_2],
-          4: [stride_4],
-          8: [stride_8],
-          16: [stride_16],
-      },
+      decoder_end_points=_at_strides(
+          nas_network.STEM_STRIDE_2, stride_4, stride_8, stride_16),
       output_strides=levels)
 
 
@@ -121,12 +115,8 @@ BACKBONES = {
         network=mobilenet_v2.mobilenet_v2_base,
         arg_scope=mobilenet_v2.mobilenet_v2_arg_scope,
         scope='MobilenetV2',
-        decoder_end_points={
-            2: ['layer_2/depthwise_output'],
-            4: ['layer_4/depthwise_output'],
-            8: ['layer_7/depthwise_output'],
-            16: ['layer_14/depthwise_output'],
-        }),
+        decoder_end_points=_at_strides(*[
+            'layer_%d/depthwise_output' % number for number in (2, 4, 7, 14)])),
     'nas_hnasnet': _nas_row(nas_network.hnasnet, nas_network.HNASNET_LEVELS,
                             'Cell_2', 'Cell_5', 'Cell_7'),
     'nas_pnasnet': _nas_row(nas_network.pnasnet, nas_network.PNASNET_LEVELS,
@@ -198,24 +188,18 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
   Raises:
     ValueError: unknown model_variant or a setting the backbone cannot serve.
   """
+  # By name; the is_training of a network and its arg scope is about batch norm alone.
+  settings = dict(locals(), is_training=is_training and fine_tune_batch_norm)
+  del settings['images']
+  if batch_norm_decay is None:
+    del settings['batch_norm_decay']
   backbone = _backbone(model_variant)
-  settings = dict(
-      output_stride=output_stride, multi_grid=multi_grid, depth_multiplier=depth_multiplier,
-      divisible_by=divisible_by, final_endpoint=final_endpoint, weight_decay=weight_decay,
-      reuse=reuse, is_training=is_training and fine_tune_batch_norm,
-      regularize_depthwise=regularize_depthwise, num_classes=num_classes,
-      global_pool=global_pool,
-      nas_stem_output_num_conv_filters=nas_stem_output_num_conv_filters,
-      nas_training_hyper_parameters=nas_training_hyper_parameters,
-      use_bounded_activation=use_bounded_activation)
-  if batch_norm_decay is not None:
-    settings['batch_norm_decay'] = batch_norm_decay
   _refuse_what_it_cannot_serve(model_variant, backbone, settings)
   if preprocess_images:
     images = backbone.preprocess(images, preprocessed_images_dtype)
-  with slim.arg_scope(backbone.arg_scope(**_known(backbone.arg_scope, settings))):
-    features, end_points = backbone.network(
-        images, scope=backbone.scope, **_known(backbone.network, settings))
+  with slim.arg_scope(usage.with_known(backbone.arg_scope, settings)()):
+    features, end_points = usage.with_known(backbone.network, settings)(
+        images, scope=backbone.scope)
   # The decoder asks with the scope.
   end_points.update([('%s/%s' % (backbone.scope, name), tensor)
                      for name, tensor in end_points.items()
@@ -261,12 +245,6 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype='floa
       return backbone.network(inputs, *args, **kwargs)
 
   return network
-
-
-def _known(function, settings):
-  """Returns the settings that are arguments of a function."""
-  arguments = inspect.signature(function).parameters
-  return {name: value for name, value in settings.items() if name in arguments}
 
 
 def _refuse_what_it_cannot_serve(model_variant, backbone, settings):

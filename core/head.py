@@ -21,12 +21,8 @@ def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=
                    reuse=None, batch_norm_decay=None):
   """Convolution + batch norm + ReLU (ReLU6 if bounded), Xavier initialised, with L2.
 
-  Args:
-    weight_decay: L2 factor of the weights.
-    is_batch_norm_training: whether batch norm uses batch statistics and adds update ops.
-    use_bounded_activation: whether activations are bounded to [0, 6].
-    reuse: whether to reuse variables.
-    batch_norm_decay: decay of the moving averages, or None for 0.9997.
+  `is_batch_norm_training`: batch norm uses batch statistics and adds update ops, whose moving
+  averages decay by `batch_norm_decay`, or None for 0.9997.
   """
   with slim.arg_scope([slim.conv2d, slim.separable_conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay),

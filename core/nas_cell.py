@@ -175,8 +175,7 @@ def _atrous(kernel_size, net, depth, stride):
   rate = _ATROUS_RATE
   if stride == 2:
     rate = 1
-    net = utils.resize_bilinear(
-        net, [utils.scale_dimension(d, 0.5) for d in utils.image_size(net)], net.dtype)
+    net = utils.resize_bilinear(net, utils.scale_size(utils.image_size(net), 0.5), net.dtype)
   net = slim.conv2d(net, depth, kernel_size, rate=rate, scope='atrous_' + name)
   return slim.batch_norm(net, scope='bn_atr_' + name)
 

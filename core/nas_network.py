@@ -75,7 +75,7 @@ def nas_arg_scope(weight_decay=4e-5, batch_norm_decay=0.9997, batch_norm_epsilon
 
 
 def _nas_stem(inputs):
-  """Returns features at stride 4, and the list of features at strides 2 and 4."""
+  """Returns the list of features at strides 2 and 4."""
   net = conv2d_same(inputs, 64, 3, stride=2, scope='conv0')
   net = slim.batch_norm(net, scope='conv0_bn')
   net = tf.nn.relu(net)
@@ -83,8 +83,7 @@ def _nas_stem(inputs):
   half = slim.batch_norm(net, scope='conv1_bn')
   net = tf.nn.relu(half)
   net = conv2d_same(net, 128, 3, stride=2, scope='conv2')
-  net = slim.batch_norm(net, scope='conv2_bn')
-  return net, [half, net]
+  return [half, slim.batch_norm(net, scope='conv2_bn')]
 
 
 def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=False,
@@ -98,7 +97,7 @@ def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=Fa
     raise ValueError('Unknown final_endpoint %r. Valid: %s.'
                      % (final_endpoint, ', '.join(names)))
   with tf.variable_scope(scope, 'nas', [images], reuse=reuse) as network_scope:
-    _, layers = _nas_stem(images)
+    layers = _nas_stem(images)
     num_cells = names.index(final_endpoint or names[-1]) + 1 - len(layers)
     if num_cells > 0:
       _stack_cells(layers, cell, backbone[:num_cells], hparams.filter_scaling_rate)
@@ -129,65 +128,52 @@ def _stack_cells(layers, cell, levels, filter_scaling_rate):
     before = level
 
 
-def _network(cell_type, backbone, images, num_conv_filters, training_hyper_parameters,
-             is_training, **kwargs):
-  """Builds the network of a cell type and the levels of its cells."""
-  training_hyper_parameters = training_hyper_parameters or {}
-  unknown = sorted(set(training_hyper_parameters) - set(_HYPER_PARAMETERS))
-  if unknown:
-    raise ValueError('nas_training_hyper_parameters: unknown key %s. Valid: %s.'
-                     % (', '.join(unknown), ', '.join(_HYPER_PARAMETERS)))
-  hparams = config(num_conv_filters, **training_hyper_parameters)
-  if not is_training:
-    hparams = hparams._replace(drop_path_keep_prob=1.0)
-  cell = cell_type(hparams.num_conv_filters, hparams.drop_path_keep_prob, len(backbone),
-                   hparams.total_training_steps)
-  with slim.arg_scope([slim.batch_norm], is_training=is_training):
-    return _build_nas_base(images, cell, backbone, hparams=hparams, **kwargs)
+def _variant(name, cell_type, levels_at):
+  """Returns the function of a network: name and scope, cell, and output stride -> levels."""
+  def network(images, num_classes, is_training=True, global_pool=False, output_stride=16,
+              nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
+              reuse=None, scope=name, final_endpoint=None):
+    """Builds the network; call within `nas_arg_scope`.
+
+    Args:
+      images: [batch, height, width, 3] float tensor.
+      num_classes: adds an image classifier when set, else None.
+      is_training: whether batch norm uses batch statistics and drop path is active.
+      global_pool: whether features are averaged over the image.
+      output_stride: input size over feature size, 8, 16 or 32; that of hnasnet is 8 whatever
+        this says, the table of backbones refuses other values.
+      nas_stem_output_num_conv_filters: channels of a state at stride 4.
+      nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
+        'total_training_steps', or None for no drop path.
+      reuse: whether to reuse the variables of the scope.
+      scope: variable scope.
+      final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
+
+    Returns:
+      features (or logits) [batch, h, w, channels], and a dict of end points. Features of
+      pnasnet have 5 * filters * output_stride / 4 channels, those of hnasnet 10 * filters,
+      filters being nas_stem_output_num_conv_filters.
+
+    Raises:
+      ValueError: another output_stride, or there is no end point of that name.
+    """
+    levels = levels_at(output_stride)
+    training = nas_training_hyper_parameters or {}
+    unknown = sorted(set(training) - set(_HYPER_PARAMETERS))
+    if unknown:
+      raise ValueError('nas_training_hyper_parameters: unknown key %s. Valid: %s.'
+                       % (', '.join(unknown), ', '.join(_HYPER_PARAMETERS)))
+    hparams = config(nas_stem_output_num_conv_filters, **training)
+    cell = cell_type(hparams.num_conv_filters, hparams.drop_path_keep_prob if is_training else 1.0,
+                     len(levels), hparams.total_training_steps)
+    with slim.arg_scope([slim.batch_norm], is_training=is_training):
+      return _build_nas_base(images, cell, levels, num_classes, hparams, global_pool, reuse,
+                             scope, final_endpoint)
+
+  network.__name__ = network.__qualname__ = name
+  return network
 
 
-def pnasnet(images, num_classes, is_training=True, global_pool=False, output_stride=16,
-            nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
-            reuse=None, scope='pnasnet', final_endpoint=None):
-  """Builds PNASNet; call within `nas_arg_scope`.
-
-  Args:
-    images: [batch, height, width, 3] float tensor.
-    num_classes: adds an image classifier when set, else None.
-    is_training: whether batch norm uses batch statistics and drop path is active.
-    global_pool: whether features are averaged over the image.
-    output_stride: input size over feature size, 8, 16 or 32.
-    nas_stem_output_num_conv_filters: channels of a state at stride 4.
-    nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
-      'total_training_steps', or None for no drop path.
-    reuse: whether to reuse the variables of the scope.
-    scope: variable scope.
-    final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
-
-  Returns:
-    features (or logits) [batch, h, w, channels], and a dict of end points. Features have
-    5 * filters * output_stride / 4 channels, filters being nas_stem_output_num_conv_filters.
-
-  Raises:
-    ValueError: another output_stride, or there is no end point of that name.
-  """
-  levels = usage.lookup(PNASNET_LEVELS, output_stride, what='output_stride')
-  return _network(nas_genotypes.PNASCell, levels, images,
-                  nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
-                  is_training, num_classes=num_classes, global_pool=global_pool,
-                  reuse=reuse, scope=scope, final_endpoint=final_endpoint)
-
-
-def hnasnet(images, num_classes, is_training=True, global_pool=False, output_stride=16,
-            nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
-            reuse=None, scope='hnasnet', final_endpoint=None):
-  """Builds the network of Auto-DeepLab; see `pnasnet`.
-
-  Its features are at stride 8 whatever output_stride says, an argument that only makes the
-  two networks alike; the table of backbones refuses other values.
-  """
-  del output_stride
-  return _network(nas_genotypes.HNASCell, HNASNET_LEVELS[8], images,
-                  nas_stem_output_num_conv_filters, nas_training_hyper_parameters,
-                  is_training, num_classes=num_classes, global_pool=global_pool,
-                  reuse=reuse, scope=scope, final_endpoint=final_endpoint)
+pnasnet = _variant('pnasnet', nas_genotypes.PNASCell, lambda output_stride: usage.lookup(
+    PNASNET_LEVELS, output_stride, what='output_stride'))
+hnasnet = _variant('hnasnet', nas_genotypes.HNASCell, lambda output_stride: HNASNET_LEVELS[8])

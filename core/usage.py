@@ -1,6 +1,8 @@
-"""Settings that cannot work, told apart from what is wrong with files; names in tables."""
+"""Settings: passed on by name, looked up in tables, and those that cannot work."""
 import contextlib
 import difflib
+import functools
+import inspect
 
 
 class UsageError(ValueError):
@@ -14,6 +16,13 @@ def judged():
     yield
   except ValueError as error:
     raise UsageError(str(error)) from error
+
+
+def with_known(function, settings):
+  """Returns the function with those of a dict of settings that it has arguments for."""
+  arguments = inspect.signature(function).parameters
+  return functools.partial(function, **{
+      name: value for name, value in settings.items() if name in arguments})
 
 
 def lookup(table, name, what):

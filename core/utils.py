@@ -15,6 +15,8 @@ def resize_bilinear(images, size, output_dtype='float32'):
     [batch, size[0], size[1], channels] tensor of `output_dtype`.
   """
   images = tf.image.resize_bilinear(images, size, align_corners=True)
+  if not isinstance(size, tf.Tensor):
+    images.set_shape((None,) + static_size(size) + (None,))
   return tf.cast(images, dtype=output_dtype)
 
 
@@ -31,6 +33,11 @@ def scale_dimension(dim, scale):
   if isinstance(dim, tf.Tensor):
     return tf.cast((tf.cast(dim, tf.float32) - 1.0) * scale + 1.0, dtype=tf.int32)
   return int((float(dim) - 1.0) * scale + 1.0)
+
+
+def scale_size(size, scale):
+  """Returns [height, width] of a size after scaling, each as `scale_dimension` has it."""
+  return [scale_dimension(d, scale) for d in size]
 
 
 def image_size(images):
