@@ -32,11 +32,7 @@ _MERGE_METHODS = {
 
 
 def get_extra_layer_scopes(last_layers_contain_logits_only=False):
-  """Returns the scopes of the layers that come after the backbone.
-
-  Args:
-    last_layers_contain_logits_only: whether to return the logits' scope alone.
-  """
+  """Returns the scopes of the layers that come after the backbone, or that of the logits alone."""
   if last_layers_contain_logits_only:
     return [LOGITS_SCOPE_NAME]
   return [LOGITS_SCOPE_NAME, IMAGE_POOLING_SCOPE, ASPP_SCOPE, CONCAT_PROJECTION_SCOPE,

@@ -108,15 +108,9 @@ def fixed_padding(inputs, kernel_size, rate=1):
   """Pads both spatial sides with zeros by what a kernel needs, whatever the input size.
 
   TensorFlow's SAME padding depends on the input size when striding; this does not, so
-  features stay aligned at every size.
-
-  Args:
-    inputs: [batch, height, width, channels] tensor.
-    kernel_size: side of the kernel of the VALID convolution to come.
-    rate: its atrous rate.
-
-  Returns:
-    [batch, height + k - 1, width + k - 1, channels] tensor, k the dilated kernel size.
+  features stay aligned at every size. Kernel size and atrous rate are those of the VALID
+  convolution to come; [batch, height, width, channels] inputs become
+  [batch, height + k - 1, width + k - 1, channels], k being the dilated kernel size.
   """
   total = (kernel_size - 1) * rate
   before = total // 2

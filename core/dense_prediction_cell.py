@@ -54,11 +54,7 @@ class DensePredictionCell(object):
   """
 
   def __init__(self, config, hparams=None):
-    """Checks and keeps the branches.
-
-    Args:
-      config: list of branch dicts.
-      hparams: dict as of `dense_prediction_cell_hparams`, or None for that.
+    """Keeps the branches, and hparams as of `dense_prediction_cell_hparams`; None: those.
 
     Raises:
       ValueError: a branch is malformed; names its index and key.
@@ -161,10 +157,7 @@ _OPERATIONS = {_CONV: _conv, _PYRAMID_POOLING: _pyramid_pooling}
 
 
 def _average_pool_any_window(inputs, window):
-  """Average pooling, VALID, stride 1, with a window known at run time only.
-
-  Sums over windows are differences of running sums along each side.
-  """
+  """Average pooling, VALID, stride 1, by running sums: its window is known at run time only."""
   num_channels = inputs.shape.as_list()[3]
   net = inputs
   for axis, length in ((1, window[0]), (2, window[1])):

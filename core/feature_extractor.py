@@ -137,10 +137,7 @@ BACKBONES = {
 
 
 def mean_pixel(model_variant=None):
-  """Returns the RGB colour, 0..255, that padding must have for `model_variant`.
-
-  None stands for the ImageNet mean.
-  """
+  """Returns the RGB colour, 0..255, of padding for `model_variant`; None: the ImageNet mean."""
   if model_variant is None:
     return list(MEAN_RGB)
   return list(_backbone(model_variant).mean_pixel)

@@ -24,11 +24,7 @@ from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 
 def quantize(quantizer):
-  """Returns an arg scope in which the layers of this module are quantised.
-
-  Args:
-    quantizer: `quantization.Quantizer`, or None for plain layers.
-  """
+  """Returns an arg scope of these layers: quantised by a `quantization.Quantizer`; None: plain."""
   return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum], quantizer=quantizer)
 
 
@@ -201,10 +197,9 @@ def _fold_batch_norm(weights, quantizer, kernel):
 
 
 def _batch_statistics(outputs_fn, mean, variance, quantizer):
-  """Returns mean, variance and unbiased variance per channel; the averages once frozen.
+  """Returns mean, variance and unbiased variance per channel of what `outputs_fn` returns.
 
-  `outputs_fn` returns the [batch, h, w, channels] convolution in floats; mean and variance are
-  the moving averages.
+  They are the moving averages, `mean` and `variance`, once these are frozen.
   """
   def of_batch():
     outputs = outputs_fn()

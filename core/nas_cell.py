@@ -130,12 +130,10 @@ class NASBaseCell(object):
 
 
 def resize_to(images, size):
-  """Returns images resized bilinearly; as they are where they are known to have that size.
+  """Returns NHWC images resized bilinearly to (height, width), ints or int32 scalars.
 
-  Args:
-    images: [batch, height, width, channels] tensor.
-    size: (height, width), ints or int32 scalars. Where sizes are known at run time only,
-      resizing to the own size is exact.
+  They are left as they are where they are known to have that size; where it is known at run
+  time only, resizing to the own size is exact.
   """
   own = images.shape.as_list()[1:3]
   if None not in own and own == list(utils.static_size(size)):

@@ -106,15 +106,8 @@ def is_range(name):
 def fake_quantize_weights(weights, quantizer):
   """Returns weights on 255 levels, symmetric around 0, in the range `weights_quant`.
 
-  Training takes the range from the weights themselves. Symmetric and narrow, 0 is level 0:
-  integer kernels then need no zero point for weights.
-
-  Args:
-    weights: float32 tensor, a kernel of any shape, batch norm folded in.
-    quantizer: Quantizer.
-
-  Returns:
-    Tensor like `weights`.
+  Weights are a float32 kernel of any shape, batch norm folded in. Training takes the range from
+  them. Symmetric and narrow, 0 is level 0: integer kernels need no zero point for weights.
   """
   def learn(unused_low, unused_high):
     bound = tf.reduce_max(tf.abs(weights))
@@ -124,18 +117,10 @@ def fake_quantize_weights(weights, quantizer):
 
 
 def fake_quantize(tensor, quantizer, scope=ACTIVATION_SCOPE):
-  """Returns a tensor on 256 levels, in the range `scope`.
+  """Returns a float32 tensor of any shape on 256 levels, its range in the variable scope `scope`.
 
   Training learns the range as a moving average over batches, whose decay grows with the
   global step as in `tf.train.ExponentialMovingAverage`: early ranges are forgotten soon.
-
-  Args:
-    tensor: float32 tensor of any shape.
-    quantizer: Quantizer.
-    scope: variable scope of the range.
-
-  Returns:
-    Tensor like `tensor`.
   """
   def learn(low, high):
     step = tf.cast(global_step(), tf.float32)

@@ -123,13 +123,9 @@ def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_po
 
 
 def resnet_v1_beta_block(scope, base_depth, num_units, stride):
-  """Returns a Block of bottlenecks whose last unit strides.
+  """Returns a Block of `num_units` bottlenecks, the last of which strides.
 
-  Args:
-    scope: name of the block.
-    base_depth: channels of the 3x3 convolutions; the outputs have four times as many.
-    num_units: number of bottlenecks.
-    stride: stride of the last one.
+  `base_depth` is that of the 3x3 convolutions; the outputs have four times as many channels.
   """
   return _block(scope, base_depth, [(1, 1)] * (num_units - 1) + [(stride, 1)])
 

@@ -32,7 +32,6 @@ _LEGACY_LAYERS = 'tf_keras.legacy_tf_layers'
 _LEGACY_LAYERS_SOURCE = 'tf_keras.src.legacy_tf_layers'
 _LEGACY_LAYER_MODULES = ('base', 'convolutional', 'core', 'normalization', 'pooling')
 
-
 # What TensorFlow 2 writes before its log level can be set, on every start.
 _START_UP_NOTICE = re.compile(
     br'WARNING: All log messages before absl|[IW]0000 .*(port|cudart_stub)\.cc'
@@ -73,10 +72,7 @@ def _import_tensorflow():
 
 
 def _settle_absent_gpus(tensorflow):
-  """Has TensorFlow find out here, not in the first session, that there is no GPU.
-
-  It calls that an error, which only is one where there is a driver.
-  """
+  """Has TensorFlow find out here that there is no GPU: an error only where there is a driver."""
   if not any(os.path.exists(path) for path in _GPU_DEVICES):  # local: device files
     with _without_start_up_notices():
       tensorflow.compat.v1.config.list_physical_devices()

@@ -23,12 +23,7 @@ def resize_bilinear(images, size, output_dtype='float32'):
 def scale_dimension(dim, scale):
   """Returns `int((dim - 1) * scale + 1)`: the size of `dim` aligned pixels after scaling.
 
-  Args:
-    dim: int or int32 scalar tensor.
-    scale: float.
-
-  Returns:
-    int, or int32 scalar tensor if `dim` is a tensor.
+  It is an int, or an int32 scalar tensor if `dim` is one.
   """
   if isinstance(dim, tf.Tensor):
     return tf.cast((tf.cast(dim, tf.float32) - 1.0) * scale + 1.0, dtype=tf.int32)
