@@ -16,7 +16,6 @@ from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
-_GLOBAL_STEP = 'global_step'
 # Ends of the names of what averages and optimizers of others keep beside a weight.
 _TRAINING_SUFFIXES = ('/ExponentialMovingAverage', '/RMSProp', '/RMSProp_1')
 _MAX_NAMED = 5
@@ -123,7 +122,7 @@ def _is_in(name, scopes):
 
 
 def _model_names(weights):
-  return [name for name in weights.shapes if name != _GLOBAL_STEP
+  return [name for name in weights.shapes if name != restoring.GLOBAL_STEP
           and not restoring.is_slot(name) and not name.endswith(_TRAINING_SUFFIXES)]
 
 

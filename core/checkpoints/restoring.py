@@ -11,7 +11,7 @@ from deeplab.core.checkpoints import folder as checkpoint_folder
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
-_GLOBAL_STEP = 'global_step'
+GLOBAL_STEP = 'global_step'
 _FILE_SUFFIX = re.compile(checkpoint_folder.FILE_SUFFIX + '$')
 # Of the names of checkpoints: a folder of that name that is not there yet is not meant.
 _PREFIX = '.ckpt'
@@ -108,9 +108,9 @@ def global_step(checkpoint):
     ValueError: the files cannot be read.
   """
   reader = open_reader(checkpoint)
-  if reader.has_tensor(_GLOBAL_STEP):
+  if reader.has_tensor(GLOBAL_STEP):
     with checkpoint_folder.readable_damage(checkpoint, *checkpoint_folder.reader_errors()):
-      return int(reader.get_tensor(_GLOBAL_STEP))
+      return int(reader.get_tensor(GLOBAL_STEP))
   match = checkpoint_folder.STEP_SUFFIX.search(checkpoint)
   return int(match.group(1)) if match else 0
 
@@ -297,7 +297,7 @@ def _hints(stored, expected, missing, reshaped):
   if any(_option_of(scope) is None for scope in absent) or any(
       not name.startswith('logits/') for name in reshaped) or reshaped and not found:
     backbones = sorted(scope for scope in scopes
-                       if scope not in (_GLOBAL_STEP, 'logits') and not _option_of(scope))
+                       if scope not in (GLOBAL_STEP, 'logits') and not _option_of(scope))
     found.append('Check --model_variant, --depth_multiplier and --divisible_by; it has %s'
                  % (', '.join(s + '/...' for s in backbones[:_MAX_NAMED]) or 'no backbone'))
   return found

@@ -47,7 +47,7 @@ def main(unused_argv):
       1, common.size_list('train_crop_size'), should_shuffle=not FLAGS.same_record,
       num_records=1 if FLAGS.same_record else None)
   descriptor = dataset.descriptor
-  palette = palette_of(descriptor)
+  palette = colormaps.colormap(descriptor.colormap or 'pascal', num_entries=256)
   clear_ids = () if FLAGS.paint_background else painting.background_ids(
       descriptor.class_names, palette[:descriptor.num_classes], descriptor.ignore_label)
   crops = read_crops(dataset, FLAGS.num_images)
@@ -65,11 +65,6 @@ def read_crops(dataset, count):
     with readable_input_errors(dataset.files, dataset.descriptor), tf.Session() as session:
       batches = [session.run([sample[keys.IMAGE], sample[keys.LABEL]]) for _ in range(count)]
   return [(image[0].round().astype(np.uint8), label[0, ..., 0]) for image, label in batches]
-
-
-def palette_of(descriptor):
-  """Returns the [256, 3] uint8 colours of the labels of a DatasetDescriptor."""
-  return colormaps.colormap(descriptor.colormap or 'pascal', num_entries=256)
 
 
 def legend_of(crops, descriptor, palette, clear_ids):
