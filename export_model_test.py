@@ -116,7 +116,7 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
        'no such checkpoint; there are model.ckpt-3 in'),
       (['--num_classes=4', '--crop_size=9'], '--crop_size must be given twice'),
       (['--quantize_delay_step=0', '--add_flipped_images'],
-       'quantize_delay_step=0 needs images as they are: leave out --add_flipped_images'),
+       'images as they are, got also mirrored ones: leave out --add_flipped_images'),
       (['--quantize_delay_step=0', '--inference_scales=0.5'], 'the scale 1.0 alone'),
       (['--format=frozen,tflight'], 'tflite'),
       (['--format=tflite'], 'must end in .tflite'),

@@ -6,6 +6,7 @@
 """
 import contextlib
 import functools
+import types
 
 from absl import logging
 
@@ -90,7 +91,8 @@ class Replica(object):
   def session(self, scaffold, hooks, config, checkpoint_dir):
     """Returns the tf.train.MonitoredSession of this worker.
 
-    The chief restores the newest checkpoint of `checkpoint_dir`.
+    It is made, again after a failure too, once all processes that it needs are there. The chief
+    restores the newest checkpoint of `checkpoint_dir`.
 
     Raises:
       ValueError: a process of the cluster does not answer.
@@ -103,10 +105,14 @@ class Replica(object):
     if self.is_chief:
       create = checkpoint_folder.ChiefSessionCreator(
           scaffold, self._server.target, own_config, checkpoint_dir).create_session
-    wait = functools.partial(
-        cluster_watch.wait_for_tasks, self._cluster, self._needed(), self._timeout_secs)
-    return tf.train.MonitoredSession(_CompleteClusterCreator(wait, create),
-                                     hooks=hooks + self.session_hooks())
+
+    def create_in_complete_cluster():
+      cluster_watch.wait_for_tasks(self._cluster, self._needed(), self._timeout_secs)
+      return create()
+
+    return tf.train.MonitoredSession(
+        types.SimpleNamespace(create_session=create_in_complete_cluster),
+        hooks=hooks + self.session_hooks())
 
   def ready_variables(self):
     """Returns the list of variables, of no checkpoint, that this worker waits for.
@@ -118,7 +124,7 @@ class Replica(object):
   def session_hooks(self):
     """Returns the list of hooks that make the worker take part."""
     if self._updates:
-      return [self._updates.start_hook()]
+      return [self._updates]
     wait_steps = self.index * self._startup_delay_steps
     return [tf.train.GlobalStepWaiterHook(wait_steps)] if wait_steps else []
 
@@ -128,18 +134,6 @@ class Replica(object):
     needed = workers if self._updates else workers[:1]
     return self._cluster.tasks(cluster_lib.PS) + [
         task for task in needed if task != self._cluster.task]
-
-
-class _CompleteClusterCreator(object):
-  """Creates sessions, and again after a failure, once all processes that they need are there."""
-
-  def __init__(self, wait, create):
-    self._wait = wait
-    self._create = create
-
-  def create_session(self):
-    self._wait()
-    return self._create()
 
 
 def _join_session(scaffold, target, config):

@@ -13,6 +13,7 @@ Numbers grow also over restarts of the chief, which may go back to an earlier ch
 time of its start is their upper half, or one more than that of the round on the parameter server
 where the clock was set back. Whatever was under way at that time is of an earlier round.
 """
+import functools
 import time
 
 from deeplab.core import tf_compat
@@ -26,8 +27,8 @@ _STEP_BITS = 31
 _QUEUE_CAPACITY = 1 << 10
 
 
-class SynchronousUpdates(object):
-  """Adds the exchange of gradients to the training graph of a worker.
+class SynchronousUpdates(tf_compat.SessionRunHook):
+  """Adds the exchange of gradients to the training graph of a worker, and is a hook of its sessions.
 
   Attributes:
     ready_variables: list of tf.Variable that must have a value before a worker can take part.
@@ -47,32 +48,24 @@ class SynchronousUpdates(object):
       update: function of the list of (mean gradient, variable) that returns the operation that
         applies them and adds one to the global step. Called for the chief only.
     """
-    def push_and_wait(grads_and_vars):
-      return self._push_and_wait(grads_and_vars, update)
+    return functools.partial(self._push_and_wait, update)
 
-    return push_and_wait
-
-  def start_hook(self):
-    """Returns the tf.train.SessionRunHook that opens the first round of a session."""
-    return _StartHook(self._start_chief if self._index == 0 else self._start_worker)
-
-  def _start_worker(self, session):
-    session.run(self._start_op)
-
-  def _start_chief(self, session):
-    """Opens a first round with a number above all that were open before."""
+  def after_create_session(self, session, coord):
+    """Takes part from now on; the chief opens a round with a number above all that were open."""
+    if self._index:
+      session.run(self._start_op)
+      return
     start = int(time.time())
     if session.run(self._is_known):
       start = max(start, (int(session.run(self._last_round)) >> _STEP_BITS) + 1)
     session.run(self._start_op, {self._first_round: start << _STEP_BITS})
 
-  def _push_and_wait(self, grads_and_vars, update):
+  def _push_and_wait(self, update, grads_and_vars):
     pairs = [(gradient, variable) for gradient, variable in grads_and_vars
              if gradient is not None]
     global_step = tf.train.get_global_step()
     with tf.name_scope(_SCOPE + '/'):
-      self._round = self._add_round(global_step.device)
-      self._own_round = self._add_own_round()
+      self._add_rounds(global_step.device)
       self._queues = [_add_queue(index, global_step.device)
                       for index in range(1, self._num_workers)]
       self._accumulators = [_accumulator_of(variable) for _, variable in pairs]
@@ -84,31 +77,25 @@ class SynchronousUpdates(object):
                 for accumulator, (gradient, _) in zip(self._accumulators, pairs)]
       with tf.control_dependencies(pushes):
         if self._index == 0:
-          done = self._end_round(own_round, [variable for _, variable in pairs], update)
+          means = [accumulator.take_grad(self._num_workers) for accumulator in self._accumulators]
+          with tf.control_dependencies([update([
+              (mean, variable) for mean, (_, variable) in zip(means, pairs)])]):
+            done = self._open_round(own_round + 1)
         else:
           done = self._own_round.assign(self._next_ticket(), read_value=False)
     return done
 
-  def _add_round(self, device):
-    """Returns the variable, on a parameter server, that holds the number of the round."""
+  def _add_rounds(self, device):
+    """Adds variables of the number of the round and, in this process, that of its next gradient."""
     # Not of GLOBAL_VARIABLES: no part of checkpoints, and the chief alone sets it.
     with tf.device(device):
-      variable = tf.Variable(0, dtype=tf.int64, trainable=False, name='round',
-                             collections=[_ROUND_COLLECTION], use_resource=True)
-    self.ready_variables.append(variable)
-    return variable
-
-  def _add_own_round(self):
-    """Returns the variable, in this process, that holds the round of its next gradient."""
+      self._round = tf.Variable(0, dtype=tf.int64, trainable=False, name='round',
+                                collections=[_ROUND_COLLECTION], use_resource=True)
+    self.ready_variables.append(self._round)
     with tf.device(self._worker_device + '/device:CPU:0'):
-      return tf.Variable(0, dtype=tf.int64, trainable=False, name='own_round',
-                         collections=[tf.GraphKeys.LOCAL_VARIABLES], use_resource=True)
-
-  def _end_round(self, own_round, variables, update):
-    """Returns the operation of the chief that applies the mean and opens the next round."""
-    means = [accumulator.take_grad(self._num_workers) for accumulator in self._accumulators]
-    with tf.control_dependencies([update(list(zip(means, variables)))]):
-      return self._open_round(own_round + 1)
+      self._own_round = tf.Variable(
+          0, dtype=tf.int64, trainable=False, name='own_round',
+          collections=[tf.GraphKeys.LOCAL_VARIABLES], use_resource=True)
 
   def _open_first_round(self, pairs):
     """Returns the operation that drops what is under way and opens a round by its number."""
@@ -146,16 +133,6 @@ class SynchronousUpdates(object):
     """Returns the number of the next round, once it is open."""
     queue = self._queues[self._index - 1]
     return queue.dequeue_many(tf.maximum(queue.size(), 1))[-1]
-
-
-class _StartHook(tf_compat.SessionRunHook):
-  """Begins a worker's part in the rounds with each new session."""
-
-  def __init__(self, start):
-    self._start = start
-
-  def after_create_session(self, session, coord):
-    self._start(session)
 
 
 def _accumulator_of(variable):
