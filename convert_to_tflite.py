@@ -114,17 +114,10 @@ def _check_labels(model, graph_def, names, kind, image):
     wanted = [session.run(labels, {images: picture[np.newaxis]})[0] for picture in pictures]
   share = comparison.equal_share(
       [model.predict(picture[np.newaxis])[0][0] for picture in pictures], wanted)
-  told = '%.2f %% of the pixels of %s have the label that the graph gives them' % (
-      100 * share, FLAGS.test_image_path or 'drawn pictures')
-  logging.info('%s.', told)
-  limits = comparison.TFLITE[kind]
-  if share >= limits.equal_pixels:
-    return
-  if limits.needs_pictures and image is None:
-    logging.warning('Drawn pictures tell little of 8 bits: give --test_image_path.')
-    return
-  raise ValueError('%s; at least %.0f %% should. Nothing was written.'
-                   % (told, 100 * limits.equal_pixels))
+  comparison.check_share(
+      '%.2f %% of the pixels of %s have the label that the graph gives them' % (
+          100 * share, FLAGS.test_image_path or 'drawn pictures'),
+      share, comparison.TFLITE[kind], '' if FLAGS.test_image_path else '--test_image_path')
 
 
 if __name__ == '__main__':

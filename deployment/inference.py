@@ -81,10 +81,8 @@ class Segmenter(object):
     Args:
       checkpoint: checkpoint prefix.
       model_options: ModelOptions of the training; the crop size does not matter.
-      predict: function (images, model_options) -> predictions as `model.predict_labels`.
-      class_names: list of names, or None.
-      colormap: name of a colour map, [n, 3] table, or None.
-      resized_size: see `opened_models.open_checkpoint`.
+      class_names, colormap: see `describe_classes`.
+      predict, resized_size: see `opened_models.open_checkpoint`.
 
     Raises:
       ValueError: the checkpoint is of another model.

@@ -185,10 +185,7 @@ def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_g
   """Returns the DeployedModel of a model_fn: its clones and, with an optimizer, training.
 
   Args:
-    config: DeploymentConfig.
-    model_fn: see `create_clones`.
-    args: likewise.
-    kwargs: likewise.
+    config, model_fn, args, kwargs: see `create_clones`.
     optimizer: tf.train.Optimizer, or None for the loss alone.
     summarize_gradients: whether gradients have summaries.
   """

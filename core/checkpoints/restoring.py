@@ -1,4 +1,5 @@
 """Checkpoints: which one is meant, whether and why not it fits a graph, waiting for new ones."""
+import contextlib
 import itertools
 import os
 import re
@@ -239,14 +240,29 @@ def open_reader(checkpoint):
     return tf.train.NewCheckpointReader(checkpoint)
 
 
-def restore(saver, session, checkpoint):
-  """Loads the variables of a saver from a checkpoint prefix.
+def open_session(saver, checkpoint, master=''):
+  """Returns a tf.Session of the default graph with the weights of a checkpoint prefix.
+
+  Local variables begin anew, and one-shot input pipelines at their first record.
+
+  Args:
+    saver: tf.train.Saver of the model's variables, made once per graph.
+    checkpoint: checkpoint prefix.
+    master: TensorFlow server that runs the graph; '': this process.
 
   Raises:
-    ValueError: the files are damaged.
+    ValueError: the checkpoint is of another model, or damaged.
   """
-  with checkpoint_folder.readable_damage(checkpoint):
-    saver.restore(session, checkpoint)
+  check_restorable(checkpoint, tf.global_variables())
+  session = tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True))
+  with contextlib.ExitStack() as after_error:
+    after_error.callback(session.close)
+    if tf.local_variables():
+      session.run(tf.local_variables_initializer())
+    with checkpoint_folder.readable_damage(checkpoint):
+      saver.restore(session, checkpoint)
+    after_error.pop_all()
+  return session
 
 
 def is_slot(name):
@@ -316,7 +332,4 @@ def _optimizer_hints(stored, expected):
 
 
 def _option_of(scope):
-  for prefix, option in _SCOPES_TO_OPTIONS:
-    if scope.startswith(prefix):
-      return option
-  return None
+  return next((option for prefix, option in _SCOPES_TO_OPTIONS if scope.startswith(prefix)), None)

@@ -95,11 +95,11 @@ def test_values_that_are_not_those_written_are_told(tmp_path):
   prefix = write_checkpoint(tmp_path, 1)
   with open(prefix + '.data-00000-of-00001', 'r+b') as f:
     f.write(b'\1')
-  with tf.Graph().as_default(), tf.Session() as session:
+  with tf.Graph().as_default():
     for name, shape in NAMES_TO_SHAPES.items():
       tf.get_variable(name, shape)
     with pytest.raises(ValueError, match='Checkpoint .*model.ckpt-1 is damaged: .*Copy it again'):
-      restoring.restore(tf.train.Saver(), session, prefix)
+      restoring.open_session(tf.train.Saver(), prefix)
 
 
 def test_same_model_is_restorable_whatever_else_is_stored(tmp_path):

@@ -28,7 +28,7 @@ _QUEUE_CAPACITY = 1 << 10
 
 
 class SynchronousUpdates(tf_compat.SessionRunHook):
-  """Adds the exchange of gradients to the training graph of a worker, and is a hook of its sessions.
+  """Adds the exchange of gradients to the training graph of a worker; a hook of its sessions.
 
   Attributes:
     ready_variables: list of tf.Variable that must have a value before a worker can take part.

@@ -161,16 +161,25 @@ def equal_share(labels, expected):
   return equal / float(sum(wanted.size for wanted in expected))
 
 
+def check_share(told, share, limits, wanted_flag):
+  """Logs the share of equal pixels, which a sentence tells; raises ValueError if it is too low.
+
+  Where only photographs tell, and a flag for them could be given (else ''), it asks for that.
+  """
+  logging.info('%s.', told)
+  if share >= limits.equal_pixels:
+    return
+  if not limits.needs_pictures or not wanted_flag:
+    raise ValueError('%s; at least %.0f %% should. Nothing was written.'
+                     % (told, 100 * limits.equal_pixels))
+  logging.warning('Drawn pictures tell little of 8 bits: give %s.', wanted_flag)
+
+
 def check(name, comparison, limits):
   """Logs the Comparison of a format; raises ValueError if it exceeds the Limits."""
   told = '%s: %s' % (name, comparison)
-  logging.info('%s.', told)
-  if comparison.equal_pixels < limits.equal_pixels:
-    if limits.needs_pictures and not comparison.num_pictures:
-      logging.warning('Give --dataset_dir to compare on its pictures.')
-      return
-    raise ValueError('%s; at least %.0f %% should. Nothing was written.'
-                     % (told, 100 * limits.equal_pixels))
+  check_share(told, comparison.equal_pixels, limits,
+              '' if comparison.num_pictures else '--dataset_dir')
   if (comparison.miou is not None and comparison.num_pictures >= LEAST_SCORED_PICTURES
       and comparison.checkpoint_miou - comparison.miou > limits.miou_drop):
     raise ValueError('%s; it may fall by %.1f points. Nothing was written.'

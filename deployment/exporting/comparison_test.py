@@ -107,4 +107,4 @@ def test_drawn_pictures_are_enough_for_floats_alone(caplog):
   with pytest.raises(ValueError, match='10.00 % of the pixels of drawn pictures'):
     comparison.check('frozen', Comparison(0.1, 0), comparison.FLOAT)
   comparison.check('tflite', Comparison(0.1, 0), comparison.TFLITE['int8'])
-  assert 'Give --dataset_dir' in caplog.text
+  assert 'give --dataset_dir' in caplog.text

@@ -105,28 +105,16 @@ def open_session(checkpoint, model_options, predict, options):
 
   Args and errors are those of `freeze`, the outputs those of `build_inference_graph`.
   """
-  with tf.Graph().as_default() as graph:
+  with tf.Graph().as_default():
     outputs = build_inference_graph(model_options, predict, options)
-    variables = tf.global_variables()
-    restoring.check_restorable(checkpoint, variables)
-    saver = tf.train.Saver(variables)
-  session = tf.Session(graph=graph, config=tf.ConfigProto(allow_soft_placement=True))
-  try:
-    restoring.restore(saver, session, checkpoint)
-  except BaseException:
-    session.close()
-    raise
-  return session, outputs
+    return restoring.open_session(tf.train.Saver(tf.global_variables()), checkpoint), outputs
 
 
 def freeze(checkpoint, model_options, predict, options=None):
   """Returns (frozen GraphDef, GraphDef with variables) of a checkpoint.
 
   Args:
-    checkpoint: checkpoint prefix.
-    model_options: ModelOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    options: ExportOptions.
+    checkpoint: checkpoint prefix; the others are those of `build_inference_graph`.
 
   Raises:
     ValueError: the checkpoint is of another model; names the variables.
@@ -163,7 +151,7 @@ def _pad(images, model_options):
 
 
 def _crop_or(other, crop, side):
-  """Returns the side of the crop if that holds the side of the image, else the other."""
+  """Returns the side of the crop if that holds the image's, else the other."""
   if isinstance(side, int):
     return crop if side <= crop else other
   return tf.where(side <= crop, crop, other)

@@ -37,8 +37,7 @@ class BoundaryCounts(typing.NamedTuple):
     return BoundaryCounts(*[a + b for a, b in zip(self, other)])
 
 
-def image_counts(labels, predictions, num_classes, ignore_label=255,
-                 widths_px=TRIMAP_WIDTHS_PX):
+def image_counts(labels, predictions, num_classes, ignore_label=255):
   """Returns the BoundaryCounts of one image.
 
   Args:
@@ -46,7 +45,6 @@ def image_counts(labels, predictions, num_classes, ignore_label=255,
     predictions: [height, width] integer array, values in 0..num_classes-1.
     num_classes: number of classes.
     ignore_label: pixels with this label are not counted.
-    widths_px: widths of the bands, ascending.
 
   Raises:
     ValueError: shapes differ.
@@ -58,16 +56,16 @@ def image_counts(labels, predictions, num_classes, ignore_label=255,
   total = None
   for start in range(0, labels.shape[0], _STRIP_ROWS):
     counts = _strip_counts(labels, predictions, (start, start + _STRIP_ROWS), num_classes,
-                           ignore_label, widths_px)
+                           ignore_label)
     total = counts if total is None else total.plus(counts)
   return total
 
 
-def _strip_counts(labels, predictions, rows, num_classes, ignore_label, widths_px):
+def _strip_counts(labels, predictions, rows, num_classes, ignore_label):
   """Returns the BoundaryCounts of the rows from rows[0] to before rows[1] of an image."""
   thickness = boundary_thickness(labels.shape)
   # Rows around the strip that boundaries of its pixels may lie in.
-  halo = max(thickness, max(widths_px))
+  halo = max(thickness, max(TRIMAP_WIDTHS_PX))
   first, end = max(0, rows[0] - halo), min(labels.shape[0], rows[1] + halo)
   own = slice(rows[0] - first, min(rows[1], labels.shape[0]) - first)
   labels, predictions = labels[first:end], predictions[first:end]
@@ -78,12 +76,13 @@ def _strip_counts(labels, predictions, rows, num_classes, ignore_label, widths_p
   predictions = np.where(is_ignored, num_classes, predictions).astype(kind)
 
   is_counted = ~is_ignored[own]
-  bands = np.full(is_counted.shape, len(widths_px), np.int32)
-  for index in reversed(range(len(widths_px))):
-    bands[near_boundary(labels, widths_px[index])[own]] = index
+  num_widths = len(TRIMAP_WIDTHS_PX)
+  bands = np.full(is_counted.shape, num_widths, np.int32)
+  for index in reversed(range(num_widths)):
+    bands[near_boundary(labels, TRIMAP_WIDTHS_PX[index])[own]] = index
   bins = (bands[is_counted] * num_classes + labels[own][is_counted]) * num_classes
   counts = np.bincount(bins + predictions[own][is_counted],
-                       minlength=(len(widths_px) + 1) * num_classes ** 2)
+                       minlength=(num_widths + 1) * num_classes ** 2)
   counts = counts.astype(np.int64).reshape(-1, num_classes, num_classes).cumsum(axis=0)
 
   # Where the strip ends inside of the image, edges lie in the rows around it.
@@ -129,7 +128,7 @@ def boundary_iou_per_class(counts):
   return segmentation_metrics.divide(hits, union)
 
 
-def summarize(counts, widths_px=TRIMAP_WIDTHS_PX):
+def summarize(counts):
   """Returns the metrics as a dict that JSON can hold; absent values are None.
 
   Returns:
@@ -142,7 +141,7 @@ def summarize(counts, widths_px=TRIMAP_WIDTHS_PX):
       'boundary_iou': or_none(segmentation_metrics.mean(ious)),
       'boundary_iou_per_class': [or_none(iou) for iou in ious],
       'trimap_miou': [{'width_px': width, 'miou': or_none(miou)}
-                      for width, miou in zip(widths_px, trimap_miou(counts))],
+                      for width, miou in zip(TRIMAP_WIDTHS_PX, trimap_miou(counts))],
   }
 
 

@@ -35,10 +35,11 @@ def test_near_boundary_is_where_the_window_has_another_id(distance, is_edge_boun
       differs_within(ids, distance, is_edge_boundary))
 
 
-def test_counts_are_those_of_the_pixels_in_each_band():
+def test_counts_are_those_of_the_pixels_in_each_band(monkeypatch):
+  monkeypatch.setattr(boundary_metrics, 'TRIMAP_WIDTHS_PX', (1, 3))
   labels, predictions = blobs(1), blobs(2)
   labels[3:5, 4:20] = IGNORE
-  counts = boundary_metrics.image_counts(labels, predictions, 4, IGNORE, widths_px=(1, 3))
+  counts = boundary_metrics.image_counts(labels, predictions, 4, IGNORE)
   np.testing.assert_array_equal(
       counts.all, segmentation_metrics.confusion_matrix(labels, predictions, 4, IGNORE))
   for width, found in zip((1, 3), counts.trimaps):
@@ -95,8 +96,9 @@ def test_different_shapes_are_told():
 def test_counts_do_not_depend_on_the_strips(height, monkeypatch):
   labels, predictions = blobs(5, (height, 80)), blobs(6, (height, 80))
   labels[10:14] = IGNORE
-  whole = boundary_metrics.image_counts(labels, predictions, 4, IGNORE, (1, 3))
+  monkeypatch.setattr(boundary_metrics, 'TRIMAP_WIDTHS_PX', (1, 3))
+  whole = boundary_metrics.image_counts(labels, predictions, 4, IGNORE)
   monkeypatch.setattr(boundary_metrics, '_STRIP_ROWS', 7)
   for expected, found in zip(whole, boundary_metrics.image_counts(
-      labels, predictions, 4, IGNORE, (1, 3))):
+      labels, predictions, 4, IGNORE)):
     np.testing.assert_array_equal(found, expected)

@@ -80,37 +80,16 @@ def mean_iou(counts):
   return mean(iou_per_class(counts))
 
 
-def foreground_mean_iou(counts):
-  """Returns the mean IoU over the classes present, without class 0, the background."""
-  return mean(iou_per_class(counts)[1:])
-
-
 def pixel_accuracy(counts):
   """Returns the share of pixels that are predicted right; nan without pixels."""
   hits, labels, _ = _totals(counts)
   return float(divide(hits.sum(), labels.sum()))
 
 
-def mean_class_accuracy(counts):
-  """Returns the mean of `accuracy_per_class` over classes that have labels."""
-  return mean(accuracy_per_class(counts))
-
-
-def mean_dice(counts):
-  """Returns the mean of `dice_per_class` over the classes present."""
-  return mean(dice_per_class(counts))
-
-
 def frequency_weighted_iou(counts):
   """Returns the IoU of the classes weighted by their share of the label pixels."""
   _, labels, _ = _totals(counts)
   return float(divide(np.nansum(labels * iou_per_class(counts)), labels.sum()))
-
-
-# Name of a mean in a summary -> function of the counts.
-_MEANS = {'miou': mean_iou, 'foreground_miou': foreground_mean_iou,
-          'pixel_accuracy': pixel_accuracy, 'mean_class_accuracy': mean_class_accuracy,
-          'frequency_weighted_iou': frequency_weighted_iou, 'mean_dice': mean_dice}
 
 
 def summarize(counts, class_names=None):
@@ -129,13 +108,16 @@ def summarize(counts, class_names=None):
   counts = np.asarray(counts)
   _, labels, predictions = _totals(counts)
   names = names_of(class_names, len(counts))
-  columns = (iou_per_class(counts), dice_per_class(counts), accuracy_per_class(counts))
-  summary = {name: or_none(function(counts)) for name, function in _MEANS.items()}
-  return dict(summary, num_pixels=int(labels.sum()), classes=[
-      {'id': i, 'name': names[i], 'iou': or_none(iou), 'dice': or_none(dice),
-       'accuracy': or_none(accuracy), 'label_pixels': int(labels[i]),
-       'predicted_pixels': int(predictions[i])}
-      for i, (iou, dice, accuracy) in enumerate(zip(*columns))])
+  ious, dices = iou_per_class(counts), dice_per_class(counts)
+  accuracies = accuracy_per_class(counts)
+  means = {'miou': mean(ious), 'foreground_miou': mean(ious[1:]),
+           'pixel_accuracy': pixel_accuracy(counts), 'mean_class_accuracy': mean(accuracies),
+           'frequency_weighted_iou': frequency_weighted_iou(counts), 'mean_dice': mean(dices)}
+  return dict(
+      {name: or_none(value) for name, value in means.items()}, num_pixels=int(labels.sum()),
+      classes=[{'id': i, 'name': names[i], 'iou': or_none(ious[i]), 'dice': or_none(dices[i]),
+                'accuracy': or_none(accuracies[i]), 'label_pixels': int(labels[i]),
+                'predicted_pixels': int(predictions[i])} for i in range(len(counts))])
 
 
 def names_of(class_names, num_classes):

@@ -27,9 +27,9 @@ def test_metrics_of_a_small_matrix_are_those_worked_out_by_hand():
   np.testing.assert_allclose(metrics.dice_per_class(COUNTS), [12 / 15., 6 / 14., 0, np.nan])
   np.testing.assert_allclose(metrics.accuracy_per_class(COUNTS), [6 / 8., 3 / 5., 0, np.nan])
   assert metrics.mean_iou(COUNTS) == pytest.approx((6 / 9. + 3 / 11.) / 3)
-  assert metrics.mean_dice(COUNTS) == pytest.approx((12 / 15. + 6 / 14.) / 3)
+  assert metrics.summarize(COUNTS)['mean_dice'] == pytest.approx((12 / 15. + 6 / 14.) / 3)
   assert metrics.pixel_accuracy(COUNTS) == pytest.approx(9 / 17.)
-  assert metrics.mean_class_accuracy(COUNTS) == pytest.approx((0.75 + 0.6) / 3)
+  assert metrics.summarize(COUNTS)['mean_class_accuracy'] == pytest.approx((0.75 + 0.6) / 3)
   assert metrics.frequency_weighted_iou(COUNTS) == pytest.approx(
       (8 * 6 / 9. + 5 * 3 / 11.) / 17)
 
@@ -69,7 +69,6 @@ def test_counts_equal_those_of_scikit_learn():
 
 def test_foreground_leaves_class_0_and_absent_classes_out():
   counts = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]], np.int64)
-  assert metrics.foreground_mean_iou(counts) == 0.5
   assert metrics.summarize(counts)['foreground_miou'] == 0.5
   assert metrics.summarize(np.diag([4, 0]))['foreground_miou'] is None
 

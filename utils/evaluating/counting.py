@@ -8,6 +8,7 @@ import contextlib
 import typing
 
 from deeplab.core import keys
+from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import parallel, progress
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_runs import readable_input_errors
@@ -80,7 +81,7 @@ def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   fetches = {name: getattr(graph, name)
              for name in ('counts', 'regions') + (() if observe is None else _SHOWN)}
   with readable_input_errors(files, dataset), \
-       sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
+       restoring.open_session(graph.saver, checkpoint, graph.master) as session, \
        _observer(observe) as show, \
        progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
     for batch in sessions.batches(session, fetches):

@@ -125,14 +125,7 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
   it is ignored. Tiles are no larger than the image padded as in `batches_by_size`, so that an
   image that one tile holds is seen as without tiles. A batch has tiles of one image.
 
-  Args:
-    samples: tf.data.Dataset of samples that are not padded.
-    sizes: InputSizes with a tile size.
-    mean_pixel: [3] colour of padding.
-    ignore_label: label of padding and of what another tile decides.
-
-  Raises:
-    ValueError: the overlap is not below the size of the tile, or the tile is too small.
+  Arguments are those of `batches_by_size`, with a tile size; errors those of `check_tiles`.
   """
   tile_size = sizes.tile_size
   check_tiles(sizes)

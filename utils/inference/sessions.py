@@ -1,4 +1,4 @@
-"""Sessions that hold the weights of a checkpoint, and the folder of what comes of them."""
+"""Work on checkpoints that come and go: batch by batch, and the folder of what comes of it."""
 import contextlib
 
 from absl import logging
@@ -6,27 +6,6 @@ from absl import logging
 from deeplab.core.checkpoints import restoring
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-
-
-@contextlib.contextmanager
-def restored_session(saver, checkpoint, master=''):
-  """Yields a session of the default graph with restored weights and fresh local variables.
-
-  A new session starts one-shot input pipelines from their first record.
-
-  Args:
-    saver: tf.train.Saver of the model's variables, made once per graph.
-    checkpoint: checkpoint prefix.
-    master: TensorFlow server that runs the graph; '': this process.
-
-  Raises:
-    ValueError: the checkpoint is of another model, or damaged.
-  """
-  restoring.check_restorable(checkpoint, tf.global_variables())
-  with tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True)) as session:
-    session.run(tf.local_variables_initializer())
-    restoring.restore(saver, session, checkpoint)
-    yield session
 
 
 @contextlib.contextmanager

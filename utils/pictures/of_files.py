@@ -97,16 +97,12 @@ def read_all(named_paths, image_range=None):
   with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as threads:
     try:
       for named in named_paths:
-        if is_video(named.path):
-          waiting.append((named, None))
-        else:
-          waiting.append((named, threads.submit(read_picture, named.path, image_range)))
+        waiting.append((named, None if is_video(named.path) else threads.submit(
+            read_picture, named.path, image_range)))
         if len(waiting) > _NUM_AHEAD:
-          for picture in _collect(*waiting.popleft()):
-            yield picture
+          yield from _collect(*waiting.popleft())
       while waiting:
-        for picture in _collect(*waiting.popleft()):
-          yield picture
+        yield from _collect(*waiting.popleft())
     finally:
       for _, future in waiting:
         if future is not None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import keys
+from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
 from deeplab.core.storage import files as files_lib
 from deeplab.core.tf_compat import tf
@@ -88,25 +89,20 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
 def write_pictures(graph, checkpoint, dataset, split, files, writer):
   """Runs the model of a checkpoint on all records of a split and writes what it sees.
 
+  Other arguments and errors are those of `counting.count_pixels`.
+
   Args:
     graph: VisGraph of the default graph.
-    checkpoint: checkpoint prefix.
-    dataset: DatasetDescriptor.
-    split: name of the split, for progress and messages.
-    files: the shards that are read, to name a bad record in.
     writer: ResultWriter; images that it has finished are left out.
 
   Returns:
     Number of images seen now.
-
-  Raises:
-    ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
   """
   num_images = 0
   stitcher = tiles.Stitcher()
   num_first, others = writer.finished
   with readable_input_errors(files, dataset), \
-       sessions.restored_session(graph.saver, checkpoint, graph.master) as session, \
+       restoring.open_session(graph.saver, checkpoint, graph.master) as session, \
        progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
     session.run(graph.initializer, dict(zip(graph.finished, (num_first, others))))
     bar.update(num_first + len(others))
@@ -154,7 +150,7 @@ def undo_resizing(pixels, size):
 
 def _nearest(old, new):
   """Returns per index of a side of `new` pixels the nearest one of `old`, ends aligned."""
-  # In float32, so that halves fall to the side they fall to in the graph.
+  # In float32, so that halves fall as in the graph.
   scale = np.float32(old - 1) / np.float32(max(1, new - 1))
   return np.floor(np.arange(new, dtype=np.float32) * scale + np.float32(0.5)).astype(np.int64)
 

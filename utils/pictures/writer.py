@@ -141,6 +141,9 @@ class PredictionWriter(Writer):
     self._colormap = colormap
     self._class_names = class_names
     self._options = options
+    self._drawn = [output for output in OUTPUTS if output in options.outputs and output != AREAS]
+    if len(options.cutout_ids):
+      self._drawn.append(CUTOUT)
     self._clear_ids = () if options.paint_background else painting.background_ids(
         class_names, colormap)
     self._areas = {'model': model_name, 'class_names': class_names, 'pictures': {}}
@@ -151,9 +154,7 @@ class PredictionWriter(Writer):
 
   def paths(self, name):
     """Returns the paths of the files written for the picture of a name, without areas.json."""
-    endings = [output + '.png' for output in self._options.outputs if output != AREAS]
-    if len(self._options.cutout_ids):
-      endings.append(CUTOUT + '.png')
+    endings = [output + '.png' for output in self._drawn]
     if self._options.probabilities:
       endings.append(PROBABILITIES + '.npz')
     return [os.path.join(self._folder, '%s_%s' % (name, ending)) for ending in endings]
@@ -217,11 +218,9 @@ class PredictionWriter(Writer):
         OVERLAY: lambda: self._overlay(picture.image, labels, classes),
         CUTOUT: lambda: drawing.cutout(picture.image, labels, self._options.cutout_ids),
     }
-    wanted = set(self._options.outputs) | ({CUTOUT} if len(self._options.cutout_ids) else set())
     with files.telling_of_disk(self._folder):
-      for output, draw in pictures.items():
-        if output in wanted:
-          self._save(draw(), '%s_%s' % (picture.name, output))
+      for output in self._drawn:
+        self._save(pictures[output](), '%s_%s' % (picture.name, output))
       if probabilities is not None:
         path = os.path.join(self._folder, '%s_%s.npz' % (picture.name, PROBABILITIES))
         with files.atomic_open(path) as f:

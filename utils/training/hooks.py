@@ -35,26 +35,17 @@ class ProgressHook(tf_compat.SessionRunHook):
   Close the hook (`contextlib.closing`) after the session, also after a failed one.
   """
 
-  def __init__(self, graph, options, parts=None, wait_secs=None, gradient_norm=None):
-    """Watches a training graph.
+  def __init__(self, graph, options, wait_secs=None):
+    """Watches a TrainGraph, with TrainOptions.
 
-    Args:
-      graph: record with train_op (returns the loss), learning_rate and steps_done.
-      options: TrainOptions.
-      parts: dict, name -> scalar tensor that the loss is the sum of, or None.
-      wait_secs: float scalar, seconds the step waited for its input (`timed_inputs`), or
-        None.
-      gradient_norm: float scalar, or None.
+    `wait_secs` is a float scalar, seconds the step waited for its input (`timed_inputs`), or None.
     """
     self._options = options
-    self._fetches = {'step': graph.steps_done, 'rate': graph.learning_rate,
-                     'total_loss': graph.train_op}
-    self._parts = list(parts or ())
-    self._fetches.update(parts or {})
+    self._parts = list(graph.parts)
+    self._fetches = dict(graph.parts, step=graph.steps_done, rate=graph.learning_rate,
+                         total_loss=graph.train_op, gradient_norm=graph.gradient_norm)
     if wait_secs is not None:
       self._fetches['wait_secs'] = wait_secs
-    if gradient_norm is not None:
-      self._fetches['gradient_norm'] = gradient_norm
     self._open_things = contextlib.ExitStack()
 
   def begin(self):
@@ -122,12 +113,15 @@ class ProgressHook(tf_compat.SessionRunHook):
     self._has_speed = self._window.num_runs > self._window.num_skipped
     row = dict({name: means[name] for name in self._parts}, step=self._last_step,
                total_loss=means['total_loss'], learning_rate=self._rate,
-               gradient_norm=means.get('gradient_norm'), images_per_sec=images_per_sec,
+               gradient_norm=means['gradient_norm'], images_per_sec=images_per_sec,
                input_wait_share=wait_share, wall_time=time.time())
     logging.info('%s', self._line(row))
     if self._table:
       self._table.append(row)
-      self._add_summary(images_per_sec, wait_share)
+      self._writer.add_summary(tf.Summary(value=[
+          tf.Summary.Value(tag='speed/' + name, simple_value=row[name])
+          for name in ('images_per_sec', 'input_wait_share') if row[name] is not None]),
+                               self._last_step)
     self._reported_step = self._last_step
     self._window = _Window(
         now, max(0, self._window.num_skipped - self._window.num_runs))
@@ -143,12 +137,6 @@ class ProgressHook(tf_compat.SessionRunHook):
          '%s images/s' % progress.format_rate(row['images_per_sec'])]
         + ([] if wait_share is None else ['waiting for input %.0f%%' % (100 * wait_share)])
         + ['%s left' % format_duration(steps_left * self._secs_per_step)])
-
-  def _add_summary(self, images_per_sec, wait_share):
-    values = [('speed/images_per_sec', images_per_sec), ('speed/input_wait_share', wait_share)]
-    self._writer.add_summary(tf.Summary(value=[
-        tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values
-        if value is not None]), self._last_step)
 
 
 class _Window(object):
@@ -197,18 +185,13 @@ class LockHook(tf_compat.SessionRunHook):
 
 
 def timed_inputs(samples_fn):
-  """Returns the samples of an input pipeline, and how long a step waits for them.
+  """Returns the samples of an input pipeline, and the seconds a step waits for them, float64.
 
   The clock is read right before and right after the pipeline hands out a batch, in the
   graph, so batches that wait ready in a prefetch buffer count as no time. Operations that
   need no input may run meanwhile; there are hardly any in training.
 
-  Args:
-    samples_fn: function () that adds the pipeline to the default graph and returns the
-      samples of a batch: a dict, or another structure of tensors.
-
-  Returns:
-    What samples_fn returned, and the seconds, a float64 scalar.
+  `samples_fn()` adds the pipeline to the default graph and returns a structure of tensors.
   """
   before = tf.timestamp()
   with tf.control_dependencies([before]):

@@ -34,8 +34,7 @@ def make_options(folder, num_steps, log_steps):
                                log_steps=log_steps, train_batch_size=4)
 
 
-def train(folder, num_steps, log_steps=2, wait_secs=0.0, sleep=time.sleep,
-          with_gradient_norm=True):
+def train(folder, num_steps, log_steps=2, wait_secs=0.0, sleep=time.sleep):
   """Counts to num_steps in a session with the hook; the loss is the step plus 0.25."""
   options = make_options(str(folder), num_steps, log_steps)
   with tf.Graph().as_default():
@@ -46,10 +45,9 @@ def train(folder, num_steps, log_steps=2, wait_secs=0.0, sleep=time.sleep,
       step_done = tf.assign_add(step, 1)
     ce = tf.cast(step_done, tf.float32)
     graph = types.SimpleNamespace(
-        train_op=ce + 0.25, learning_rate=tf.constant(0.05), steps_done=step_done)
-    hook = hooks.ProgressHook(
-        graph, options, parts={'ce': ce, 'L2': tf.constant(0.25)}, wait_secs=slow_step,
-        gradient_norm=2 * ce if with_gradient_norm else None)
+        train_op=ce + 0.25, learning_rate=tf.constant(0.05), steps_done=step_done,
+        parts={'ce': ce, 'L2': tf.constant(0.25)}, gradient_norm=2 * ce)
+    hook = hooks.ProgressHook(graph, options, slow_step)
     with tf.train.MonitoredTrainingSession(
         checkpoint_dir=str(folder), log_step_count_steps=None, save_summaries_steps=None,
         save_summaries_secs=None,
@@ -108,7 +106,8 @@ def count(options, steps, num_runs, step_size=1):
   with tf.Graph().as_default():
     step_done = tf.assign_add(tf.train.get_or_create_global_step(), step_size)
     graph = types.SimpleNamespace(train_op=tf.cast(step_done, tf.float32),
-                                  learning_rate=tf.constant(0.5), steps_done=step_done)
+                                  learning_rate=tf.constant(0.5), steps_done=step_done,
+                                  parts={}, gradient_norm=tf.constant(1.0))
     hook = hooks.ProgressHook(graph, options)
     with tf.train.MonitoredSession(hooks=[steps, hook]) as session:
       for _ in range(num_runs):
@@ -151,7 +150,7 @@ def test_steps_of_other_workers_are_counted_and_none_is_waited_for(lines, clock)
       'step 51/50  loss 48.0000  learning rate 0.5  4.0 images/s  0s left']
 
 
-def test_parts_wait_and_gradient_norm_are_optional(lines, clock):
+def test_parts_and_wait_are_optional(lines, clock):
   count(make_options('', 9, 3), Steps(clock, 0.05), num_runs=4)
   # The last, unfinished window is told when the session ends.
   assert lines == [
@@ -178,7 +177,8 @@ def test_time_left_is_not_told_from_the_start(lines, clock, log_steps):
   with tf.Graph().as_default():
     step_done = tf.assign_add(tf.train.get_or_create_global_step(), 1)
     graph = types.SimpleNamespace(train_op=tf.constant(1.0), steps_done=step_done,
-                                  learning_rate=tf.constant(0.5))
+                                  learning_rate=tf.constant(0.5), parts={},
+                                  gradient_norm=tf.constant(1.0))
     hook = hooks.ProgressHook(graph, make_options('', 9, log_steps))
     with tf.train.MonitoredSession(hooks=[Steps(clock, 50.0, 50.0, 1.0), hook]) as session:
       for _ in range(6):
@@ -211,11 +211,11 @@ def test_a_resumed_run_continues_the_table(tmp_path, lines):
   train(tmp_path, num_steps=4)
   with open(str(tmp_path / 'losses.csv'), 'a') as f:
     f.write('6' + ',1' * 8 + '\n')
-  train(tmp_path, num_steps=8, with_gradient_norm=False)
+  train(tmp_path, num_steps=8)
   columns = loss_table.read(str(tmp_path / 'losses.csv'))
   assert columns['step'].tolist() == [2, 4, 6, 8]
   np.testing.assert_allclose(columns['ce'], [1.5, 3.5, 5.5, 7.5])
-  assert np.isnan(columns['gradient_norm'][2:]).all()
+  np.testing.assert_allclose(columns['gradient_norm'], [3, 7, 11, 15])
   assert len(lines) == 4
 
 

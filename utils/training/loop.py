@@ -149,7 +149,7 @@ def _hooks(graph, options, wait_secs, placement, around):
       shown = shown._replace(train_logdir=None, profile_logdir=None)
     shown = shown._replace(
         train_batch_size=options.train_batch_size * placement.replica.batches_per_step)
-  hooks = [train_hooks.ProgressHook(graph, shown, graph.parts, wait_secs, graph.gradient_norm)]
+  hooks = [train_hooks.ProgressHook(graph, shown, wait_secs)]
   if shown.profile_logdir:
     hooks.append(train_hooks.TraceHook(shown.profile_logdir))
   for hook in hooks:

@@ -63,7 +63,11 @@ def add_softmax_cross_entropy_loss_for_each_scale(
   for name, logits in sorted(scales_to_logits.items()):
     with tf.name_scope('%s_%s' % (scope, name) if scope else name):
       def losses_of(logits, labels):
-        logits, labels = _match_sizes(logits, labels, upsample_logits)
+        if upsample_logits:
+          logits = utils.resize_bilinear(logits, utils.image_size(labels), logits.dtype)
+        else:
+          labels = tf.image.resize_nearest_neighbor(
+              labels, utils.image_size(logits), align_corners=True)
         return pixel_losses(tf.reshape(logits, [-1, num_classes]), tf.reshape(labels, [-1]),
                             num_classes, ignore_label, loss_weight)
 
@@ -105,15 +109,6 @@ def pixel_losses(logits, labels, num_classes, ignore_label, loss_weight=1.0):
   cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
       labels=class_ids, logits=tf.cast(logits, tf.float32))
   return weights * tf.cast(is_class, tf.float32) * cross_entropy, weights
-
-
-def _match_sizes(logits, labels, upsample_logits):
-  if upsample_logits:
-    logits = utils.resize_bilinear(logits, utils.image_size(labels), logits.dtype)
-    return logits, labels
-  labels = tf.image.resize_nearest_neighbor(
-      labels, utils.image_size(logits), align_corners=True)
-  return logits, labels
 
 
 def _mean_over_present(logits, labels, losses_of):
@@ -164,16 +159,12 @@ def _mean_over_hardest(losses, hard_example_mining_step, top_k_percent_pixels):
     step = tf.cast(tf.train.get_or_create_global_step(), tf.float32)
     ratio = tf.minimum(1.0, step / hard_example_mining_step)
     share = ratio * top_k_percent_pixels + 1.0 - ratio
-  hardest, _ = tf.nn.top_k(losses, k=_share_of(tf.shape(losses)[0], share), sorted=True)
+  num_pixels = tf.shape(losses)[0]
+  # float32 holds no odd numbers above 2 ** 24 and may round up.
+  count = tf.minimum(num_pixels, tf.cast(share * tf.cast(num_pixels, tf.float32), tf.int32))
+  hardest, _ = tf.nn.top_k(losses, k=count, sorted=True)
   num_present = tf.reduce_sum(tf.cast(tf.not_equal(hardest, 0.0), tf.float32))
   return div_maybe_zero(tf.reduce_sum(hardest), num_present)
-
-
-def _share_of(num_pixels, share):
-  """Returns a share, 0..1, of a number of pixels, rounded down: an int32 scalar tensor."""
-  product = tf.cast(share * tf.cast(num_pixels, tf.float32), tf.int32)
-  # float32 holds no odd numbers above 2 ** 24 and may round up.
-  return tf.minimum(product, num_pixels)
 
 
 def div_maybe_zero(total, count):
@@ -212,11 +203,7 @@ def parse_label_weights(words, num_classes, split):
 
 
 def balanced_weights(split):
-  """Returns the weights of `counts.balancing_weights`; 1 for classes without pixels.
-
-  Args:
-    split: dataset_info.SplitInfo with counts.
-  """
+  """Returns the `counts.balancing_weights` of a SplitInfo; 1 for classes without pixels."""
   if split.present_pixel_counts is None:
     logging.info('The dataset_info.json does not tell in which label maps the classes are: their '
                  'frequencies are over all of them. Records that are built again have it.')
@@ -236,29 +223,22 @@ def check_finite(loss, names=None, gradient_norm=None):
     gradient_norm: float scalar that must be finite too: weights moved along an infinite
       gradient would only show in the next step, when they may be saved. Or None.
   """
-  if names is None:
-    encoded = ''
-  else:
-    # Names may hold anything, and messages quote and escape.
-    encoded = tf.strings.reduce_join(tf.io.encode_base64(tf.reshape(names, [-1])), 0,
-                                     separator=',')
-  parts = ['<samples:', encoded, '>']
-  checks = [tf.Assert(tf.is_finite(loss), [NOT_FINITE, tf.strings.join(parts)], summarize=1)]
+  # Names may hold anything, and messages quote and escape.
+  encoded = '' if names is None else tf.strings.reduce_join(
+      tf.io.encode_base64(tf.reshape(names, [-1])), 0, separator=',')
+  samples = tf.strings.join(['<samples:', encoded, '>'])
+  checks = [tf.Assert(tf.is_finite(loss), [NOT_FINITE, samples], summarize=1)]
   if gradient_norm is not None:
     with tf.control_dependencies(checks):
-      checks.append(tf.Assert(tf.is_finite(gradient_norm),
-                              [_GRADIENT_NOT_FINITE, tf.strings.join(parts)], summarize=1))
+      checks.append(tf.Assert(tf.is_finite(gradient_norm), [_GRADIENT_NOT_FINITE, samples],
+                              summarize=1))
   with tf.control_dependencies(checks):
     return tf.identity(loss)
 
 
 @contextlib.contextmanager
 def readable_loss_errors(options):
-  """Turns the failed check of the loss into a ValueError that says what to do.
-
-  Args:
-    options: TrainOptions.
-  """
+  """Turns the failed check of the loss into a ValueError that says what to do with TrainOptions."""
   try:
     yield
   except tf.errors.InvalidArgumentError as error:

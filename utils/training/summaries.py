@@ -36,20 +36,15 @@ def loss_parts(scope=None):
   return parts
 
 
-def add_loss_summaries(total_loss, parts=None):
-  """Adds a scalar per part of the loss (`loss_parts()` if not given) and the total."""
-  for name, loss in (loss_parts() if parts is None else parts).items():
+def add_loss_summaries(total_loss, parts):
+  """Adds a scalar per part of the loss, as `loss_parts` returns them, and the total."""
+  for name, loss in parts.items():
     tf.summary.scalar('losses/' + name, loss)
   tf.summary.scalar('losses/total', total_loss)
 
 
-def add_gradient_summaries(norm, grads_and_vars=()):
-  """Adds the gradient norm, and a histogram per given gradient.
-
-  Args:
-    norm: float scalar.
-    grads_and_vars: list of (gradient or None, variable).
-  """
+def add_gradient_summaries(norm, grads_and_vars):
+  """Adds the gradient norm, a float scalar, and a histogram per (gradient or None, variable)."""
   tf.summary.scalar('gradient_norm', norm)
   for gradient, variable in grads_and_vars:
     if gradient is not None:

@@ -59,7 +59,7 @@ def test_without_l2_there_is_no_such_part():
 def test_losses_are_scalars():
   def build():
     add_losses('semantic')
-    summaries.add_loss_summaries(tf.constant(7.0))
+    summaries.add_loss_summaries(tf.constant(7.0), summaries.loss_parts())
 
   values = summarise(build)
   assert sorted(values) == ['losses/semantic_logits_0.50', 'losses/semantic_merged_logits',
