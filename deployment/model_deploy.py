@@ -277,9 +277,7 @@ class SplitBatch(object):
 def _clone_losses(clones, regularization_losses=None):
   """Returns a list of (clone, its part of the loss), without clones that have no loss.
 
-  Args:
-    clones: list of Clone.
-    regularization_losses: what counts in the first clone; None: those of the graph.
+  The regularization losses, None for those of the graph, count in the first clone.
   """
   if regularization_losses is None:
     regularization_losses = tf.losses.get_regularization_losses()

@@ -132,12 +132,9 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
 
 
 def evaluate_pairs(categories, pairs, settings):
-  """Returns the report, see `report.make_report`, of a list of images.ImagePair.
+  """Returns the report, see `report.make_report`, of a list of images.ImagePair by Settings.
 
-  Args:
-    categories: dict, id -> coco.Category.
-    pairs: list of images.ImagePair.
-    settings: Settings.
+  Categories are a dict, id -> coco.Category.
 
   Raises:
     ValueError: names the file and what is wrong with it.

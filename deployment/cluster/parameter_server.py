@@ -92,9 +92,7 @@ def _let_workers_leave(cluster):
 def tell_done(cluster, target):
   """Tells the parameter servers that this worker is done; does without those that are away.
 
-  Args:
-    cluster: Cluster whose task is a worker.
-    target: of the server of this process.
+  `target` is that of the server of this process.
   """
   for task in cluster.tasks(cluster_lib.PS):
     if not cluster_lib.is_reachable(cluster.address(task)):

@@ -100,8 +100,7 @@ class ClusterWatch(tf_compat.SessionRunHook):
     """Prepares the watch over the Tasks of a Cluster that the training needs.
 
     Args:
-      cluster: Cluster.
-      tasks: list of Tasks.
+      cluster, tasks: the Cluster, and the Tasks.
       timeout_secs: how long one of them may be away.
       is_stopping: function that tells whether this process was told to stop.
       save: function of a session that saves the weights, or None.

@@ -71,13 +71,7 @@ class ImageResults(object):
   """
 
   def __init__(self, num_classes, ignore_label, colors):
-    """Starts without images.
-
-    Args:
-      num_classes: number of classes.
-      ignore_label: pixels with this label are not counted.
-      colors: [num_classes, 3] uint8 array.
-    """
+    """Starts without images; colours are a [num_classes, 3] uint8 array."""
     self.rows = []
     self.boundary_counts = None
     self._num_classes = num_classes

@@ -102,13 +102,7 @@ def evaluation_of_training(dataset, split, model_options, image_pyramid, train_l
 
 
 def evaluate_all(evaluate_one, train_logdir, last_step):
-  """Evaluates the checkpoints of a folder as they appear, up to that of the last step.
-
-  Args:
-    evaluate_one: function of a checkpoint.
-    train_logdir: folder of the training.
-    last_step: global step at which the training ends.
-  """
+  """Calls `evaluate_one(checkpoint)` as those of a training appear, up to that of `last_step`."""
   def up_to_the_last():
     for checkpoint in restoring.wait_for_checkpoints(train_logdir, 0, max_number=0):
       # Read first: the checkpoint may be gone when it has been evaluated.

@@ -122,8 +122,8 @@ def batch_confusion_matrix(labels, predictions, num_classes, ignore_label):
     ignore_label: pixels with this label are not counted.
 
   Returns:
-    [num_classes, num_classes] int64 tensor, rows are labels, columns are predictions. It
-    fails with InvalidArgumentError on labels that are neither classes nor ignored.
+    [num_classes, num_classes] int64 tensor, rows are labels. It fails with
+    InvalidArgumentError on labels that are neither classes nor ignored.
   """
   labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
   predictions = tf.cast(tf.reshape(predictions, [-1]), tf.int32)

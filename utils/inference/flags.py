@@ -75,10 +75,7 @@ def define_sizes_flags(script):
 
 
 def input_sizes(script):
-  """Returns the batches.InputSizes of the flags.
-
-  Args:
-    script: 'eval' or 'vis', the start of the names of its flags.
+  """Returns the batches.InputSizes of the flags of `script`, 'eval' or 'vis'.
 
   Raises:
     ValueError: sizes cannot be.
@@ -99,11 +96,7 @@ def input_sizes(script):
 
 
 def inference_dataset(script, sizes):
-  """Returns the data_generator.Dataset that a script runs the network on.
-
-  Args:
-    script: 'eval' or 'vis', the start of the names of its flags.
-    sizes: InputSizes of `input_sizes`.
+  """Returns the data_generator.Dataset that a script runs on, in the sizes of `input_sizes`.
 
   Raises:
     ValueError: the flags do not fit each other or the records.
@@ -117,9 +110,6 @@ def inference_dataset(script, sizes):
 
 def prediction_function(scales_flag='eval_scales'):
   """Returns function (images, model_options) -> predictions, as the flags ask for.
-
-  Args:
-    scales_flag: name of the flag that holds the input scales.
 
   Raises:
     ValueError: a scale is not positive, or flags exclude each other.

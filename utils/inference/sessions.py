@@ -12,12 +12,8 @@ from deeplab.core.tf_compat import tf
 def result_folder(folder, flag):
   """Makes a folder for results, which goes again if an error comes before any result.
 
-  Args:
-    folder: the folder.
-    flag: name of the flag that holds it.
-
   Raises:
-    ValueError: it cannot be used.
+    ValueError: it cannot be used; names the flag that holds it.
   """
   is_new = not files.is_dir(folder)
   files.check_folder(folder, flag)
@@ -41,11 +37,7 @@ def batches(session, fetches):
 
 
 def for_each_checkpoint(prefixes, work):
-  """Calls `work(prefix)` per checkpoint; one that is deleted meanwhile is left out.
-
-  Args:
-    prefixes: iterable of checkpoint prefixes.
-    work: function of a prefix.
+  """Calls `work(prefix)` per checkpoint prefix; one that is deleted meanwhile is left out.
 
   Raises:
     ValueError, tf.errors.OpError: an error of `work` on a checkpoint that is still there,

@@ -18,11 +18,8 @@ _MAX_WAITING_PIXELS = 64000000
 def batches_of_equal_size(pictures, batch_size):
   """Yields lists of up to `batch_size` pictures of one size; memory stays bounded.
 
-  Where too many wait for others of their size, those that wait longest go alone.
-
-  Args:
-    pictures: iterable of records with an `image` [height, width, 3].
-    batch_size: most pictures of a list.
+  Where too many wait for others of their size, those that wait longest go alone. Pictures are
+  records with an `image` [height, width, 3].
   """
   groups = collections.OrderedDict()
   for picture in pictures:

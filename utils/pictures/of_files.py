@@ -87,11 +87,9 @@ def name_pictures(paths):
 
 
 def read_all(named_paths, image_range=None):
-  """Yields a Picture per file, per frame of videos; reads ahead in background threads.
+  """Yields a Picture per NamedPath, per frame of videos; reads ahead in background threads.
 
-  Args:
-    named_paths: list of NamedPath.
-    image_range: see `read_picture`.
+  For `image_range` see `read_picture`.
   """
   waiting = collections.deque()
   with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as threads:

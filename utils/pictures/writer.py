@@ -160,13 +160,9 @@ class PredictionWriter(Writer):
     return [os.path.join(self._folder, '%s_%s' % (name, ending)) for ending in endings]
 
   def keep_finished(self, name, source):
-    """Returns whether all files of a picture are there, of this very one and not older than it.
+    """Returns whether the results of a name are all there, of this source and not older than it.
 
-    Its entry in areas.json is kept then.
-
-    Args:
-      name: of the results.
-      source: path of the picture.
+    The entry in areas.json is kept then.
     """
     try:
       changed = files.change_time(source)

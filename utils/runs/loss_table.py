@@ -56,11 +56,7 @@ class LossTable(object):
     files.write_text(self._path, kept)
 
   def append(self, row):
-    """Adds a row.
-
-    Args:
-      row: dict, column -> number; a column that is None or absent stays empty.
-    """
+    """Adds a row, dict of column -> number; a column that is None or absent stays empty."""
     line = self._lines([{name: _format(name, value) for name, value in row.items()}])
     if self._text is None:
       files.append_text(self._path, line)
@@ -85,13 +81,7 @@ class LossTable(object):
 
 
 def read(path):
-  """Returns the columns of a losses.csv.
-
-  Args:
-    path: the file.
-
-  Returns:
-    dict, column -> [rows] float64 array; NaN where a cell is empty.
+  """Returns the columns of a losses.csv: dict, name -> [rows] float64 array, NaN for empty cells.
 
   Raises:
     ValueError: the file is missing, no such table, or has no rows; names it.

@@ -34,10 +34,9 @@ _SETTLE_SECS = 0.3
 
 @contextlib.contextmanager
 def held(folder):
-  """Holds the lock of a folder, which is created; yields the Lock.
+  """Holds the lock of a folder of checkpoints, which is created; yields the Lock.
 
-  Args:
-    folder: folder of checkpoints; one that was made for the lock goes with it if still empty.
+  A folder that was made for the lock goes with it if still empty.
 
   Raises:
     ValueError: another process holds it; names host and process. Or the folder cannot be used.
@@ -73,11 +72,7 @@ class Lock(object):
     self._holder = None
 
   def check(self):
-    """Stops where another process has the lock.
-
-    Raises:
-      ValueError: names host and process.
-    """
+    """Stops, with a ValueError that names host and process, where another one has the lock."""
     if self._holder:
       raise ValueError(
           '%s was taken over by process %s on %s, which trains there now; this training ends and '

@@ -45,11 +45,7 @@ PRECISIONS = {
 
 
 def check(options, trains_on_cpu=False):
-  """Checks that the rewrites of TrainOptions work here.
-
-  Args:
-    options: TrainOptions.
-    trains_on_cpu: whether the model is put on the CPU even if there are GPUs.
+  """Checks that the rewrites of TrainOptions work here; `trains_on_cpu`: even if there are GPUs.
 
   Raises:
     ValueError: the machine or TensorFlow has no such precision; tells which to use.
@@ -68,14 +64,10 @@ def check(options, trains_on_cpu=False):
 
 
 def scaled_optimizer(optimizer, precision):
-  """Returns an optimizer whose gradients do not vanish in a precision; `optimizer` if they don't.
+  """Returns an optimizer whose gradients do not vanish in a precision: this one, or one around it.
 
   The factor on the loss grows until gradients overflow; such a step is left out and the factor
   halved. It is not in checkpoints: a run that continues finds it again within some steps.
-
-  Args:
-    optimizer: tf.train.Optimizer.
-    precision: key of PRECISIONS.
   """
   if not PRECISIONS[precision].scales_loss:
     return optimizer
@@ -89,12 +81,7 @@ def scaled_optimizer(optimizer, precision):
 
 
 def session_config(options, config=None):
-  """Returns the ConfigProto of a session that trains.
-
-  Args:
-    options: TrainOptions.
-    config: ConfigProto to start from, or None.
-  """
+  """Returns the ConfigProto of a session of TrainOptions, made from another one or from none."""
   made = tf.ConfigProto(allow_soft_placement=True)
   if config is not None:
     made.CopyFrom(config)

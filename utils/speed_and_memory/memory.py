@@ -72,16 +72,10 @@ def readable_memory_errors(crop_size, options, clones=None):
 
 
 def check_batch(batch_size, crop_size):
-  """Stops at batches whose images alone do not fit into the memory there is.
+  """Stops, with a ValueError, at batches whose images alone do not fit into the memory there is.
 
-  The estimate of a step needs its graph, which of absurd sizes takes long or cannot be built.
-
-  Args:
-    batch_size: images of a step in this process.
-    crop_size: (height, width) of the images.
-
-  Raises:
-    ValueError: names the flags.
+  They are those of a step in this process, of a (height, width). The estimate of a step needs its
+  graph, which of absurd sizes takes long or cannot be built.
   """
   need = batch_size * crop_size[0] * crop_size[1] * _BYTES_PER_PIXEL
   free = free_bytes()
@@ -219,10 +213,7 @@ def free_bytes(root='/'):
   """Returns the bytes of memory that this process may take yet, or None where not known.
 
   That is what the machine has available, within what is left of the limits of its control group,
-  as containers and batch systems set them, and of those above it.
-
-  Args:
-    root: folder of proc/ and sys/.
+  as containers and batch systems set them, and of those above it. `root` has proc/ and sys/.
   """
   kilobytes = _number_after('MemAvailable:', _text_of(os.path.join(root, 'proc/meminfo')))
   if kilobytes is None:

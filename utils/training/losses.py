@@ -176,8 +176,7 @@ def parse_label_weights(words, num_classes, split):
   """Returns one weight per class as a list of floats, or None.
 
   Args:
-    words: list of strings, the numbers or the one word 'auto'; or None.
-    num_classes: number of classes.
+    words: list of strings, `num_classes` numbers or the one word 'auto'; or None.
     split: dataset_info.SplitInfo of the training split, or None where there is none.
 
   Raises:

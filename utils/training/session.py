@@ -42,12 +42,7 @@ class TrainSession(object):
                      global_step=tf.train.get_global_step(session.graph))
 
   def open(self, hooks, listeners):
-    """Returns the monitored session, a context manager.
-
-    Args:
-      hooks: list of SessionRunHooks.
-      listeners: list of CheckpointSaverListeners.
-    """
+    """Returns the monitored session, of SessionRunHooks and CheckpointSaverListeners."""
     logging.info('Starting the session: the weights are loaded.')
     memory.pool_cpu_memory()
     options, replica, clones = self._options, self._placement.replica, self._placement.clones
@@ -120,12 +115,7 @@ class StopOnSignal(ending.StopRequest, tf_compat.SessionRunHook):
   """
 
   def __init__(self, train_logdir, is_saving=True):
-    """Prepares the hook.
-
-    Args:
-      train_logdir: folder of the checkpoints.
-      is_saving: whether this process is the one that saves.
-    """
+    """Prepares the hook of a process that saves into the folder, or leaves that to the chief."""
     super().__init__('saving and stopping after this step')
     self._train_logdir = train_logdir
     self._is_saving = is_saving
