@@ -254,7 +254,7 @@ def open_session(saver, checkpoint, master=''):
     ValueError: the checkpoint is of another model, or damaged.
   """
   check_restorable(checkpoint, tf.global_variables())
-  session = tf.Session(master, config=tf.ConfigProto(allow_soft_placement=True))
+  session = tf.Session(target=master, config=tf.ConfigProto(allow_soft_placement=True))
   with contextlib.ExitStack() as after_error:
     after_error.callback(session.close)
     if tf.local_variables():
