@@ -24,11 +24,10 @@ TOLERANCE = 1e-4
 class Case(typing.NamedTuple):
   """What is known of a row of BACKBONES at the options that published models use.
 
-  parameters counts the trainable ones; depth is that of the features.
+  parameters counts the trainable ones.
   """
   parameters: int
   tensors: int
-  depth: int = 2048
   num_classes: int = 21
   decoder_output_stride: tuple = (4,)
   atrous_rates: typing.Optional[tuple] = (6, 12, 18)
@@ -46,8 +45,7 @@ class Case(typing.NamedTuple):
 
 
 CASES = {
-    'mobilenet_v2': Case(2113557, 164, depth=320, decoder_output_stride=None,
-                         atrous_rates=None),
+    'mobilenet_v2': Case(2113557, 164, decoder_output_stride=None, atrous_rates=None),
     'resnet_v1_50': Case(26696133, 203),
     'resnet_v1_50_beta': Case(26819909, 209, multi_grid=(1, 2, 4)),
     'resnet_v1_101': Case(45688261, 356),
@@ -55,9 +53,8 @@ CASES = {
     'xception_41': Case(28108661, 296),
     'xception_65': Case(41055413, 440),
     'xception_71': Case(43477323, 482, num_classes=19),
-    'nas_pnasnet': Case(2571205, 707, depth=600, regularizes_depthwise=True),
-    'nas_hnasnet': Case(7785021, 905, depth=400, output_stride=8,
-                        regularizes_depthwise=True),
+    'nas_pnasnet': Case(2571205, 707, regularizes_depthwise=True),
+    'nas_hnasnet': Case(7785021, 905, output_stride=8, regularizes_depthwise=True),
 }
 
 
