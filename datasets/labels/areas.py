@@ -26,8 +26,7 @@ class Area(typing.NamedTuple):
 def box_segmentation(box):
   """Returns the segmentation of a box (x, y, width, height) in pixels.
 
-  Raises:
-    Unusable: these are not four numbers, or the box is empty.
+  Raises Unusable if these are not four numbers, or the box is empty.
   """
   if not isinstance(box, (list, tuple)) or len(box) != 4 or not _are_finite(box):
     raise Unusable('neither a segmentation nor a bbox [x, y, width, height]')
@@ -40,9 +39,7 @@ def box_segmentation(box):
 def line_segmentation(points, width):
   """Returns the segmentation of a line, or of a point, drawn with a square pen.
 
-  Args:
-    points: list of (x, y) in pixels, one or more.
-    width: of the line, in pixels.
+  `points` is a list of (x, y), one or more; these and the width of the line are in pixels.
   """
   radius, outlines = width / 2, []
   for begin, end in zip(points, points[1:] or points):
@@ -57,16 +54,10 @@ def line_segmentation(points, width):
 
 
 def draw(areas, size, unlabelled, left_out=()):
-  """Returns the Drawing of areas.
+  """Returns the Drawing of a list of Area on a picture of size (height, width).
 
-  Args:
-    areas: list of Area.
-    size: (height, width) of the picture.
-    unlabelled: value of pixels in no area.
-    left_out: (name, reason) of what the caller has left out before.
-
-  Raises:
-    ValueError: pycocotools is not installed.
+  `unlabelled` is the value of pixels in no area; `left_out` holds (name, reason) of what the caller
+  has left out before. Raises ValueError if pycocotools is not installed.
   """
   masks, left_out = [], list(left_out)
   for area in areas:

@@ -28,20 +28,13 @@ class ColorTable(typing.NamedTuple):
 
 
 def read_class_names(value):
-  """Returns (class names or None, colours or None).
+  """Returns (list of class names or None, list of [r, g, b] or None without colours).
 
-  Args:
-    value: None or '', or names separated by commas, or the path of a text or CSV file with
-      one class per line in the order of the ids: `name` or `name,r,g,b`; a first line
-      `name,r,g,b` is a header. Or lines `id,name` from 0 on, as in _classes.csv of Roboflow; or
-      a labelmap.txt of CVAT or label_colors.txt of CamVid.
-
-  Returns:
-    names: list of str, or None without `value`.
-    colors: list of [r, g, b], or None without colours.
-
-  Raises:
-    ValueError: no such file, a line is something else, or a name is empty or repeated.
+  `value` is None or '', or names separated by commas, or the path of a text or CSV file with one
+  class per line in the order of the ids: `name` or `name,r,g,b`; a first line `name,r,g,b` is a
+  header. Or lines `id,name` from 0 on, as in _classes.csv of Roboflow; or a labelmap.txt of CVAT or
+  label_colors.txt of CamVid. Raises ValueError if there is no such file, a line is something else,
+  or a name is empty or repeated.
   """
   if not value:
     return None, None
@@ -64,12 +57,9 @@ def read_class_names(value):
 def read_color_table(path, ignore_label):
   """Returns the ColorTable of a CSV file of lines `name,r,g,b`, or of a table of CVAT or CamVid.
 
-  Class ids follow the order of the lines. Several lines may have one name; those called
-  `ignore` are pixels that do not count.
-
-  Raises:
-    ValueError: no such file, a line is something else, a colour is there twice, or there are
-      no classes.
+  Class ids follow the order of the lines. Several lines may have one name; those called `ignore`
+  are pixels that do not count. Raises ValueError if there is no such file, a line is something
+  else, a colour is there twice, or there are no classes.
   """
   names, class_colors, colors, ids = [], [], [], []
   for row in _read_rows(path):

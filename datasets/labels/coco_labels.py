@@ -34,8 +34,7 @@ class CocoLabel(typing.NamedTuple):
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
-    Raises:
-      ValueError: the image has another size, or pycocotools is not installed.
+    Raises ValueError if the image has another size, or pycocotools is not installed.
     """
     if self.size not in (None, (height, width)):
       raise ValueError('%s: the annotations are for %dx%d (height x width), the image is %dx%d.'
@@ -56,29 +55,24 @@ class MissingEntry(typing.NamedTuple):
 class CocoFile(object):
   """The annotations of a JSON file, by image.
 
-  What leads nowhere is counted and named in the log: annotations of images or categories that
-  are not in the file, categories and classes without each other, images without annotation.
-
-  Attributes:
-    path: the file.
-    class_names: one name per class id.
+  What leads nowhere is counted and named in the log: annotations of images or categories that are
+  not in the file, categories and classes without each other, images without annotation.
   """
 
   def __init__(self, path, class_names=None, ignore_label=255, boxes_as_areas=False,
                content=None):
-    """Reads a file.
+    """Reads a JSON file with images, annotations and categories.
 
     Args:
-      path: JSON file with images, annotations and categories.
-      class_names: names of the classes in the order of their ids; those that are categories of
-        the file are painted. None: background, then the categories in the order of their ids.
+      path: the file.
+      class_names: names of the classes in the order of their ids; those that are categories of the
+        file are painted. None: background, then the categories in the order of their ids.
       ignore_label: value of categories called `ignore`.
       boxes_as_areas: whether the boxes of annotations without segmentation are painted.
       content: what the file holds, if it is read already.
 
-    Raises:
-      ValueError: the file cannot be read, holds something else, contradicts itself, no class is
-        a category, or none of its annotations is an area of an image and class.
+    Raises ValueError if the file cannot be read, holds something else, contradicts itself, no class
+    is a category, or none of its annotations is an area of an image and class.
     """
     self.path = path
     self._boxes_as_areas = boxes_as_areas
@@ -86,7 +80,7 @@ class CocoFile(object):
     self._check_parts(content)
     self._categories = self._by_id(content['categories'], 'categories', 'name')
     self._names = {key: str(item['name']) for key, item in self._categories.items()}
-    self.class_names = class_names or self._names_by_id()
+    self.class_names = class_names or self._names_by_id()  # One name per class id.
     ids = dict.fromkeys(IGNORE_NAMES, ignore_label)
     ids.update((name, i) for i, name in enumerate(self.class_names))
     self._class_ids = {key: ids[name] for key, name in self._names.items() if name in ids}
@@ -102,11 +96,9 @@ class CocoFile(object):
     return sorted(self._stems)
 
   def label(self, stem, unlabelled):
-    """Returns the label source of an image.
+    """Returns the label source of the image `stem`; a MissingEntry if the file does not list it.
 
-    Args:
-      stem: name of the image; one that the file does not list has a MissingEntry.
-      unlabelled: id of pixels in no annotation.
+    `unlabelled` is the id of pixels in no annotation.
     """
     key = self._stems.get(stem)
     if key is None:

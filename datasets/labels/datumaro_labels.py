@@ -18,13 +18,10 @@ def read_content(path, format_name=None, line_width=10):
   Annotations keep their order of drawing (z_order). Those that cannot be painted have neither
   segmentation nor bbox; those of whole pictures are told of and left out.
 
-  Args:
-    path: file or folder of the dataset; the images must be where its format has them.
-    format_name: name that datumaro has for the format; None: found by the files.
-    line_width: width of polylines and points, in pixels.
-
-  Raises:
-    ValueError: datumaro is not installed, or cannot read it.
+  `path` is the file or folder of the dataset; the images must be where its format has them.
+  `format_name` is what datumaro calls the format, or None: found by the files. `line_width` is that
+  of polylines and points, in pixels. Raises ValueError if datumaro is not installed, or cannot read
+  it.
   """
   try:
     import datumaro

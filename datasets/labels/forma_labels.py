@@ -47,13 +47,9 @@ csv.field_size_limit(1 << 30)
 def make_label_map(table, source_ids, where):
   """Returns a dict, id in the source -> class id of the Forma sets.
 
-  Args:
-    table: rows (target class, source classes), e.g. `ATR`.
-    source_ids: dict, name of a source class -> its id.
-    where: file of the source classes, for the message.
-
-  Raises:
-    ValueError: the source lacks a class of the table, or has one that is not in it.
+  `table` has rows (target class, source classes), e.g. `ATR`; `source_ids` is a dict, name of a
+  source class -> its id, of the file `where`. Raises ValueError if the source lacks a class of the
+  table, or has one that is not in it.
   """
   targets = {name: registry.FORMA_CLASSES.index(target)
              for target, names in table for name in names}
@@ -68,8 +64,7 @@ def make_label_map(table, source_ids, where):
 def read_atr_classes(path):
   """Returns a dict, class name -> id, of `atr_label.txt`: name first, id last on each line.
 
-  Raises:
-    ValueError: the file cannot be read, or a line is something else or repeats an id.
+  Raises ValueError if the file cannot be read, or a line is something else or repeats an id.
   """
   with errors.told('List of classes %r cannot be read' % path):
     rows = [line.split() for line in files.read_lines(path) if line]
@@ -86,8 +81,7 @@ def read_atr_classes(path):
 def read_fashion_classes(path):
   """Returns a dict, category name -> id, of `label_descriptions.json`.
 
-  Raises:
-    ValueError: the file cannot be read or holds something else.
+  Raises ValueError if the file cannot be read or holds something else.
   """
   content = json_text.read(path, 'Descriptions of classes')
   try:
@@ -107,8 +101,7 @@ class Painted(typing.NamedTuple):
   def read(self, unused_height, unused_width):
     """Returns the [height, width] uint8 class ids; sizes as in the files.
 
-    Raises:
-      ValueError: a file cannot be used, a value has no mapping, or sizes differ.
+    Raises ValueError if a file cannot be used, a value has no mapping, or sizes differ.
     """
     labels, _ = pairs.map_ids(pairs.read_ids(self.path), dict(self.label_map),
                               len(registry.FORMA_CLASSES), FORMA_IGNORE_LABEL, self.path)
@@ -121,21 +114,14 @@ class Painted(typing.NamedTuple):
 class FashionIndex(object):
   """Where the rows of each image are in the CSV of iMaterialist (Fashion).
 
-  Each row is one mask of one image: pixels as pairs of start and length, column by column,
-  counted from 1. The file is too large to keep.
-
-  Attributes:
-    path: the CSV file.
-    offsets: dict, name of an image without extension -> tuple of byte offsets of its rows.
+  Each row is one mask of one image: pixels as pairs of start and length, column by column, counted
+  from 1. The file is too large to keep.
   """
 
   def __init__(self, path):
-    """Reads the file once, line by line.
-
-    Raises:
-      ValueError: the file cannot be read or lacks a column.
-    """
+    """Reads the file line by line; raises ValueError if it cannot be read or lacks a column."""
     self.path = path
+    # Name of an image without extension -> tuple of byte offsets of its rows.
     self.offsets = {}
     with errors.told('Table of masks %r cannot be read' % path), open(path, 'rb') as f:
       first = f.readline()
@@ -154,12 +140,10 @@ class FashionIndex(object):
       raise ValueError('Table of masks %r has no rows.' % path)
 
   def label(self, name, targets, parts_path=None):
-    """Returns the label source of an image.
+    """Returns the label source of an image, given by its name without extension.
 
-    Args:
-      name: name of the image without extension.
-      targets: dict, category id -> class id.
-      parts_path: PNG of body parts, class ids, or None.
+    `targets` is a dict, category id -> class id; `parts_path` a PNG of body parts, class ids, or
+    None.
     """
     return FashionLabel(self.path, self._header, name, self.offsets.get(name, ()),
                         tuple(sorted(targets.items())), parts_path)
@@ -189,8 +173,7 @@ class FashionLabel(typing.NamedTuple):
   def read(self, height, width):
     """Returns the [height, width] uint8 class ids.
 
-    Raises:
-      ValueError: there are no rows, or a row or the parts do not fit the image.
+    Raises ValueError if there are no rows, or a row or the parts do not fit the image.
     """
     if not self.offsets:
       raise ValueError('%s has no row of image %r.' % (self.path, self.name))
@@ -228,13 +211,8 @@ class FashionLabel(typing.NamedTuple):
 def decode_runs(text, size, where):
   """Returns the [height, width] bool mask of 'start length start length ...'.
 
-  Args:
-    text: runs along the columns; the first pixel is 1.
-    size: (height, width).
-    where: begins the message of errors.
-
-  Raises:
-    ValueError: not pairs of positive numbers, or a run leaves the image.
+  Runs go along the columns, and the first pixel is 1; `size` is (height, width). Raises ValueError,
+  begun by `where`, if these are not pairs of positive numbers, or a run leaves the image.
   """
   height, width = size
   try:

@@ -33,11 +33,7 @@ class Unusable(ValueError):
 
 
 def by_reason(left_out):
-  """Returns lines `2 with REASON: NAME, NAME`, the most frequent reason first.
-
-  Args:
-    left_out: list of (name, reason).
-  """
+  """Returns lines `2 with REASON: NAME, NAME` of (name, reason), the most frequent first."""
   names = collections.OrderedDict()
   for name, reason in left_out:
     names.setdefault(reason, []).append(name)
@@ -73,8 +69,7 @@ class ColorPicture(typing.NamedTuple):
   def read(self, unused_height, unused_width):
     """Returns the [height, width] class ids of the colours; sizes as in the file.
 
-    Raises:
-      ValueError: the file cannot be decoded, or has a colour that is not in the table.
+    Raises ValueError if the file cannot be decoded, or has a colour that is not in the table.
     """
     codes = raw_files.codes_of(raw_files.colors(self.path))
     known = raw_files.codes_of(np.array(self.colors, np.uint8))
@@ -105,8 +100,7 @@ class MatFile(typing.NamedTuple):
   def read(self, unused_height, unused_width):
     """Returns the class ids of `GTcls.Segmentation`.
 
-    Raises:
-      ValueError: the file cannot be read, holds something else, or SciPy is not installed.
+    Raises ValueError if the file cannot be read, holds something else, or SciPy is not installed.
     """
     try:
       import scipy.io

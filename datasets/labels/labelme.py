@@ -41,9 +41,8 @@ class LabelmeLabel(typing.NamedTuple):
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
-    Raises:
-      ValueError: the file cannot be read, is of another size, or has a shape of an unknown
-        label that is not left out.
+    Raises ValueError if the file cannot be read, is of another size, or has a shape of an unknown
+    label that is not left out.
     """
     content = _content(self.path)
     stated = [_whole(content.get(name)) for name in ('imageHeight', 'imageWidth')]

@@ -50,17 +50,12 @@ def read_image(path, image_range=None):
   """Returns the EncodedImage of an image file.
 
   RGB JPEG and 8-bit RGB PNG files are kept byte for byte. Everything else (grey, palette, CMYK,
-  alpha, more bits, other formats, EXIF rotation) is converted to RGB, JPEG to JPEG and the rest
-  to PNG.
+  alpha, more bits, other formats, EXIF rotation) is converted to RGB, JPEG to JPEG and the rest to
+  PNG.
 
-  Args:
-    path: the file.
-    image_range: (lowest, highest) value of images of more than 8 bits, see
-      `wide_pictures.to_rgb`.
-
-  Raises:
-    ValueError: the file cannot be read or decoded, or without image_range its values do not
-      fill the 16 bits that they have.
+  `image_range` is the (lowest, highest) value of images of more than 8 bits, see
+  `wide_pictures.to_rgb`. Raises ValueError if the file cannot be read or decoded, or without
+  image_range its values do not fill the 16 bits that they have.
   """
   data = raw_files.read_bytes(path)
   with raw_files.decoding(path, 'an image'):
@@ -88,12 +83,10 @@ def read_image(path, image_range=None):
 def is_whole_jpeg(data):
   """Whether bytes are for sure a JPEG picture that decodes to its end, without decoding it.
 
-  What makes decoders stop lies in the headers and in markers between the data. The first bytes
-  of data are decoded, which takes the headers, and the rest is searched for markers; damage
-  within the data only changes pixels, which no decoder reports. False also stands for pictures
-  that only decoding can tell, such as progressive ones.
-
-  Reference: ITU-T T.81, annex B.
+  What makes decoders stop lies in the headers and in markers between the data. The first bytes of
+  data are decoded, which takes the headers, and the rest is searched for markers; damage within the
+  data only changes pixels, which no decoder reports. False also stands for pictures that only
+  decoding can tell, such as progressive ones. Reference: ITU-T T.81, annex B.
   """
   begin = _find_jpeg_scan(data)
   marker = begin and _JPEG_MARKER.search(data, begin)
@@ -114,16 +107,9 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   """Returns the EncodedLabel of a PNG of class ids.
 
   Grey and palette PNG files hold ids (for a palette: its indices), as do colour files whose
-  channels are all alike. Only 8-bit grey PNG files are kept byte for byte.
-
-  Args:
-    path: path of the PNG file.
-    num_classes: class ids are 0..num_classes-1.
-    ignore_label: the one other value allowed.
-    label_map: dict, value in the file -> value in the record, or None.
-
-  Raises:
-    ValueError: the file cannot be decoded, is a colour picture, or has other values.
+  channels are all alike. Only 8-bit grey PNG files are kept byte for byte. Other arguments are as
+  of `map_ids`. Raises ValueError if the file cannot be decoded, is a colour picture, or has other
+  values.
   """
   image, data = raw_files.read_lossless(path)
   values, is_plain = raw_files.ids(image, data, path), _is_plain_grey(image, data)
@@ -141,10 +127,7 @@ def map_ids(values, label_map, num_classes, ignore_label, where):
     label_map: dict, value -> class id, or None: the values are class ids.
     num_classes: class ids are 0..num_classes-1.
     ignore_label: the one other value allowed, which no map changes.
-    where: begins the message of errors.
-
-  Raises:
-    ValueError: there are other values.
+    where: begins the message of the ValueError if there are other values.
   """
   if values.min() < 0 or values.max() > 65535:
     raise ValueError('%s: values %d..%d are no class ids.' % (where, values.min(), values.max()))
@@ -170,9 +153,7 @@ def map_ids(values, label_map, num_classes, ignore_label, where):
 def encode_label(values, num_classes, ignore_label, where):
   """Returns the EncodedLabel of [height, width] integer class ids.
 
-  Raises:
-    ValueError: there are values other than 0..num_classes-1 and ignore_label; begins with
-      `where`.
+  Raises ValueError, begun by `where`, on values other than 0..num_classes-1 and ignore_label.
   """
   labels, pixel_counts = map_ids(values, None, num_classes, ignore_label, where)
   return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), *labels.shape, pixel_counts)
@@ -189,8 +170,7 @@ def turned(label, turn):
 def read_ids(path):
   """Returns the values of a lossless label file as stored, [height, width] integers.
 
-  Raises:
-    ValueError: as `read_label`, the values apart.
+  Raises ValueError as `read_label`, the values apart.
   """
   image, data = raw_files.read_lossless(path)
   return raw_files.ids(image, data, path)
@@ -199,12 +179,9 @@ def read_ids(path):
 def read_landmarks(landmarks):
   """Returns landmarks as a float32 array, or None.
 
-  Args:
-    landmarks: numbers, or the path of a JSON file with them, as it is or under the key
-      'pose_landmarks'; or None.
-
-  Raises:
-    ValueError: the file cannot be read, or the values are not an array of numbers.
+  `landmarks` are numbers; or the path of a JSON file with them, as it is or under the key
+  'pose_landmarks'; or None. Raises ValueError if the file cannot be read, or the values are not an
+  array of numbers.
   """
   if landmarks is None:
     return None

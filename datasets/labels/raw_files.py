@@ -26,11 +26,7 @@ _SHOWN_VALUES = 5
 
 
 def read_bytes(path):
-  """Returns the content of a file.
-
-  Raises:
-    ValueError: it cannot be read or is empty.
-  """
+  """Returns the content of a file; raises ValueError if it cannot be read or is empty."""
   with errors.told('%s cannot be read' % path), open(path, 'rb') as f:
     data = f.read()
   if not data:
@@ -64,11 +60,8 @@ def require_one_page(image):
 def read_lossless(path):
   """Returns the loaded upright Pillow image of a label file, and its bytes.
 
-  Colours of 16 bits become 8 bits.
-
-  Raises:
-    ValueError: the file cannot be decoded, its format loses information, it has several pages,
-      or colours that need 16 bits.
+  Colours of 16 bits become 8 bits. Raises ValueError if the file cannot be decoded, its format
+  loses information, it has several pages, or colours that need 16 bits.
   """
   data = read_bytes(path)
   with decoding(path, 'a label map'):
@@ -88,12 +81,8 @@ def read_lossless(path):
 def ids(image, data, path):
   """Returns the values of a label file as stored, [height, width] integers.
 
-  Args:
-    image, data: of `read_lossless`.
-    path: the file, for messages.
-
-  Raises:
-    ValueError: it is a colour picture, or what it says is in its alpha channel.
+  `image` and `data` are of `read_lossless`, `path` is for messages. Raises ValueError if it is a
+  colour picture, or what it says is in its alpha channel.
   """
   if image.mode in _ID_MODES:
     values = np.array(image)
@@ -124,9 +113,8 @@ def colors(path):
   """Returns the colours of a label file, [height, width, 3] uint8.
 
   Those of a picture of one colour whose mask is the alpha channel are the grey of this channel.
-
-  Raises:
-    ValueError: as `read_lossless`; or the colours do not tell what alpha channel or palette do.
+  Raises ValueError as `read_lossless`; or if the colours do not tell what alpha channel or palette
+  do.
   """
   image, _ = read_lossless(path)
   if image.mode in _WIDE_MODES + ('F',):

@@ -31,8 +31,7 @@ class YoloLabel(typing.NamedTuple):
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.
 
-    Raises:
-      ValueError: the file cannot be read, or pycocotools is not installed.
+    Raises ValueError if the file cannot be read, or pycocotools is not installed.
     """
     found, left_out = [], []
     known = {number: (name, class_id) for number, name, class_id in self.classes}
@@ -70,13 +69,9 @@ class YoloLabel(typing.NamedTuple):
 
 
 def find_names(folder):
-  """Returns (dict, class number -> name, its file) that belong to labels, or (None, None).
+  """Returns (dict, class number -> name, its file) for a folder of labels, or (None, None).
 
-  Args:
-    folder: folder of the labels.
-
-  Raises:
-    ValueError: the file that is found cannot be used.
+  Raises ValueError if the file that is found cannot be used.
   """
   folder = files.absolute(folder)
   for _ in range(1 + _FOLDERS_ABOVE):
