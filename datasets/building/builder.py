@@ -33,20 +33,16 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     spec: DatasetSpec.
     output_dir: folder of the records, made if absent.
     num_processes: number of worker processes; None: one per processor.
-    on_error: 'stop' at an example that cannot be used, or 'skip' it; the skipped ones are
-      counted in the log and listed in `skipped_<split>.txt`.
+    on_error: 'stop' at an example that cannot be used, or 'skip' it; the skipped ones are counted
+      in the log and listed in `skipped_<split>.txt`.
     task: BuildTask: the shards to write where several machines share them, or a merge, which
-      writes none.
-
-  Returns:
-    dataset_info.DatasetInfo, as written; None for one of several tasks, which leaves writing it
-    to the merge.
+      writes none. One of several tasks leaves the info to the merge, and returns None.
 
   Raises:
-    ValueError: the spec contradicts itself or the other splits in `output_dir`, or a file
-      cannot be used. No dataset_info.json then names the splits of `spec`. Or nothing that is
-      annotated in a split can be drawn, or a shard to merge is missing, cut short or of another
-      build; nothing is written then.
+    ValueError: the spec contradicts itself or the other splits in `output_dir`, or a file cannot
+      be used. No dataset_info.json then names the splits of `spec`. Or nothing that is annotated
+      in a split can be drawn, or a shard to merge is missing, cut short or of another build;
+      nothing is written then.
   """
   specs.check_task(task)
   specs.check(spec)

@@ -47,18 +47,17 @@ def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes
 
   Args:
     image_dir: folder of images.
-    label_dir: folder of label maps, one per image; another folder than image_dir unless
-      `endings` tell labels from images. None: images without labels.
+    label_dir: folder of label maps, one per image; another folder than image_dir unless `endings`
+      tell labels from images. None: images without labels.
     names: names to take, in this order, e.g. of a split list; None: all.
-    on_error: 'stop', or 'skip' to return pairs of which one file is missing too: the builder
-      then counts and lists them.
+    on_error: 'stop', or 'skip' to return pairs of which one file is missing too: the builder then
+      counts and lists them.
     label_suffixes: file name extensions of labels, lower case.
     endings: Endings; without them a name is that of the file without extension.
 
-  Raises:
-    ValueError: a folder is missing or has no files, a name is there twice, an image is its own
-      label, no image has a label, and with 'stop' an image has none, or (without `names`) a
-      label has no image.
+  Raises ValueError if a folder is missing or has no files, a name is there twice, an image is its
+  own label, no image has a label, and with 'stop' an image has none, or (without `names`) a label
+  has no image.
   """
   is_one_folder = label_dir is not None and _is_one_folder(image_dir, label_dir)
   if is_one_folder and not any(endings) and set(label_suffixes).intersection(IMAGE_SUFFIXES):
@@ -83,17 +82,11 @@ def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes
 
 
 def join(names, images, labels, on_error, sources=('labels', 'images'), hint=''):
-  """Returns the Examples of names, images and labels.
+  """Returns the Examples of `names`; None: of all images, then of labels alone.
 
-  Args:
-    names: names of the records; None: those of all images, then those of labels alone.
-    images, labels: Files; labels None: images without labels.
-    on_error: 'stop', or 'skip' to return a path that is not there for a file that is missing.
-    sources: what asks for images, and what for labels, for messages.
-    hint: more sentences for the message, each after a blank.
-
-  Raises:
-    ValueError: with 'stop', a file is missing; says how many, shows some.
+  `images` and `labels` are Files; labels None: images without labels. `sources` is what asks for
+  images and what for labels, and `hint` more sentences, each after a blank, for the message of the
+  ValueError: with `on_error` 'stop', a file is missing. With 'skip', its path is returned.
   """
   kinds = [kind for kind in (images, labels) if kind]
   if names is None:  # There must be a label for every image, and an image for every label.
@@ -115,13 +108,8 @@ def absent_path(folder, name):
 def require_all(wanted, present, folder, what, source, hint=''):
   """Raises ValueError if names are not `present` in `folder`; says how many, shows some.
 
-  Args:
-    wanted: names.
-    present: container of names.
-    folder: where they should be.
-    what: what is missing, e.g. 'label'.
-    source: what asks for them, e.g. 'images'.
-    hint: more sentences for the message, each after a blank.
+  `what` is missing, e.g. 'label', and `source` asks for it, e.g. 'images'; `hint` is more sentences
+  for the message, each after a blank.
   """
   missing = [name for name in wanted if name not in present]
   if missing:
@@ -130,17 +118,11 @@ def require_all(wanted, present, folder, what, source, hint=''):
 
 
 def files_by_stem(folder, suffixes, what, ending='', other_ending=''):
-  """Returns a dict, name -> path, of the files with these suffixes.
+  """Returns a dict, name -> path, of the files with these suffixes (lower case).
 
-  Args:
-    folder: the folder.
-    suffixes: file name extensions, lower case.
-    what: what the files are, for messages.
-    ending: what file names must have behind the name, without or with extension (`Endings`).
-    other_ending: what they must not have, or ''.
-
-  Raises:
-    ValueError: no such folder, no such file in it, or two files of the same name.
+  `what` says what the files are, for messages. Names are followed by `ending`, without or with
+  extension (`Endings`), and not by `other_ending`, unless this is ''. Raises ValueError if there is
+  no such folder, no such file in it, or two files of the same name.
   """
   if not os.path.isdir(folder):
     raise ValueError('Folder of %s %r does not exist.' % (what, folder))
@@ -175,15 +157,10 @@ def stems(folder):
 def read_split_list(path, present=()):
   """Returns the record names of a split list: one per line, blank lines apart.
 
-  Folders and image extensions are cut off. A second column may name the label, or be the 1 or 0
-  of lists of one class of VOC, whose lines with -1 are left out.
-
-  Args:
-    path: the file.
-    present: container of names there are: lines that are one are not divided into columns.
-
-  Raises:
-    ValueError: the file cannot be read, is empty, or names a record twice.
+  Folders and image extensions are cut off. A second column may name the label, or be the 1 or 0 of
+  lists of one class of VOC, whose lines with -1 are left out. Lines that are a name in `present`
+  are not divided into columns. Raises ValueError if the file cannot be read, is empty, or names a
+  record twice.
   """
   with errors.told('Split list %r cannot be read' % path):
     lines = [line for line in files.read_lines(path) if line]
@@ -203,13 +180,9 @@ def read_split_list(path, present=()):
 def split_by_fractions(examples, fractions, seed=0):
   """Returns a dict, split name -> list of examples: a seeded shuffle, cut by fractions.
 
-  Args:
-    examples: list, whose order matters for the result.
-    fractions: dict or list of pairs, split name -> fraction; their sum must be 1.
-    seed: int; the same seed and examples give the same splits.
-
-  Raises:
-    ValueError: fractions are not positive with sum 1, or leave a split empty.
+  `fractions` is a dict or list of pairs, split name -> fraction. The same seed and examples in the
+  same order give the same splits. Raises ValueError if fractions are not positive with sum 1, or
+  leave a split empty.
   """
   fractions = list(dict(fractions).items())
   total = sum(fraction for _, fraction in fractions)

@@ -45,20 +45,15 @@ class Shard(typing.NamedTuple):
 
 
 class ShardStats(counts.RecordCounts):
-  """Counts over the records of a shard, and what was noticed; stats of shards add up.
-
-  Attributes:
-    skipped: list of [name of the example, what is wrong with it].
-    num_drawn: number of annotations that were drawn into label maps.
-    left_out: list of [name of the example, annotation, reason] of those that were not.
-    remarks: dict, what was noticed -> list of the names of examples.
-  """
+  """Counts over the records of a shard, and what was noticed; stats of shards add up."""
 
   def __init__(self):
     super().__init__()
-    self.num_drawn = 0
+    self.num_drawn = 0  # Number of annotations that were drawn into label maps.
+    # Lists of [name of the example, what is wrong with it], and of [name of the example,
+    # annotation, reason] of annotations that were not drawn.
     self.skipped, self.left_out = [], []
-    self.remarks = collections.defaultdict(list)
+    self.remarks = collections.defaultdict(list)  # What was noticed -> names of examples.
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
@@ -108,8 +103,7 @@ def remove(shard_path):
 def fingerprint_of(shard):
   """Returns a digest of everything the content of a Shard depends on.
 
-  Input files count by path, size and time of change: reading them would take as long as
-  building.
+  Input files count by path, size and time of change: reading them would take as long as building.
   """
   digest, spec = hashlib.sha256(), shard.spec
   digest.update(repr((_RULES_VERSION, spec.num_classes, spec.ignore_label, shard.on_error,
@@ -128,8 +122,7 @@ def fingerprint_of(shard):
 def read_finished(shard_path, fingerprint):
   """Returns the ShardStats of a shard that is finished and of this fingerprint.
 
-  Raises:
-    Unfinished: it is not; says why.
+  Raises Unfinished if it is not; says why.
   """
   try:
     num_bytes = files.size(shard_path)
@@ -153,13 +146,9 @@ def read_finished(shard_path, fingerprint):
 def finish(piece, on_example=None):
   """Writes one shard, whole or not at all, and then its manifest, and returns its ShardStats.
 
-  Args:
-    piece: (Shard, its `fingerprint_of`).
-    on_example: function without arguments called after every record, or None.
-
-  Raises:
-    ValueError: an image or label cannot be used (names record and file) and on_error is
-      'stop', or the shard cannot be written.
+  `piece` is (Shard, its `fingerprint_of`); `on_example` a function without arguments called after
+  every record, or None. Raises ValueError if an image or label cannot be used (names record and
+  file) and on_error is 'stop', or the shard cannot be written.
   """
   shard, fingerprint = piece
   path = manifest_path(shard.path)
@@ -175,8 +164,7 @@ def finish(piece, on_example=None):
 def drawing_of(item, spec):
   """Returns the label_sources.Drawing of an Example, or None if its label is not drawn.
 
-  Raises:
-    ValueError: the image or label cannot be used.
+  Raises ValueError if the image or label cannot be used.
   """
   return _label_of(item, pairs.read_image(item.image_path, spec.image_range), spec)[1]
 

@@ -120,13 +120,10 @@ def check_task(task):
 
 
 def unfinished_message(problems, num_shards, output_dir, task):
-  """Returns the message on a merge of shards that are not all ready.
+  """Returns the message on the BuildTask of a merge of shards that are not all ready.
 
-  Args:
-    problems: list of (number of the shard in its split, file name, what is wrong with it).
-    num_shards: number of shards of all splits.
-    output_dir: folder of the records.
-    task: BuildTask of the merge.
+  `problems` are (number of the shard in its split, file name, what is wrong with it); `num_shards`
+  is that of all splits.
   """
   named = ['%s %s' % (name, what) for _, name, what in problems[:_MAX_NAMED]]
   if len(problems) > _MAX_NAMED:

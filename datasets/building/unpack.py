@@ -37,12 +37,9 @@ class _Entry(typing.NamedTuple):
 def unpack(archive_path, folder):
   """Writes all files of an archive into a folder, made if absent; returns their number.
 
-  Every name is checked before the first file is written. Symbolic links are left out.
-
-  Raises:
-    ValueError: the archive is damaged or of no known kind, or an entry or a symbolic link
-      leads out of the folder.
-    OSError: files cannot be read or written.
+  Every name is checked before the first file is written. Symbolic links are left out. Raises
+  ValueError if the archive is damaged or of no known kind, or an entry or a symbolic link leads out
+  of the folder; OSError if files cannot be read or written.
   """
   marker = os.path.join(folder, MARKER_PREFIX + os.path.basename(archive_path))
   with _opened(archive_path) as entries:
