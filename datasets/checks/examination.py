@@ -21,21 +21,14 @@ _EITHER = ('trainval',)
 
 
 class ShardScan(counts.RecordCounts):
-  """What the records of one shard hold together; scans of shards add up.
-
-  Attributes:
-    findings: Findings.
-    num_landmarks: number of records with landmarks.
-    without_landmarks: names of the first records without landmarks.
-    images: list of (hash of the pixels, title of the record), of the images that could be decoded.
-  """
+  """What the records of one shard hold together; scans of shards add up."""
 
   def __init__(self):
     super().__init__()
     self.findings = rules.Findings()
-    self.num_landmarks = 0
-    self.without_landmarks = []
-    self.images = []
+    self.num_landmarks = 0  # Number of records with landmarks.
+    self.without_landmarks = []  # Names of the first records without landmarks.
+    self.images = []  # (Hash of the pixels, title of the record) of images that could be decoded.
 
   def add_record(self, title, facts, ignore_label):
     """Adds the Facts of the next record."""
@@ -78,16 +71,10 @@ class Examination(typing.NamedTuple):
 def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   """Returns the Examination of the records in a folder.
 
-  Memory grows by a few hundred bytes with every record, to find duplicates.
-
-  Args:
-    dataset_dir: folder of the records.
-    descriptor: DatasetDescriptor.
-    only_split: name of the one split to read, or None for all.
-    num_processes: number of worker processes; None: one per processor.
-
-  Raises:
-    ValueError: the folder does not exist or holds no records of the split or at all.
+  Memory grows by a few hundred bytes with every record, to find duplicates. `only_split` is the
+  name of the one split to read, or None for all; `num_processes` the number of worker processes, or
+  None for one per processor. Raises ValueError if the folder does not exist or holds no records of
+  the split or at all.
   """
   info = dataset_info.read(dataset_dir)
   findings = rules.Findings()
@@ -116,12 +103,7 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
 def check_size(split, num_records, descriptor, info, findings):
   """Adds a finding if a split has other than the number of records it should have.
 
-  Args:
-    split: name of the split.
-    num_records: number of records counted.
-    descriptor: DatasetDescriptor.
-    info: DatasetInfo of the folder, or None.
-    findings: Findings that are added to.
+  `info` is the DatasetInfo of the folder, or None.
   """
   expected = descriptor.splits_to_sizes.get(split)
   if not num_records:
@@ -220,11 +202,8 @@ def _are_grey_colors(values, descriptor):
 def judge_classes(splits, descriptor, findings, only_split=None):
   """Adds what pixel counts tell: splits and classes that cannot be learnt.
 
-  Args:
-    splits: dict, split name -> SplitInfo; those without counts are passed by.
-    descriptor: DatasetDescriptor or DatasetInfo.
-    findings: Findings that are added to.
-    only_split: name of the one split to judge on its own; None: all.
+  `splits` is a dict, split name -> SplitInfo; those without counts are passed by. `descriptor` is a
+  DatasetDescriptor or DatasetInfo. `only_split` names the one to judge on its own; None: all.
   """
   splits = {name: split for name, split in splits.items() if split.class_pixel_counts is not None}
   wanted = np.arange(descriptor.num_classes) != descriptor.ignore_label

@@ -33,15 +33,8 @@ _LEAST_RECORDS = 20
 def quick_look(files, split, descriptor, dataset_dir, skips_bad_records=False):
   """Stops if a first look finds what would harm training or evaluation; logs warnings.
 
-  Args:
-    files: the shards of the split.
-    split: name of the split.
-    descriptor: DatasetDescriptor.
-    dataset_dir: folder of the shards.
-    skips_bad_records: whether single records that cannot be used do no harm.
-
-  Raises:
-    ValueError: names what was found and where.
+  `files` are the shards of the split in `dataset_dir`. `skips_bad_records` says that single records
+  that cannot be used do no harm. Raises ValueError; names what was found and where.
   """
   findings = rules.Findings()
   info = dataset_info.read(dataset_dir)
@@ -93,9 +86,7 @@ def _count(files):
 def checked_sample(sample, descriptor):
   """Returns the sample, which fails when run unless its label fits image and dataset.
 
-  Args:
-    sample: dict as `example.parse` or `example.parse_encoded` returns it.
-    descriptor: DatasetDescriptor.
+  It is a dict as `example.parse` or `example.parse_encoded` returns it.
   """
   if keys.LABELS_CLASS not in sample:
     return sample
@@ -147,23 +138,16 @@ class BadRecordFilter(object):
   """Leaves bad records out of a stream, and stops when they are too many.
 
   It examines every record before it is decoded; for `tf.data.Dataset.filter`.
-
-  Attributes:
-    num_seen: number of records examined.
-    skipped: dict, name of a record -> what is wrong with it.
   """
 
   def __init__(self, descriptor, has_label, max_fraction):
-    """Makes a filter.
+    """Makes a filter of records that must have a label if `has_label`.
 
-    Args:
-      descriptor: DatasetDescriptor.
-      has_label: whether records must have a label.
-      max_fraction: largest share of bad records, 0..1; more is an error, told by
-        `readable_input_errors`.
+    `max_fraction` is the largest share of bad records, 0..1; more is an error, told by
+    `readable_input_errors`.
     """
-    self.num_seen = 0
-    self.skipped = {}
+    self.num_seen = 0  # Number of records examined.
+    self.skipped = {}  # Name of a record -> what is wrong with it.
     self._num_bad = 0
     self._descriptor = descriptor
     self._has_label = has_label
@@ -207,12 +191,7 @@ class BadRecordFilter(object):
 
 @contextlib.contextmanager
 def readable_input_errors(files, descriptor):
-  """Turns errors of the input pipeline into a ValueError that names the record.
-
-  Args:
-    files: the shards that are read.
-    descriptor: DatasetDescriptor.
-  """
+  """Turns errors of a pipeline of the shards `files` into a ValueError that names the record."""
   try:
     yield
   # Messages with bytes of the record in them cannot always be decoded.
@@ -227,10 +206,7 @@ def readable_input_errors(files, descriptor):
 def describe_input_error(error, files, descriptor):
   """Returns a ValueError that names the bad record, or None if no record is bad.
 
-  Args:
-    error: tf.errors.OpError raised while running a step.
-    files: the shards that are read.
-    descriptor: DatasetDescriptor.
+  `error` is the tf.errors.OpError of a step, `files` are the shards that are read.
   """
   sentence = input_errors.sentence_of(error)
   if sentence:

@@ -78,16 +78,11 @@ MAX_NAMED = 10
 
 
 class Findings(object):
-  """Counted findings, the first of each kind with their sentences.
-
-  Attributes:
-    counts: Counter, name of the finding -> how often.
-    named: dict, name of the finding -> list of at most MAX_NAMED sentences.
-  """
+  """Counted findings, the first of each kind with their sentences."""
 
   def __init__(self):
-    self.counts = collections.Counter()
-    self.named = {}
+    self.counts = collections.Counter()  # Name of the finding -> how often.
+    self.named = {}  # Name of the finding -> list of at most MAX_NAMED sentences.
 
   def add(self, name, sentence, count=1):
     """Adds a finding of the table with what, where and the value seen."""
@@ -133,14 +128,10 @@ class Facts(typing.NamedTuple):
 
 
 def inspect_record(record, where, descriptor, has_label=True, with_pixels=True):
-  """Returns the Facts of a `tf.train.Example`.
+  """Returns the Facts of a `tf.train.Example`, which must have a label if `has_label`.
 
-  Args:
-    record: the example.
-    where: begins every sentence, e.g. 'Record 2008_000003'.
-    descriptor: DatasetDescriptor.
-    has_label: whether the record must have a label.
-    with_pixels: False looks at the heads of image and label alone, a hundred times faster.
+  `where` begins every sentence, e.g. 'Record 2008_000003'. Without `with_pixels` only the heads of
+  image and label are looked at, a hundred times faster.
   """
   return _Inspection(where, descriptor, with_pixels).facts(record, has_label)
 
