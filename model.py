@@ -44,7 +44,6 @@ def predict_labels(images, model_options, image_pyramid=None):
 
   Args:
     images: [batch, height, width, 3] tensor in 0..255.
-    model_options: ModelOptions.
     image_pyramid: list of scales, or None for [1.0].
 
   Returns:
@@ -79,14 +78,8 @@ def predict_labels_multi_scale(images, model_options, eval_scales=(1.0,),
                                add_flipped_images=False):
   """Predicts labels from the mean of the softmax over scales and left-right flips.
 
-  Args:
-    images: [batch, height, width, 3] tensor in 0..255.
-    model_options: ModelOptions.
-    eval_scales: scales, each one pass of the network.
-    add_flipped_images: whether every scale is also run on the mirrored images.
-
-  Returns:
-    dict as that of `predict_labels`, everything at image size.
+  Each of `eval_scales` is one pass of the network, with `add_flipped_images` also one over the
+  mirrored images. Images and the dict are those of `predict_labels`, everything at image size.
   """
   quantization.check(model_options, scales=eval_scales,
                      add_flipped_images=add_flipped_images)
@@ -122,7 +115,6 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
 
   Args:
     images: [batch, height, width, 3] tensor in 0..255.
-    model_options: ModelOptions.
     image_pyramid: list of scales > 0 of the input, or None for [1.0].
 
   Returns:
@@ -130,8 +122,7 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
     'logits_<scale>', to [batch, h, w, classes] tensors. All have the size of the largest
     scale (at least 1.0) at the decoder's, else the backbone's, output stride.
 
-  Raises:
-    ValueError: a scale is not positive or there twice, or an option does not fit the model.
+  Raises ValueError if a scale is not positive or there twice, or an option does not fit the model.
   """
   quantization.check(model_options, scales=image_pyramid)
   names_to_scales = _named_scales(image_pyramid or [1.0])
@@ -185,18 +176,14 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
                      nas_training_hyper_parameters=None):
   """Returns the features the logits (or the decoder) are computed from.
 
-  Args:
-    images: [batch, height, width, 3] tensor in 0..255.
-    model_options: ModelOptions.
-    The others are those of `feature_extractor.extract_features`.
+  Arguments but `model_options` are those of `feature_extractor.extract_features`.
 
   Returns:
     features: [batch, h, w, 256] features of ASPP or the dense prediction cell, or the
       backbone's own without `aspp_with_batch_norm`.
     end_points: dict of the backbone's end points.
 
-  Raises:
-    ValueError: an option does not fit the backbone or the other options.
+  Raises ValueError if an option does not fit the backbone or the other options.
   """
   settings = dict(
       model_options._asdict(), weight_decay=weight_decay, reuse=reuse, is_training=is_training,

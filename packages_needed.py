@@ -12,11 +12,9 @@ _ROOT = os.path.dirname(os.path.realpath(__file__))
 
 
 def trouble_with(names, root):
-  """Returns what to do about packages that are missing, a sentence, or None if none is.
+  """Returns what to do about those of packages that are missing, a sentence, or None if none is.
 
-  Args:
-    names: packages that must be importable.
-    root: folder of this project.
+  `root` is the folder of this project.
   """
   missing = [name for name in names if util.find_spec(name) is None]
   if missing:

@@ -17,18 +17,11 @@ _DROPOUT_KEEP_PROB = 0.9
 
 def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=False,
                fine_tune_batch_norm=False):
-  """Returns the ASPP features of backbone features.
+  """Returns [batch, height, width, 256] ASPP features of backbone features of the same size.
 
   Branches, in the order of their channels: image pooling (if on), 1x1 convolution, one
-  3x3 convolution per atrous rate; then a 1x1 projection and dropout.
-
-  Args:
-    features: [batch, height, width, channels] backbone features.
-    options: ModelOptions.
-    The others are those of `feature_extractor.extract_features`.
-
-  Returns:
-    [batch, height, width, 256] tensor.
+  3x3 convolution per atrous rate; then a 1x1 projection and dropout. The arguments after `options`
+  are those of `feature_extractor.extract_features`.
   """
   with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm,
                       options.use_bounded_activation, reuse, options.batch_norm_decay):

@@ -10,10 +10,9 @@ DEFAULT_MULTI_GRID = [1, 1, 1]
 class StrideBudget(object):
   """Hands out (stride, rate) to the layers of a backbone, in order.
 
-  Layers stride as designed until the product of strides equals `output_stride`; from then
-  on they keep resolution, and the strides they gave up become the atrous rate of the
-  layers that follow (Chen et al., "Rethinking Atrous Convolution for Semantic Image
-  Segmentation", 2017, section 3.1).
+  Layers stride as designed until the product of strides equals `output_stride`; from then on they
+  keep resolution, and the strides they gave up become the atrous rate of the layers that follow
+  (Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017, section 3.1).
   """
 
   def __init__(self, output_stride=None):
@@ -25,8 +24,7 @@ class StrideBudget(object):
   def next(self, stride):
     """Returns (stride, rate) for a layer whose designed stride is `stride`.
 
-    Raises:
-      ValueError: the designed strides jump over `output_stride`.
+    Raises ValueError if the designed strides jump over `output_stride`.
     """
     if self.current_stride == self.output_stride:
       rate = self.rate
@@ -64,16 +62,12 @@ def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None
   Args:
     net: [batch, height, width, channels] tensor.
     blocks: list of Block.
-    output_stride: size of the network input over size of the result, or None for the
-      designed one.
+    output_stride: size of the network input over size of the result, or None for the designed one.
     outputs_collections: collection that receives the output of every block, or None.
     root_stride: size of the network input over size of `net`.
 
-  Returns:
-    [batch, h, w, channels] tensor, h = ceil(height * root_stride / output_stride).
-
-  Raises:
-    ValueError: the blocks cannot give output_stride.
+  Returns a [batch, h, w, channels] tensor, h = ceil(height * root_stride / output_stride). Raises
+  ValueError if the blocks cannot give output_stride.
   """
   if output_stride is not None and (output_stride <= 0 or output_stride % root_stride):
     raise UsageError('output_stride must be a multiple of %d for this network, got %s.'
@@ -94,8 +88,7 @@ def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None
 def check_multi_grid(multi_grid):
   """Returns the unit rates of the last block, a list of three ints; None is (1, 1, 1).
 
-  Raises:
-    ValueError: not three positive rates.
+  Raises ValueError unless it is three positive rates.
   """
   rates = list(DEFAULT_MULTI_GRID if multi_grid is None else multi_grid)
   if len(rates) != len(DEFAULT_MULTI_GRID) or min(rates) < 1:
@@ -121,8 +114,7 @@ def fixed_padding(inputs, kernel_size, rate=1):
 def conv2d_same(inputs, num_outputs, kernel_size, stride, rate=1, scope=None):
   """Applies `slim.conv2d`, with `fixed_padding` in place of SAME when it strides.
 
-  Returns:
-    [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
+  Returns a [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
   """
   padding = 'SAME'
   if stride > 1:
@@ -139,7 +131,6 @@ def classify(net, end_points, global_pool, num_classes, scope_name, dropout=None
     end_points: dict that receives `global_pool`, `<scope_name>/logits` and `predictions`.
     global_pool: whether features are averaged over the image.
     num_classes: adds a 1x1 convolution without normaliser when set, else None.
-    scope_name: variable scope of the network.
     dropout: function of features that comes before that convolution, or None.
 
   Returns:

@@ -18,8 +18,8 @@ def colormap(name_or_table, num_entries=None):
     num_entries: n; None: as many as the map has. Ids beyond the map get colours that are
       distinct from each other and from all colours of the map.
 
-  Raises:
-    ValueError: unknown name, not an [m, 3] table of 0..255, or num_entries out of range.
+  Raises ValueError for an unknown name, a table that is not [m, 3] of 0..255, or num_entries out of
+  range.
   """
   if isinstance(name_or_table, str):
     colors = usage.lookup(COLORMAPS, name_or_table, what='colour map')

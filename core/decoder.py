@@ -24,22 +24,16 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
 
   Args:
     features: [batch, height, width, channels] encoder features.
-    end_points: dict of the backbone's end points.
     crop_size: (height, width) of the network input, or None: sizes then follow the
       low-level features.
-    decoder_output_stride: list of strides, descending, the last one being that of the
-      result.
+    decoder_output_stride: list of strides, descending, the last one being that of the result.
     decoder_use_separable_conv: whether the 3x3 convolutions are depthwise separable.
     model_variant: key of BACKBONES, to find the low-level features.
     batch_norm_decay: decay of the moving averages, or None for the head's own.
     The others are those of `feature_extractor.extract_features`.
 
-  Returns:
-    [batch, crop_height/stride, crop_width/stride, 256] tensor (aligned sizes, see
-    `scale_dimension`).
-
-  Raises:
-    ValueError: no or ascending strides, or a stride without end point.
+  Returns a [batch, crop_height/stride, crop_width/stride, 256] tensor (aligned sizes, see
+  `scale_dimension`). Raises ValueError for no or ascending strides, or a stride without end point.
   """
   strides = list(decoder_output_stride or ())
   if not strides or strides != sorted(strides, reverse=True):

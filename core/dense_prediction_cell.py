@@ -56,8 +56,7 @@ class DensePredictionCell(object):
   def __init__(self, config, hparams=None):
     """Keeps the branches, and hparams as of `dense_prediction_cell_hparams`; None: those.
 
-    Raises:
-      ValueError: a branch is malformed; names its index and key.
+    Raises ValueError if a branch is malformed; names its index and key.
     """
     check_config(config)
     self.config = config
@@ -78,11 +77,8 @@ class DensePredictionCell(object):
       batch_norm_decay: decay of the moving averages, or None for the head's own.
       The others are those of `feature_extractor.extract_features`.
 
-    Returns:
-      [batch, height, width, 256] tensor.
-
-    Raises:
-      ValueError: output_stride is larger than 16 or does not divide it.
+    Returns a [batch, height, width, 256] tensor. Raises ValueError if output_stride is larger than
+    16 or does not divide it.
     """
     with head_arg_scope(weight_decay, is_training and fine_tune_batch_norm, reuse=reuse,
                         batch_norm_decay=batch_norm_decay), \
@@ -112,10 +108,7 @@ class DensePredictionCell(object):
 
   def _parse_operation(self, config, crop_size, output_stride,
                        image_pooling_crop_size=None):
-    """Returns a branch with sizes in feature pixels.
-
-    A conv has op, kernel and rate; pooling has op, kernel (the window) and target_size.
-    """
+    """Returns a branch in feature pixels: op, kernel (or pooling window), rate or target_size."""
     if config[_OP] == _PYRAMID_POOLING:
       window_size = image_pooling_crop_size or crop_size
       return {_OP: _PYRAMID_POOLING,

@@ -182,8 +182,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
     features: [batch, ceil(height/output_stride), ceil(width/output_stride), channels].
     end_points: dict from names to tensors.
 
-  Raises:
-    ValueError: unknown model_variant or a setting the backbone cannot serve.
+  Raises ValueError for an unknown model_variant, or a setting the backbone cannot serve.
   """
   # By name; the is_training of a network and its arg scope is about batch norm alone.
   settings = dict(locals(), is_training=is_training and fine_tune_batch_norm)
@@ -207,8 +206,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
 def decoder_end_points(model_variant, stride):
   """Returns the names of the end points, scope included, that the decoder takes at `stride`.
 
-  Raises:
-    ValueError: unknown model_variant, or the backbone has no end point at that stride.
+  Raises ValueError if model_variant is unknown, or the backbone has no end point at that stride.
   """
   backbone = _backbone(model_variant)
   if stride not in backbone.decoder_end_points:
@@ -223,14 +221,10 @@ def get_network(network_name, preprocess_images, preprocessed_images_dtype='floa
                 arg_scope=None):
   """Returns the network function of a variant, with preprocessing and arg scope built in.
 
-  Args:
-    network_name: key of BACKBONES.
-    preprocess_images: whether the function scales images in 0..255 first.
-    preprocessed_images_dtype: dtype the network computes in.
-    arg_scope: arg scope to run within, or None for the network's own.
+  `network_name` is a key of BACKBONES; the arguments about preprocessing are those of
+  `extract_features`; without `arg_scope` it is the network's own.
 
-  Returns:
-    Function (inputs, *args, **kwargs) -> (features, end_points).
+  Returns a function (inputs, *args, **kwargs) -> (features, end_points).
   """
   backbone = _backbone(network_name)
 

@@ -40,20 +40,15 @@ def get_branch_logits(features, num_classes, atrous_rates=None, aspp_with_batch_
 
   Args:
     features: [batch, height, width, channels] tensor.
-    num_classes: number of channels of the logits.
     atrous_rates: one convolution per rate is summed, unless aspp_with_batch_norm.
     aspp_with_batch_norm: whether the features already went through ASPP; the logits are
       then one 1x1 convolution.
     kernel_size: side of the kernel, 1 where there is a single convolution.
-    weight_decay: L2 factor of the weights.
-    reuse: whether to reuse variables.
+    weight_decay, reuse: as in `feature_extractor.extract_features`.
     scope_suffix: name of the output, the variable scope within 'logits'.
 
-  Returns:
-    [batch, height, width, num_classes] tensor.
-
-  Raises:
-    ValueError: kernel_size is not 1 where it must be.
+  Returns a [batch, height, width, num_classes] tensor. Raises ValueError if kernel_size is not 1
+  where it must be.
   """
   if aspp_with_batch_norm or atrous_rates is None:
     if kernel_size != 1:

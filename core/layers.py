@@ -3,9 +3,8 @@
     with quantize(Quantizer(is_training=True)):
       net = conv2d(images, 32, 3, stride=2, scope='Conv')
 
-Plain, `conv2d` and `depthwise_conv2d` are those of TF-Slim. Quantised, they have the same
-variables and arg scopes, and batch norm becomes part of their weights, as in the integer
-network to come:
+Plain, `conv2d` and `depthwise_conv2d` are those of TF-Slim. Quantised, they have the same variables
+and arg scopes, and batch norm becomes part of their weights, as in the integer network to come:
 
     weights, gamma / sqrt(variance + epsilon) --> fold --> fake_quantize_weights --+
                                          inputs --> convolution <------------------+
@@ -30,18 +29,11 @@ def quantize(quantizer):
 
 @add_arg_scope
 def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
-  """Applies `slim.conv2d`, or the same quantised.
+  """Applies `slim.conv2d`, or the same quantised where there is a `quantization.Quantizer`.
 
-  Args:
-    inputs: [batch, height, width, channels] tensor.
-    num_outputs: number of output channels.
-    kernel_size: side of the kernel.
-    quantizer: `quantization.Quantizer`, or None.
-    **kwargs: fields of `Layer`; they, and the surrounding arg scope of `slim.conv2d`, mean
-      what they mean there.
-
-  Returns:
-    [batch, h, w, num_outputs] tensor.
+  Further arguments are fields of `Layer`; they, and the surrounding arg scope of `slim.conv2d`,
+  mean what they mean there. [batch, height, width, channels] inputs become [batch, h, w,
+  num_outputs].
   """
   if quantizer is None:
     return slim.conv2d(inputs, num_outputs, kernel_size, **kwargs)
@@ -60,10 +52,8 @@ def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
 def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
   """Applies `slim.separable_conv2d` without its pointwise half, or the same quantised.
 
-  Arguments are those of `conv2d`, the arg scope is that of `slim.separable_conv2d`.
-
-  Returns:
-    [batch, h, w, channels] tensor.
+  Arguments are those of `conv2d`, the arg scope is that of `slim.separable_conv2d`. Returns a
+  [batch, h, w, channels] tensor.
   """
   if quantizer is None:
     return slim.separable_conv2d(inputs, None, kernel_size, depth_multiplier=1, **kwargs)
@@ -166,10 +156,9 @@ def _quantized_layer(layer, quantizer, kernel):
 def _fold_batch_norm(weights, quantizer, kernel):
   """Returns the batch-normalised convolution, with batch norm as part of the weights.
 
-  The weights that are quantised are always those of inference, made with the moving
-  variance: they do not jitter from batch to batch. While batch statistics are in use, the
-  outputs are corrected by the ratio of the two deviations. Adds the update of the moving
-  averages to UPDATE_OPS.
+  The weights that are quantised are always those of inference, made with the moving variance: they
+  do not jitter from batch to batch. While batch statistics are in use, the outputs are corrected by
+  the ratio of the two deviations. Adds the update of the moving averages to UPDATE_OPS.
   """
   options = BatchNorm(**_arg_scope_of(slim.batch_norm))
   if not (options.center and options.scale):

@@ -70,16 +70,14 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
     output_stride: input size over feature size, or None for the network's own 32.
     divisible_by: channel counts are multiples of it; None: 8 at depth_multiplier 1, else 1.
     final_endpoint: end point to stop at; None: the last block.
-    reuse: whether to reuse the variables of the scope.
-    scope: variable scope.
+    scope, reuse: variable scope, and whether its variables are reused.
 
   Returns:
     features: [batch, ceil(height/stride), ceil(width/stride), channels] tensor.
     end_points: dict, `layer_<n>` and `layer_<n>/{expansion,depthwise}_output` -> tensor.
 
-  Raises:
-    ValueError: depth_multiplier is not positive, output_stride cannot be reached, or
-      final_endpoint does not exist.
+  Raises ValueError if depth_multiplier is not positive, output_stride cannot be reached, or
+  final_endpoint does not exist.
   """
   if depth_multiplier <= 0:
     raise ValueError('depth_multiplier must be positive, got %r.' % (depth_multiplier,))

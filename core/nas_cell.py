@@ -32,13 +32,11 @@ class NASBaseCell(object):
       operations: list of keys of OPERATIONS, two per new state.
       used_hiddenstates: list, per state whether it is left out of the output.
       hiddenstate_indices: list, per operation the state that it is applied to.
-      drop_path_keep_prob: share of the paths kept in the last cell at the last step; 1.0
-        keeps all.
+      drop_path_keep_prob: share of the paths kept in the last cell at the last step; 1.0 keeps all.
       total_num_cells: number of cells of the network.
       total_training_steps: step at which the share of dropped paths is full.
 
-    Raises:
-      ValueError: the lists do not fit together, or an operation is unknown.
+    Raises ValueError if the lists do not fit together, or an operation is unknown.
     """
     if len(operations) % 2 or len(operations) != len(hiddenstate_indices):
       raise ValueError('A cell needs two operations per state and one index per operation; '
@@ -69,15 +67,13 @@ class NASBaseCell(object):
 
     Args:
       net: [batch, height, width, channels] output of the layer before.
-      scope: variable scope.
       filter_scaling: factor on the number of channels.
       stride: 1 or 2.
       prev_layer: output of the layer before that, of any size; None: `net`.
       cell_num: index of the layer, from 0.
 
-    Returns:
-      [batch, ceil(height/stride), ceil(width/stride), 5 * channels of a state] tensor for
-      five states that are not used within the cell.
+    Returns a [batch, ceil(height/stride), ceil(width/stride), 5 * channels of a state] tensor for
+    five states that are not used within the cell.
     """
     self._cell_num = cell_num
     self._filter_size = int(self._num_conv_filters * filter_scaling)

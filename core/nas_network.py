@@ -49,8 +49,7 @@ class NASConfig(typing.NamedTuple):
 def config(num_conv_filters=20, total_training_steps=500000, drop_path_keep_prob=1.0):
   """Returns a NASConfig whose channels double when the resolution halves.
 
-  Raises:
-    ValueError: a number out of its range.
+  Raises ValueError for a number out of its range.
   """
   for name, value in (('nas_stem_output_num_conv_filters', num_conv_filters),
                       ('total_training_steps', total_training_steps)):
@@ -145,8 +144,7 @@ def _variant(name, cell_type, levels_at):
       nas_stem_output_num_conv_filters: channels of a state at stride 4.
       nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
         'total_training_steps', or None for no drop path.
-      reuse: whether to reuse the variables of the scope.
-      scope: variable scope.
+      scope, reuse: variable scope, and whether its variables are reused.
       final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
 
     Returns:
@@ -154,8 +152,7 @@ def _variant(name, cell_type, levels_at):
       pnasnet have 5 * filters * output_stride / 4 channels, those of hnasnet 10 * filters,
       filters being nas_stem_output_num_conv_filters.
 
-    Raises:
-      ValueError: another output_stride, or there is no end point of that name.
+    Raises ValueError for another output_stride, or if there is no end point of that name.
     """
     levels = levels_at(output_stride)
     training = nas_training_hyper_parameters or {}

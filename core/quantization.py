@@ -51,8 +51,7 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_wo
     num_workers: processes that train the same weights.
     precision: key of `graph_rewrites.PRECISIONS`, of training.
 
-  Raises:
-    ValueError: one line with the option at fault.
+  Raises ValueError, one line with the option at fault.
   """
   if options.quantize_delay_step < 0:
     return
@@ -139,8 +138,7 @@ def fake_quantize(tensor, quantizer, scope=ACTIVATION_SCOPE):
 def global_step():
   """Returns the global step of the graph, int64.
 
-  Raises:
-    ValueError: there is none; made here it would be named after a layer.
+  Raises ValueError if there is none; made here it would be named after a layer.
   """
   step = tf.train.get_global_step()
   if step is None:

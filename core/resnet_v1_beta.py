@@ -46,16 +46,14 @@ def bottleneck(inputs, depth, depth_bottleneck, stride, unit_rate=1, rate=1,
 
   Args:
     inputs: [batch, height, width, channels] tensor.
-    depth: number of output channels.
-    depth_bottleneck: number of channels of the first two convolutions.
+    depth, depth_bottleneck: channels of the result, and of the first two convolutions.
     stride: stride of the 3x3 convolution and of the shortcut.
     unit_rate: factor on `rate` from multi_grid.
     rate: atrous rate from the output stride.
     outputs_collections: collection that receives the output, or None.
     scope: variable scope, default 'bottleneck_v1'.
 
-  Returns:
-    [batch, ceil(height/stride), ceil(width/stride), depth] tensor, after ReLU.
+  Returns a [batch, ceil(height/stride), ceil(width/stride), depth] tensor, after ReLU.
   """
   with tf.variable_scope(scope, 'bottleneck_v1', [inputs]) as unit_scope:
     if inputs.shape.as_list()[3] != depth:
@@ -95,18 +93,15 @@ def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_po
     num_classes: adds an image classifier when set, else None.
     is_training: whether batch norm uses batch statistics; None: as the arg scope says.
     global_pool: whether features are averaged over the image.
-    output_stride: input size over feature size, a multiple of 4, or None for the
-      designed one.
+    output_stride: input size over feature size, a multiple of 4, or None for the designed one.
     root_block_fn: function (images) -> features at stride 2, or None for the 7x7 root.
-    reuse: whether to reuse the variables of the scope.
-    scope: variable scope.
+    scope, reuse: variable scope, and whether its variables are reused.
 
   Returns:
     features (or logits) [batch, h, w, channels], and a dict from the names of all
     layers, units and blocks to their outputs.
 
-  Raises:
-    ValueError: output_stride cannot be reached.
+  Raises ValueError if output_stride cannot be reached.
   """
   batch_norm = {} if is_training is None else {'is_training': is_training}
   with tf.variable_scope(scope, 'resnet_v1', [inputs], reuse=reuse) as network_scope:

@@ -241,10 +241,8 @@ def num_gpus():
 def profiler_trace(folder):
   """Records what TensorFlow does within the block, for the profiler of TensorBoard.
 
-  Writes plugins/profile/<time>/*.xplane.pb into the folder (TensorFlow 2) or local.trace (1.15).
-
-  Args:
-    folder: existing folder, to be the --logdir of TensorBoard.
+  Writes plugins/profile/<time>/*.xplane.pb (TensorFlow 2) or local.trace (1.15) into the folder,
+  which exists and is to be the --logdir of TensorBoard.
   """
   if _loaded().IS_TF1:
     from tensorflow.python.eager import profiler
@@ -279,9 +277,8 @@ def prefetched_batches():
 def data_options(is_deterministic, num_threads=0):
   """Returns the tf.data.Options of an input pipeline.
 
-  Args:
-    is_deterministic: whether elements come in the same order in every run.
-    num_threads: size of a thread pool of its own; 0: that of the process.
+  With `is_deterministic` elements come in the same order in every run. `num_threads` is the size of
+  a thread pool of its own; 0: that of the process.
   """
   options = tf.data.Options()
   options.experimental_deterministic = is_deterministic

@@ -26,15 +26,9 @@ def with_known(function, settings):
 
 
 def lookup(table, name, what):
-  """Returns `table[name]`.
+  """Returns `table[name]`; `what` is the table's subject for the message, e.g. 'model_variant'.
 
-  Args:
-    table: dict from a variant's name to its row.
-    name: the name asked for, usually a flag's value.
-    what: the table's subject for the message, e.g. 'model_variant'.
-
-  Raises:
-    UsageError: name is not in the table; names the valid ones and the nearest match.
+  Raises UsageError if name is not in the table; names the valid ones and the nearest match.
   """
   if name in table:
     return table[name]

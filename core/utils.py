@@ -4,15 +4,10 @@ from deeplab.core.tf_compat import slim, tf
 
 
 def resize_bilinear(images, size, output_dtype='float32'):
-  """Returns `images` resized with corners aligned.
+  """Returns [batch, height, width, channels] images resized with corners aligned.
 
-  Args:
-    images: [batch, height, width, channels] tensor.
-    size: (height, width), ints or int32 scalars or one int32 tensor of two.
-    output_dtype: dtype of the result.
-
-  Returns:
-    [batch, size[0], size[1], channels] tensor of `output_dtype`.
+  `size` is (height, width), ints or int32 scalars or one int32 tensor of two. Returns a
+  [batch, size[0], size[1], channels] tensor of `output_dtype`.
   """
   images = tf.image.resize_bilinear(images, size, align_corners=True)
   if not isinstance(size, tf.Tensor):
@@ -86,16 +81,13 @@ def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=
 
   Args:
     inputs: [batch, height, width, channels] tensor.
-    filters: number of output channels.
-    kernel_size: side of the depthwise kernel.
-    rate: atrous rate of the depthwise convolution.
+    kernel_size, rate: side and atrous rate of the depthwise kernel.
     weight_decay: L2 factor of the pointwise weights.
     depthwise_weights_initializer_stddev: of the truncated normal initialiser.
     pointwise_weights_initializer_stddev: of the truncated normal initialiser.
     scope: prefix of the two variable scopes `<scope>_depthwise` and `<scope>_pointwise`.
 
-  Returns:
-    [batch, height, width, filters] tensor.
+  Returns a [batch, height, width, filters] tensor.
 
   Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic
     Image Segmentation", ECCV 2018, section 3.1.
@@ -118,8 +110,7 @@ def pool_windows(features, window, stride):
     window: (height, width), in features.
     stride: step between windows, in features, or (down, right).
 
-  Raises:
-    ValueError: the window is larger than the features.
+  Raises ValueError if the window is larger than the features.
   """
   if any(side is not None and length > side
          for length, side in zip(window, features.shape.as_list()[1:3])):

@@ -52,13 +52,10 @@ def xception_arg_scope(weight_decay=0.00004, batch_norm_decay=0.9997,
   """Returns the arg scope of Xception: ReLU, batch norm, L2.
 
   Args:
-    weight_decay: L2 factor of the weights.
-    batch_norm_decay: decay of the moving averages.
-    batch_norm_epsilon: added to the variance.
-    batch_norm_scale: whether batch norm has a gamma.
+    weight_decay, regularize_depthwise: L2 factor, and whether it covers depthwise weights.
+    batch_norm_decay, batch_norm_epsilon: decay of the moving averages; added to the variance.
+    use_batch_norm, batch_norm_scale: whether there is batch norm; whether it has a gamma.
     weights_initializer_stddev: of the truncated normal initialiser.
-    regularize_depthwise: whether L2 covers depthwise weights.
-    use_batch_norm: whether convolutions are followed by batch norm.
     use_bounded_activation: whether activations are bounded to [0, 6] (ReLU6), for
       networks that will be quantised; strided modules then pad as SAME does.
   """
@@ -94,20 +91,16 @@ def separable_conv2d_same(inputs, num_outputs, kernel_size, depth_multiplier, st
 
   Args:
     inputs: [batch, height, width, channels] tensor.
-    num_outputs: number of output channels.
-    kernel_size: side of the depthwise kernel.
+    kernel_size, stride, rate: of the depthwise convolution; the atrous rate is 1 where stride
+      is not.
     depth_multiplier: depthwise outputs per input channel.
-    stride: stride of the depthwise convolution.
-    rate: atrous rate of the depthwise convolution; 1 where stride is not.
     use_explicit_padding: whether to use `fixed_padding` instead of SAME when striding.
     regularize_depthwise: whether both form one layer `<scope>` with one normaliser, so
       that the regulariser covers both; else they are two layers, `<scope>_depthwise` and
       `<scope>_pointwise`.
-    scope: name of the layer.
     **kwargs: further arguments of the slim layers.
 
-  Returns:
-    [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
+  Returns a [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
   """
   padding = 'SAME'
   if stride > 1 and use_explicit_padding:
@@ -136,17 +129,13 @@ def xception_module(inputs, depth_list, skip_connection_type, stride, unit_rate_
     rate: atrous rate from the output stride.
     activation_fn_in_separable_conv: whether ReLU follows each depthwise and pointwise
       convolution, instead of preceding each separable one.
-    regularize_depthwise: see `separable_conv2d_same`.
+    regularize_depthwise, use_explicit_padding: see `separable_conv2d_same`.
     outputs_collections: collection that receives the output, or None.
     scope: variable scope, default 'xception_module'.
     use_bounded_activation: whether all activations are bounded, see `_CLIP_CAP`.
-    use_explicit_padding: see `separable_conv2d_same`.
 
-  Returns:
-    [batch, ceil(height/stride), ceil(width/stride), depth_list[2]] tensor.
-
-  Raises:
-    ValueError: not three depths or rates, or an unknown skip connection.
+  Returns a [batch, ceil(height/stride), ceil(width/stride), depth_list[2]] tensor. Raises
+  ValueError for other than three depths or rates, or an unknown skip connection.
   """
   unit_rates = unit_rate_list or blocks_lib.DEFAULT_MULTI_GRID
   if len(depth_list) != 3 or len(unit_rates) != 3:
@@ -188,17 +177,14 @@ def xception(inputs, blocks, num_classes=None, is_training=True, global_pool=Tru
     is_training: whether batch norm uses batch statistics and dropout is active.
     global_pool: whether features are averaged over the image.
     keep_prob: of the dropout before the classifier.
-    output_stride: input size over feature size, an even number, or None for the
-      designed one.
-    reuse: whether to reuse the variables of the scope.
-    scope: variable scope.
+    output_stride: input size over feature size, an even number, or None for the designed one.
+    scope, reuse: variable scope, and whether its variables are reused.
 
   Returns:
     features (or logits) [batch, h, w, channels], and a dict from the names of all
     layers, modules and blocks to their outputs.
 
-  Raises:
-    ValueError: output_stride cannot be reached.
+  Raises ValueError if output_stride cannot be reached.
   """
   with tf.variable_scope(scope, 'xception', [inputs], reuse=reuse) as network_scope:
     collection = network_scope.original_name_scope + 'end_points'

@@ -54,8 +54,7 @@ def newest(folder, is_read=False):
 def newest_to_continue(folder):
   """Returns the `newest` whose values can be read, or None where a training may begin anew.
 
-  Raises:
-    ValueError: there are checkpoints, or were, but none that is whole.
+  Raises ValueError if there are checkpoints, or were, but none that is whole.
   """
   found = newest(folder, is_read=True)
   if found:
@@ -113,10 +112,8 @@ def exists(prefix):
 def problem_of(prefix, is_read=False):
   """Returns a sentence on what an existing checkpoint lacks, or None where it is whole.
 
-  Args:
-    prefix: checkpoint prefix.
-    is_read: reads every value, each of which TensorFlow keeps with a checksum, and which must be
-      finite. Else only missing bytes are found.
+  With `is_read` every value is read; TensorFlow keeps a checksum with each, and it must be finite.
+  Else only missing bytes are found.
   """
   try:
     reader = tf.train.NewCheckpointReader(prefix)
@@ -137,8 +134,7 @@ def problem_of(prefix, is_read=False):
 def not_finite(reader, names):
   """Reads variables; returns a sentence on one that is NaN or infinite, or None without any.
 
-  Raises:
-    one of reader_errors(): a value cannot be read.
+  Raises one of reader_errors() if a value cannot be read.
   """
   bad = []
   for name in sorted(names):
@@ -160,9 +156,7 @@ def named_elsewhere(folder):
 def readable_damage(checkpoint, *kinds):
   """Returns what turns, in a `with`, errors of damaged files into a ValueError with their names.
 
-  Args:
-    checkpoint: its prefix.
-    *kinds: classes of errors; none given: those of loading variables.
+  `kinds` are classes of errors; none given: those of loading variables.
   """
   return errors.told(
       'Checkpoint %s is damaged' % checkpoint,

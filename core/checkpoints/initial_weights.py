@@ -44,15 +44,12 @@ class Plan(typing.NamedTuple):
 
 
 def read_weights(path, flag):
-  """Returns the Weights that `path` stands for.
+  """Returns the Weights that `path`, the value of the flag `flag`, stands for.
 
-  Args:
-    path: folder of checkpoints (the newest is meant), checkpoint prefix, one of its files, or
-      a frozen graph (.pb) whose weights have kept their names.
-    flag: name of the flag that holds it, for messages.
+  It is a folder of checkpoints (the newest is meant), a checkpoint prefix, one of its files, or a
+  frozen graph (.pb) whose weights have kept their names.
 
-  Raises:
-    ValueError: there is no such file, or it cannot be read.
+  Raises ValueError if there is no such file, or it cannot be read.
   """
   if os.path.splitext(path)[1] == '.pb':
     return _read_frozen_graph(path, flag)
@@ -62,20 +59,15 @@ def read_weights(path, flag):
 
 
 def plan_restore(weights, variables, excluded_scopes, last_layer_scopes):
-  """Decides which variables are taken from weights, and logs which are not.
+  """Decides which variables are taken from weights, and logs which are not; returns a Plan.
 
   Args:
-    weights: Weights.
     variables: list of tf.Variable of the model, without those of the optimizer.
     excluded_scopes: scopes, as prefixes of names, that keep their random start.
     last_layer_scopes: scopes of the layers after the backbone, for the hint.
 
-  Returns:
-    Plan.
-
-  Raises:
-    ValueError: a variable has another shape there, or none is there at all; names the
-      variables and the flag to set.
+  Raises ValueError if a variable has another shape there, or none is there at all; names the
+  variables and the flag to set.
   """
   excluded = [v for v in variables if _is_in(v.op.name, excluded_scopes)]
   wanted = [v for v in variables if not _is_in(v.op.name, excluded_scopes)]

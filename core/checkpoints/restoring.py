@@ -56,9 +56,8 @@ class OtherModelError(ValueError):
 def resolve_checkpoint(path):
   """Returns the checkpoint prefix that `path` stands for, or None where there is none.
 
-  Args:
-    path: folder (its newest whole checkpoint is meant), prefix such as 'run/model.ckpt-100', or
-      one of the files of a checkpoint, e.g. the .index.
+  It is a folder (its newest whole checkpoint is meant), a prefix such as 'run/model.ckpt-100', or
+  one of the files of a checkpoint, e.g. the .index.
   """
   if not path:
     return None
@@ -69,14 +68,9 @@ def resolve_checkpoint(path):
 
 
 def require_checkpoint(path, flag):
-  """Returns `resolve_checkpoint(path)`.
+  """Returns `resolve_checkpoint(path)`, `path` being the value of the flag `flag`.
 
-  Args:
-    path: folder, prefix or file.
-    flag: name of the flag that holds it, for the message.
-
-  Raises:
-    ValueError: there is no checkpoint, or it lacks bytes; lists those beside it, if any.
+  Raises ValueError if there is no checkpoint, or it lacks bytes; lists those beside it, if any.
   """
   checkpoint = resolve_checkpoint(path)
   if checkpoint:
@@ -105,8 +99,7 @@ def require_checkpoint(path, flag):
 def global_step(checkpoint):
   """Returns the training step of a checkpoint prefix; 0 where it is not known.
 
-  Raises:
-    ValueError: the files cannot be read.
+  Raises ValueError if the files cannot be read.
   """
   reader = open_reader(checkpoint)
   if reader.has_tensor(GLOBAL_STEP):
@@ -119,8 +112,7 @@ def global_step(checkpoint):
 def num_classes(checkpoint):
   """Returns the number of classes of the model of a checkpoint prefix.
 
-  Raises:
-    ValueError: there are no weights of semantic logits in it.
+  Raises ValueError if there are no weights of semantic logits in it.
   """
   shapes = open_reader(checkpoint).get_variable_to_shape_map()
   name = 'logits/%s/biases' % keys.OUTPUT_TYPE
@@ -133,12 +125,8 @@ def num_classes(checkpoint):
 def check_restorable(checkpoint_path, variables):
   """Stops unless every variable is in the checkpoint with the same shape, and finite.
 
-  Parts of the head that the checkpoint has and the graph lacks are refused too: without
-  them the other weights fit but the labels would be wrong.
-
-  Args:
-    checkpoint_path: checkpoint prefix.
-    variables: list of tf.Variable, those of the whole graph.
+  `variables` are those of the whole graph. Parts of the head that the checkpoint has and the graph
+  lacks are refused too: without them the other weights fit but the labels would be wrong.
 
   Raises:
     OtherModelError: one line with the differing variables and the options to look at.
@@ -192,8 +180,7 @@ def wait_for_checkpoints(checkpoint_dir, min_interval_secs, max_number, timeout=
     max_number: how many to yield; 0 or less: no limit.
     timeout: seconds to wait for a checkpoint; None: for ever.
 
-  Raises:
-    ValueError: `timeout` seconds went by without a new checkpoint, or the prefix is of none.
+  Raises ValueError if `timeout` seconds went by without a new checkpoint, or the prefix is of none.
   """
   if not files.is_dir(checkpoint_dir) and (
       resolve_checkpoint(checkpoint_dir) or _PREFIX in os.path.basename(checkpoint_dir)):
@@ -232,8 +219,7 @@ def _wait_for_other(folder, previous, timeout):
 def open_reader(checkpoint):
   """Returns the CheckpointReader of a checkpoint prefix.
 
-  Raises:
-    ValueError: the files cannot be read.
+  Raises ValueError if the files cannot be read.
   """
   with errors.told('Checkpoint %s cannot be read' % checkpoint,
                    *checkpoint_folder.reader_errors()):
@@ -250,8 +236,7 @@ def open_session(saver, checkpoint, master=''):
     checkpoint: checkpoint prefix.
     master: TensorFlow server that runs the graph; '': this process.
 
-  Raises:
-    ValueError: the checkpoint is of another model, or damaged.
+  Raises ValueError if the checkpoint is of another model, or damaged.
   """
   check_restorable(checkpoint, tf.global_variables())
   session = tf.Session(target=master, config=tf.ConfigProto(allow_soft_placement=True))

@@ -38,8 +38,7 @@ def run(function, work, sizes, num_processes=None, description='', may_fork=True
     may_fork: off: worker processes are new ones, for work on file systems whose clients have
       threads, which would not survive a fork.
 
-  Raises:
-    ValueError: as the first piece that failed raised it, or a worker process died.
+  Raises ValueError as the first piece that failed raised it, or if a worker process died.
   """
   if num_processes is not None and num_processes < 1:
     raise ValueError('num_processes must be at least 1, got %r.' % (num_processes,))
@@ -125,11 +124,7 @@ class BackgroundWork(object):
   """
 
   def __init__(self, num_threads, max_waiting_bytes):
-    """Starts with so many threads, and without work.
-
-    `submit` waits while more than `max_waiting_bytes` are unfinished; one piece of work is
-    always let in.
-    """
+    """`submit` waits while over `max_waiting_bytes` are unfinished; one piece is always let in."""
     self._threads = concurrent.futures.ThreadPoolExecutor(num_threads)
     self._max_waiting_bytes = max_waiting_bytes
     self._num_bytes = 0

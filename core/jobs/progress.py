@@ -13,12 +13,9 @@ _LOG_INTERVAL_SECS = 30.0
 def bar(description, total=None, unit='image', initial=0, only_on_terminals=False):
   """Returns a tqdm bar on stderr that counts images, with rate and time left.
 
-  Args:
-    description: what is being done, e.g. 'evaluating'.
-    total: number of images, or None where it is not known.
-    unit: what is counted instead of images.
-    initial: count to start at.
-    only_on_terminals: whether the bar shows nothing where stderr is no terminal.
+  `description` says what is being done, e.g. 'evaluating'; `total` is None where it is not known;
+  `unit` is what is counted; `initial` is the count to start at. With `only_on_terminals` nothing is
+  shown where stderr is no terminal.
   """
   is_terminal = sys.stderr is not None and sys.stderr.isatty()
   return tqdm.tqdm(
