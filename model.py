@@ -42,14 +42,11 @@ def get_extra_layer_scopes(last_layers_contain_logits_only=False):
 def predict_labels(images, model_options, image_pyramid=None):
   """Predicts labels and class probabilities in one pass over the image pyramid.
 
-  Args:
-    images: [batch, height, width, 3] tensor in 0..255.
-    image_pyramid: list of scales, or None for [1.0].
+  Images are [batch, height, width, 3] in 0..255; `image_pyramid` is as in `multi_scale_logits`.
 
-  Returns:
-    dict, per output name: labels [batch, height, width] int64. Per output name with
-    PROBABILITIES_SUFFIX: softmax [batch, height, width, classes] float32, at image size
-    with `prediction_with_upsampled_logits`, else at the size of the logits.
+  Returns a dict, per output name: labels [batch, height, width] int64. Per output name with
+  PROBABILITIES_SUFFIX: softmax [batch, height, width, classes] float32, at image size with
+  `prediction_with_upsampled_logits`, else at the size of the logits.
   """
   outputs_to_scales_to_logits = multi_scale_logits(
       images, model_options=model_options, image_pyramid=image_pyramid)
@@ -111,16 +108,12 @@ def multi_scale_logits(images, model_options, image_pyramid, weight_decay=0.0001
                        nas_training_hyper_parameters=None):
   """Returns the logits of every scale of an image pyramid, and their merger.
 
-  Arguments that are not described here are those of `feature_extractor.extract_features`.
+  `image_pyramid` is a list of scales > 0 of the input, or None for [1.0]; arguments not described
+  here are those of `feature_extractor.extract_features`.
 
-  Args:
-    images: [batch, height, width, 3] tensor in 0..255.
-    image_pyramid: list of scales > 0 of the input, or None for [1.0].
-
-  Returns:
-    dict, output name -> dict from 'merged_logits', and with several scales also
-    'logits_<scale>', to [batch, h, w, classes] tensors. All have the size of the largest
-    scale (at least 1.0) at the decoder's, else the backbone's, output stride.
+  Returns a dict, output name -> dict from 'merged_logits', and with several scales also
+  'logits_<scale>', to [batch, h, w, classes] tensors. All have the size of the largest scale (at
+  least 1.0) at the decoder's, else the backbone's, output stride.
 
   Raises ValueError if a scale is not positive or there twice, or an option does not fit the model.
   """

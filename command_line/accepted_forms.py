@@ -37,13 +37,11 @@ _notes = []
 def read(words, allows_words=False):
   """Returns a command line whose flags are written `--name=value`, in the form of this version.
 
-  Args:
-    words: list of words, without the name of the program; all flags are declared.
-    allows_words: whether words that are no flags have a meaning of their own: then only numbers
-      and choices, which are never empty, are looked for in the word after a flag's `=`.
+  `words` are without the name of the program; all flags are declared. `allows_words`: words that
+  are no flags have a meaning of their own, so that only numbers and choices, which are never empty,
+  are looked for in the word after a flag's `=`.
 
-  Raises:
-    flags.Error: an integer has a fraction.
+  Raises flags.Error if an integer has a fraction.
   """
   words = without_blanks(map(_corrected, words), allows_words)
   found = []  # Words, and pairs of a flag's name and a value.

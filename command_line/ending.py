@@ -23,11 +23,9 @@ def call_program(name):
 
 
 def stop(error, code):
-  """Writes an error as one line to stderr and exits.
+  """Writes an error (exception or text) as one line to stderr and exits with `code`.
 
-  Args:
-    error: exception or text; runs of spaces and line ends become one space.
-    code: exit code of the process.
+  Runs of spaces and line ends become one space.
   """
   name = _names[0] if _names else os.path.basename(sys.argv[0])
   sys.stderr.write('%s: error: %s\n' % (name, ' '.join(str(error).split())))

@@ -56,11 +56,7 @@ def is_own(module):
 
 
 def groups(main_module):
-  """Returns the Groups of all own flags: the script's own first, those not shown last.
-
-  Args:
-    main_module: name of the script's module.
-  """
+  """Returns the Groups of all own flags: those of `main_module` first, those not shown last."""
   found = {}  # title -> flags
   main_titles = set()
   main_module = flag_module(main_module)

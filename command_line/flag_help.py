@@ -24,12 +24,9 @@ _NO_BREAK = '\xa0'
 
 
 def script_help(main, required_flags=(), is_full=False):
-  """Returns the text of --help of a script.
+  """Returns the text of --help of a script, led by the docstring of the module of `main`.
 
-  Args:
-    main: function of the script; the docstring of its module is shown.
-    required_flags: names of flags that must be set.
-    is_full: whether flags of no use to the script and those of the libraries are shown too.
+  With `is_full` flags of no use to the script and those of the libraries are shown too.
   """
   width = min(shutil.get_terminal_size((_MAX_WIDTH, 0)).columns, _MAX_WIDTH)
   lines = _description(main) + ['']

@@ -13,14 +13,11 @@ _LARGEST_WHOLE = 2 ** 53
 
 
 def size_list(name, count=2):
-  """Returns the positive integers of a list flag, e.g. a (height, width), or None.
+  """Returns the `count` positive integers of a list flag, e.g. a (height, width), or None.
 
-  Args:
-    name: flag name.
-    count: how many integers there must be: 2, or None for any.
+  With None as `count` there may be any number of them.
 
-  Raises:
-    ValueError: the flag's value is something else; names the flag.
+  Raises ValueError if the flag's value is something else; names the flag.
   """
   values = FLAGS[name].value
   if values is None:
@@ -40,12 +37,8 @@ def size_list(name, count=2):
 def number_list(name, counts):
   """Returns the tuple of numbers from 0 up of a list flag.
 
-  Args:
-    name: flag name.
-    counts: how many numbers there may be, such as (1, 6).
-
-  Raises:
-    ValueError: the flag's value is something else; names the flag.
+  Raises ValueError if the flag's value is something else, or another number of them than those in
+  `counts`, such as (1, 6); names the flag.
   """
   words = FLAGS[name].value
   try:
@@ -79,8 +72,7 @@ def require_over_zero(*names):
 def check_numbers():
   """Stops at numbers of this project's flags that nothing can be computed with.
 
-  Raises:
-    ValidationError: names the flag.
+  Raises ValidationError, which names the flag.
   """
   for name, value in flag_values().items():
     for number in _numbers(value):
@@ -116,11 +108,9 @@ def as_given(name):
 def refuse_flags(allowed):
   """Stops on flag values that this version cannot serve.
 
-  Args:
-    allowed: dict, flag name -> (accepted value, reason).
+  `allowed` is a dict, flag name -> (accepted value, reason).
 
-  Raises:
-    ValueError: a flag has another value; names it, the value and the reason.
+  Raises ValueError if a flag has another value; names it, the value and the reason.
   """
   for name, (value, reason) in sorted(allowed.items()):
     if FLAGS[name].value != value:

@@ -132,11 +132,9 @@ ROWS = (
 def check(is_of_network=False):
   """Warns of flags on the command line that have no effect; stops at those that are errors.
 
-  Args:
-    is_of_network: whether the flags of the network are looked at, or the others.
+  It looks at the flags of the network with `is_of_network`, else at the others.
 
-  Raises:
-    ValueError: names the flags and what they are for.
+  Raises ValueError, which names the flags and what they are for.
   """
   errors = []
   while _left_out:
@@ -157,10 +155,8 @@ def check(is_of_network=False):
 def set_aside(words):
   """Returns (words without, list of) those of a command line with values out of range.
 
-  Only those of flags that may have no effect: `put_back` knows it once the others are read.
-
-  Args:
-    words: list of words, flags as `--name=value`.
+  Only those of flags that may have no effect: `put_back` knows it once the others are read. Flags
+  are written `--name=value`.
   """
   aside = [word for word in words if _is_out_of_range(word)]
   return [word for word in words if word not in aside], aside

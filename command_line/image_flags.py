@@ -39,10 +39,7 @@ def obey_image_limit_flag():
 def define_image_range_flag(group, text, allows_auto=False):
   """Declares `image_range` in the group of a title, unless this process already has it.
 
-  Args:
-    group: title.
-    text: last sentences of the help.
-    allows_auto: whether the flag may be AUTO.
+  `text` is the last sentences of the help; with `allows_auto` the flag may be AUTO.
   """
   if 'image_range' in FLAGS:
     return
@@ -92,8 +89,7 @@ def define_resizing_flags():
 def resized_size_function():
   """Returns the function from the sizes of images to those they are resized to, or None.
 
-  Raises:
-    ValueError: there is a limit, but no size.
+  Raises ValueError if there is a limit, but no size.
   """
   if not FLAGS.min_resize_value:
     if FLAGS.max_resize_value:

@@ -24,10 +24,9 @@ _hooks = []
 
 
 def after_parsing(hook):
-  """Has every program of this process call a function once its flags are parsed.
+  """Has every program of this process call `hook()` once its flags are parsed.
 
-  Args:
-    hook: function without arguments; its ValueError ends the program.
+  A ValueError of it ends the program.
   """
   if hook not in _hooks:
     _hooks.append(hook)
@@ -40,10 +39,8 @@ def run(main, required_flags=(), allows_words=False):
   unusable command line (UsageError), 130 interrupted, 143 terminated. With --verbosity=1 the
   traceback is shown too.
 
-  Args:
-    main: function of the left-over command line.
-    required_flags: names of flags that must be set.
-    allows_words: whether the command line may have words that are not flags.
+  `main` gets the left-over command line; with `allows_words` it may have words that are not flags.
+  `required_flags` are names of flags that must be set.
   """
   app.run(functools.partial(_run_guarded, main),
           flags_parser=functools.partial(_parse, main, required_flags, allows_words))

@@ -67,16 +67,9 @@ def main():
 
 
 def run(words):
-  """Answers the words of a command line.
+  """Answers the list of words after `deeplab`; returns the exit code.
 
-  Args:
-    words: list, the command line after `deeplab`.
-
-  Returns:
-    The exit code.
-
-  Raises:
-    SystemExit: the words cannot be used (code 2), or the script has ended.
+  Raises SystemExit if the words cannot be used (code 2), or the script has ended.
   """
   ending.call_program(_PROGRAM)
   name, rest = (words[0], words[1:]) if words else ('help', [])

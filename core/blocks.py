@@ -133,8 +133,7 @@ def classify(net, end_points, global_pool, num_classes, scope_name, dropout=None
     num_classes: adds a 1x1 convolution without normaliser when set, else None.
     dropout: function of features that comes before that convolution, or None.
 
-  Returns:
-    features (or logits) [batch, h, w, channels], h = w = 1 after pooling.
+  Returns features (or logits) [batch, h, w, channels], h = w = 1 after pooling.
   """
   if global_pool:
     net = tf.reduce_mean(net, [1, 2], keepdims=True, name='global_pool')

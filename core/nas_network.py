@@ -147,10 +147,9 @@ def _variant(name, cell_type, levels_at):
       scope, reuse: variable scope, and whether its variables are reused.
       final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
 
-    Returns:
-      features (or logits) [batch, h, w, channels], and a dict of end points. Features of
-      pnasnet have 5 * filters * output_stride / 4 channels, those of hnasnet 10 * filters,
-      filters being nas_stem_output_num_conv_filters.
+    Returns features (or logits) [batch, h, w, channels], and a dict of end points. Features of
+    pnasnet have 5 * filters * output_stride / 4 channels, those of hnasnet 10 * filters, filters
+    being nas_stem_output_num_conv_filters.
 
     Raises ValueError for another output_stride, or if there is no end point of that name.
     """

@@ -97,9 +97,8 @@ def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_po
     root_block_fn: function (images) -> features at stride 2, or None for the 7x7 root.
     scope, reuse: variable scope, and whether its variables are reused.
 
-  Returns:
-    features (or logits) [batch, h, w, channels], and a dict from the names of all
-    layers, units and blocks to their outputs.
+  Returns features (or logits) [batch, h, w, channels], and a dict from the names of all layers,
+  units and blocks to their outputs.
 
   Raises ValueError if output_stride cannot be reached.
   """

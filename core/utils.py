@@ -50,8 +50,7 @@ def aligned_size(size, output_stride, least_size=None):
     output_stride: of the network.
     least_size: (height, width) ints, for example the window of image pooling; or None.
 
-  Returns:
-    (height, width), ints where those of `size` are.
+  Returns (height, width), ints where those of `size` are.
   """
   sides = tf.unstack(size) if isinstance(size, tf.Tensor) else size
   return tuple(

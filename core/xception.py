@@ -180,9 +180,8 @@ def xception(inputs, blocks, num_classes=None, is_training=True, global_pool=Tru
     output_stride: input size over feature size, an even number, or None for the designed one.
     scope, reuse: variable scope, and whether its variables are reused.
 
-  Returns:
-    features (or logits) [batch, h, w, channels], and a dict from the names of all
-    layers, modules and blocks to their outputs.
+  Returns features (or logits) [batch, h, w, channels], and a dict from the names of all layers,
+  modules and blocks to their outputs.
 
   Raises ValueError if output_stride cannot be reached.
   """

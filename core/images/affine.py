@@ -24,8 +24,7 @@ def projective_transform(image, transform, output_size, interpolation, fill_valu
     interpolation: BILINEAR or NEAREST.
     fill_value: colour outside the image: a number, or one per channel.
 
-  Returns:
-    [output height, output width, channels] tensor, dtype unchanged.
+  Returns an [output height, output width, channels] tensor, dtype unchanged.
   """
   operation = tf_compat.projective_transform_op()
   transform = tf.cast(tf.expand_dims(transform, 0), tf.float32)
@@ -47,17 +46,8 @@ def projective_transform(image, transform, output_size, interpolation, fill_valu
 def scale_and_shift(image, transform, output_size, interpolation):
   """Returns what `projective_transform` does for a transform that scales and shifts only.
 
-  Cheaper, since rows and columns are independent. Every output pixel must lie inside of the
-  image, up to rounding.
-
-  Args:
-    image: [height, width, channels] tensor.
-    transform: [8] float32 tensor (a0, 0, a2, 0, b1, b2, 0, 0); a0 and b1 may be negative.
-    output_size: (height, width), ints or int32 scalars.
-    interpolation: BILINEAR or NEAREST.
-
-  Returns:
-    [output height, output width, channels] tensor, dtype unchanged.
+  Cheaper, since rows and columns are independent. The transform is (a0, 0, a2, 0, b1, b2, 0, 0),
+  whose a0 and b1 may be negative. Every output pixel must lie inside of the image, up to rounding.
   """
   t = tf.unstack(transform, num=8)
   height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
@@ -81,14 +71,8 @@ def _shares_inside(first, last, length):
 def gather_transform(images, transforms, output_size, interpolation):
   """Warps with elementary operations; equal to TensorFlow 2's own operation.
 
-  Args:
-    images: [1, height, width, channels] tensor.
-    transforms: [1, 8] float32 tensor as in `projective_transform`.
-    output_size: [2] int32 tensor, (height, width).
-    interpolation: BILINEAR or NEAREST.
-
-  Returns:
-    [1, output height, output width, channels] tensor, 0 outside the image.
+  As `projective_transform`, but of one image as a batch, [1, height, width, channels], with 0
+  outside; transforms are [1, 8] and output_size is an int32 [2] tensor.
   """
   t = tf.unstack(transforms[0], num=8)
   x, y = tf.meshgrid(tf.cast(tf.range(output_size[1]), tf.float32),

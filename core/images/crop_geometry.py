@@ -93,9 +93,8 @@ class CropGeometry(typing.NamedTuple):
   def seen_from(self, origin, ratio=1.0):
     """Returns the transform to the pixels of a part of the source, or of a reduced source.
 
-    Args:
-      origin: [2] tensor, (y, x) of the part's first pixel in the source.
-      ratio: number or scalar; source pixels per pixel of the part, in each direction.
+    `origin` is (y, x) of the part's first pixel in the source, a [2] tensor; `ratio` is the source
+    pixels per pixel of the part in each direction, a number or scalar.
     """
     origin = tf.cast(origin, tf.float32)
     ratio = tf.cast(ratio, tf.float32)
@@ -110,17 +109,9 @@ class CropGeometry(typing.NamedTuple):
 def draw(size, crop_size, resizing, scales, augmentation, random_source=None):
   """Returns a random CropGeometry.
 
-  The random numbers are those that the single steps of `input_preprocess` draw, in the same
-  order: from the same RandomSource both show the same crop.
-
-  Args:
-    size: int32 [2] tensor, (height, width) of the source.
-    crop_size: (height, width) of the crop, ints.
-    resizing: Resizing.
-    scales: (min_scale_factor, max_scale_factor, step), see
-      `resizing.get_random_scale`.
-    augmentation: Augmentation.
-    random_source: RandomSource, or None.
+  The random numbers are those that the single steps of `input_preprocess` draw, in the same order:
+  from the same RandomSource both show the same crop. `size` is the source's, int32 [2], `crop_size`
+  ints; `scales` is (min_scale_factor, max_scale_factor, step), see `resizing.get_random_scale`.
   """
   random_source = random_source or RandomSource()
   resized = tf.cast(size, tf.int32)

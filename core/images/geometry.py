@@ -17,13 +17,10 @@ def flip_dim(tensor_list, prob=0.5, dim=1, random_source=None):
     tensor_list: list of tensors, [height, width, channels] of any dtype for images.
     prob: probability of flipping, 0..1.
     dim: dimension to reverse; 1 is the width of an image.
-    random_source: RandomSource, or None.
 
-  Returns:
-    List of the tensors and a bool scalar that tells whether they are flipped.
+  Returns a list of the tensors and a bool scalar that tells whether they are flipped.
 
-  Raises:
-    ValueError: a tensor has no dimension `dim`.
+  Raises ValueError if a tensor has no dimension `dim`.
   """
   is_flipped = tf.less_equal((random_source or RandomSource()).uniform(), prob)
   outputs = []
@@ -44,18 +41,14 @@ def pad_to_bounding_box(image, offset_height, offset_width, target_height, targe
   Args:
     image: [height, width, channels] or [batch, height, width, channels] tensor or array;
       three dimensions are taken for granted where they are not known.
-    offset_height: rows of padding above.
-    offset_width: columns of padding left.
-    target_height: height of the result.
-    target_width: width of the result.
+    offset_height, offset_width: rows of padding above, columns left.
+    target_height, target_width: size of the result in pixels.
     pad_value: colour of the padding: a number or [channels] values.
 
-  Returns:
-    Tensor of the image's rank, target_height x target_width, dtype unchanged.
+  Returns a tensor of the image's rank, target_height x target_width, dtype unchanged.
 
-  Raises:
-    ValueError: the image has another rank, or is statically too large. A dynamically too
-      large image fails when it is run.
+  Raises ValueError if the image has another rank, or is statically too large. A dynamically too
+  large image fails when it is run.
   """
   image = tf.convert_to_tensor(image)
   if image.shape.ndims is None:
@@ -87,20 +80,14 @@ def random_crop(image_list, crop_height, crop_width, do_affine_perturbation=Fals
 
   Args:
     image_list: list of [height, width, channels] tensors of equal height and width.
-    crop_height: height of the window in pixels.
-    crop_width: width of the window in pixels.
-    do_affine_perturbation: whether the window is warped, see
-      `centered_affine_perturbation`, as are the next two arguments.
-    fill_values: colour outside the image, per image.
-    perturbation: [6] float32 tensor of the warp.
-    random_source: RandomSource, or None.
+    crop_height, crop_width: size of the window in pixels.
+    do_affine_perturbation: whether the window is warped; for fill_values and perturbation see
+      `centered_affine_perturbation`.
 
-  Returns:
-    List of [crop_height, crop_width, channels] tensors, dtypes unchanged.
+  Returns a list of [crop_height, crop_width, channels] tensors, dtypes unchanged.
 
-  Raises:
-    ValueError: the list is empty, or the images are statically of different sizes or
-      smaller than the window. Where sizes are not static, this fails when run.
+  Raises ValueError if the list is empty, or the images are statically of different sizes or smaller
+  than the window. Where sizes are not static, this fails when run.
   """
   if not image_list:
     raise ValueError('random_crop needs at least one image.')
@@ -136,17 +123,13 @@ def centered_affine_perturbation(image_list, offset_height, offset_width, crop_h
 
   Args:
     image_list: list of [height, width, channels] tensors of equal height and width.
-    offset_height: first row of the window.
-    offset_width: first column of the window.
-    crop_height: height of the window in pixels.
-    crop_width: width of the window in pixels.
+    offset_height, offset_width: first row and column of the window.
+    crop_height, crop_width: size of the window in pixels.
     fill_values: colour outside the image, per image; None: 127.5, and 255 for integers.
     perturbation: [6] float32 tensor a, b, tx, c, d, ty; None: clipped normal draws of
       standard deviation 0.05.
-    random_source: RandomSource, or None.
 
-  Returns:
-    List of [crop_height, crop_width, channels] tensors, dtypes unchanged.
+  Returns a list of [crop_height, crop_width, channels] tensors, dtypes unchanged.
   """
   if perturbation is None:
     perturbation = random_normal_clipped([6], random_source=random_source)
@@ -167,12 +150,7 @@ def centered_affine_perturbation(image_list, offset_height, offset_width, crop_h
 def window_transform(offset_height, offset_width, crop_height, crop_width, perturbation):
   """Returns the [8] transform from a warped window to the image, see `affine`.
 
-  Args:
-    offset_height: first row of the window, int or scalar.
-    offset_width: first column of the window.
-    crop_height: height of the window in pixels.
-    crop_width: width of the window in pixels.
-    perturbation: [6] float32 tensor, see `centered_affine_perturbation`.
+  Arguments are those of `centered_affine_perturbation`; offsets are ints or scalars.
   """
   a, b, tx, c, d, ty = tf.unstack(perturbation, num=6)
   center_x, center_y = crop_width / 2.0, crop_height / 2.0

@@ -10,12 +10,10 @@ _SENTENCE = re.compile(re.escape(_START) + r'\s*(.*?)\s*' + re.escape(_END), re.
 
 
 def check(condition, make_parts):
-  """Returns a tensor that fails, when run, with a sentence for the user.
+  """Returns a tensor that fails, when run, with a sentence for the user unless `condition` holds.
 
-  Args:
-    condition: bool scalar tensor that must hold.
-    make_parts: function () -> list of strings and string scalars that make the sentence;
-      they are computed only when it is needed.
+  `condition` is a bool scalar tensor. `make_parts` returns a list of strings and string scalars
+  that make the sentence; they are computed only when it is needed.
   """
   def fail():
     message = tf.strings.join([_START, ' '] + list(make_parts()) + [' ', _END])

@@ -23,13 +23,10 @@ def random_crop_legs(image, label, landmarks, mean_pixel, ignore_label, random_s
     label: [height, width, 1] integer tensor.
     landmarks: string scalar, a serialised float32 tensor [people, 13 points or more, 2 or
       more] of (x, y, ...) in pixels; the first person counts.
-    mean_pixel: colour of the padding, three numbers.
-    ignore_label: label of the padding.
-    random_source: RandomSource, or None.
+    mean_pixel, ignore_label: colour, three numbers, and label of the padding.
     name: string scalar, the record's name for messages, or None.
 
-  Returns:
-    (image, label), shapes and dtypes unchanged. Landmarks of another shape fail when run.
+  Returns (image, label), shapes and dtypes unchanged. Landmarks of another shape fail when run.
   """
   p1, p2 = cut_points(landmarks, draw_shares(random_source), name)
   mask = half_plane_mask(image, p1, p2)
@@ -88,10 +85,8 @@ def cut_below(image, label, points, transform, padding):
     label: [height, width, 1] integer tensor.
     points: two [2] float32 tensors, (x, y) of points of the line in the source of the crop.
     transform: [8] float32 tensor, crop pixel to source pixel; see `crop_geometry`.
-    padding: Padding.
 
-  Returns:
-    (image, label), shapes and dtypes unchanged.
+  Returns (image, label), shapes and dtypes unchanged.
   """
   height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
   slope = _slope(*points)
@@ -116,12 +111,8 @@ def _slope(p1, p2):
 def half_plane_mask(image, p1, p2):
   """Returns 1 above the line through two points, 0 below, smooth along it.
 
-  Args:
-    image: [height, width, channels] tensor, for its size.
-    p1, p2: [2] float32 tensors, (x, y) in pixels.
-
-  Returns:
-    [height, width, 1] float32 tensor in 0..1.
+  The points are [2] float32 tensors, (x, y) in pixels, the mask is [height, width, 1] float32 in
+  0..1 of the size of the image.
   """
   height, width = tf.unstack(tf.shape(image)[:2])
   slope = _slope(p1, p2)

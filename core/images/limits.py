@@ -41,14 +41,10 @@ def set_max_pixels(number):
 
 
 def open_image(source, name='it'):
-  """Returns the Pillow image of a path or file object, not decoded yet.
+  """Returns the Pillow image of a path or binary file object, not decoded yet.
 
   The format of a JPEG file of several pictures (MPO, as telephones write it) is JPEG: decoders
-  take the first picture.
-
-  Args:
-    source: path or binary file object.
-    name: what messages call it.
+  take the first picture. `name` is what messages call it.
 
   Raises:
     ValueError: it has more pixels than allowed.
@@ -83,10 +79,8 @@ def allowed():
 def checked(data, name, what):
   """Returns encoded images that fail, when run, if they have more pixels than allowed.
 
-  Args:
-    data: string scalar tensor, an image file.
-    name: string scalar tensor, name of the record.
-    what: 'image' or 'label'.
+  `data`, an image file, and `name`, that of the record, are string scalar tensors; `what` is
+  'image' or 'label'.
   """
   if not _limit:
     return data
@@ -110,13 +104,10 @@ def png_bit_depth(data):
 
 
 def stated_size(data):
-  """Returns what an image file states as its size, without decoding it.
+  """Returns the size that an image file states, int32 [2] (height, width), without decoding it.
 
-  Args:
-    data: string scalar tensor: a JPEG, PNG, GIF or BMP file, which TensorFlow decodes.
-
-  Returns:
-    int32 [2] (height, width); (0, 0) for other bytes.
+  `data` is a string scalar tensor: a JPEG, PNG, GIF or BMP file, which TensorFlow decodes. Other
+  bytes give (0, 0).
   """
   head = tf.strings.join([tf.strings.substr(data, 0, _HEAD_BYTES), '\0' * _HEAD_BYTES])
 

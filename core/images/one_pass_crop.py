@@ -47,12 +47,9 @@ def crop_from_encoded(sample, crops, random_source):
       [height, width, 1] uint8 tensor of class ids, of the size of the image; keys.IMAGE_NAME:
       string scalar; keys.LANDMARKS, which may be missing: string scalar of body landmarks, ''
       where unknown.
-    crops: TrainingCrops.
-    random_source: RandomSource.
 
-  Returns:
-    image: [crop height, crop width, 3] float32 in 0..255.
-    label: [crop height, crop width, 1] int32.
+  Returns image, [crop height, crop width, 3] float32 in 0..255, and label, [crop height, crop
+  width, 1] int32.
   """
   augmentation, landmarks = crops.augmentation, sample.get(keys.LANDMARKS)
   may_cut = landmarks is not None and augmentation.leg_cut_probability

@@ -34,7 +34,7 @@ _LINE_HEIGHT = 1.6
 
 
 def background_ids(class_names, colors, ignore_label=None):
-  """Returns the ids of the classes that are no object, which overlays leave clear.
+  """Returns the ids, a tuple of ints, of the classes that overlays leave clear: they are no object.
 
   Where names are known these are the classes called background, unlabelled and the like. Where
   they are not, it is class 0 if its colour is black: road, the first class of Cityscapes, has a
@@ -44,9 +44,6 @@ def background_ids(class_names, colors, ignore_label=None):
     class_names: one name per class, or None.
     colors: [n, 3] table of RGB values.
     ignore_label: label that is no class, or None.
-
-  Returns:
-    Tuple of ints.
   """
   if class_names:
     ids = {i for i, name in enumerate(class_names) if _is_background(name)}
@@ -88,16 +85,12 @@ def blend(image, labels, colors, opacity=0.5, clear_ids=()):
 
 
 def errors(image, label, prediction, ignore_label=None):
-  """Returns the image in pale grey, wrong pixels red and ignored ones white.
+  """Returns the uint8 image in pale grey, wrong pixels red and ignored ones white.
 
   Args:
     image: [height, width, 3] uint8 array.
-    label: [height, width] integer array of class ids.
-    prediction: [height, width] integer array of class ids.
+    label, prediction: [height, width] integer arrays of class ids.
     ignore_label: id in `label` that is no class, or None.
-
-  Returns:
-    [height, width, 3] uint8 array.
   """
   is_ignored = label == ignore_label
   grey = image.mean(axis=2, keepdims=True) * GREY_SHARE + GREY_OFFSET
@@ -114,10 +107,9 @@ class Entry(typing.NamedTuple):
 
 
 def class_entries(ids, colors, class_names=None, clear_ids=()):
-  """Returns a list of Entry, one per class id.
+  """Returns a list of Entry, one per class id of `ids`, in their order.
 
   Args:
-    ids: class ids, in order.
     colors: [n, 3] table of RGB values.
     class_names: one name per class, or None.
     clear_ids: ids that are not painted.
@@ -140,8 +132,7 @@ def sheet(panels, captions=(), entries=()):
     captions: one str per panel, or empty.
     entries: list of Entry.
 
-  Returns:
-    PIL.Image of RGB, wider than the panels where the words are.
+  Returns a PIL.Image of RGB, wider than the panels where the words are.
   """
   height, width = panels[0].shape[:2]
   below, step = footer((height, width), len(panels), captions, entries)
@@ -156,14 +147,12 @@ def footer(panel_size, num_panels, captions=(), entries=()):
   """Returns what `sheet` has below its panels, and where these go.
 
   Args:
-    panel_size: (height, width) of a panel in pixels.
-    num_panels: number of panels side by side.
+    panel_size, num_panels: (height, width) in pixels, and how many stand side by side.
     captions: one str per panel, or empty.
     entries: list of Entry.
 
-  Returns:
-    PIL.Image of RGB, as wide as the sheet.
-    Pixels from the left side of a panel to that of the next one.
+  Returns a PIL.Image of RGB, as wide as the sheet, and the pixels from the left side of a panel to
+  that of the next one.
   """
   size = max(_LEAST_TEXT_PX, max(panel_size[0], num_panels * panel_size[1]) // _SIDE_PER_TEXT_PX)
   font, line = _font(size), int(_LINE_HEIGHT * size)

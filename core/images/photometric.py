@@ -8,10 +8,7 @@ FULL_RANGE = 255.0
 def vary_colors(image, augmentation, random_source):
   """Varies colours and light, blurs, adds noise; the result stays inside of 0..255.
 
-  Args:
-    image: [height, width, 3] float32 tensor in 0..255.
-    augmentation: Augmentation.
-    random_source: RandomSource.
+  The image is a [height, width, 3] float32 tensor in 0..255.
   """
   tint = random_tint(augmentation.hue, augmentation.saturation, random_source)
   return vary_light(tint(image), augmentation, random_source)
@@ -42,10 +39,8 @@ def random_tint(hue, saturation, random_source):
   Args:
     hue: largest shift, in turns of the colour circle, 0..0.5; 0: off.
     saturation: (least, largest) factor; (1, 1): off.
-    random_source: RandomSource.
 
-  Returns:
-    Function from a [height, width, 3] float32 tensor in 0..255 to one; grey stays as it is.
+  Returns a function from a [height, width, 3] float32 tensor in 0..255 to one; grey stays as it is.
   """
   shift = random_source.uniform(-hue, hue) if hue else None
   factor = random_source.uniform(*saturation) if tuple(saturation) != (1.0, 1.0) else None
@@ -65,7 +60,6 @@ def random_light(image, brightness, contrast, random_source):
     image: [height, width, 3] float32 tensor in 0..255.
     brightness: largest shift, as a share of the full range; 0: off.
     contrast: (least, largest) factor about the mean of each channel; (1, 1): off.
-    random_source: RandomSource.
   """
   shift = FULL_RANGE * random_source.uniform(-brightness, brightness) if brightness else 0.0
   if tuple(contrast) == (1.0, 1.0):
@@ -81,19 +75,11 @@ def random_light(image, brightness, contrast, random_source):
 
 
 def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
-  """Shrinks the image by a random factor and enlarges it again.
+  """Shrinks a [height, width, channels] float32 image by a random factor and enlarges it again.
 
   Enlarging takes the top left pixels of both sizes as the same point, shrinking does not: the
-  picture moves (factor - 1) / 2 pixels up and left against its label.
-
-  Args:
-    image: [height, width, channels] float32 tensor.
-    mean: of the normal distribution whose absolute value, plus 1, is the factor.
-    stddev: of that distribution.
-    random_source: RandomSource, or None.
-
-  Returns:
-    Tensor of the same shape.
+  picture moves (factor - 1) / 2 pixels up and left against its label. The factor is 1 plus the
+  absolute value of a normal draw of this mean and deviation.
   """
   factor = 1.0 + tf.abs((random_source or RandomSource()).normal(mean, stddev))
   size = tf.shape(image)[:2]
@@ -106,13 +92,9 @@ def random_blur(image, mean=0.0, stddev=1.0, random_source=None):
 
 
 def random_noise(image, mean=0.0, stddev=0.01, random_source=None):
-  """Adds normal noise to every value.
+  """Adds normal noise to every value of a [height, width, channels] float32 image in 0..255.
 
-  Args:
-    image: [height, width, channels] float32 tensor in 0..255.
-    mean: of the noise, as a share of the full range.
-    stddev: of the noise, as a share of the full range.
-    random_source: RandomSource, or None.
+  `mean` and `stddev` are shares of the full range.
   """
   noise = (random_source or RandomSource()).noise(stddev * FULL_RANGE, tf.shape(image))
   return image + noise + mean * FULL_RANGE if mean else image + noise

@@ -7,13 +7,7 @@ from deeplab.core.usage import UsageError
 def resolve_shape(tensor, rank=None, scope=None):
   """Returns the shape of a tensor as a list: ints where static, else int32 scalars.
 
-  Args:
-    tensor: tensor of any shape.
-    rank: rank it must have, or None.
-    scope: name scope, or None.
-
-  Raises:
-    ValueError: the tensor has another rank.
+  Raises ValueError if the tensor has another rank than `rank`, where that is given.
   """
   with tf.name_scope(scope, 'resolve_shape', [tensor]):
     static = (tensor.shape if rank is None else tensor.shape.with_rank(rank)).as_list()
@@ -27,15 +21,11 @@ def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_sourc
   """Returns a random scale factor, a float or a float32 scalar tensor.
 
   Args:
-    min_scale_factor: least factor.
-    max_scale_factor: largest factor.
     step_size: least distance between the factors drawn from, which are evenly spaced: from
       0.5 to 2 by 0.4 they are 0.5, 1, 1.5 and 2. Beyond the range: min_scale_factor alone.
       0: any factor in the range.
-    random_source: RandomSource, or None.
 
-  Raises:
-    ValueError: min_scale_factor is negative or above max_scale_factor.
+  Raises ValueError if min_scale_factor is negative or above max_scale_factor.
   """
   if min_scale_factor < 0 or min_scale_factor > max_scale_factor:
     raise UsageError('min_scale_factor=%s and max_scale_factor=%s: need 0 <= min <= max.'
@@ -59,8 +49,7 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
     scale: float or float32 scalar tensor.
 
   Returns:
-    image: float32 of size int(size * scale), at least 1; unchanged where scale is the
-      number 1.
+    image: float32 of size int(size * scale), at least 1; unchanged where scale is the number 1.
     label: of the same size, dtype unchanged; or None.
   """
   if isinstance(scale, (int, float)) and scale == 1.0:
@@ -86,14 +75,11 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
     factor: sides become multiples of this plus one, or None.
     align_corners: whether the corner pixels keep their place.
     label_layout_is_chw: whether the label's channel comes first.
-    scope: name scope, or None.
     method: tf.image.ResizeMethod of the image; labels take the nearest pixel.
 
-  Returns:
-    [image, label]; the label is None if none was given.
+  Returns [image, label]; the label is None if none was given.
 
-  Raises:
-    ValueError: max_size without min_size.
+  Raises ValueError for max_size without min_size.
   """
   with tf.name_scope(scope, 'resize_to_range', [image]):
     if not min_size:
@@ -113,9 +99,8 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
 def resized_size(size, min_size, max_size=None, factor=None):
   """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives.
 
-  Args:
-    size: (height, width) before, ints or int32 scalars or one int32 tensor.
-    min_size, max_size, factor: see `resize_to_range`.
+  `size` is (height, width) before, ints or int32 scalars or one int32 tensor; for the others see
+  there.
   """
   size = tf.cast(tf.stack(size) if isinstance(size, (list, tuple)) else size, tf.float32)
   result = tf.ceil(size * (float(min_size) / tf.reduce_min(size)))

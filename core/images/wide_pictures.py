@@ -45,15 +45,10 @@ def is_wide(image):
 def read_values(image, source):
   """Returns the values of a wide image as the file holds them, alpha included.
 
-  Args:
-    image: Pillow image, not loaded.
-    source: path or bytes that it was opened from.
+  The Pillow image is not loaded yet; `source` is the path or bytes that it was opened from.
 
-  Returns:
-    [height, width] or [height, width, channels] array of integers, or of floats.
-
-  Raises:
-    ValueError: it is a TIFF file whose channels are planes, of which Pillow drops lower bytes.
+  Returns a [height, width] or [height, width, channels] array of integers, or of floats. Raises
+  ValueError if it is a TIFF file whose channels are planes, of which Pillow drops lower bytes.
   """
   layout = _layout(image)
   if image.mode in _GREY_MODES:
@@ -84,8 +79,7 @@ def read_colors(image, source):
 
   Arguments and ValueError as with `read_values`.
 
-  Returns:
-    [height, width] or [height, width, 1 or 3] array.
+  Returns a [height, width] or [height, width, 1 or 3] array.
   """
   values = read_values(image, source)
   values = orientation.upright(values, orientation.after_loading(image))
@@ -100,8 +94,7 @@ def to_rgb(values, image_range=None):
     image_range: (lowest, highest) value, which become black and white; what is beyond them does
       too, and what is no number becomes black. None: 0 and 65535, which the values must fill.
 
-  Raises:
-    ValueError: without image_range, the values are not of 16 bits that are filled.
+  Raises ValueError if, without image_range, the values are not of 16 bits that are filled.
   """
   if image_range is None:
     lowest, highest = value_range(values)
@@ -115,8 +108,7 @@ def to_rgb(values, image_range=None):
 def narrowed(values):
   """Returns integers of 8 bits that are stored in more as uint8: as they are, or stretched.
 
-  Raises:
-    ValueError: they need more bits.
+  Raises ValueError if they need more bits.
   """
   if values.dtype.kind in 'iu' and values.min() >= 0:
     if values.max() <= 255:

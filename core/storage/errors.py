@@ -43,11 +43,8 @@ def reason_of(error):
 def told(start, *kinds, advice=''):
   """Turns errors into a ValueError of one line, '<start>: <reason>. <advice>'.
 
-  Args:
-    start: what failed, such as 'The list a.txt cannot be read'.
-    *kinds: classes of errors; none given: those of reading a text, OSError and
-      UnicodeDecodeError.
-    advice: a sentence on what to do.
+  `start` is what failed, such as 'The list a.txt cannot be read'; `kinds` are classes of errors,
+  none given: those of reading a text, OSError and UnicodeDecodeError; `advice` says what to do.
   """
   kinds = kinds or (OSError, UnicodeDecodeError)
   try:
@@ -58,11 +55,7 @@ def told(start, *kinds, advice=''):
 
 
 def trouble_of(error):
-  """Returns one line on an error of storage, or None for another error.
-
-  Args:
-    error: OSError, or tf.errors.OpError.
-  """
+  """Returns one line on an OSError or tf.errors.OpError of storage, or None for another error."""
   if isinstance(error, OSError):
     number = error.errno
     if number not in _ADVICE:

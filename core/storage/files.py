@@ -116,8 +116,7 @@ def decode_text(data):
 
   Editors and shells of Windows write such marks.
 
-  Raises:
-    UnicodeDecodeError: the bytes are something else.
+  Raises UnicodeDecodeError if the bytes are something else.
   """
   is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
   return data.decode('utf-16' if is_utf16 else 'utf-8-sig')
@@ -139,9 +138,8 @@ def atomic_path(path):
 
   For what TensorFlow writes, which knows paths with a scheme; else see `atomic_open`.
 
-  On this machine the content is synced to disk before the rename; after an exception the
-  temporary file is removed and an existing `path` stays as it was. The folder of `path` must
-  exist.
+  On this machine the content is synced to disk before the rename; after an exception the temporary
+  file is removed and an existing `path` stays as it was. The folder of `path` must exist.
   """
   temporary = temporary_beside(path)
   try:
@@ -186,9 +184,8 @@ def write_text(path, text):
 def write_new_text(path, text):
   """Writes `text` as UTF-8 to `path`, whole, unless there is a file; of several at once, one does.
 
-  Returns:
-    Whether it was written; None, and nothing is written, where that cannot be promised: for a
-    path with a scheme, and on file systems without hard links.
+  Returns whether it was written; None, and nothing is written, where that cannot be promised: for a
+  path with a scheme, and on file systems without hard links.
   """
   if is_remote(path):
     return None
@@ -210,8 +207,7 @@ def write_new_text(path, text):
 def append_text(path, text):
   """Adds UTF-8 to the end of a file of this machine.
 
-  Raises:
-    ValueError: the path has a scheme: stores of objects cannot append.
+  Raises ValueError if the path has a scheme: stores of objects cannot append.
   """
   if is_remote(path):
     raise ValueError('%s cannot be appended to: write it anew.' % path)
@@ -304,8 +300,7 @@ def check_folder(folder, flag):
 
   What killed processes left unfinished there is removed.
 
-  Raises:
-    ValueError: that is not possible; names the flag that holds the folder, and says why.
+  Raises ValueError if that is not possible; names the flag that holds the folder, and says why.
   """
   with errors.told('--%s=%s cannot be used for results' % (flag, folder), OSError):
     make_dirs(folder)

@@ -9,13 +9,10 @@ class Absent(FileNotFoundError, ValueError):
 
 
 def read(path, what='', advice='', object_pairs_hook=None):
-  """Returns the content of a JSON file.
+  """Returns the content of a JSON file; `object_pairs_hook` is as in `json.loads`.
 
-  Args:
-    path: the file.
-    what: stands before the path in messages, such as '--categories_file:'.
-    advice: a sentence at their end.
-    object_pairs_hook: as in `json.loads`.
+  In messages `what`, such as '--categories_file:', stands before the path, and `advice`, a
+  sentence, at the end.
 
   Raises:
     Absent: there is no such file.
