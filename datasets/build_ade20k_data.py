@@ -38,11 +38,7 @@ flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of the training images.')
 
 
 def make_spec():
-  """Returns the DatasetSpec of the command line.
-
-  Raises:
-    ValueError: a folder or file is missing.
-  """
+  """Returns the DatasetSpec of the flags; raises ValueError if a folder or file is missing."""
   train = _examples(FLAGS.train_image_folder, FLAGS.train_image_label_folder)
   random.Random(FLAGS.seed).shuffle(train)
   return spec.of_published_set(_NAME, {

@@ -39,11 +39,7 @@ flags.DEFINE_bool('with_test', False,
 
 
 def make_spec():
-  """Returns the DatasetSpec of the command line.
-
-  Raises:
-    ValueError: a folder or file is missing.
-  """
+  """Returns the DatasetSpec of the flags; raises ValueError if a folder or file is missing."""
   images = {split: _find('leftImg8bit', split, _IMAGE_SUFFIX) for split in ('train', 'val')}
   suffix, label_map = _choose_labels(images)
   splits = {split: _examples(split, images[split], suffix) for split in images}

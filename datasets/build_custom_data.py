@@ -123,8 +123,7 @@ building.define_builder_flags()
 def make_spec():
   """Returns the DatasetSpec of the command line.
 
-  Raises:
-    ValueError: a flag or a listed file is not as it must be.
+  Raises ValueError if a flag or a listed file is not as it must be.
   """
   flag = _flag_of_labels()
   names, colors = class_names.read_class_names(FLAGS.class_names)

@@ -40,14 +40,9 @@ class ImageReader(object):
   """Decodes the bytes of image files of one format."""
 
   def __init__(self, image_format='jpeg', channels=3):
-    """Makes a reader.
+    """Makes a reader of 'jpg', 'jpeg' or 'png' to 3 channels, or to 1: grey or palette indices.
 
-    Args:
-      image_format: 'jpg', 'jpeg' or 'png'.
-      channels: 3 for RGB, 1 for grey values or palette indices.
-
-    Raises:
-      ValueError: unknown format or number of channels.
+    Raises ValueError on another format or number of channels.
     """
     self._format = usage.lookup(_IMAGE_FORMAT_MAP, image_format, what='image_format')
     self._mode = usage.lookup(_MODES, channels, what='number of channels')
@@ -59,8 +54,7 @@ class ImageReader(object):
   def decode_image(self, image_data):
     """Returns the [height, width, channels] uint8 array of the bytes `image_data`.
 
-    Raises:
-      ValueError: the bytes are not an image of this reader's format.
+    Raises ValueError if the bytes are not an image of this reader's format.
     """
     with errors.told('The data (%d bytes) cannot be decoded as %s' % (
         len(image_data), self._format), OSError, SyntaxError, ValueError):
@@ -79,11 +73,9 @@ def image_seg_to_tfexample(image_data, filename, height, width, seg_data, landma
   The formats recorded are those of --image_format and --label_format.
 
   Args:
-    image_data: bytes of the image file.
+    image_data, seg_data: bytes of the image file and of the label PNG.
     filename: name of the record, str or bytes.
-    height: image height in pixels.
-    width: image width in pixels.
-    seg_data: bytes of the label PNG.
+    height, width: of the image, in pixels.
     landmarks_data: serialised float tensor (bytes) or array of body points, or None.
   """
   # `.value` also serves importers that have not parsed a command line.

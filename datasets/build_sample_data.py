@@ -38,10 +38,8 @@ building.define_task_flags()
 def build(output_dir, settings, num_processes=None):
   """Renders the raw folder and builds its records, as far as they are not there.
 
-  Returns (dataset_info.DatasetInfo, dict of lists of the Examples per split).
-
-  Raises:
-    ValueError: a folder cannot be used.
+  Returns (dataset_info.DatasetInfo, dict of lists of the Examples per split). Raises ValueError if
+  a folder cannot be used.
   """
   raw_dir = os.path.join(output_dir, 'raw')
   num_rendered = raw_folders.write(raw_dir, settings, num_processes)

@@ -42,11 +42,7 @@ flags.DEFINE_string('sbd_dir', None,
 
 
 def make_spec():
-  """Returns the DatasetSpec of the command line.
-
-  Raises:
-    ValueError: a folder, list or file is missing.
-  """
+  """Returns the DatasetSpec of the flags; raises ValueError if a folder or file is missing."""
   paths = listing.files_by_stem(FLAGS.list_folder, ('.txt',), 'split lists')
   present = set(listing.stems(FLAGS.image_folder))
   splits = {split: listing.read_split_list(path, present) for split, path in paths.items()}

@@ -44,8 +44,7 @@ flags.DEFINE_string('output_dir', './VOCdevkit/VOC2012/SegmentationClassRaw',
 def class_ids(path):
   """Returns the class ids of a label file, [height, width] uint8.
 
-  Raises:
-    ValueError: the file cannot be decoded, or is in colours that are not those of VOC.
+  Raises ValueError if the file cannot be decoded, or is in colours that are not those of VOC.
   """
   image, data = raw_files.read_lossless(path)
   if image.mode in _COLOR_MODES:
@@ -61,21 +60,12 @@ def class_ids(path):
 
 
 def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
-  """Writes a grey PNG of class ids for every label file.
+  """Writes a grey PNG of class ids for every label file of a dict, stem -> path.
 
-  The folder receives the PNGs when all are made: none, if the work stops half way.
-
-  Args:
-    paths: dict, stem -> path.
-    output_dir: folder, made if absent.
-    num_processes: number of worker processes; None: one per processor.
-    on_error: 'stop' at a file that cannot be used, or 'skip' it.
-
-  Returns:
-    List of messages about the files that were skipped.
-
-  Raises:
-    ValueError: a file, with 'skip' every file, cannot be used, or a folder cannot be written.
+  `output_dir`, made if absent, receives the PNGs when all are made: none, if the work stops half
+  way. `num_processes` None means one per processor; `on_error` is 'stop' at a file that cannot be
+  used, or 'skip' it. Returns a list of messages about the files that were skipped. Raises
+  ValueError if a file, with 'skip' every file, cannot be used, or a folder cannot be written.
   """
   temporary = files.absolute(output_dir) + files.TEMPORARY_SUFFIX
   items = [(path, os.path.join(temporary, stem + '.png')) for stem, path in paths.items()]
