@@ -42,19 +42,10 @@ class CocoSource(typing.NamedTuple):
 
 
 def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_folder, limits):
-  """Returns the categories and the pairs of images of two JSON files.
+  """Returns (dict, id -> Category; list of ImagePair) of two JSON files.
 
-  Args:
-    groundtruth_json: path of the JSON file of the ground truth.
-    predicted_json: path of that of the prediction; its categories are not needed.
-    groundtruth_folder, predicted_folder: folders of their id images.
-    limits: images.Limits.
-
-  Returns:
-    (dict, id -> Category; list of ImagePair).
-
-  Raises:
-    ValueError: names the file and what is wrong with it.
+  The folders are those of their id images. Categories are read from the ground truth; the
+  prediction need not have them. Raises ValueError; names the file and what is wrong with it.
   """
   content = _read(groundtruth_json)
   if 'categories' not in content:
@@ -77,13 +68,8 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
 def read_categories(path, limits):
   """Returns dict, id -> Category, of a JSON file with a list as COCO has it, without the ignored.
 
-  Args:
-    path: file of dicts with 'id', 'name' and, where known, 'isthing'.
-    limits: images.Limits.
-
-  Raises:
-    ValueError: the file cannot be read, an item lacks something, or an id is out of range or
-      stands twice.
+  The list is of dicts with 'id', 'name' and, where known, 'isthing'. Raises ValueError if the file
+  cannot be read, an item lacks something, or an id is out of range or stands twice.
   """
   return _categories(json_text.read(path), path, limits)
 

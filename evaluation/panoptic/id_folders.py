@@ -78,17 +78,10 @@ class PlainSource(typing.NamedTuple):
 
 
 def list_cityscapes_pairs(groundtruth_folder, predicted_folder):
-  """Returns the categories and the pairs of images of two folders and their subfolders.
+  """Returns (dict, id -> coco.Category; list of ImagePair) of two folders and their subfolders.
 
-  Args:
-    groundtruth_folder: `gtFine/val` for example.
-    predicted_folder: folder of files named alike, or `<city>_<sequence>_<frame>.png`.
-
-  Returns:
-    (dict, id -> coco.Category; list of ImagePair).
-
-  Raises:
-    ValueError: names the folder or file that is missing or stands twice.
+  The ground truth is in `gtFine/val` for example; predictions are named alike, or
+  `<city>_<sequence>_<frame>.png`. Raises ValueError; names what is missing or stands twice.
   """
   categories = {
       i: coco.Category(i, name, label_id >= _FIRST_THING_LABEL_ID)
@@ -108,10 +101,7 @@ def list_cityscapes_pairs(groundtruth_folder, predicted_folder):
 def list_plain_pairs(groundtruth_folders, predicted_folders):
   """Returns the list of ImagePair of (class folder, instance folder) twice.
 
-  Files may lie in subfolders, the same in all four.
-
-  Raises:
-    ValueError: names the folder or file that is missing.
+  Files may lie in subfolders, the same in all four. Raises ValueError; names what is missing.
   """
   truth, predicted = _plain_sources(groundtruth_folders), _plain_sources(predicted_folders)
   if not truth:

@@ -1,7 +1,6 @@
 """Reads PNG files of ids into segments and compares pairs of them, over processes.
 
-Only file names and counts travel between processes. What is wrong with a file is said with its
-name.
+Only file names and counts travel between processes. Errors name the file.
 """
 import functools
 import os
@@ -47,13 +46,9 @@ class Segmentation(typing.NamedTuple):
   crowds: dict  # Dict from an instance of the ignored category to the category of its objects.
 
   def segments_of(self, values):
-    """Returns the segment ids of ids of the image, [R] int64.
+    """Returns the segment ids, [R] int64, of the [R] ids of all runs of the image.
 
-    Args:
-      values: [R] ids of all runs of the image.
-
-    Raises:
-      ValueError: an id is not known, or a known one is not among them.
+    Raises ValueError if an id is not known, or a known one is not among them.
     """
     index = np.minimum(np.searchsorted(self.ids, values), len(self.ids) - 1)
     is_unknown = self.ids[index] != values
@@ -90,13 +85,11 @@ def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='an
     metric: SegmentationMetric.
     pairs: list of ImagePair.
     num_workers: number of worker processes; 0: this process.
-    on_missing: 'error' stops at a missing prediction before anything is compared; 'zero'
-      takes it as an image without segments, which finds nothing.
-    crowd_excuses: predictions on a crowd that are not false: 'any', or those of the
-      'same_category'.
+    on_missing: 'error' stops at a missing prediction before anything is compared; 'zero' takes it
+      as an image without segments, which finds nothing.
+    crowd_excuses: predictions on a crowd that are not false: 'any', or of the 'same_category'.
 
-  Raises:
-    ValueError: an argument is out of range, or names the file and what is wrong with it.
+  Raises ValueError on an argument out of range; or names the file and what is wrong with it.
   """
   for name, value, valid in (('on_missing', on_missing, ON_MISSING),
                              ('crowd_excuses', crowd_excuses, CROWD_EXCUSES)):
@@ -170,8 +163,7 @@ def _void(shape, limits):
 def read_color_ids(path):
   """Returns the [height, width] uint32 ids, red + 256 green + 65536 blue, of an RGB PNG.
 
-  Raises:
-    ValueError: the file is missing, is no 8-bit RGB PNG or is damaged.
+  Raises ValueError if the file is missing, is no 8-bit RGB PNG or is damaged.
   """
   image = _open(path, _ID_COLOR, 'ids as 8-bit RGB')
   # Four bytes per pixel, the last one of padding.
@@ -182,8 +174,7 @@ def read_color_ids(path):
 def read_gray_ids(path):
   """Returns the [height, width] uint32 ids of a PNG of one channel: grayscale or palette.
 
-  Raises:
-    ValueError: the file is missing, has several channels or other depths, or is damaged.
+  Raises ValueError if the file is missing, has several channels or other depths, or is damaged.
   """
   image = _open(path, _ID_GRAY, 'ids as 8- or 16-bit grayscale, or palette indices')
   return np.asarray(image).astype(np.uint32)
@@ -192,11 +183,9 @@ def read_gray_ids(path):
 def to_segmentation(id_image, segments, limits, path):
   """Returns the Segmentation of [height, width] uint32 ids; Segments has every one of them.
 
-  Instances are numbered per category in the order of `segments`. Crowds go to the ignored
-  category, where instance 0 is void. `path` is for messages.
-
-  Raises:
-    ValueError: a category is out of range or has too many segments.
+  Instances are numbered per category in the order of `segments`. Crowds go to the ignored category,
+  where instance 0 is void. `path` is for messages. Raises ValueError if a category is out of range
+  or has too many segments.
   """
   _check_categories(segments, limits, path)
   is_ignored = segments.is_crowd | segments.is_void

@@ -62,16 +62,9 @@ class _Segment(typing.NamedTuple):
 def write_sample(folder, size=None, seed=0):
   """Writes `groundtruth.json`, `prediction.json` and the folders of their id images.
 
-  Args:
-    folder: made if absent.
-    size: SampleSize, or None for a small one.
-    seed: equal seeds give equal files.
-
-  Returns:
-    ([groundtruth JSON file, its folder], [prediction JSON file, its folder]).
-
-  Raises:
-    ValueError: a size is too small for shapes.
+  `folder` is made if absent; `size` is a SampleSize, or None for a small one; equal seeds give
+  equal files. Returns ([groundtruth JSON file, its folder], [prediction JSON file, its folder]).
+  Raises ValueError if a size is too small for shapes.
   """
   size = size or SampleSize()
   if min(size.height, size.width) < 32 or size.num_segments < 4 or size.num_images < 1:

@@ -14,15 +14,10 @@ _KINDS = {True: 'thing', False: 'stuff', None: '-'}
 def make_report(metric, categories, **facts):
   """Returns the results as a dict that JSON can hold.
 
-  Args:
-    metric: SegmentationMetric with counts.
-    categories: dict, id -> Category; categories that have segments are added.
-    **facts: what was evaluated.
-
-  Returns:
-    Dict: the facts; 'columns' and 'counts', names of ratios and counts; 'means', as
-    `metric.detailed_results` returns; 'categories', list by id of dicts of 'id', 'name',
-    'is_thing', the ratios (None without segments) and the counts.
+  `categories` is a dict, id -> Category; categories that have segments are added. `facts` say what
+  was evaluated. The dict holds the facts; 'columns' and 'counts', names of ratios and counts;
+  'means', as `metric.detailed_results` returns; 'categories', list by id of dicts of 'id', 'name',
+  'is_thing', the ratios (None without segments) and the counts.
   """
   is_thing = _is_thing_array(categories, metric.num_categories)
   values = metric.per_category()
