@@ -39,22 +39,19 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
   Attributes:
     num_categories: categories are 0..num_categories-1.
     ignored_label: category of pixels that are not evaluated; it may lie outside of
-      0..num_categories-1. Its instance 0 is void; its further instances are regions where
-      objects are not told apart (crowds).
+      0..num_categories-1. Its instance 0 is void; its further instances are regions where objects
+      are not told apart (crowds).
     max_instances_per_category: instances are 0..max_instances_per_category-1.
-    offset: a pair of segments is named `groundtruth id * offset + predicted id`, so it must
-      be larger than all predicted ids.
-    columns: names of the ratios in `per_category()`, the main one first.
-    counts: dict, name of an attribute of [num_categories] counts, which add up -> its dtype.
+    offset: a pair of segments is named `groundtruth id * offset + predicted id`, so it must be
+      larger than all predicted ids.
   """
-  columns = ()
-  counts = {}
+  columns = ()  # Names of the ratios in `per_category()`, the main one first.
+  counts = {}  # Name of an attribute of [num_categories] counts, which add up -> its dtype.
 
   def __init__(self, num_categories, ignored_label, max_instances_per_category, offset):
     """Starts with empty counts.
 
-    Raises:
-      ValueError: a number is not positive, or segment ids do not fit 32 bits.
+    Raises ValueError if a number is not positive, or segment ids do not fit 32 bits.
     """
     for name, value in (('num_categories', num_categories), ('offset', offset),
                         ('max_instances_per_category', max_instances_per_category)):
@@ -78,16 +75,10 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
                              crowd_categories=None):
     """Adds the counts of one image; returns `result()` so far.
 
-    Args:
-      groundtruth_category_array: integer array of category ids, usually [height, width].
-      groundtruth_instance_array: instance ids, same shape.
-      predicted_category_array: the same for the prediction, same shape.
-      predicted_instance_array: the same for the prediction, same shape.
-      crowd_categories: dict from an instance of the ignored category in the ground truth to
-        the category of the objects in that region; None or absent: objects of any.
-
-    Raises:
-      ValueError: shapes or types do not fit, or ids are out of range.
+    The arrays are integers of one shape, usually [height, width]: category and instance ids.
+    `crowd_categories` is a dict from an instance of the ignored category in the ground truth to the
+    category of the objects in that region; None or absent: objects of any. Raises ValueError if
+    shapes or types do not fit, or ids are out of range.
     """
     arrays = [np.asarray(array) for array in (
         groundtruth_category_array, groundtruth_instance_array, predicted_category_array,
@@ -108,14 +99,10 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     return self.result()
 
   def accumulate_pairs(self, pairs, crowd_categories=None):
-    """Adds the counts of one image, given as SegmentPairs.
+    """Adds the counts of one image; `crowd_categories` as in `compare_and_accumulate`.
 
-    Args:
-      pairs: SegmentPairs whose ids are category * max_instances_per_category + instance.
-      crowd_categories: as in `compare_and_accumulate`.
-
-    Raises:
-      ValueError: a predicted id is not below `offset`.
+    `pairs` are SegmentPairs whose ids are category * max_instances_per_category + instance. Raises
+    ValueError if a predicted id is not below `offset`.
     """
     if pairs.predicted_ids.size and pairs.predicted_ids[-1] >= self.offset:
       raise ValueError(
@@ -149,17 +136,11 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     return self.detailed_results()[ALL][self.columns[0]]
 
   def detailed_results(self, is_thing=None):
-    """Returns means over categories.
+    """Returns means over categories: dict, 'All' and with `is_thing` 'Things' and 'Stuff' -> dict.
 
-    Args:
-      is_thing: [num_categories] booleans, countable objects or not; None: not known.
-
-    Returns:
-      Dict, 'All' and with `is_thing` 'Things' and 'Stuff' -> dict of `columns` to
-      the mean over the set's valid categories (0 if there are none), and 'n', their number.
-
-    Raises:
-      ValueError: is_thing has another shape.
+    Each dict has for `columns` the mean over the set's valid categories (0 if there are none), and
+    'n', their number. `is_thing` is [num_categories] booleans, countable objects or not; None: not
+    known. Raises ValueError if it has another shape.
     """
     is_valid = self.valid_categories()
     sets = {ALL: is_valid}
@@ -179,12 +160,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     return results
 
   def print_detailed_results(self, is_thing=None, print_digits=3):
-    """Writes the table of `detailed_results` to stdout.
-
-    Args:
-      is_thing: as in `detailed_results`.
-      print_digits: digits after the point.
-    """
+    """Writes the table of `detailed_results` to stdout, print_digits digits after the point."""
     width = print_digits + 4
     lines = [' ' * 6 + ''.join(' %*s' % (width, column.upper()) for column in self.columns)
              + '  categories']
@@ -197,8 +173,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
   def merge(self, other_instance):
     """Adds the counts of another metric, such as those of another process.
 
-    Raises:
-      ValueError: the other one is of another class or was made with other numbers.
+    Raises ValueError if the other one is of another class or was made with other numbers.
     """
     if self._settings() != other_instance._settings():
       raise ValueError('Only metrics of the same kind merge: this is %s, the other one %s.'
@@ -250,13 +225,8 @@ class SegmentPairs(typing.NamedTuple):
 def joint_runs(*arrays):
   """Returns the runs of pixels, in reading order, over which no array changes.
 
-  Segments are compact, so an image has few runs: what is done per run costs little.
-
-  Args:
-    *arrays: arrays of the same shape.
-
-  Returns:
-    (list of [R] values per array, [R] int64 lengths in pixels).
+  Segments are compact, so an image has few runs: what is done per run costs little. Arrays are of
+  one shape; the result is (list of [R] values per array, [R] int64 lengths in pixels).
   """
   flat = [array.ravel() for array in arrays]
   if not flat[0].size:
@@ -269,12 +239,9 @@ def joint_runs(*arrays):
 
 
 def count_pairs(groundtruth, predicted, lengths):
-  """Returns the SegmentPairs of runs of two id images.
+  """Returns the SegmentPairs of [R] runs of two id images.
 
-  Args:
-    groundtruth: [R] integer array of ids in 0..2^32-1.
-    predicted: the same for the prediction.
-    lengths: [R] number of pixels.
+  Ids are integers in 0..2^32-1, `lengths` are numbers of pixels.
   """
   codes = np.left_shift(groundtruth.astype(np.uint64), np.uint64(_ID_BITS))
   codes |= predicted.astype(np.uint32)

@@ -113,13 +113,8 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
 
   Args are the flags of the same names. Without a folder, the id images are in that of the JSON
   file's name without '.json'; `settings` are further fields of `Settings`: on_missing,
-  crowd_excuses.
-
-  Returns:
-    Dict of 'All', 'Things' and 'Stuff', see `SegmentationMetric.detailed_results`.
-
-  Raises:
-    ValueError: names the file and what is wrong with it.
+  crowd_excuses. The means are as of `SegmentationMetric.detailed_results`: 'All', 'Things',
+  'Stuff'. Raises ValueError; names the file and what is wrong with it.
   """
   options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
                      intersection_offset, normalize_by_image_size, num_workers, **settings)
@@ -134,10 +129,7 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
 def evaluate_pairs(categories, pairs, settings):
   """Returns the report, see `report.make_report`, of a list of images.ImagePair by Settings.
 
-  Categories are a dict, id -> coco.Category.
-
-  Raises:
-    ValueError: names the file and what is wrong with it.
+  Categories are a dict, id -> coco.Category. Raises ValueError; names the file and what is wrong.
   """
   # An ignored label outside of the categories has segment ids above theirs.
   offset = settings.intersection_offset or settings.max_instances_per_category * (

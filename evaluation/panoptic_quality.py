@@ -17,11 +17,9 @@ _EXCUSED_SHARE = 0.5
 class PanopticQuality(base_metric.SegmentationMetric):
   """Counts of matched and unmatched segments per category, and their panoptic quality.
 
-  Attributes:
-    iou_per_class: [num_categories] float64, IoU of matched segments, summed.
-    tp_per_class: [num_categories] int64, matched segments.
-    fn_per_class: [num_categories] int64, ground-truth segments without a match.
-    fp_per_class: [num_categories] int64, predicted segments without a match.
+  Attributes, [num_categories]: iou_per_class, IoU of matched segments, summed; tp_per_class,
+  matched segments; fn_per_class and fp_per_class, ground-truth and predicted segments without a
+  match.
   """
   columns = ('pq', 'sq', 'rq')
   counts = {'iou_per_class': np.float64, 'tp_per_class': np.int64, 'fn_per_class': np.int64,

@@ -14,9 +14,7 @@ from deeplab.evaluation import base_metric
 class ParsingCovering(base_metric.SegmentationMetric):
   """Areas and covered areas of ground-truth segments per category.
 
-  Attributes:
-    weighted_iou_per_class: [num_categories] float64, area * best IoU, summed.
-    gt_area_per_class: [num_categories] float64, area, summed.
+  Attributes, [num_categories], summed: weighted_iou_per_class, area * best IoU; gt_area_per_class.
   """
   columns = ('pc',)
   counts = {'weighted_iou_per_class': np.float64, 'gt_area_per_class': np.float64}
@@ -25,9 +23,8 @@ class ParsingCovering(base_metric.SegmentationMetric):
                normalize_by_image_size=True):
     """Starts with empty counts; other arguments and errors are those of the base class.
 
-    Args:
-      normalize_by_image_size: areas are shares of their image rather than pixels, so that
-        large images do not weigh more.
+    With normalize_by_image_size areas are shares of their image rather than pixels, so that large
+    images do not weigh more.
     """
     super().__init__(num_categories, ignored_label, max_instances_per_category, offset)
     self.normalize_by_image_size = normalize_by_image_size

@@ -20,11 +20,8 @@ def streaming_panoptic_quality(groundtruth_categories, groundtruth_instances,
   """Returns the panoptic quality per category over all images seen.
 
   Args:
-    groundtruth_categories: integer tensor of category ids, [height, width] of one image or
-      [batch, height, width].
-    groundtruth_instances: instance ids, same shape.
-    predicted_categories: the same for the prediction.
-    predicted_instances: the same for the prediction.
+    groundtruth_categories, groundtruth_instances, predicted_categories, predicted_instances:
+      integer tensors of ids, [height, width] of one image or [batch, height, width].
     num_classes: number of categories.
     max_instances_per_category: instances are below this.
     ignored_label: category that is not evaluated; its entries below mean nothing.
@@ -32,10 +29,10 @@ def streaming_panoptic_quality(groundtruth_categories, groundtruth_instances,
     name: name scope of the ops, or None.
 
   Returns:
-    (qualities, update_op), both [6, num_classes] float64: panoptic quality, segmentation
-    quality, recognition quality, and the counts of true positives, false negatives and false
-    positives. `update_op` adds the images first. Sums are kept in local variables, which are in
-    the collections LOCAL_VARIABLES and METRIC_VARIABLES.
+    (qualities, update_op), both [6, num_classes] float64: panoptic quality, segmentation quality,
+    recognition quality, and the counts of true positives, false negatives and false positives.
+    `update_op` adds the images first. Sums are kept in local variables, which are in the
+    collections LOCAL_VARIABLES and METRIC_VARIABLES.
   """
   def qualities(metric):
     values = metric.per_category()
@@ -55,14 +52,10 @@ def streaming_parsing_covering(groundtruth_categories, groundtruth_instances,
                                normalize_by_image_size=True, name=None):
   """Returns the parsing covering per category over all images seen.
 
-  Arguments are those of `streaming_panoptic_quality`, and:
-
-  Args:
-    normalize_by_image_size: areas are shares of their image rather than pixels.
-
-  Returns:
-    (coverings, update_op), both [3, num_classes] float64: covering, sum of area * best IoU,
-    sum of areas of the ground truth. `update_op` and sums are as above.
+  Arguments are those of `streaming_panoptic_quality`; with normalize_by_image_size areas are shares
+  of their image rather than pixels. Returns (coverings, update_op), both [3, num_classes] float64:
+  covering, sum of area * best IoU, sum of areas of the ground truth. `update_op` and sums are as
+  above.
   """
   def coverings(metric):
     return [metric.per_category()['pc'], metric.weighted_iou_per_class, metric.gt_area_per_class]
@@ -79,11 +72,8 @@ def streaming_parsing_covering(groundtruth_categories, groundtruth_instances,
 def _running(metric, tensors, rows):
   """Returns (result so far, result once the images are added), [number of rows, num_categories].
 
-  Args:
-    metric: SegmentationMetric without counts.
-    tensors: four of categories and instances.
-    rows: function of a SegmentationMetric, its counts float64, that returns a list of
-      [num_categories] arrays.
+  `metric` has no counts yet; `tensors` are four of categories and instances; `rows` is a function
+  of a SegmentationMetric, its counts float64, that returns a list of [num_categories] arrays.
   """
   shape = [metric.num_categories]
 

@@ -26,11 +26,8 @@ class Scene(typing.NamedTuple):
 def random_scene(random, height=20, width=28, num_segments=9):
   """Returns a Scene of patches with void, crowds, and segments missing, moved, cut in two.
 
-  Args:
-    random: np.random.RandomState.
-    height: in pixels.
-    width: in pixels.
-    num_segments: number of patches painted, later ones over earlier ones.
+  `random` is a np.random.RandomState, sizes are in pixels; later patches are painted over earlier
+  ones.
   """
   categories = np.full([height, width], IGNORED, np.int32)
   instances = np.zeros([height, width], np.int32)
@@ -76,12 +73,9 @@ def masks(categories, instances):
 
 
 def read_test_image(testdata_path, *args, **kwargs):
-  """Returns a picture as an array; further arguments go to np.asarray.
+  """Returns a picture as an array; further arguments, such as a dtype, go to np.asarray.
 
-  Args:
-    testdata_path: path, absolute or relative to `testdata` beside this file.
-    *args: dtype for example.
-    **kwargs: the same by name.
+  The path is absolute or relative to `testdata` beside this file.
   """
   with Image.open(os.path.join(_TEST_DIR, testdata_path)) as image:
     return np.asarray(image, *args, **kwargs)
@@ -91,13 +85,8 @@ def read_segmentation_with_rgb_color_map(image_testdata_path, rgb_to_semantic_la
                                          output_dtype=None):
   """Returns the [height, width] labels of a picture whose colours stand for labels.
 
-  Args:
-    image_testdata_path: as in `read_test_image`; RGB.
-    rgb_to_semantic_label: dict, (red, green, blue) -> label.
-    output_dtype: of the labels; None: uint8.
-
-  Raises:
-    ValueError: the picture has a colour that is not in the table.
+  The path of the RGB picture is as in `read_test_image`; the table is a dict, (red, green, blue) ->
+  label; output_dtype None: uint8. Raises ValueError if it has a colour that is not in the table.
   """
   image = read_test_image(image_testdata_path)[..., :3]
   labels = np.zeros(image.shape[:2], output_dtype or np.uint8)
@@ -116,12 +105,8 @@ def panoptic_segmentation_with_class_map(instance_testdata_path,
                                          instance_label_to_semantic_label):
   """Returns ([height, width] instances, [height, width] categories) of a picture of ids.
 
-  Args:
-    instance_testdata_path: as in `read_test_image`; one channel of instance ids.
-    instance_label_to_semantic_label: dict, instance id -> category.
-
-  Raises:
-    ValueError: the picture has an id that is not in the table.
+  The path is as in `read_test_image`, of one channel; the table is a dict, instance id -> category.
+  Raises ValueError if the picture has an id that is not in the table.
   """
   instances = read_test_image(instance_testdata_path)
   unknown = set(np.unique(instances).tolist()) - set(instance_label_to_semantic_label)
