@@ -158,12 +158,10 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
     images: [batch, height, width, 3] tensor in 0..255.
     output_stride: ratio of image size to feature size.
     multi_grid: list of unit rates of the last block (ResNet, Xception), or None.
-    depth_multiplier: width factor (MobileNet).
-    divisible_by: channel divisor (MobileNet), or None.
+    depth_multiplier, divisible_by: width factor, and channel divisor or None (MobileNet).
     final_endpoint: end point to stop at (MobileNet, NAS), or None.
     model_variant: key of BACKBONES.
-    weight_decay: L2 factor of the weights.
-    reuse: whether to reuse variables.
+    weight_decay, reuse: L2 factor of the weights, and whether to reuse variables.
     is_training: whether dropout and drop path are active.
     fine_tune_batch_norm: with is_training, batch norm uses batch statistics and adds its
       moving averages to the update ops; else it is frozen and adds none.

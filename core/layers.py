@@ -32,8 +32,8 @@ def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
   """Applies `slim.conv2d`, or the same quantised where there is a `quantization.Quantizer`.
 
   Further arguments are fields of `Layer`; they, and the surrounding arg scope of `slim.conv2d`,
-  mean what they mean there. [batch, height, width, channels] inputs become [batch, h, w,
-  num_outputs].
+  mean what they mean there. [batch, height, width, channels] inputs become
+  [batch, h, w, num_outputs].
   """
   if quantizer is None:
     return slim.conv2d(inputs, num_outputs, kernel_size, **kwargs)

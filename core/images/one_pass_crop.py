@@ -48,8 +48,8 @@ def crop_from_encoded(sample, crops, random_source):
       string scalar; keys.LANDMARKS, which may be missing: string scalar of body landmarks, ''
       where unknown.
 
-  Returns image, [crop height, crop width, 3] float32 in 0..255, and label, [crop height, crop
-  width, 1] int32.
+  Returns image, [crop height, crop width, 3] float32 in 0..255, and label,
+  [crop height, crop width, 1] int32.
   """
   augmentation, landmarks = crops.augmentation, sample.get(keys.LANDMARKS)
   may_cut = landmarks is not None and augmentation.leg_cut_probability

@@ -64,9 +64,8 @@ def random_light(image, brightness, contrast, random_source):
   shift = FULL_RANGE * random_source.uniform(-brightness, brightness) if brightness else 0.0
   if tuple(contrast) == (1.0, 1.0):
     return image + shift if brightness else image
-  # (x + shift - mean) factor + mean, mean that of x + shift, in one pass. One axis after the
-  # other, and a row to add instead of a pixel: both run over memory in order, which three
-  # channels do not.
+  # (x + shift - mean) factor + mean, mean that of x + shift, in one pass. One axis after the other,
+  # and a row to add instead of a pixel: both run over memory in order, which three channels do not.
   factor = random_source.uniform(*contrast)
   mean = tf.reduce_mean(tf.reduce_mean(image, axis=0), axis=0)
   row = tf.tile(tf.reshape(mean * (1.0 - factor) + shift, [1, 1, -1]),

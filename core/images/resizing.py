@@ -97,10 +97,9 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
 
 
 def resized_size(size, min_size, max_size=None, factor=None):
-  """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives.
+  """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives, see there.
 
-  `size` is (height, width) before, ints or int32 scalars or one int32 tensor; for the others see
-  there.
+  `size` is (height, width) before, ints or int32 scalars or one int32 tensor.
   """
   size = tf.cast(tf.stack(size) if isinstance(size, (list, tuple)) else size, tf.float32)
   result = tf.ceil(size * (float(min_size) / tf.reduce_min(size)))
