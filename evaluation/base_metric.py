@@ -19,10 +19,8 @@ import typing
 
 import numpy as np
 
-# Denominators closer to zero than this give a quotient of zero.
-_EPSILON = 1e-10
-# Two ids share a 64-bit code.
-_ID_BITS = 32
+_EPSILON = 1e-10  # Denominators closer to zero than this give a quotient of zero.
+_ID_BITS = 32  # Two ids share a 64-bit code.
 
 ALL, THINGS, STUFF = 'All', 'Things', 'Stuff'
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from deeplab.evaluation import base_metric
 
-# Above one half, a segment has at most one partner; the paper's threshold.
-_MATCH_IOU = 0.5
+_MATCH_IOU = 0.5  # Above one half, a segment has at most one partner; the paper's threshold.
 # An unmatched prediction with a larger share than this on ignored ground truth is excused.
 _EXCUSED_SHARE = 0.5
 

@@ -15,8 +15,7 @@ from deeplab.datasets.labels.label_sources import shown
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
-# Endings are told of where every fourth name has one at least.
-_HINT_SHARE = 4
+_HINT_SHARE = 4  # Endings are told of where every fourth name has one at least.
 _SEPARATORS = re.compile(r'[\s,;]+')
 # What lists of one class of VOC say of an image; the last one: it does not show the class.
 _MEMBERS, _NOT_A_MEMBER = ('0', '1'), '-1'
@@ -86,7 +85,8 @@ def join(names, images, labels, on_error, sources=('labels', 'images'), hint='')
 
   `images` and `labels` are Files; labels None: images without labels. `sources` is what asks for
   images and what for labels, and `hint` more sentences, each after a blank, for the message of the
-  ValueError: with `on_error` 'stop', a file is missing. With 'skip', its path is returned.
+  ValueError: with `on_error` 'stop', a file is missing. With 'skip', a path that is not there stands
+  for it.
   """
   kinds = [kind for kind in (images, labels) if kind]
   if names is None:  # There must be a label for every image, and an image for every label.

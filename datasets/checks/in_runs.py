@@ -26,8 +26,7 @@ _RECORDS_PER_SHARD = 2
 _PIXELS_SECS = 0.4
 _COUNT_SECS = 0.3
 _MAX_VALUES = 5
-# Shares of fewer records mean little.
-_LEAST_RECORDS = 20
+_LEAST_RECORDS = 20  # Shares of fewer records mean little.
 
 
 def quick_look(files, split, descriptor, dataset_dir, skips_bad_records=False):

@@ -10,8 +10,7 @@ from deeplab.datasets.records import counts
 
 JSON_NAME = 'doctor_report.json'
 HTML_NAME = 'doctor_report.html'
-# Sides of k * 16 + 1 align with the features at every output stride up to 16.
-_CROP_STEP = 16
+_CROP_STEP = 16  # Sides of k * 16 + 1 align with the features at every output stride up to 16.
 _STYLE = '''
 body {font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
   color: #222}

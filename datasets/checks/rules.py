@@ -73,8 +73,7 @@ FINDINGS = {
     'unknown_split': Kind(WARNING, 'A split on disk is not among the splits of the dataset.'),
 }
 
-# Named per finding; the rest is counted.
-MAX_NAMED = 10
+MAX_NAMED = 10  # Named per finding; the rest is counted.
 
 
 class Findings(object):

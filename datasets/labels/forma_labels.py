@@ -40,8 +40,7 @@ FASHION = (
 )
 
 _COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
-# Masks of large images are lines of megabytes.
-csv.field_size_limit(1 << 30)
+csv.field_size_limit(1 << 30)  # Masks of large images are lines of megabytes.
 
 
 def make_label_map(table, source_ids, where):
@@ -121,8 +120,7 @@ class FashionIndex(object):
   def __init__(self, path):
     """Reads the file line by line; raises ValueError if it cannot be read or lacks a column."""
     self.path = path
-    # Name of an image without extension -> tuple of byte offsets of its rows.
-    self.offsets = {}
+    self.offsets = {}  # Name of an image without extension -> tuple of byte offsets of its rows.
     with errors.told('Table of masks %r cannot be read' % path), open(path, 'rb') as f:
       first = f.readline()
       self._header = tuple(_parse_row(first))

@@ -13,8 +13,7 @@ from deeplab.core.storage import json_text
 from deeplab.datasets.labels.class_names import IGNORE_NAMES
 from deeplab.datasets.labels.label_sources import Drawing, Unusable
 
-# Pillow counts pixels in 32 bits.
-_FARTHEST_PX = 10 ** 6
+_FARTHEST_PX = 10 ** 6  # Pillow counts pixels in 32 bits.
 
 
 class Pens(typing.NamedTuple):

@@ -22,8 +22,7 @@ _JPEG_SEQUENTIAL = (0xc0, 0xc1)
 _JPEG_OTHER_FRAMES = set(range(0xc2, 0xd0)) - {0xc4, 0xc8, 0xcc}
 # A marker other than a stuffed byte, a restart or a fill byte.
 _JPEG_MARKER = re.compile(b'\xff[^\x00\xd0-\xd7\xff]')
-# Decoded for the sake of the headers.
-_NUM_PROBED_BYTES = 512
+_NUM_PROBED_BYTES = 512  # Decoded for the sake of the headers.
 _SHOWN_VALUES = 10
 _ZERO_HINT = (' If 0 stands for pixels without label and 1..%d for the %d classes, pass '
               '--reduce_zero_label to build_custom_data.py.')

@@ -13,8 +13,7 @@ from deeplab.datasets.labels.label_sources import Unusable
 # Where the names of class numbers stand, beside the labels or up to two folders above.
 _NAME_FILES = ('data.yaml', 'data.yml', 'classes.txt', 'obj.names')
 _FOLDERS_ABOVE = 2
-# Files of names that are among the labels.
-NAME_STEMS = ('classes',)
+NAME_STEMS = ('classes',)  # Files of names that are among the labels.
 # Outlines may leave the picture somewhat; numbers of pixels are far beyond.
 _LEAST_SHARE, _MOST_SHARE = -1, 2
 _BOX_NUMBERS, _LEAST_NUMBERS = 4, 6

@@ -12,10 +12,8 @@ from absl import logging
 from deeplab.core.storage import json_text
 from deeplab.evaluation.panoptic import images
 
-# Pixels with this id belong to no segment.
-_VOID_ID = 0
-# Three bytes.
-_NUM_IDS = 1 << 24
+_VOID_ID = 0  # Pixels with this id belong to no segment.
+_NUM_IDS = 1 << 24  # Three bytes.
 
 
 class Category(typing.NamedTuple):

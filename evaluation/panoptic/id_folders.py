@@ -24,8 +24,7 @@ CITYSCAPES_IGNORED_LABEL = _CITYSCAPES.ignore_label
 
 _INSTANCES_PER_LABEL = 1000
 _NUM_LABEL_IDS = 34
-# Label ids from here on are people and vehicles.
-_FIRST_THING_LABEL_ID = 24
+_FIRST_THING_LABEL_ID = 24  # Label ids from here on are people and vehicles.
 _CITYSCAPES_NAME = re.compile(r'(.+_\d{6}_\d{6})(_.*instanceIds)?\.png$')
 _PLAIN_NAME = re.compile(r'.*\.png$')
 

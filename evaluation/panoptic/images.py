@@ -22,11 +22,9 @@ _IMAGES_PER_PIECE = 32
 
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _COLOR_TYPES = {0: 'grayscale', 2: 'RGB', 3: 'palette', 4: 'grayscale with alpha', 6: 'RGBA'}
-# Color type -> bits per channel that hold ids unchanged.
-_ID_COLOR = {2: (8,)}
+_ID_COLOR = {2: (8,)}  # Color type -> bits per channel that hold ids unchanged.
 _ID_GRAY = {0: (8, 16), 3: (1, 2, 4, 8)}
-# An id of three channels is red + 256 green + 65536 blue.
-_RGB_MASK = 0xFFFFFF
+_RGB_MASK = 0xFFFFFF  # An id of three channels is red + 256 green + 65536 blue.
 
 
 class Limits(typing.NamedTuple):

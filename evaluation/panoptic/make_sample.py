@@ -39,8 +39,7 @@ _MISTAKE_RATE = 0.3
 _CROWD_RATE = 0.5
 _VOID_SHARE = 0.04
 _MAX_SHIFT_SHARE = 0.01
-# Ids have all three bytes, as those of real annotations.
-_MAX_ID = 256 ** 3
+_MAX_ID = 256 ** 3  # Ids have all three bytes, as those of real annotations.
 _VOID_ID = 0
 
 
