@@ -12,13 +12,7 @@ from deeplab.testing import forked_scripts, tiny_trees
 
 
 def assert_refused(result, script, message, out):
-  """Checks that a build script ended with one line and left no dataset.
-
-  Args:
-    result: forked_scripts.Result.
-    script: file name of the script.
-    message: part of the line.
-    out: path of the folder that was to be written.
+  """Checks that a forked_scripts.Result is one line with `message`, and that `out` has no dataset.
   """
   assert result.code == 1
   assert result.last_line.startswith('%s: error: ' % script)

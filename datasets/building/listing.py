@@ -84,9 +84,8 @@ def join(names, images, labels, on_error, sources=('labels', 'images'), hint='')
   """Returns the Examples of `names`; None: of all images, then of labels alone.
 
   `images` and `labels` are Files; labels None: images without labels. `sources` is what asks for
-  images and what for labels, and `hint` more sentences, each after a blank, for the message of the
-  ValueError: with `on_error` 'stop', a file is missing. With 'skip', a path that is not there stands
-  for it.
+  images and what for labels, and `hint` more sentences, each after a blank, for the message. Raises
+  ValueError if with `on_error` 'stop' a file is missing; 'skip' takes a path that is not there.
   """
   kinds = [kind for kind in (images, labels) if kind]
   if names is None:  # There must be a label for every image, and an image for every label.
