@@ -62,8 +62,7 @@ class Segmenter(object):
         .tar.gz, .tgz) with a frozen graph in it. Images are padded to the fixed size of a
         TFLite file, larger ones scaled to it and their labels back. Files in ONNX end in .onnx.
 
-    Raises:
-      ValueError: there is no such model; names the path.
+    Raises ValueError if there is no such model; names the path.
     """
     with opened_models.unpacked(model_path) as path:
       record = exported.read_record(path)
@@ -76,16 +75,14 @@ class Segmenter(object):
   @classmethod
   def from_checkpoint(cls, checkpoint, model_options, predict=model.predict_labels,
                       class_names=None, colormap=None, resized_size=None):
-    """Returns a Segmenter of a checkpoint.
+    """Returns a Segmenter of a checkpoint prefix.
 
     Args:
-      checkpoint: checkpoint prefix.
       model_options: ModelOptions of the training; the crop size does not matter.
       class_names, colormap: see `describe_classes`.
       predict, resized_size: see `opened_models.open_checkpoint`.
 
-    Raises:
-      ValueError: the checkpoint is of another model.
+    Raises ValueError if the checkpoint is of another model.
     """
     segmenter = cls.__new__(cls)
     segmenter._take(
@@ -95,43 +92,26 @@ class Segmenter(object):
     return segmenter
 
   def run(self, images):
-    """Returns the class ids of images.
+    """Returns the class ids of images, list of [height, width] int32 arrays.
 
-    Args:
-      images: iterable of [height, width, 3] uint8 RGB arrays, of any sizes.
-
-    Returns:
-      List of [height, width] int32 arrays.
-
-    Raises:
-      ValueError: an image has another shape or dtype.
+    Images are an iterable of [height, width, 3] uint8 RGB arrays, of any sizes. Raises ValueError
+    if one has another shape or dtype.
     """
     return [self.run_batch(_checked(image)[np.newaxis])[0][0] for image in images]
 
   def probabilities(self, images):
     """Returns the probabilities of the classes, list of [height, width, classes] float32.
 
-    Args:
-      images: iterable of [height, width, 3] uint8 RGB arrays, of any sizes.
-
-    Raises:
-      ValueError: the model has none, or an image has another shape or dtype.
+    For the images and their errors see `run`. Raises ValueError if the model has none.
     """
     return [self.run_batch(_checked(image)[np.newaxis], True)[1][0] for image in images]
 
   def run_batch(self, images, with_probabilities=False):
     """Returns labels and probabilities of images of one size in one pass.
 
-    Args:
-      images: [B, height, width, 3] uint8 RGB array.
-      with_probabilities: whether to return the latter.
-
-    Returns:
-      labels: [B, height, width] int32 array.
-      probabilities: [B, height, width, classes] float32 array, or None.
-
-    Raises:
-      ValueError: the model has no probabilities, or fails on such images.
+    Images are a [B, height, width, 3] uint8 RGB array, labels [B, height, width] int32,
+    probabilities [B, height, width, classes] float32, or None if not asked for. Raises ValueError
+    if the model has no probabilities, or fails on such images.
     """
     if with_probabilities and not self.has_probabilities:
       raise ValueError('The model has no probabilities: export it with '
@@ -144,13 +124,10 @@ class Segmenter(object):
             np.concatenate(probabilities) if with_probabilities else None)
 
   def forma_masks(self, image):
-    """Returns the FormaMasks of an image.
+    """Returns the FormaMasks of an image, [height, width, 3] uint8 RGB.
 
-    Args:
-      image: [height, width, 3] uint8 RGB array; one of OpenCV is BGR: `image[..., ::-1]`.
-
-    Raises:
-      ValueError: the model is not one of the nine Forma classes.
+    One of OpenCV is BGR: `image[..., ::-1]`. Raises ValueError if the model is not one of the nine
+    Forma classes.
     """
     if tuple(self.class_names or ()) != registry.FORMA_CLASSES:
       raise ValueError('These masks need a model of the classes %s; the classes of this one '
@@ -159,11 +136,9 @@ class Segmenter(object):
     return forma_masks(self.run([image])[0])
 
   def describe_classes(self, class_names, colormap):
-    """Sets names and colours that the model itself does not tell.
+    """Sets names (a list, or None) and colours that the model itself does not tell.
 
-    Args:
-      class_names: list of names, or None.
-      colormap: name of a colour map, [n, 3] table, or None for the PASCAL VOC colours.
+    A colormap is the name of one, an [n, 3] table, or None for the PASCAL VOC colours.
     """
     self.class_names = list(class_names) if class_names else None
     self.colormap = colormaps.colormap(
@@ -189,11 +164,7 @@ class Segmenter(object):
 
 
 def forma_masks(labels):
-  """Returns the FormaMasks of class ids.
-
-  Args:
-    labels: [height, width] integer array of the ids of the nine Forma classes.
-  """
+  """Returns the FormaMasks of a [height, width] integer array of ids of the nine Forma classes."""
   parts = {name: np.where(labels == class_id, _ON, 0).astype(np.uint8)
            for class_id, name in enumerate(registry.FORMA_CLASSES)}
   body = _ON - parts.pop('background')

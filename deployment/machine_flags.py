@@ -50,8 +50,7 @@ def define_machine_flags():
 def cluster_of_flags():
   """Returns the tasks.Cluster of the flags or of TF_CONFIG; None for training alone.
 
-  Raises:
-    ValueError: the hosts are not those of a cluster, or flags contradict each other.
+  Raises ValueError if the hosts are not those of a cluster, or flags contradict each other.
   """
   hosts_given = FLAGS.worker_hosts or FLAGS.ps_hosts or FLAGS.job_name != 'worker'
   with usage.judged():
@@ -82,8 +81,7 @@ def cluster_of_flags():
 def replica_of(cluster):
   """Returns the replica.Replica of a worker of a Cluster.
 
-  Raises:
-    ValueError: a flag is for the other way to bring the gradients of workers together.
+  Raises ValueError if a flag is for the other way to bring the gradients of workers together.
   """
   if FLAGS.sync and FLAGS['startup_delay_steps'].present:
     raise UsageError('--startup_delay_steps is for --nosync: with --sync all workers make every '
@@ -95,10 +93,7 @@ def replica_of(cluster):
 def clones_of(cluster):
   """Returns the model_deploy.SplitBatch of the flags, of a worker of a Cluster or None.
 
-  It is None for one model.
-
-  Raises:
-    ValueError: there are fewer GPUs than clones.
+  It is None for one model. Raises ValueError if there are fewer GPUs than clones.
   """
   if FLAGS.num_clones == 1 and not FLAGS.clone_on_cpu:
     return None

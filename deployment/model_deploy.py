@@ -56,14 +56,11 @@ class DeploymentConfig(object):
       num_clones: copies of the model in this process.
       clone_on_cpu: whether clones go to CPU device 0, which every session has, instead of
         clone i to GPU i.
-      replica_id: index of this process among the replicas.
-      num_replicas: number of processes that train.
+      replica_id, num_replicas: index of this process among those that train, and their number.
       num_ps_tasks: number of parameter servers; 0: variables are in this process.
-      worker_job_name: name of the job of the replicas.
-      ps_job_name: name of the job of the parameter servers.
+      worker_job_name, ps_job_name: names of the jobs of replicas and of parameter servers.
 
-    Raises:
-      ValueError: a number is out of range, or there are replicas without parameter servers.
+    Raises ValueError if a number is out of range, or there are replicas without parameter servers.
     """
     for name, value, least in (('num_clones', num_clones, 1), ('num_replicas', num_replicas, 1),
                                ('num_ps_tasks', num_ps_tasks, 0)):
@@ -108,10 +105,7 @@ class DeploymentConfig(object):
     return self.worker_device + _CPU
 
   def variables_device(self):
-    """Returns the device of variables, or a function of an operation with parameter servers.
-
-    Variables go to the parameter servers in turn.
-    """
+    """Returns the device of variables; with parameter servers, a function that goes by turns."""
     if not self.num_ps_tasks:
       return _CPU
     turns = itertools.cycle(range(self.num_ps_tasks))
@@ -130,16 +124,9 @@ class DeploymentConfig(object):
 
 
 def create_clones(config, model_fn, args=None, kwargs=None):
-  """Calls model_fn once per clone, each in its name scope and on its device.
+  """Returns a list of Clone: calls model_fn once for each, in its name scope and on its device.
 
-  Args:
-    config: DeploymentConfig.
-    model_fn: function that adds a model and its losses to the default graph.
-    args: list of its arguments.
-    kwargs: dict of its keyword arguments.
-
-  Returns:
-    List of Clone.
+  `model_fn(*args, **kwargs)` adds a model and its losses to the default graph.
   """
   clones = []
   with slim.arg_scope([slim.model_variable, slim.variable], device=config.variables_device()):
@@ -153,22 +140,17 @@ def create_clones(config, model_fn, args=None, kwargs=None):
 
 
 def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
-  """Returns the total loss and the gradients of the mean over clones.
+  """Returns (total loss, list of (gradient, variable)) of the mean over clones.
 
   The gradients of a variable are added up on the device of a clone, the variables in turn on
   different ones, so that they do not all pass through one device.
 
   Args:
     clones: list of Clone.
-    optimizer: tf.train.Optimizer.
+    optimizer: tf.train.Optimizer, whose `compute_gradients` takes **kwargs.
     regularization_losses: list of losses that count once; None: those of the graph.
-    **kwargs: of `optimizer.compute_gradients`.
 
-  Returns:
-    (total loss, list of (gradient, variable)).
-
-  Raises:
-    ValueError: no clone has a loss.
+  Raises ValueError if no clone has a loss.
   """
   losses = _clone_losses(clones, regularization_losses)
   if not losses:
@@ -184,10 +166,7 @@ def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
 def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_gradients=False):
   """Returns the DeployedModel of a model_fn: its clones and, with an optimizer, training.
 
-  Args:
-    config, model_fn, args, kwargs: see `create_clones`.
-    optimizer: tf.train.Optimizer, or None for the loss alone.
-    summarize_gradients: whether gradients have summaries.
+  Without one (None) there is the loss alone. The first four arguments are of `create_clones`.
   """
   earlier_summaries = set(tf.get_collection(tf.GraphKeys.SUMMARIES))
   clones = create_clones(config, model_fn, args, kwargs)
@@ -216,11 +195,9 @@ def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_g
 
 
 def split_samples(samples, num_parts):
-  """Returns a list of dicts: a batch divided into equal parts.
+  """Returns a batch, dict of name -> tensor [batch, ...], divided into a list of equal parts.
 
-  Args:
-    samples: dict, name -> tensor [batch, ...].
-    num_parts: number of parts that divides the batch.
+  `num_parts` must divide the size of the batch.
   """
   parts = {name: tf.split(tensor, num_parts) for name, tensor in samples.items()}
   return [{name: part[index] for name, part in parts.items()} for index in range(num_parts)]
@@ -275,10 +252,7 @@ class SplitBatch(object):
 
 
 def _clone_losses(clones, regularization_losses=None):
-  """Returns a list of (clone, its part of the loss), without clones that have no loss.
-
-  The regularization losses, None for those of the graph, count in the first clone.
-  """
+  """Returns (clone, its loss) of clones that have one; regularization counts in the first."""
   if regularization_losses is None:
     regularization_losses = tf.losses.get_regularization_losses()
   result = []
@@ -294,10 +268,7 @@ def _clone_losses(clones, regularization_losses=None):
 
 
 def _sum_clones_gradients(clone_grads):
-  """Returns the list of (sum of its gradients, variable), without variables that have none.
-
-  Given are lists per clone of (gradient or None, variable), in equal order.
-  """
+  """Returns (sum of gradients, variable) of equal lists per clone, where there are gradients."""
   sums = []
   for index, pairs in enumerate(zip(*clone_grads)):
     gradients = [gradient for gradient, _ in pairs if gradient is not None]

@@ -38,13 +38,10 @@ class SessionModel(object):
   """
 
   def __init__(self, session, images, labels, probabilities=None):
-    """Takes over a tf.Session.
+    """Takes over a tf.Session with a uint8 [batch, height, width, 3] placeholder of images.
 
-    Args:
-      session: tf.Session.
-      images: uint8 [batch, height, width, 3] placeholder.
-      labels: integer [batch, height, width] tensor.
-      probabilities: float32 [batch, height, width, classes] tensor, or None.
+    Labels are an integer tensor [batch, height, width]; probabilities float32 [batch, height,
+    width, classes], or None.
     """
     self._session = session
     self._images = images
@@ -56,12 +53,8 @@ class SessionModel(object):
   def predict(self, images, with_probabilities=False):
     """Returns labels, int32 [B, h, w], and probabilities, float32 [B, h, w, classes] or None.
 
-    Args:
-      images: [B, h, w, 3] uint8 RGB array.
-      with_probabilities: whether to return the latter; the model must have them.
-
-    Raises:
-      ValueError: the graph fails on such images.
+    Images are a [B, h, w, 3] uint8 RGB array; the model must have probabilities that are asked for.
+    Raises ValueError if the graph fails on such images.
     """
     fetches = [self._labels] + ([self._probabilities] if with_probabilities else [])
     with errors.told(record.FAILS_ON % images.shape[:3], tf.errors.InvalidArgumentError,
@@ -75,14 +68,10 @@ class SessionModel(object):
 
 
 def open_exported(path, mean_pixel=None):
-  """Opens an exported model by what the path is.
+  """Opens a frozen graph, a SavedModel folder, or a file that ends in .tflite or .onnx.
 
-  Args:
-    path: frozen graph, SavedModel folder, or file that ends in .tflite or .onnx.
-    mean_pixel: RGB colour that padding needs, of the backbone; None: the usual one.
-
-  Raises:
-    ValueError: there is no model of a known format; names the path.
+  Padding needs the `mean_pixel` of the backbone, an RGB colour; None: the usual one. Raises
+  ValueError if there is no model of a known format; names the path.
   """
   if files.is_dir(path):
     return _open_saved_model(path)
@@ -95,18 +84,11 @@ def open_exported(path, mean_pixel=None):
 
 def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
                     resized_size=None):
-  """Returns the SessionModel of a checkpoint, for images of any size.
+  """Returns the SessionModel of a checkpoint prefix, for images of any size.
 
-  Images are padded as `freezing.build_inference_graph` does without a crop size.
-
-  Args:
-    checkpoint: checkpoint prefix.
-    model_options: ModelOptions; the crop size does not matter.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    resized_size: as in `freezing.ExportOptions`.
-
-  Raises:
-    ValueError: the checkpoint is of another model, or damaged.
+  Images are padded as `freezing.build_inference_graph` does without a crop size; that of the
+  ModelOptions does not matter. `predict` is as there, `resized_size` as in
+  `freezing.ExportOptions`. Raises ValueError if the checkpoint is of another model, or damaged.
   """
   session, outputs = freezing.open_session(
       checkpoint, model_options._replace(crop_size=None), predict, freezing.ExportOptions(
@@ -117,11 +99,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
 
 
 def read_graph_def(path):
-  """Returns the GraphDef of a frozen graph.
-
-  Raises:
-    ValueError: there is none.
-  """
+  """Returns the GraphDef of a frozen graph; raises ValueError if there is none."""
   data, graph_def = record.read_model(path), tf.GraphDef()
   try:
     graph_def.ParseFromString(data)
@@ -174,9 +152,7 @@ def unpacked(path):
 
   The graph is the member called frozen_inference_graph.pb, else the only one that ends in .pb. It
   and the `export.json` beside it are unpacked into a folder that goes at the end of the block.
-
-  Raises:
-    ValueError: the archive cannot be read, or has not one frozen graph.
+  Raises ValueError if the archive cannot be read, or has not one frozen graph.
   """
   if not path.endswith(ARCHIVE_SUFFIXES):
     yield path

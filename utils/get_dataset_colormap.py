@@ -13,10 +13,7 @@ def create_label_colormap(dataset='pascal'):
   """Returns the colour map called `dataset`, [n, 3] integers in 0..255.
 
   They are int64; of Cityscapes uint8: the colours of the 19 train ids, the rest is black. Id 0 of
-  ADE20K is the unlabelled class.
-
-  Raises:
-    ValueError: unknown name.
+  ADE20K is the unlabelled class. Raises ValueError for an unknown name.
   """
   colors = np.zeros((get_dataset_colormap_max_entries(dataset), 3),
                     np.uint8 if dataset == 'cityscapes' else np.int64)
@@ -44,11 +41,7 @@ def bit_get(val, idx):
 
 
 def get_dataset_colormap_max_entries(dataset):
-  """Returns how many ids the colour map called `dataset` can paint.
-
-  Raises:
-    ValueError: unknown name.
-  """
+  """Returns how many ids the colour map of a name can paint; raises ValueError if it is unknown."""
   return usage.lookup(_MAX_ENTRIES, dataset, what='colour map')
 
 
@@ -59,9 +52,8 @@ def label_to_color_image(label, dataset='pascal'):
     label: [height, width] integer array of class ids.
     dataset: name of a colour map, or an [n, 3] table of RGB values.
 
-  Raises:
-    ValueError: label is not 2-D or not of integers, the name is unknown, or an id has no row
-      in the colour map.
+  Raises ValueError if label is not 2-D or not of integers, the name is unknown, or an id has no row
+  in the colour map.
   """
   label = np.asarray(label)
   if label.ndim != 2:

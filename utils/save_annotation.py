@@ -29,8 +29,7 @@ def save_annotation(label, save_dir, filename, add_colormap=True,
     scale_values: whether to multiply the values by 255; without colour map only.
     colormap_type: name of a colour map, or an [n, 3] table of RGB values.
 
-  Raises:
-    ValueError: unknown colour map, ids without a colour, or values outside 0..255.
+  Raises ValueError for an unknown colour map, ids without a colour, or values outside 0..255.
   """
   if add_colormap:
     pixels = get_dataset_colormap.label_to_color_image(label, colormap_type)

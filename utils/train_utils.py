@@ -26,8 +26,7 @@ def get_model_init_fn(train_logdir, tf_initial_checkpoint, initialize_last_layer
     last_layers: scopes of the last layers.
     ignore_missing_vars: whether variables may be missing there.
 
-  Raises:
-    ValueError: a variable has another shape there, or is missing and must not be.
+  Raises ValueError if a variable has another shape there, or is missing and must not be.
   """
   if not tf_initial_checkpoint or restoring.resolve_checkpoint(train_logdir):
     return None

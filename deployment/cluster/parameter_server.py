@@ -26,8 +26,7 @@ _LEAVE_SECS, _LEAVE_LOOK_SECS = 10.0, 0.2
 def start_server(cluster, config=None):
   """Returns the tf.train.Server of this process, of devices as a ConfigProto says, started.
 
-  Raises:
-    ValueError: its port is taken.
+  Raises ValueError if its port is taken.
   """
   cluster_lib.check_port_is_free(cluster)
   with errors.told('%s cannot listen on %s' % (cluster.task, cluster.address(cluster.task)),
@@ -37,15 +36,10 @@ def start_server(cluster, config=None):
 
 
 def serve(cluster, timeout_secs):
-  """Holds variables until all workers are done.
+  """Holds variables until all workers are done, of a Cluster whose task is a parameter server.
 
-  Args:
-    cluster: Cluster whose task is a parameter server.
-    timeout_secs: how long the chief may be away.
-
-  Raises:
-    ValueError: the port is taken, or the chief is away for too long.
-    ending.Stopped: SIGTERM or SIGINT came; the chief had its time to save.
+  Raises ValueError if the port is taken, or the chief is away for more than `timeout_secs`; and
+  ending.Stopped if SIGTERM or SIGINT came and the chief had its time to save.
   """
   server = start_server(cluster, tf.ConfigProto(device_count={'GPU': 0}))
   logging.info('%s listens on %s.', cluster.task, cluster.address(cluster.task))

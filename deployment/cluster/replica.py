@@ -31,10 +31,10 @@ class Replica(object):
   """
 
   def __init__(self, cluster, is_synchronous=True, timeout_secs=300.0, startup_delay_steps=0):
-    """Describes the worker.
+    """Describes the worker that is the task of a Cluster.
 
     Args:
-      cluster: Cluster whose task is a worker.
+      cluster: Cluster.
       is_synchronous: whether a step is the mean gradient of all workers; else each worker
         moves the weights on its own.
       timeout_secs: how long another process may be away.
@@ -56,10 +56,7 @@ class Replica(object):
   def open(self, config=None):
     """Starts the server of this process, of devices as a ConfigProto says.
 
-    Tells the parameter servers when all is done.
-
-    Raises:
-      ValueError: the port is taken.
+    Tells the parameter servers when all is done. Raises ValueError if the port is taken.
     """
     self._server = parameter_server.start_server(self._cluster, config)
     logging.info('%s%s of %d listens on %s.', self._cluster.task,
@@ -92,10 +89,8 @@ class Replica(object):
     """Returns the tf.train.MonitoredSession of this worker.
 
     It is made, again after a failure too, once all processes that it needs are there. The chief
-    restores the newest checkpoint of `checkpoint_dir`.
-
-    Raises:
-      ValueError: a process of the cluster does not answer.
+    restores the newest checkpoint of `checkpoint_dir`. Raises ValueError if a process of the
+    cluster does not answer.
     """
     own_config = tf.ConfigProto()
     own_config.CopyFrom(config)
@@ -115,10 +110,7 @@ class Replica(object):
         hooks=hooks + self.session_hooks())
 
   def ready_variables(self):
-    """Returns the list of variables, of no checkpoint, that this worker waits for.
-
-    The chief does not: it gives them their values.
-    """
+    """Returns the variables, of no checkpoint, that a worker waits for; the chief sets them."""
     return self._updates.ready_variables if self._updates and not self.is_chief else []
 
   def session_hooks(self):

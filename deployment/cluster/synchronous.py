@@ -44,9 +44,8 @@ class SynchronousUpdates(tf_compat.SessionRunHook):
   def aggregated(self, update):
     """Returns a function like `update` that the gradients of all workers go through.
 
-    Args:
-      update: function of the list of (mean gradient, variable) that returns the operation that
-        applies them and adds one to the global step. Called for the chief only.
+    `update` is a function of the list of (mean gradient, variable) that returns the operation that
+    applies them and adds one to the global step. It is called for the chief only.
     """
     return functools.partial(self._push_and_wait, update)
 

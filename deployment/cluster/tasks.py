@@ -77,13 +77,7 @@ def from_environment(environ):
        "task": {"type": "worker", "index": 0}}
 
   A chief, also called master, is worker 0 here, and the others move up by one. A cluster of one
-  process is none.
-
-  Args:
-    environ: dict of environment variables.
-
-  Raises:
-    ValueError: TF_CONFIG is malformed; says where.
+  process is none. Raises ValueError if TF_CONFIG is malformed; says where.
   """
   text = environ.get(_TF_CONFIG)
   if not text:
@@ -106,10 +100,8 @@ def from_environment(environ):
 def from_hosts(ps_hosts, worker_hosts, job, index):
   """Returns the Cluster of lists of 'host:port', of a process `index` of one of JOBS; or None.
 
-  There is none where the lists are empty.
-
-  Raises:
-    ValueError: a host is malformed or there twice, or this process is not in the lists.
+  There is none where the lists are empty. Raises ValueError if a host is malformed or there twice,
+  or this process is not in the lists.
   """
   if not ps_hosts and not worker_hosts and job == WORKER:
     return None

@@ -27,7 +27,7 @@ class Written(typing.NamedTuple):
 
 
 def export_all(formats, export_path, source, text_graph_path=None, content=None):
-  """Writes and checks a checkpoint in several formats, all of them or none.
+  """Writes and checks a checkpoint in several formats, all or none; returns a list of Written.
 
   Args:
     formats: list of keys of `formats.FORMATS`.
@@ -37,11 +37,7 @@ def export_all(formats, export_path, source, text_graph_path=None, content=None)
     text_graph_path: file for the graph with variables as text, or None.
     content: dict for `export.json`, see `record.write_record`; None: none is written.
 
-  Returns:
-    List of Written.
-
-  Raises:
-    ValueError: a format cannot be written, or labels too many pixels differently.
+  Raises ValueError if a format cannot be written, or labels too many pixels differently.
   """
   targets = export_formats.paths(formats, export_path)
   for name in formats:
@@ -164,10 +160,9 @@ def _stage_text_graph(source, stage):
 
 
 def _stage_records(written, staged, content):
-  """Writes `export.json` into staged SavedModels, and the one beside files.
+  """Writes `export.json` into staged SavedModels and the one beside files; returns moves of that.
 
-  Returns a list of (path in the stage, path) of what is to be moved apart from the models, which
-  are Written in the end and `staged` now.
+  A move is (path in the stage, path); models are `written` in the end and `staged` now.
   """
   entries = {}
   for (target, entry), path in zip(written, staged):

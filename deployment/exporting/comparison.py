@@ -83,10 +83,7 @@ def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
 
 
 def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
-  """Returns the labels of `pictures_of_records`, list of [height, width] uint8 arrays.
-
-  It is empty where a record has none.
-  """
+  """Returns the [height, width] uint8 labels of `pictures_of_records`; [] if one has none."""
   encoded = [example.label_bytes(record)
              for record in _records(dataset_dir, num_pictures, split)]
   return [_decoded(data, 'L') for data in encoded] if all(encoded) else []
@@ -95,11 +92,8 @@ def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
 def drawn_pictures(crop_size=None):
   """Returns pictures of smooth colours with a bright and a dark shape, the same in every call.
 
-  Args:
-    crop_size: (height, width) of the first one, or None; the others are smaller, larger, turned.
-
-  Returns:
-    List of `NUM_PICTURES` [height, width, 3] uint8 RGB arrays.
+  They are `NUM_PICTURES` [height, width, 3] uint8 RGB arrays. The first one has the crop size,
+  (height, width) or None; the others are smaller, larger, turned.
   """
   height, width = crop_size or _FREE_SIZE
   sizes = [(height, width), (max(1, height * 3 // 4), max(1, width * 2 // 3)),
@@ -121,17 +115,13 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
 
 
 def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
-  """Returns the labels of exported models, loaded by another process.
+  """Returns per exported model its list of [height, width] int32 labels, found by another process.
 
   Args:
     paths_and_pictures: list of (path of a model, list of uint8 [height, width, 3] arrays).
     mean_pixel: RGB colour for padding, see `opened_models.open_exported`.
 
-  Returns:
-    Per model, the list of [height, width] int32 arrays.
-
-  Raises:
-    ValueError: a model cannot be loaded or run; tells which and why.
+  Raises ValueError if a model cannot be loaded or run; tells which and why.
   """
   with tempfile.TemporaryDirectory() as folder:
     job_path, result_path = [os.path.join(folder, name) for name in ('job', 'result')]
@@ -150,8 +140,7 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
 def equal_share(labels, expected):
   """Returns the share, 0..1, of equal pixels of two lists of [height, width] arrays.
 
-  Raises:
-    ValueError: an array has another shape than that beside it.
+  Raises ValueError if an array has another shape than that beside it.
   """
   for found, wanted in zip(labels, expected):
     if found.shape != wanted.shape:

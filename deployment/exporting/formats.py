@@ -61,12 +61,9 @@ class Format(typing.NamedTuple):
 def paths(formats, export_path):
   """Returns the path per format.
 
-  A single format is written to `export_path` itself. Of several, each replaces the suffix of
-  a known format, if there is one, by its own; the frozen graph keeps `export_path` where that
-  has no suffix of another format.
-
-  Raises:
-    ValueError: there is no such format, or one is given twice.
+  A single format is written to `export_path` itself. Of several, each replaces the suffix of a
+  known format, if there is one, by its own; the frozen graph keeps `export_path` where that has no
+  suffix of another format. Raises ValueError if there is no such format, or one is given twice.
   """
   for name in formats:
     usage.lookup(FORMATS, name, what='format')
@@ -91,14 +88,10 @@ def served_settings():
 
 
 def check_served(formats, given):
-  """Stops on a setting that none of the formats serves.
+  """Raises ValueError for a setting that none of the formats serves; names those that do.
 
-  Args:
-    formats: list of keys of FORMATS.
-    given: dict, name of a setting -> how it was given, '' if it was not.
-
-  Raises:
-    ValueError: names the setting and the formats that serve it; or there is no such format.
+  Formats are keys of FORMATS, which is checked too; `given` is a dict, name of a setting -> how it
+  was given, '' if it was not.
   """
   rows = [usage.lookup(FORMATS, name, what='format') for name in formats]
   for setting, text in sorted(given.items()):

@@ -23,11 +23,7 @@ class OnnxModel(object):
   takes_batches = False
 
   def __init__(self, path):
-    """Loads a file as written by `write`.
-
-    Raises:
-      ValueError: the file cannot be read, or onnxruntime is not installed.
-    """
+    """Loads a file of `write`; raises ValueError if it is unreadable or onnxruntime is missing."""
     onnxruntime = _require('onnxruntime')
     content = record.read_model(path)
     # onnxruntime has a class of its own per kind of error.
@@ -37,8 +33,7 @@ class OnnxModel(object):
   def predict(self, images, with_probabilities=False):
     """Returns the labels, int32 [B, h, w], of uint8 RGB [B, h, w, 3] images, and None.
 
-    Raises:
-      ValueError: the model fails on such images.
+    Raises ValueError if the model fails on such images.
     """
     assert not with_probabilities
     with errors.told(record.FAILS_ON % images.shape[:3], Exception):
@@ -58,8 +53,7 @@ def check_installed():
 def write(graph_def, path):
   """Writes a frozen graph, as of `freezing.freeze`, with input `images` and output `labels`.
 
-  Raises:
-    ValueError: an operation has no counterpart in ONNX, or tf2onnx is not installed.
+  Raises ValueError if an operation has no counterpart in ONNX, or tf2onnx is not installed.
   """
   check_installed()
   convert = importlib.import_module('tf2onnx.convert')

@@ -75,11 +75,7 @@ KINDS = {
 
 
 def check_kind(kind):
-  """Returns the row of `KINDS`.
-
-  Raises:
-    ValueError: there is none, or the converter of this TensorFlow has not.
-  """
+  """Returns the row of `KINDS`; raises ValueError if there is none, or not in this TensorFlow."""
   row = usage.lookup(KINDS, kind, what='kind of TFLite file')
   if tf_compat.IS_TF1 and not row.is_of_tf1:
     raise ValueError('TFLite files of kind %r need the converter of TensorFlow 2; this is '
@@ -99,8 +95,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
     input_size: (height, width) of the images of the file.
     representative_images: for kind 'int8', iterable of uint8 [height, width, 3] of that size.
 
-  Raises:
-    ValueError: the converter of this TensorFlow cannot do it.
+  Raises ValueError if the converter of this TensorFlow cannot do it.
   """
   row = check_kind(kind)
   if row.needs_images:
@@ -143,8 +138,7 @@ def take_pixels(converter, name, low=0., high=255.):
 def run_converter(converter):
   """Returns the bytes of the TFLite file that a `tf.lite.TFLiteConverter` makes.
 
-  Raises:
-    ValueError: the converter cannot convert the graph; has its reason.
+  Raises ValueError, with its reason, if it cannot convert the graph.
   """
   try:
     with _tools_of_this_python():
@@ -170,10 +164,7 @@ def _checked_images(images, kind, size):
 
 
 def _with_full_range(images):
-  """Yields the images, black and white put into corners of the first.
-
-  So the range of the input is 0..255, and its 8 bits are the pixels as they are.
-  """
+  """Yields images, the first with black and white corners: so 8 bits are the pixels as they are."""
   for index, image in enumerate(images):
     if index == 0:
       image = image.copy()
@@ -193,10 +184,9 @@ def _reason(message):
 
 @contextlib.contextmanager
 def _tools_of_this_python():
-  """Has the converter of TensorFlow 1.15 find the program that it starts.
+  """Has the converter of TensorFlow 1.15 find its program, which stands beside the interpreter.
 
-  That stands beside the interpreter, whose folder is on the path only where the environment
-  is activated.
+  That folder is on the path only where the environment is activated.
   """
   path = os.environ.get('PATH', '')
   os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + path

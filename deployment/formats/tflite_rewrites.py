@@ -1,7 +1,4 @@
-"""Rewrites of a frozen graph that prepare it for the converter to TFLite.
-
-All change an EditableGraph in place.
-"""
+"""Rewrites of a frozen graph, an EditableGraph changed in place, for the converter to TFLite."""
 import contextlib
 
 import numpy as np
@@ -96,8 +93,7 @@ def fix_input(graph, name, size, dtype):
 def leave_out_scaling(graph, name):
   """Moves the placeholder behind the scaling of pixels, which integers have for free.
 
-  Returns:
-    The values of the placeholder for a pixel of 0 and of 255.
+  Returns the values of the placeholder for a pixel of 0 and of 255.
   """
   low, high = np.float32(0), np.float32(_MAX_PIXEL)
   tensor = name
@@ -188,11 +184,7 @@ def _put_gather(graph, name, params, indices, axis):
 
 
 def check_8_bits(graph):
-  """Stops at what integers of 8 bits are too coarse for, or their converters lack.
-
-  Raises:
-    ValueError: tells which option makes the graph so.
-  """
+  """Raises ValueError for what 8 bits are too coarse for, or converters lack; tells the option."""
   for op, what in (('Softmax', 'probabilities averaged over scales or flips: export with one '
                                'scale and without flips'),
                    ('ResizeNearestNeighbor', 'resized labels: export with '

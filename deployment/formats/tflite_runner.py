@@ -39,8 +39,7 @@ class TfliteModel(object):
       mean_pixel: RGB colour; None: the usual one.
       content: bytes of the file where they are known; `path` is for messages then.
 
-    Raises:
-      ValueError: there is no such file, or it is no TFLite model of this kind.
+    Raises ValueError if there is no such file, or it is no TFLite model of this kind.
     """
     self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()
@@ -73,14 +72,10 @@ class TfliteModel(object):
 
 
 def fit(image, size, mean_pixel):
-  """Returns an image padded to a size, and the size of the image in it.
+  """Returns a [h, w, 3] uint8 image padded to a (height, width), and its own size in that.
 
-  An image that is larger is scaled to fit first, its shape kept.
-
-  Args:
-    image: [h, w, 3] uint8 array.
-    size: (height, width) to fill; what is left below and right gets the mean pixel.
-    mean_pixel: RGB colour.
+  What is left below and right gets the mean pixel, an RGB colour. A larger image is scaled to fit
+  first, its shape kept.
   """
   if image.shape[:2] == tuple(size):
     return image, tuple(size)

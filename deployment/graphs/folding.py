@@ -25,11 +25,9 @@ _ZERO_TOLERANCE = 1e-6
 
 
 def fold(graph_def, output_names):
-  """Returns a GraphDef that computes the same outputs with fewer operations.
+  """Returns a GraphDef that computes what a frozen one does, with fewer operations.
 
-  Args:
-    graph_def: frozen GraphDef, without variables.
-    output_names: names of the nodes to keep; placeholders that they need are kept too.
+  Nodes called `output_names` are kept, and so are the placeholders that they need.
   """
   graph = editing.EditableGraph(graph_def, output_names)
   fold_constants(graph)
@@ -191,10 +189,7 @@ def _affine_chain(graph, tensor, uses, is_end_shared=False):
 
 
 def _affine_of(graph, node):
-  """Returns (input, scale, offset) of a node that computes input * scale + offset, or None.
-
-  Scale and offset are float64 scalars or [channels] arrays.
-  """
+  """Returns (input, scale, offset) of input * scale + offset, float64 [] or [channels]; or None."""
   if node.op in _FUSED_BATCH_NORMS:
     return _affine_of_batch_norm(graph, node)
   if node.op not in ('Mul', 'Add', 'AddV2', 'Sub', 'RealDiv', 'BiasAdd') or len(node.input) != 2:

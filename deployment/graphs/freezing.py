@@ -61,9 +61,8 @@ def build_inference_graph(model_options, predict, options=None):
   pooling, if that has a size of its own.
 
   Args:
-    model_options: ModelOptions.
+    model_options, options: ModelOptions, ExportOptions.
     predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    options: ExportOptions.
 
   Returns:
     dict, output name -> tensor, N images: `OUTPUT_NAME` int32 [N, height, width] at input
@@ -111,13 +110,10 @@ def open_session(checkpoint, model_options, predict, options):
 
 
 def freeze(checkpoint, model_options, predict, options=None):
-  """Returns (frozen GraphDef, GraphDef with variables) of a checkpoint.
+  """Returns (frozen GraphDef, GraphDef with variables) of a checkpoint prefix.
 
-  Args:
-    checkpoint: checkpoint prefix; the others are those of `build_inference_graph`.
-
-  Raises:
-    ValueError: the checkpoint is of another model; names the variables.
+  The other arguments are those of `build_inference_graph`. Raises ValueError if the checkpoint is
+  of another model; names the variables.
   """
   options = options or ExportOptions()
   session, _ = open_session(checkpoint, model_options, predict, options)

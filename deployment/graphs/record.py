@@ -46,11 +46,7 @@ def write_record(model_path, content, entry=None):
 def read_record(model_path):
   """Returns the content of export.json, {} where there is none of this very model.
 
-  Args:
-    model_path: frozen graph, SavedModel folder, or TFLite file.
-
-  Raises:
-    ValueError: the file is no JSON.
+  Models are files, or SavedModel folders. Raises ValueError if the record is no JSON.
   """
   if files.is_dir(model_path):
     model_path = os.path.join(model_path, SAVED_MODEL_FILE_NAME)

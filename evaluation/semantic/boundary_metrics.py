@@ -40,14 +40,8 @@ class BoundaryCounts(typing.NamedTuple):
 def image_counts(labels, predictions, num_classes, ignore_label=255):
   """Returns the BoundaryCounts of one image.
 
-  Args:
-    labels: [height, width] integer array of class ids.
-    predictions: [height, width] integer array, values in 0..num_classes-1.
-    num_classes: number of classes.
-    ignore_label: pixels with this label are not counted.
-
-  Raises:
-    ValueError: shapes differ.
+  Labels and predictions, of 0..num_classes-1, are [height, width] integer arrays of class ids.
+  Pixels with the label `ignore_label` are not counted. Raises ValueError if shapes differ.
   """
   labels, predictions = np.asarray(labels), np.asarray(predictions)
   if labels.shape != predictions.shape or labels.ndim != 2:
@@ -104,10 +98,8 @@ def boundary_thickness(size):
 def near_boundary(ids, distance_px, is_edge_boundary=False):
   """Returns where another id is within a distance, [height, width] bool.
 
-  Args:
-    ids: [height, width] integer array.
-    distance_px: distance in pixels, positive.
-    is_edge_boundary: whether what lies outside the image counts as another id.
+  The ids are a [height, width] integer array, the distance is positive. `is_edge_boundary` tells
+  whether what lies outside the image counts as another id.
   """
   result = _window_maximum(ids, distance_px) != ~_window_maximum(~ids, distance_px)
   if is_edge_boundary:
@@ -131,9 +123,8 @@ def boundary_iou_per_class(counts):
 def summarize(counts):
   """Returns the metrics as a dict that JSON can hold; absent values are None.
 
-  Returns:
-    Dict: 'boundary_iou' float, mean over classes; 'boundary_iou_per_class' list;
-    'trimap_miou' list of dicts of 'width_px' and 'miou'.
+  'boundary_iou' is the mean over classes, a float; 'boundary_iou_per_class' a list; 'trimap_miou'
+  a list of dicts of 'width_px' and 'miou'.
   """
   ious = boundary_iou_per_class(counts)
   or_none = segmentation_metrics.or_none

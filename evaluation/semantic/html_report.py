@@ -66,14 +66,13 @@ _NUM_WEAKEST = 3
 
 
 def write_page(report, results, colors, charts, folder):
-  """Writes `report.html`; returns its path.
+  """Writes `report.html` into an existing folder; returns its path.
 
   Args:
     report: dict as `report.make_report` returns it, with the metrics of boundaries.
     results: ImageResults.
     colors: [num_classes, 3] array of the colours of the classes.
     charts: paths of PNG files to show.
-    folder: existing folder.
   """
   title = '%s, split %s, step %d' % (report['dataset'], report['split'],
                                      report['global_step'])

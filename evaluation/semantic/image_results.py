@@ -82,13 +82,9 @@ class ImageResults(object):
     self._best = []
 
   def add(self, name, image, label, prediction):
-    """Counts an image.
+    """Counts an image, [height, width, 3] uint8; its name in the record is bytes or str.
 
-    Args:
-      name: name of the image, bytes or str.
-      image: [height, width, 3] uint8 array.
-      label: [height, width] integer array of class ids.
-      prediction: [height, width] integer array, values in 0..num_classes-1.
+    Label and prediction, of 0..num_classes-1, are [height, width] integer arrays of class ids.
     """
     counts = boundary_metrics.image_counts(label, prediction, self._num_classes,
                                            self._ignore_label)
@@ -167,13 +163,9 @@ def write_per_image(rows, class_names, folder):
 
 
 def read_per_image(folder):
-  """Returns (list of Row, class names) of the `per_image.csv` of a folder.
+  """Returns (list of Row, class names) of the `per_image.csv` of a folder, or of the file itself.
 
-  Args:
-    folder: results of an evaluation, or the file itself.
-
-  Raises:
-    ValueError: there is no such file, or it is something else.
+  Raises ValueError if there is no such file, or it is something else.
   """
   path = os.path.join(folder, FILE_NAME) if files.is_dir(folder) else folder
   with errors.told('%s cannot be read' % path, OSError, UnicodeDecodeError, csv.Error,

@@ -28,7 +28,10 @@ def miou_tag(eval_scales, add_flipped_images):
 
 
 def make_report(counts, class_names=None, boundary_counts=None, **facts):
-  """Returns the content of `metrics.json`.
+  """Returns the content of `metrics.json`: a dict of facts and metrics.
+
+  These are the items of `segmentation_metrics.summarize` and, where there are such counts,
+  `boundary_metrics.summarize`, and 'confusion_matrix'.
 
   Args:
     counts: [num_classes, num_classes] int64 array, rows are labels.
@@ -36,10 +39,6 @@ def make_report(counts, class_names=None, boundary_counts=None, **facts):
     boundary_counts: BoundaryCounts of the same images, or None.
     **facts: what was evaluated: 'checkpoint', 'global_step', 'dataset', 'split',
       'num_examples', 'tag' and more.
-
-  Returns:
-    Dict: the facts, the items of `segmentation_metrics.summarize` and, where there are
-    such counts, `boundary_metrics.summarize`, and 'confusion_matrix'.
   """
   report = dict(facts)
   report.update(segmentation_metrics.summarize(counts, class_names))

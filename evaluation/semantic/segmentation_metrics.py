@@ -19,19 +19,11 @@ from deeplab.core.storage import json_text
 
 
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
-  """Returns the pixel counts of label maps and predictions.
+  """Returns the pixel counts of label maps, [num_classes, num_classes] int64.
 
-  Args:
-    labels: integer array of class ids, any shape.
-    predictions: integer array of the same shape, values in 0..num_classes-1.
-    num_classes: number of classes.
-    ignore_label: pixels with this label are not counted.
-
-  Returns:
-    [num_classes, num_classes] int64 array.
-
-  Raises:
-    ValueError: shapes differ, or ids are out of range.
+  Labels and predictions, of 0..num_classes-1, are integer arrays of class ids, of one shape.
+  Pixels with the label `ignore_label` are not counted. Raises ValueError if shapes differ, or ids
+  are out of range.
   """
   labels, predictions = np.asarray(labels), np.asarray(predictions)
   if labels.shape != predictions.shape:
@@ -56,8 +48,7 @@ def iou_per_class(counts):
 def ious_of(totals):
   """Returns the IoUs of the last axis of totals per class; nan where absent.
 
-  Args:
-    totals: [..., 3, num_classes] array: pixels predicted right, with the label, predicted.
+  Totals are [..., 3, num_classes]: pixels predicted right, with the label, predicted.
   """
   hits, labels, predictions = np.moveaxis(totals, -2, 0)
   return divide(hits, labels + predictions - hits)
@@ -95,15 +86,10 @@ def frequency_weighted_iou(counts):
 def summarize(counts, class_names=None):
   """Returns all metrics of `counts` as a dict that JSON can hold; absent values are None.
 
-  Args:
-    counts: [num_classes, num_classes] int64 array.
-    class_names: one name per class, or None.
-
-  Returns:
-    Dict: 'miou', 'foreground_miou' (without class 0), 'pixel_accuracy',
-    'mean_class_accuracy', 'frequency_weighted_iou', 'mean_dice': floats;
-    'num_pixels': int; 'classes': list, per class a dict of 'id', 'name', 'iou', 'dice',
-    'accuracy', 'label_pixels', 'predicted_pixels'.
+  'miou', 'foreground_miou' (without class 0), 'pixel_accuracy', 'mean_class_accuracy',
+  'frequency_weighted_iou' and 'mean_dice' are floats, 'num_pixels' is an int. 'classes' is a list,
+  per class a dict of 'id', 'name' (see `names_of`), 'iou', 'dice', 'accuracy', 'label_pixels',
+  'predicted_pixels'.
   """
   counts = np.asarray(counts)
   _, labels, predictions = _totals(counts)

@@ -31,20 +31,17 @@ _OF_A_CHECKPOINT = re.compile(
 def evaluate(graph, checkpoint, dataset, split, tag, folder, results=None):
   """Evaluates a checkpoint; writes a report, and its scalars for TensorBoard, into a folder.
 
+  Returns the dict of `report.make_report`, and its path.
+
   Args:
     graph: counting.EvalGraph of the default graph.
-    checkpoint: checkpoint prefix.
+    checkpoint, split: checkpoint prefix and name of the split.
     dataset: data_generator.Dataset that the graph reads.
-    split: name of the split.
     tag: see `report.miou_tag`.
     folder: existing folder.
     results: image_results.ImageResults to add all images to, or None.
 
-  Returns:
-    The dict of `report.make_report`, and its path.
-
-  Raises:
-    ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
+  Raises ValueError if the checkpoint is of another model, a record is bad, or the split is empty.
   """
   # First: a training that goes on may delete the checkpoint meanwhile.
   global_step = restoring.global_step(checkpoint)
@@ -69,14 +66,11 @@ def evaluation_of_training(dataset, split, model_options, image_pyramid, train_l
   Scores and the best checkpoint go to folders of their own in the folder of the training.
 
   Args:
-    dataset: data_generator.Dataset of the split, single images of their own size.
-    split: name of the split.
-    model_options: ModelOptions of the training.
+    dataset, split: data_generator.Dataset of single images of their own size; name of its split.
+    model_options, train_logdir: ModelOptions and folder of the training.
     image_pyramid: list of scales, or None, see `model.predict_labels`.
-    train_logdir: folder of the training.
 
-  Raises:
-    ValueError: the split has no labels.
+  Raises ValueError if the split has no labels.
   """
   dataset.require_labels()
   with tf.Graph().as_default() as graph:
@@ -115,18 +109,11 @@ def evaluate_all(evaluate_one, train_logdir, last_step):
 
 
 def keep_if_best(checkpoint, miou, folder):
-  """Copies a checkpoint into a folder if its mean IoU is higher than that of the one there.
+  """Copies a checkpoint if its mean IoU, which may be None, is higher than that of the one kept.
 
-  Args:
-    checkpoint: checkpoint prefix.
-    miou: its mean IoU, or None where there is none.
-    folder: folder of the best checkpoint alone; created.
-
-  Returns:
-    The prefix of the copy, or None if the checkpoint is not better.
-
-  Raises:
-    ValueError: the record in the folder cannot be read, or the checkpoint is gone.
+  The folder, of the best checkpoint alone, is created. Returns the prefix of the copy, or None if
+  the checkpoint is not better. Raises ValueError if the record in the folder cannot be read, or the
+  checkpoint is gone.
   """
   before = read_best(folder)
   if miou is None or (before is not None and miou <= before['miou']):
@@ -163,8 +150,7 @@ def _remove_others(prefix, folder):
 def read_best(folder):
   """Returns dict of 'miou' and 'checkpoint', the base name; None where nothing is kept yet.
 
-  Raises:
-    ValueError: the record is broken.
+  Raises ValueError if the record is broken.
   """
   path = os.path.join(folder, RECORD_FILE_NAME)
   try:

@@ -37,11 +37,8 @@ class EvalGraph(typing.NamedTuple):
 def build_eval_graph(samples, dataset, model_options, predict):
   """Adds model and counting to the default graph; returns the EvalGraph.
 
-  Args:
-    samples: dict of a batch as `batches.make_batches` makes them, with labels.
-    dataset: DatasetDescriptor.
-    model_options: ModelOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
+  Samples are a batch of `batches.make_batches`, with labels; the dataset is a DatasetDescriptor.
+  `predict` is a function (images, model_options) -> predictions as `model.predict_labels`.
   """
   predictions = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
   saver = tf.train.Saver(tf.global_variables())
@@ -60,21 +57,17 @@ def build_eval_graph(samples, dataset, model_options, predict):
 def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
   """Runs the model of a checkpoint on all records of a split.
 
+  Returns its counts, a [num_classes, num_classes] int64 array, rows are labels, and the number of
+  images evaluated.
+
   Args:
-    graph: EvalGraph of the default graph.
-    checkpoint: checkpoint prefix.
-    dataset: DatasetDescriptor.
-    split: name of the split, for progress and messages.
+    graph, checkpoint: EvalGraph of the default graph, and checkpoint prefix.
+    dataset, split: DatasetDescriptor, and name of the split, for progress and messages.
     files: the shards that are read, to name a bad record in.
     observe: function (name, image, label, prediction) that is called per image, without
       padding and in order, in a thread of its own; or None.
 
-  Returns:
-    counts: [num_classes, num_classes] int64 array, rows are labels.
-    num_images: number of images evaluated.
-
-  Raises:
-    ValueError: the checkpoint is of another model, a record is bad, or the split is empty.
+  Raises ValueError if the checkpoint is of another model, a record is bad, or the split is empty.
   """
   num_images = 0
   counts = None
@@ -113,17 +106,11 @@ def _observer(observe):
 
 
 def batch_confusion_matrix(labels, predictions, num_classes, ignore_label):
-  """Returns the pixel counts of one batch.
+  """Returns the pixel counts of one batch, [num_classes, num_classes] int64, rows are labels.
 
-  Args:
-    labels: integer tensor of class ids, any shape.
-    predictions: integer tensor with as many elements, values in 0..num_classes-1.
-    num_classes: number of classes.
-    ignore_label: pixels with this label are not counted.
-
-  Returns:
-    [num_classes, num_classes] int64 tensor, rows are labels. It fails with
-    InvalidArgumentError on labels that are neither classes nor ignored.
+  Labels and predictions, of 0..num_classes-1, are integer tensors of any shape and as many
+  elements. Pixels with the label `ignore_label` are not counted; other labels that are no classes
+  fail with InvalidArgumentError.
   """
   labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
   predictions = tf.cast(tf.reshape(predictions, [-1]), tf.int32)
@@ -140,10 +127,7 @@ def batch_confusion_matrix(labels, predictions, num_classes, ignore_label):
 
 
 def streaming_confusion_matrix(labels, predictions, num_classes, ignore_label):
-  """Returns the pixel counts of all batches so far, with this one; see `batch_confusion_matrix`.
-
-  They are kept in a local variable.
-  """
+  """Returns the `batch_confusion_matrix` of all batches so far, summed up in a local variable."""
   counts = tf.Variable(
       tf.zeros([num_classes, num_classes], tf.int64), trainable=False,
       collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES],

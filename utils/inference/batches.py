@@ -51,13 +51,8 @@ def make_batches(dataset, sizes, finished=None):
   A batch has image float32 [B, h, w, 3] in 0..255, label int32 [B, h, w, 1] if there are any,
   height and width int64 [B] of the image, image_name [B], index int64 [B], region int32 [B, 8].
 
-  Args:
-    dataset: data_generator.Dataset; its crop size must be that of `sizes`, if that has one.
-    sizes: InputSizes.
-    finished: see `data_generator.Dataset.get_samples`.
-
-  Raises:
-    ValueError: the sizes cannot be.
+  The crop size of the data_generator.Dataset must be that of the InputSizes, if these have one. For
+  `finished` see `data_generator.Dataset.get_samples`. Raises ValueError if the sizes cannot be.
   """
   mean_pixel = feature_extractor.mean_pixel(dataset.model_variant)
   if sizes.tile_size is not None:
@@ -81,15 +76,9 @@ def make_batches(dataset, sizes, finished=None):
 def batches_by_size(samples, sizes, mean_pixel, ignore_label, num_sorted=_NUM_SORTED):
   """Returns batches of images of equal size, each as small as the features allow.
 
-  The sides of a batch are the smallest k * output_stride + 1 that hold its images. Images
-  are taken in groups, so their order changes only within these.
-
-  Args:
-    samples: tf.data.Dataset of samples that are not padded.
-    sizes: InputSizes.
-    mean_pixel: [3] colour of padding.
-    ignore_label: label of padding.
-    num_sorted: images of a group.
+  The sides of a batch are the smallest k * output_stride + 1 that hold its images. Images are taken
+  in groups of `num_sorted`, so their order changes only within these. Samples are a tf.data.Dataset
+  without padding, which has the [3] mean pixel and the ignore label.
   """
 
   def side(sample):
@@ -164,11 +153,7 @@ def tile_batches(samples, sizes, mean_pixel, ignore_label):
 
 
 def check_tiles(sizes):
-  """Stops unless tiles of the size and overlap of InputSizes can be.
-
-  Raises:
-    ValueError: the overlap is not below the size of the tile, or the tile is too small.
-  """
+  """Raises ValueError for InputSizes of too small tiles, or an overlap not below their size."""
   tiles.check_overlap(sizes.tile_size, sizes.tile_overlap)
   if any(least > side for least, side in zip(sizes.least_size or (1, 1), sizes.tile_size)):
     raise UsageError('--tile_size=%d,%d is smaller than the window of image pooling, '

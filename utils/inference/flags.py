@@ -77,8 +77,7 @@ def define_sizes_flags(script):
 def input_sizes(script):
   """Returns the batches.InputSizes of the flags of `script`, 'eval' or 'vis'.
 
-  Raises:
-    ValueError: sizes cannot be.
+  Raises ValueError if sizes cannot be.
   """
   has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
   has_pooling = options.has_image_pooling(
@@ -98,8 +97,7 @@ def input_sizes(script):
 def inference_dataset(script, sizes):
   """Returns the data_generator.Dataset that a script runs on, in the sizes of `input_sizes`.
 
-  Raises:
-    ValueError: the flags do not fit each other or the records.
+  Raises ValueError if the flags do not fit each other or the records.
   """
   split = FLAGS['%s_split' % script].value
   dataset = records.dataset_of_split(split, sizes.batch_size, sizes.crop_size)
@@ -111,8 +109,7 @@ def inference_dataset(script, sizes):
 def prediction_function(scales_flag='eval_scales'):
   """Returns function (images, model_options) -> predictions, as the flags ask for.
 
-  Raises:
-    ValueError: a scale is not positive, or flags exclude each other.
+  Raises ValueError if a scale is not positive, or flags exclude each other.
   """
   scales = FLAGS[scales_flag].value
   if not scales or min(scales) <= 0:

@@ -12,8 +12,7 @@ from deeplab.core.tf_compat import tf
 def result_folder(folder, flag):
   """Makes a folder for results, which goes again if an error comes before any result.
 
-  Raises:
-    ValueError: it cannot be used; names the flag that holds it.
+  Raises ValueError if it cannot be used; names the flag that holds it.
   """
   is_new = not files.is_dir(folder)
   files.check_folder(folder, flag)

@@ -36,15 +36,13 @@ def batches_of_equal_size(pictures, batch_size):
 def label_pictures(run, pictures, batch_size, tile_size=None, overlap=0):
   """Labels pictures of one size; those of a batch that fails one by one.
 
+  Returns a list of (picture, its arrays), and a list of messages on pictures that fail.
+
   Args:
     run: see `label_in_tiles`; it may raise ValueErrors.
     pictures: list of records with `image` and `source`; with tiles, one of them.
     batch_size: most pictures, or tiles of one, that go through the network at once.
-    tile_size: (height, width) of tiles, or None.
-    overlap: least pixels that neighbouring tiles share.
-
-  Returns:
-    List of (picture, its arrays), and list of messages on pictures that fail.
+    tile_size, overlap: see `label_in_tiles`; no size (None): no tiles.
   """
   try:
     if tile_size is not None:
@@ -92,8 +90,7 @@ def label_in_tiles(run, image, tile_size, overlap, batch_size=1):
 def tile_regions(size, tile_size, overlap):
   """Returns the regions of the tiles of an image of a (height, width), [n, 8] ints.
 
-  Raises:
-    ValueError: the overlap is not below the size of the tile.
+  Raises ValueError if the overlap is not below the size of the tile.
   """
   check_overlap(tile_size, overlap)
   rows, columns = [list(zip(*spans(side, tile, overlap)))
@@ -130,11 +127,9 @@ class Stitcher(object):
     self._canvases = None
 
   def add(self, region, arrays):
-    """Returns the arrays of the whole image if `region` is its last, else None.
+    """Returns the arrays of the whole image if a region, [8] ints, is its last, else None.
 
-    Args:
-      region: [8] ints, the region of a tile.
-      arrays: list of [tile height, tile width, ...] arrays.
+    Those of the tile are a list of [tile height, tile width, ...] arrays.
     """
     top, left, upper, lower, first, last, height, width = [int(edge) for edge in region]
     if is_last(region) and not upper and not first:

@@ -10,7 +10,7 @@ _OPAQUE = 255
 
 def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=None,
                  clear_ids=None):
-  """Returns one picture of image, label and prediction laid over it, errors, and a legend.
+  """Returns one RGB PIL.Image: image, label and prediction laid over it, errors, and a legend.
 
   Label and errors are there where the right classes are known. The legend has the classes that
   label or prediction have.
@@ -18,14 +18,10 @@ def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=No
   Args:
     image: [height, width, 3] uint8 array.
     labels: [height, width] integer array of predicted class ids.
-    colors: [n, 3] table of RGB values with a row per class.
-    class_names: one name per class, or None.
+    colors, class_names: [n, 3] table of RGB values and list of names, one per class, or None.
     truth: [height, width] integer array of the classes that are right, or None.
     ignore_label: id in `truth` that is left as it is in the image.
     clear_ids: ids of classes that are not painted; None: those of `painting.background_ids`.
-
-  Returns:
-    PIL.Image of RGB.
   """
   if clear_ids is None:
     clear_ids = painting.background_ids(class_names, colors, ignore_label)
@@ -48,10 +44,7 @@ def side_by_side(image, labels, colors, class_names, truth=None, ignore_label=No
 def cutout(image, labels, ids):
   """Returns an RGBA PIL image that is transparent outside of the classes of some ids.
 
-  Args:
-    image: [height, width, 3] uint8 array.
-    labels: [height, width] integer array of class ids.
-    ids: ids of the classes that are seen.
+  The image is a [height, width, 3] uint8 array, labels are [height, width] integer class ids.
   """
   is_shown = np.isin(labels, ids)
   # Colours under full transparency are black, so that they are neither seen nor stored.
@@ -76,9 +69,7 @@ def palette_picture(labels):
 def areas_of(labels, class_names=None):
   """Returns a list of dicts with id, name, pixels and share per class, the largest first.
 
-  Args:
-    labels: integer array of class ids.
-    class_names: one name per class, or None.
+  Labels are an integer array of class ids; class names are one per class, or None.
   """
   counts = np.bincount(labels.ravel())
   ids = np.argsort(-counts, kind='stable')[:np.count_nonzero(counts)]
@@ -88,15 +79,10 @@ def areas_of(labels, class_names=None):
 
 
 def class_ids(words, class_names, num_classes=None):
-  """Returns the ids of classes given by name or id.
+  """Returns the ids of classes given as a list of names or decimal ids.
 
-  Args:
-    words: list of names or decimal ids.
-    class_names: names of the classes, or None where only ids are known.
-    num_classes: number of classes, or None where it is not known.
-
-  Raises:
-    ValueError: there is no such class; lists those there are.
+  Class names are None where only ids are known, their number is None where it is not. Raises
+  ValueError if there is no such class; lists those there are.
   """
   names = list(class_names or ())
   limit = len(names) or num_classes

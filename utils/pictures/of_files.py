@@ -52,8 +52,7 @@ def list_pictures(patterns, results_folder=None):
       video files, and text files with one of these per line.
     results_folder: folder whose pictures with names as results are left out, or None.
 
-  Raises:
-    ValueError: a pattern stands for nothing.
+  Raises ValueError if a pattern stands for nothing.
   """
   unique = collections.OrderedDict()
   for pattern in patterns:
@@ -63,13 +62,10 @@ def list_pictures(patterns, results_folder=None):
 
 
 def name_pictures(paths):
-  """Returns NamedPaths, all of different names even where upper and lower case are one.
+  """Returns NamedPaths of files, all of different names even where upper and lower case are one.
 
   The name is that of the file without suffix, if no earlier one has it; else with it, as in
   'a_png'; else numbered.
-
-  Args:
-    paths: list of files.
   """
   named, taken = [], set()
   for path in paths:
@@ -108,19 +104,14 @@ def read_all(named_paths, image_range=None):
 
 
 def read_picture(path, image_range=None):
-  """Returns a picture as a [height, width, 3] uint8 RGB array, upright by its EXIF tag.
+  """Returns a picture file as a [height, width, 3] uint8 RGB array, upright by its EXIF tag.
 
   Grey, palette and CMYK become RGB, an alpha channel is dropped, of 16 bits the upper byte
-  counts: what the dataset builders do.
+  counts: what the dataset builders do. `image_range` is the (lowest, highest) value of pictures of
+  more than 8 bits, see `wide_pictures.to_rgb`.
 
-  Args:
-    path: the file.
-    image_range: (lowest, highest) value of pictures of more than 8 bits, see
-      `wide_pictures.to_rgb`.
-
-  Raises:
-    ValueError: the file cannot be read as a picture, or without image_range its values do not
-      fill the 16 bits that they have; names it.
+  Raises ValueError if the file cannot be read as a picture, or without image_range its values do
+  not fill the 16 bits that they have; names it.
   """
   try:
     with limits.open_image(path) as picture:
@@ -137,9 +128,8 @@ def read_picture(path, image_range=None):
 def read_frames(path):
   """Yields the frames of a video as [height, width, 3] uint8 RGB arrays.
 
-  Raises:
-    ValueError: OpenCV is not installed, or the file cannot be read as a video, or its frames
-      have more pixels than allowed.
+  Raises ValueError if OpenCV is not installed, or the file cannot be read as a video, or its frames
+  have more pixels than allowed.
   """
   try:
     import cv2

@@ -56,12 +56,8 @@ class VisGraph(typing.NamedTuple):
 def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
   """Adds input and model to the default graph; returns the VisGraph.
 
-  Args:
-    dataset: data_generator.Dataset.
-    sizes: batches.InputSizes.
-    model_options: ModelOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
-    with_confidence: whether to compute confidences.
+  Input is a data_generator.Dataset in batches.InputSizes. `predict` is a function (images,
+  model_options) -> predictions as `model.predict_labels`.
   """
   finished = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [None])
   iterator = tf.data.make_initializable_iterator(
@@ -87,16 +83,10 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
 
 
 def write_pictures(graph, checkpoint, dataset, split, files, writer):
-  """Runs the model of a checkpoint on all records of a split and writes what it sees.
+  """Writes what the model of a checkpoint sees in the records of a split; returns how many it saw.
 
-  Other arguments and errors are those of `counting.count_pixels`.
-
-  Args:
-    graph: VisGraph of the default graph.
-    writer: ResultWriter; images that it has finished are left out.
-
-  Returns:
-    Number of images seen now.
+  Images that the ResultWriter has finished are left out. The VisGraph is of the default graph; the
+  other arguments and errors are those of `counting.count_pixels`.
   """
   num_images = 0
   stitcher = tiles.Stitcher()
@@ -131,12 +121,9 @@ def _confidences(probabilities, size):
 
 
 def undo_resizing(pixels, size):
-  """Returns pixels at the size they had before resizing.
+  """Returns pixels, without padding, at the (height, width) they had before resizing.
 
-  Args:
-    pixels: [h, w] array of class ids (nearest, corners aligned) or [h, w, 3] uint8 image
-      (bilinear), without padding.
-    size: (height, width) to return.
+  They are [h, w] class ids (nearest, corners aligned) or a [h, w, 3] uint8 image (bilinear).
   """
   resized_size = pixels.shape[:2]
   if resized_size == tuple(size):
@@ -195,14 +182,10 @@ class ResultWriter(writer_lib.Writer):
   """
 
   def __init__(self, folder, classes, outputs=Outputs(), settings=None):  # noqa: B008
-    """Creates the folders.
+    """Creates the folders, for results as Classes and Outputs say.
 
-    Args:
-      folder: folder of the results.
-      classes: Classes.
-      outputs: Outputs.
-      settings: dict that JSON can hold, of all that the results depend on; with equal ones
-        an interrupted run is resumed. None: never.
+    Settings are a dict that JSON can hold, of all that the results depend on; with equal ones an
+    interrupted run is resumed. None: never.
     """
     kinds = [(RAW_FOLDER, outputs.raw), (OVERLAY_FOLDER, outputs.overlay),
              (CONFIDENCE_FOLDER, outputs.confidence),
@@ -222,15 +205,13 @@ class ResultWriter(writer_lib.Writer):
     """Hands one image to the threads; waits only when too many are pending.
 
     Args:
-      index: number of the image in the split.
+      index, name: number in the split, and name in the record, bytes or str.
       image: [height, width, 3] uint8 array.
       labels: [height, width] integer array of class ids.
-      name: name of the image in its record, bytes or str.
       confidence: [height, width] uint8 array, if outputs has confidence.
       truth: [height, width] integer array of the right classes for the overlay, or None.
 
-    Raises:
-      ValueError: an earlier image could not be written.
+    Raises ValueError if an earlier image could not be written.
     """
     name = writer_lib.safe_name(name)
     if self._outputs.raw or self._outputs.confidence or self._outputs.voc_split:

@@ -128,10 +128,9 @@ class PredictionWriter(Writer):
 
   def __init__(self, folder, colormap, class_names=None, options=Options(),  # noqa: B008
                model_name=None):
-    """Creates the folder.
+    """Creates the folder of the results.
 
     Args:
-      folder: folder of the results.
       colormap: [n, 3] uint8 array, the colours of the class ids.
       class_names: one name per class, or None.
       options: Options.
@@ -180,18 +179,11 @@ class PredictionWriter(Writer):
     return bool(self._options.outputs or self.paths(name))
 
   def write(self, picture, labels, probabilities=None):
-    """Hands one picture to the threads; waits only when too much is pending.
+    """Hands one of_files.Picture to the threads; waits only when too much is pending.
 
-    Args:
-      picture: of_files.Picture.
-      labels: [height, width] integer array of class ids.
-      probabilities: [height, width, classes] array, if they are to be written.
-
-    Returns:
-      List of dicts with id, name, pixels and share of each class seen, the largest first.
-
-    Raises:
-      ValueError, OSError: an earlier picture could not be written.
+    Labels are [height, width] integer class ids; probabilities, if they are to be written, [height,
+    width, classes]. Returns a list of dicts with id, name, pixels and share of each class seen, the
+    largest first. Raises ValueError or OSError if an earlier picture could not be written.
     """
     if probabilities is not None:
       probabilities = probabilities.astype(np.float16)
@@ -258,12 +250,9 @@ class PredictionWriter(Writer):
 def safe_name(name):
   """Returns the name of a record as a relative path, without suffix, that stays in its folder.
 
-  Sub-folders are kept; '..', roots and characters that file systems lack are not, and long parts
-  are cut. A name that this changes ends in a hash of the original, so that different names stay
-  different. No folder ends in '.png' as the files do.
-
-  Args:
-    name: bytes (UTF-8) or str.
+  The name is bytes (UTF-8) or str. Sub-folders are kept; '..', roots and characters that file
+  systems lack are not, and long parts are cut. A name that this changes ends in a hash of the
+  original, so that different names stay different. No folder ends in '.png' as the files do.
   """
   data = name if isinstance(name, bytes) else name.encode('utf-8', 'surrogateescape')
   parts = [_NOT_IN_FILE_NAMES.sub('_', part)

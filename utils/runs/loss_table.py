@@ -31,15 +31,11 @@ class LossTable(object):
   """
 
   def __init__(self, folder, parts, start_step):
-    """Opens the table in `folder`, or makes it.
+    """Opens the table in an existing folder, or makes it.
 
-    Rows beyond start_step, of steps that are trained once more, and a row cut short are
-    dropped. The columns of an existing table keep their places; new ones follow.
-
-    Args:
-      folder: existing folder.
-      parts: names of the parts of the loss.
-      start_step: global step that the run starts or continues at.
+    Rows beyond `start_step`, at which the run starts or continues, are of steps trained once more:
+    they are dropped, and so is a row cut short. The columns of an existing table keep their places;
+    new ones, of `parts` (names of the parts of the loss), follow.
     """
     self._path = os.path.join(folder, FILE_NAME)
     columns, rows = _read_rows(self._path)
@@ -83,8 +79,7 @@ class LossTable(object):
 def read(path):
   """Returns the columns of a losses.csv: dict, name -> [rows] float64 array, NaN for empty cells.
 
-  Raises:
-    ValueError: the file is missing, no such table, or has no rows; names it.
+  Raises ValueError if the file is missing, no such table, or has no rows; names it.
   """
   if not files.is_file(path):
     raise ValueError('No file %s.' % path)

@@ -36,10 +36,8 @@ _SETTLE_SECS = 0.3
 def held(folder):
   """Holds the lock of a folder of checkpoints, which is created; yields the Lock.
 
-  A folder that was made for the lock goes with it if still empty.
-
-  Raises:
-    ValueError: another process holds it; names host and process. Or the folder cannot be used.
+  A folder that was made for the lock goes with it if still empty. Raises ValueError if another
+  process holds it, of which it names host and process, or the folder cannot be used.
   """
   is_new = not files.is_dir(folder)
   files.check_folder(folder, 'train_logdir')

@@ -64,21 +64,16 @@ _PACKAGES = {'tf_slim': 'tf-slim', 'numpy': 'numpy', 'pillow': 'Pillow', 'tqdm':
 
 
 def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
-  """Writes run.json into a folder; an earlier one's starts are kept.
+  """Writes run.json into an existing folder; an earlier one's starts are kept. Returns its path.
 
   Args:
-    train_logdir: existing folder.
     flags: dict, name -> value of every flag.
     dataset: folder of the records, whose dataset_info.json is recorded if there is one; or a
       dataset_info.DatasetInfo; or None.
     start_step: global step that the run starts or continues at.
     command_line: list of words; None: those of this process.
 
-  Returns:
-    Path of the file.
-
-  Raises:
-    ValueError: an earlier run.json is malformed.
+  Raises ValueError if an earlier run.json is malformed.
   """
   earlier = read(train_logdir) or {}
   content = {
@@ -106,11 +101,8 @@ def write(train_logdir, flags, dataset=None, start_step=0, command_line=None):
 def read(path):
   """Returns the content of the run.json beside checkpoints, or None where there is none.
 
-  Args:
-    path: folder of the run, or a checkpoint (prefix or file) in it.
-
-  Raises:
-    ValueError: the file is malformed; names it.
+  The path is that of the run's folder, or of a checkpoint (prefix or file) in it. Raises ValueError
+  if the file is malformed; names it.
   """
   folder = path if files.is_dir(path) else os.path.dirname(path)
   path = os.path.join(folder, FILE_NAME)
@@ -127,22 +119,15 @@ def read(path):
 
 
 def resolve(given_flags, record):
-  """Returns the values that the flags of the network take from a run.
+  """Returns dict, name -> value that flags of the network, if not given, take from a run.
 
   Another output_stride than that of the training is no conflict where atrous_rates are given
   too and cover the same image area, e.g. 8 with 12 24 36 for 16 with 6 12 18: the weights
   are the same, the features finer (Chen et al., "Encoder-Decoder with Atrous Separable
   Convolution", ECCV 2018, section 4.1).
 
-  Args:
-    given_flags: dict, name -> value of the flags on the command line.
-    record: that of the run.
-
-  Returns:
-    dict, name -> value of flags that were not given and are to have this value.
-
-  Raises:
-    ValueError: given flags contradict the run; names them and both values of each.
+  `given_flags` is a dict, name -> value of the flags on the command line. Raises ValueError if they
+  contradict the record of the run; names them and both values of each.
   """
   if record is None:
     return {}
@@ -176,13 +161,8 @@ def changes(record, flags):
 def told_if_continued(train_logdir, flags, descriptor):
   """Warns of flags that are not those of the run in a folder; explains why weights do not fit.
 
-  Args:
-    train_logdir: folder of a run, or of none yet.
-    flags: dict, name -> value of every flag of this start.
-    descriptor: DatasetDescriptor.
-
-  Raises:
-    ValueError: in the context, the checkpoint was found to be of another model.
+  There need be no run yet. Flags are a dict, name -> value of every flag of this start. Raises
+  ValueError if, in the context, the checkpoint was found to be of another model.
   """
   is_continued = restoring.resolve_checkpoint(train_logdir) is not None
   record = read(train_logdir) if is_continued else None

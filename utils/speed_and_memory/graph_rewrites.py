@@ -47,8 +47,7 @@ PRECISIONS = {
 def check(options, trains_on_cpu=False):
   """Checks that the rewrites of TrainOptions work here; `trains_on_cpu`: even if there are GPUs.
 
-  Raises:
-    ValueError: the machine or TensorFlow has no such precision; tells which to use.
+  Raises ValueError if the machine or TensorFlow has no such precision; tells which to use.
   """
   row = usage.lookup(PRECISIONS, options.precision, what='precision')
   device = 'CPU' if trains_on_cpu or not tf_compat.num_gpus() else 'GPU'
@@ -110,13 +109,9 @@ def use_matrix_products(operations):
   The same sum, which processors compute up to twice as fast as a product of two matrices than as
   the gradient of a convolution: a tenth of a training step of MobileNetV2.
 
-  To be called when the readers of the gradients are there, and before any session.
-
-  Args:
-    operations: list of tf.Operation; those that are no such gradient stay as they are.
-
-  Returns:
-    dict, name of a tensor -> tensor to use in its place. Operations that read it do so already.
+  To be called when the readers of the gradients are there, and before any session. Of the list of
+  tf.Operation those that are no such gradient stay as they are. Returns dict, name of a tensor ->
+  tensor to use in its place. Operations that read it do so already.
   """
   # On GPUs the library of the convolutions chooses for itself.
   if tf_compat.num_gpus():

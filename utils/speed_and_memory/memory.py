@@ -52,10 +52,8 @@ def readable_memory_errors(crop_size, options, clones=None):
   On the processor, where convolutions of TensorFlow 2 end the process without a word when
   they get no memory, a step that is far too large by estimate is refused before the first.
 
-  Args:
-    crop_size: (height, width) of the images.
-    options: TrainOptions.
-    clones: `model_deploy.SplitBatch` of several clones, or None for one model.
+  Images are of a crop size, (height, width); `clones` is a `model_deploy.SplitBatch` of several
+  clones, or None for one model.
   """
   what = '%d image%s of %dx%d pixels per step' % (
       options.train_batch_size, '' if options.train_batch_size == 1 else 's', *crop_size)
@@ -115,10 +113,7 @@ def step_bytes(graph, precision='float32'):
 
   Of all devices together; what has no static shape counts nothing. Of the segments that are
   computed again, and of the images whose loss is computed, one is there at a time, the largest.
-
-  Args:
-    graph: tf.Graph with gradients.
-    precision: key of PRECISIONS.
+  The graph is one with gradients, the precision a key of PRECISIONS.
   """
   kept = collections.defaultdict(dict)
   for operation in graph.get_operations():

@@ -35,7 +35,7 @@ _PLACING_ATTRIBUTES = ('_class',)
 
 
 def recompute(sources, forward, backward):
-  """Has gradients read activations that are computed again.
+  """Has gradients read activations computed again; returns the number of operations that run twice.
 
   Random operations and whatever else has a state run once; gradients read their first results.
 
@@ -43,9 +43,6 @@ def recompute(sources, forward, backward):
     sources: list of tensors that the network starts from; only what depends on them counts.
     forward: list of tf.Operation, those of network and loss, in the order of their creation.
     backward: list of tf.Operation, those of its gradients, in the order of their creation.
-
-  Returns:
-    Number of operations that run a second time.
   """
   # Gradients begin with the last segment: to forget it would save nothing.
   segments = _cut([operation for operation in _dependents(sources, forward)
@@ -76,10 +73,7 @@ def recompute_cheap(sources, forward, backward):
 
 
 def _repeat_segments(segments, segment_of, backward, is_forgotten):
-  """Adds copies of segments (lists of operations) for what gradients read; returns their number.
-
-  Of their tensors, those that `is_forgotten(tensor)` says are meant.
-  """
+  """Adds copies of segments for what gradients read that `is_forgotten`; returns their number."""
   backward_set = set(backward)
   reads = [[] for _ in segments]
   for operation in backward:
@@ -153,10 +147,7 @@ def _crosses(tensor, segment_of):
 
 
 def _repeat(segment, reads, backward_set):
-  """Adds copies of what reads of a segment need, and has them read the copies; returns how many.
-
-  Reads are (operation of `backward_set`, position of the input), in order of creation.
-  """
+  """Has `reads`, ordered (operation, input position), read copies; returns how many these are."""
   # All that the first read waits for: nothing of it depends on this segment's copies.
   trigger = [tensor.op for tensor in reads[0][0].inputs if tensor.op in backward_set]
   needed = _ancestors([operation.inputs[position].op for operation, position in reads],

@@ -26,19 +26,14 @@ class TrainGraph(typing.NamedTuple):
 
 
 def build_train_graph(samples, dataset, model_options, options, clones=None, replica=None):
-  """Adds losses, the optimizer and summaries to the default graph.
+  """Adds losses, the optimizer and summaries to the default graph; returns the TrainGraph.
 
   Args:
     samples: dict of a batch: image float32 or uint8 [B, h, w, 3] in 0..255, label int32
       [B, h, w, 1].
-    dataset: DatasetDescriptor.
-    model_options: ModelOptions.
-    options: TrainOptions.
+    dataset, model_options, options: DatasetDescriptor, ModelOptions, TrainOptions.
     clones: `model_deploy.SplitBatch` of several clones, or None for one model.
     replica: `replica.Replica` of one of several processes, or None.
-
-  Returns:
-    TrainGraph.
   """
   global_step = tf.train.get_or_create_global_step()
   rate, optimizer = _make_optimizer(options)
@@ -83,11 +78,9 @@ def _make_optimizer(options):
 
 
 def _add_model_and_gradients(samples, dataset, model_options, options, clones, optimizer):
-  """Adds the network, its losses and their gradients.
+  """Adds the network and its losses; returns loss and (gradient, variable)s, and a name scope.
 
-  Returns:
-    The loss, a list of (gradient, variable), and the name scope of what is said of one clone, the
-    first; None: there are no clones.
+  That is of what is said of one clone, the first; None: there are no clones.
   """
   graph = tf.get_default_graph()
   images, num_forward = [], 0

@@ -46,21 +46,12 @@ _HERE = Placement()
 def train(data, model_options, options, on_start=None, on_saved=None, placement=_HERE):
   """Trains from the newest checkpoint of `train_logdir`, or from a start.
 
-  Args:
-    data: Data.
-    model_options: ModelOptions.
-    options: TrainOptions.
-    on_start: function of the first step, called by the chief once the run is sure to begin, or
-      None.
-    on_saved: function of the prefix of a new checkpoint, called by the chief, or None.
-    placement: Placement.
+  Returns the path of the newest checkpoint. The chief calls `on_start`, a function of the first
+  step, once the run is sure to begin, and `on_saved`, one of the prefix of a new checkpoint. Both
+  may be None.
 
-  Returns:
-    Path of the newest checkpoint.
-
-  Raises:
-    ValueError: the checkpoint is damaged or of another model, a record is bad, the loss is not
-      finite, a process of the cluster is missing, or another one has the folder.
+  Raises ValueError if the checkpoint is damaged or of another model, a record is bad, the loss is
+  not finite, a process of the cluster is missing, or another one has the folder.
   """
   # The chief alone may change the folder; others may look while it does.
   newest = (folder.newest_to_continue if placement.is_chief
@@ -124,10 +115,7 @@ def _make_errors_readable(around, data, model_options, options, placement):
 
 
 def _check_complete(newest, options, files):
-  """Stops if the last checkpoint is of no use, or the input has ended before the last step.
-
-  The input repeats the records that it has.
-  """
+  """Stops if the last checkpoint is of no use, or the input, although it repeats, ended early."""
   step = restoring.global_step(newest) if newest else 0
   problem = folder.problem_of(newest, is_read=True) if newest else None
   if problem:

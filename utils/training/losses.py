@@ -53,8 +53,7 @@ def add_softmax_cross_entropy_loss_for_each_scale(
       losses that count.
     scope: prefix of the name scopes.
 
-  Raises:
-    ValueError: labels is None or top_k_percent_pixels is out of range.
+  Raises ValueError if labels is None or top_k_percent_pixels is out of range.
   """
   if labels is None:
     raise ValueError('No labels: the cross entropy loss needs a split with labels.')
@@ -80,21 +79,17 @@ def add_softmax_cross_entropy_loss_for_each_scale(
 
 
 def pixel_losses(logits, labels, num_classes, ignore_label, loss_weight=1.0):
-  """Returns weighted cross entropies and the weights of pixels.
+  """Returns weighted cross entropies, 0 where ignored or out of range, and the weights of pixels.
+
+  Both are [pixels] float32. The weight is loss_weight, or 0 where ignored.
 
   Args:
     logits: [pixels, num_classes] float tensor.
     labels: [pixels] int32 class ids.
-    num_classes: number of classes.
     ignore_label: id whose pixels get weight 0.
     loss_weight: weight of the others, or a list with the weight of each class.
 
-  Returns:
-    losses: [pixels] float32; 0 where ignored or out of range.
-    weights: [pixels] float32; loss_weight, or 0 where ignored.
-
-  Raises:
-    ValueError: a list of weights has another length.
+  Raises ValueError if a list of weights has another length.
   """
   weights = tf.cast(tf.not_equal(labels, ignore_label), tf.float32)
   is_class = tf.logical_and(labels >= 0, labels < num_classes)
@@ -141,10 +136,7 @@ def _mean_over_present(logits, labels, losses_of):
 
 
 def _parts(batch, num_images):
-  """Returns a batch as a list: single images, of a large batch a few in each item.
-
-  It has one item where the number of images is not known (None).
-  """
+  """Returns a batch as a list: single images, of a large batch a few; all if num_images is None."""
   if num_images is None:
     return [batch]
   num_parts = min(num_images, _MAX_PARTS)
@@ -179,8 +171,7 @@ def parse_label_weights(words, num_classes, split):
     words: list of strings, `num_classes` numbers or the one word 'auto'; or None.
     split: dataset_info.SplitInfo of the training split, or None where there is none.
 
-  Raises:
-    ValueError: not so many numbers, a negative one, none above 0, or `auto` without counts.
+  Raises ValueError for not so many numbers, a negative one, none above 0, or `auto` without counts.
   """
   if not words:
     return None

@@ -23,10 +23,7 @@ class TrainSession(object):
   def __init__(self, options, placement, start=None):
     """Prepares the session in the default graph, which must be complete.
 
-    Args:
-      options: TrainOptions.
-      placement: `loop.Placement`.
-      start: initial_weights.Plan, for a first start, or None.
+    For the placement see `loop`; `start` is the initial_weights.Plan of a first start, or None.
     """
     self._options = options
     self._placement = placement

@@ -19,14 +19,10 @@ _REGULARIZATION = 'regularization'
 
 
 def loss_parts(scope=None):
-  """Returns what the total loss is the sum of.
+  """Returns what the total loss is the sum of, OrderedDict, name -> scalar tensor.
 
-  Args:
-    scope: name scope of the losses, e.g. that of a clone, or None for all.
-
-  Returns:
-    collections.OrderedDict, name -> scalar tensor: the cross entropies by output and scale,
-    e.g. 'semantic_merged_logits', and 'regularization' (L2) where there is any.
+  These are the cross entropies by output and scale, e.g. 'semantic_merged_logits', and
+  'regularization' (L2) where there is any: of a name scope, e.g. that of a clone, or all (None).
   """
   parts = collections.OrderedDict(
       (loss.op.name.rsplit('/', 1)[0].split('/')[-1], loss) for loss in tf.losses.get_losses(scope))
