@@ -226,13 +226,9 @@ class SplitBatch(object):
   def optimize(self, samples, add_losses, optimizer):
     """Adds one clone per part of a batch; on GPUs the parts are brought there ahead of use.
 
-    Args:
-      samples: see `split_samples`.
-      add_losses: function of the samples of a clone and its index that adds model and losses.
-      optimizer: tf.train.Optimizer.
-
-    Returns:
-      (total loss, list of (gradient, variable), name scope of the first clone).
+    Returns (total loss, list of (gradient, variable), name scope of the first clone). For samples
+    see `split_samples`; `add_losses`, a function of those of a clone and its index, adds model and
+    losses.
     """
     with tf.device(self._config.inputs_device()):
       parts = split_samples(samples, self._config.num_clones)

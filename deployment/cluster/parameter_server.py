@@ -24,10 +24,7 @@ _LEAVE_SECS, _LEAVE_LOOK_SECS = 10.0, 0.2
 
 
 def start_server(cluster, config=None):
-  """Returns the tf.train.Server of this process, of devices as a ConfigProto says, started.
-
-  Raises ValueError if its port is taken.
-  """
+  """Returns the started tf.train.Server, of a ConfigProto; raises ValueError if a port is taken."""
   cluster_lib.check_port_is_free(cluster)
   with errors.told('%s cannot listen on %s' % (cluster.task, cluster.address(cluster.task)),
                    tf.errors.OpError):
@@ -104,10 +101,7 @@ def tell_done(cluster, target):
 
 
 def device_filters(tasks):
-  """Returns the devices that a session sees: those of the given Tasks.
-
-  Sessions that see other workers would wait for each of them.
-  """
+  """Returns the devices of Tasks alone: a session that sees other workers waits for each one."""
   return ['/job:%s/task:%d' % task for task in tasks]
 
 

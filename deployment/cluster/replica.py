@@ -34,7 +34,6 @@ class Replica(object):
     """Describes the worker that is the task of a Cluster.
 
     Args:
-      cluster: Cluster.
       is_synchronous: whether a step is the mean gradient of all workers; else each worker
         moves the weights on its own.
       timeout_secs: how long another process may be away.
@@ -139,10 +138,7 @@ def _join_session(scaffold, target, config):
 
 
 class _LeastLoaded(object):
-  """Places each variable on the parameter server that holds the fewest bytes so far.
-
-  In turn, as TensorFlow does by itself, one server may get all large ones.
-  """
+  """Places variables where the fewest bytes are; in turn, one server may get all large ones."""
 
   def __init__(self, num_ps):
     self._num_bytes = [0] * num_ps

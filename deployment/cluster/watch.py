@@ -1,9 +1,8 @@
 """Watches whether the other processes of a cluster are there, and ends what waits in vain.
 
-TensorFlow waits for a lost process without end, inside of calls that Python cannot interrupt.
-A thread beside the training tries to connect to each process that is needed. One that is away
-may come back; after a time it is named and the training ends, with the weights saved by the
-chief.
+TensorFlow waits for a lost process without end, inside of calls that Python cannot interrupt. A
+thread beside the training tries to connect to each process that is needed. One that is away may
+come back; after a time it is named and the training ends, with the weights saved by the chief.
 """
 import contextlib
 import os
@@ -41,8 +40,7 @@ class Absences(object):
   def look(self, now):
     """Connects to every process once, at a time in seconds.
 
-    Returns:
-      Dict, Task -> seconds it has been away without a break, of those that are away.
+    Returns dict, Task -> seconds it has been away without a break, of those that are away.
     """
     missing = [task for task in self._tasks
                if not cluster_lib.is_reachable(self._cluster.address(task))]
@@ -99,11 +97,8 @@ class ClusterWatch(tf_compat.SessionRunHook):
   def __init__(self, cluster, tasks, timeout_secs, is_stopping=lambda: False, save=None):
     """Prepares the watch over the Tasks of a Cluster that the training needs.
 
-    Args:
-      cluster, tasks: the Cluster, and the Tasks.
-      timeout_secs: how long one of them may be away.
-      is_stopping: function that tells whether this process was told to stop.
-      save: function of a session that saves the weights, or None.
+    One of them may be away for `timeout_secs`. `is_stopping()` tells whether this process was told
+    to stop; `save(session)` saves the weights, or is None.
     """
     self._absences = Absences(cluster, tasks)
     self._timeout_secs = timeout_secs

@@ -138,10 +138,7 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
 
 
 def equal_share(labels, expected):
-  """Returns the share, 0..1, of equal pixels of two lists of [height, width] arrays.
-
-  Raises ValueError if an array has another shape than that beside it.
-  """
+  """Returns the share, 0..1, of equal pixels of lists of arrays; ValueError if shapes differ."""
   for found, wanted in zip(labels, expected):
     if found.shape != wanted.shape:
       raise ValueError('The labels of an exported model are %s in place of %s.'

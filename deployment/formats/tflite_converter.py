@@ -136,10 +136,7 @@ def take_pixels(converter, name, low=0., high=255.):
 
 
 def run_converter(converter):
-  """Returns the bytes of the TFLite file that a `tf.lite.TFLiteConverter` makes.
-
-  Raises ValueError, with its reason, if it cannot convert the graph.
-  """
+  """Returns the bytes of the file of a `tf.lite.TFLiteConverter`; raises ValueError if it fails."""
   try:
     with _tools_of_this_python():
       return converter.convert()
@@ -184,10 +181,7 @@ def _reason(message):
 
 @contextlib.contextmanager
 def _tools_of_this_python():
-  """Has the converter of TensorFlow 1.15 find its program, which stands beside the interpreter.
-
-  That folder is on the path only where the environment is activated.
-  """
+  """Has TensorFlow 1.15 find its converter also where the environment that has it is not active."""
   path = os.environ.get('PATH', '')
   os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + path
   try:

@@ -35,9 +35,8 @@ class TfliteModel(object):
     """Loads a file with one input, uint8 [1, H, W, 3], and one output, integer [1, H, W].
 
     Args:
-      path: the file.
+      path: the file; for messages alone where its `content`, bytes, is given.
       mean_pixel: RGB colour; None: the usual one.
-      content: bytes of the file where they are known; `path` is for messages then.
 
     Raises ValueError if there is no such file, or it is no TFLite model of this kind.
     """

@@ -172,10 +172,7 @@ def _convolution_behind(graph, tensor, uses):
 
 
 def _affine_chain(graph, tensor, uses, is_end_shared=False):
-  """Returns (tensor, (scale, offset)): the input of a chain of per-channel operations.
-
-  The chain ends at `tensor`; `is_end_shared` tells that this end may have several readers.
-  """
+  """Returns (input, (scale, offset)) of the chain of per-channel operations up to `tensor`."""
   scale, offset = np.float64(1), np.float64(0)
   is_first = True
   while ':' not in tensor and (uses[tensor] == 1 or is_first and is_end_shared):

@@ -66,11 +66,8 @@ def read_record(model_path):
 def record_text(path, content, entries):
   """Returns the text of an `export.json`; entries of other models in the one there are kept.
 
-  Args:
-    path: where it is to be.
-    content: see `write_record`.
-    entries: dict, path of a model as seen from the folder of `path` -> dict of what is known of
-      it alone, 'format' and 'sha256' among it.
+  It is for a path; for the content see `write_record`. Entries are a dict, path of a model as seen
+  from the folder of `path` -> dict of what is known of it alone, 'format' and 'sha256' among it.
   """
   try:
     earlier = _read(path)

@@ -40,7 +40,7 @@ class BoundaryCounts(typing.NamedTuple):
 def image_counts(labels, predictions, num_classes, ignore_label=255):
   """Returns the BoundaryCounts of one image.
 
-  Labels and predictions, of 0..num_classes-1, are [height, width] integer arrays of class ids.
+  Labels, and predictions in 0..num_classes-1, are [height, width] integer arrays of class ids.
   Pixels with the label `ignore_label` are not counted. Raises ValueError if shapes differ.
   """
   labels, predictions = np.asarray(labels), np.asarray(predictions)

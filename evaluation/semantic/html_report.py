@@ -66,11 +66,10 @@ _NUM_WEAKEST = 3
 
 
 def write_page(report, results, colors, charts, folder):
-  """Writes `report.html` into an existing folder; returns its path.
+  """Writes `report.html` on ImageResults into an existing folder; returns its path.
 
   Args:
     report: dict as `report.make_report` returns it, with the metrics of boundaries.
-    results: ImageResults.
     colors: [num_classes, 3] array of the colours of the classes.
     charts: paths of PNG files to show.
   """

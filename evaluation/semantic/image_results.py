@@ -84,7 +84,7 @@ class ImageResults(object):
   def add(self, name, image, label, prediction):
     """Counts an image, [height, width, 3] uint8; its name in the record is bytes or str.
 
-    Label and prediction, of 0..num_classes-1, are [height, width] integer arrays of class ids.
+    Label, and prediction in 0..num_classes-1, are [height, width] integer arrays of class ids.
     """
     counts = boundary_metrics.image_counts(label, prediction, self._num_classes,
                                            self._ignore_label)

@@ -21,7 +21,7 @@ from deeplab.core.storage import json_text
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
   """Returns the pixel counts of label maps, [num_classes, num_classes] int64.
 
-  Labels and predictions, of 0..num_classes-1, are integer arrays of class ids, of one shape.
+  Labels, and predictions in 0..num_classes-1, are integer arrays of class ids, of one shape.
   Pixels with the label `ignore_label` are not counted. Raises ValueError if shapes differ, or ids
   are out of range.
   """

@@ -148,10 +148,7 @@ def _remove_others(prefix, folder):
 
 
 def read_best(folder):
-  """Returns dict of 'miou' and 'checkpoint', the base name; None where nothing is kept yet.
-
-  Raises ValueError if the record is broken.
-  """
+  """Returns dict of 'miou' and 'checkpoint' (base name), or None; ValueError if it is broken."""
   path = os.path.join(folder, RECORD_FILE_NAME)
   try:
     record = json_text.read(path, advice='If it is broken, remove the folder.')

@@ -108,7 +108,7 @@ def _observer(observe):
 def batch_confusion_matrix(labels, predictions, num_classes, ignore_label):
   """Returns the pixel counts of one batch, [num_classes, num_classes] int64, rows are labels.
 
-  Labels and predictions, of 0..num_classes-1, are integer tensors of any shape and as many
+  Labels, and predictions in 0..num_classes-1, are integer tensors of any shape and as many
   elements. Pixels with the label `ignore_label` are not counted; other labels that are no classes
   fail with InvalidArgumentError.
   """

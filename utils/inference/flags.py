@@ -75,10 +75,7 @@ def define_sizes_flags(script):
 
 
 def input_sizes(script):
-  """Returns the batches.InputSizes of the flags of `script`, 'eval' or 'vis'.
-
-  Raises ValueError if sizes cannot be.
-  """
+  """Returns the batches.InputSizes of flags of 'eval' or 'vis'; ValueError if they cannot be."""
   has_crop = FLAGS.tile_size is None and FLAGS['%s_crop_size' % script].value
   has_pooling = options.has_image_pooling(
       FLAGS.aspp_with_batch_norm, FLAGS.add_image_level_feature, FLAGS.dense_prediction_cell_json)

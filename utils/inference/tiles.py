@@ -88,10 +88,7 @@ def label_in_tiles(run, image, tile_size, overlap, batch_size=1):
 
 
 def tile_regions(size, tile_size, overlap):
-  """Returns the regions of the tiles of an image of a (height, width), [n, 8] ints.
-
-  Raises ValueError if the overlap is not below the size of the tile.
-  """
+  """Returns regions, [n, 8] ints, of tiles of a (height, width); ValueError if overlap >= tile."""
   check_overlap(tile_size, overlap)
   rows, columns = [list(zip(*spans(side, tile, overlap)))
                    for side, tile in zip(size, tile_size)]

@@ -37,13 +37,11 @@ _PIXELS = ('images', 'labels', 'confidences', 'truths')
 
 class VisGraph(typing.NamedTuple):
   """The graph of a pass over a split."""
-  # Dict of the tensors of a step, all of the same batch: 'images': [B, h, w, 3] uint8, as the
-  # network sees them: resized, padded. 'labels': [B, h, w] uint8 predicted class ids.
-  # 'confidences': [B, h, w] uint8, probability of the label times 255, if asked for. 'truths': [B,
-  # h, w] integer labels of the records, if there are any. 'regions': [B, 8] int32, where the
-  # samples lie in their images, see `tiles`. 'sizes': [B, 2] int32, height and width of the images
-  # in their records. 'names': [B] strings, the names of the records. 'indices': [B] int64, numbers
-  # of the images in the split.
+  # Dict of the tensors of a step, all of the same batch. 'images', 'regions', 'names': see
+  # `counting.EvalGraph`. 'labels': [B, h, w] uint8 predicted class ids. 'confidences': [B, h, w]
+  # uint8, probability of the label times 255, if asked for. 'truths': [B, h, w] integer labels of
+  # the records, if there are any. 'sizes': [B, 2] int32, height and width of the images in their
+  # records. 'indices': [B] int64, numbers of the images in the split.
   fetches: typing.Dict[str, tf.Tensor]
   # Placeholders of what to leave out, see `data_generator.Dataset.get_samples`.
   finished: typing.Tuple[tf.Tensor, tf.Tensor]

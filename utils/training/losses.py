@@ -202,13 +202,12 @@ def balanced_weights(split):
 
 
 def check_finite(loss, names=None, gradient_norm=None):
-  """Returns the loss, which fails when run unless it is finite.
+  """Returns the loss, a float scalar, which fails when run unless it is finite.
 
   What changes weights must depend on the returned tensor. The error tells the names of the
   samples, for `readable_loss_errors`.
 
   Args:
-    loss: float scalar.
     names: [B] string tensor, names of the samples in the batch, or None.
     gradient_norm: float scalar that must be finite too: weights moved along an infinite
       gradient would only show in the next step, when they may be saved. Or None.
