@@ -47,20 +47,13 @@ BURNIN_TYPES = {'none': _constant, 'linear': _linear}
 
 
 def rate_at_step(base_learning_rate, options):
-  """Returns the learning rate at the current global step.
+  """Returns the learning rate at the current global step, a float32 scalar tensor.
 
   poly: (base - end) * (1 - step / N) ^ power + end (Liu et al., "ParseNet", 2015).
   step: base * factor ^ (step / decay_step).
 
-  Args:
-    base_learning_rate: rate at step 0 of the policy.
-    options: TrainOptions, or a record with its fields of learning rates.
-
-  Returns:
-    float32 scalar tensor.
-
-  Raises:
-    ValueError: unknown policy or burn-in.
+  The base is the rate at step 0 of the policy; options are TrainOptions, or a record with its
+  fields of learning rates. Raises ValueError for an unknown policy or burn-in.
   """
   policy = usage.lookup(LEARNING_POLICIES, options.learning_policy, what='learning_policy')
   burnin = usage.lookup(
@@ -136,14 +129,10 @@ def global_norm(grads_and_vars):
 
 
 def clip_gradients(grads_and_vars, clip_norm):
-  """Returns grads_and_vars of a bounded norm.
+  """Returns grads_and_vars of a bounded norm; a gradient may be None.
 
-  Reference: Pascanu et al., "On the Difficulty of Training Recurrent Neural Networks", ICML
-  2013.
-
-  Args:
-    grads_and_vars: list of (gradient, variable); gradients may be None.
-    clip_norm: largest norm of all gradients together; 0: any.
+  `clip_norm` is the largest norm of all gradients together; 0: any. Reference: Pascanu et al., "On
+  the Difficulty of Training Recurrent Neural Networks", ICML 2013.
   """
   if not clip_norm:
     return grads_and_vars
@@ -161,18 +150,16 @@ def apply_every(num_steps, grads_and_vars, update):
   are not part of it, they follow each micro-batch. The mean over micro-batches is that of the
   joint batch if the loss is a mean over equally many items in each of them.
 
+  Returns a bool scalar, whether this run has updated the weights; true after the update.
+
   Args:
-    num_steps: runs per update, positive; 1: `update` is called as if there were no
-      accumulation.
+    num_steps: runs per update, positive; 1: `update` is called as without accumulation.
     grads_and_vars: list of (gradient, variable) as of `optimizer.compute_gradients`; a
       gradient may be None, and sparse ones become dense.
     update: function of the list of (mean gradient, variable) that adds the operation that
       applies it. What changes with updates, such as the global step, or looks at the whole
       gradient, such as clipping, belongs in it. Operations that it adds run only in an
       updating run.
-
-  Returns:
-    bool scalar, whether this run has updated the weights; true after the update.
   """
   if num_steps == 1:
     with tf.control_dependencies([update(grads_and_vars)]):
