@@ -57,12 +57,10 @@ class Segmenter(object):
   def __init__(self, model_path):
     """Loads an exported model and, if it belongs to it, its `export.json`.
 
-    Args:
-      model_path: frozen graph, SavedModel folder, TFLite or ONNX file, or archive (.tar,
-        .tar.gz, .tgz) with a frozen graph in it. Images are padded to the fixed size of a
-        TFLite file, larger ones scaled to it and their labels back. Files in ONNX end in .onnx.
-
-    Raises ValueError if there is no such model; names the path.
+    The path is that of a frozen graph, SavedModel folder, TFLite file, ONNX file (it ends in
+    .onnx), or archive (.tar, .tar.gz, .tgz) with a frozen graph in it. Images are padded to the
+    fixed size of a TFLite file, larger ones scaled to it and their labels back. Raises ValueError
+    if there is no such model; names the path.
     """
     with opened_models.unpacked(model_path) as path:
       record = exported.read_record(path)
@@ -77,12 +75,9 @@ class Segmenter(object):
                       class_names=None, colormap=None, resized_size=None):
     """Returns a Segmenter of a checkpoint prefix.
 
-    Args:
-      model_options: ModelOptions of the training; the crop size does not matter.
-      class_names, colormap: see `describe_classes`.
-      predict, resized_size: see `opened_models.open_checkpoint`.
-
-    Raises ValueError if the checkpoint is of another model.
+    The crop size of the ModelOptions of the training does not matter. Names and colours are as in
+    `describe_classes`, `predict` and `resized_size` as in `opened_models.open_checkpoint`. Raises
+    ValueError if the checkpoint is of another model.
     """
     segmenter = cls.__new__(cls)
     segmenter._take(

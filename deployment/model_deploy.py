@@ -140,17 +140,13 @@ def create_clones(config, model_fn, args=None, kwargs=None):
 
 
 def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
-  """Returns (total loss, list of (gradient, variable)) of the mean over clones.
+  """Returns (total loss, list of (gradient, variable)) of the mean over a list of Clone.
 
   The gradients of a variable are added up on the device of a clone, the variables in turn on
   different ones, so that they do not all pass through one device.
 
-  Args:
-    clones: list of Clone.
-    optimizer: tf.train.Optimizer, whose `compute_gradients` takes **kwargs.
-    regularization_losses: list of losses that count once; None: those of the graph.
-
-  Raises ValueError if no clone has a loss.
+  Regularization losses count once; None: those of the graph. **kwargs are for `compute_gradients`
+  of the tf.train.Optimizer. Raises ValueError if no clone has a loss.
   """
   losses = _clone_losses(clones, regularization_losses)
   if not losses:

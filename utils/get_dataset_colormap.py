@@ -46,14 +46,10 @@ def get_dataset_colormap_max_entries(dataset):
 
 
 def label_to_color_image(label, dataset='pascal'):
-  """Returns the picture of a label map, [height, width, 3] integers in 0..255.
+  """Returns the picture, [height, width, 3] integers in 0..255, of [height, width] integer ids.
 
-  Args:
-    label: [height, width] integer array of class ids.
-    dataset: name of a colour map, or an [n, 3] table of RGB values.
-
-  Raises ValueError if label is not 2-D or not of integers, the name is unknown, or an id has no row
-  in the colour map.
+  The dataset is the name of a colour map, or an [n, 3] table of RGB values. Raises ValueError if
+  label is not 2-D or not of integers, the name is unknown, or an id has no row in the colour map.
   """
   label = np.asarray(label)
   if label.ndim != 2:

@@ -117,11 +117,9 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
 def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
   """Returns per exported model its list of [height, width] int32 labels, found by another process.
 
-  Args:
-    paths_and_pictures: list of (path of a model, list of uint8 [height, width, 3] arrays).
-    mean_pixel: RGB colour for padding, see `opened_models.open_exported`.
-
-  Raises ValueError if a model cannot be loaded or run; tells which and why.
+  Given are (path of a model, list of uint8 [height, width, 3] arrays); for the RGB colour of
+  padding see `opened_models.open_exported`. Raises ValueError if a model cannot be loaded or run;
+  tells which and why.
   """
   with tempfile.TemporaryDirectory() as folder:
     job_path, result_path = [os.path.join(folder, name) for name in ('job', 'result')]

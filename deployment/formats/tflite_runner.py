@@ -34,11 +34,9 @@ class TfliteModel(object):
   def __init__(self, path, mean_pixel=None, content=None):
     """Loads a file with one input, uint8 [1, H, W, 3], and one output, integer [1, H, W].
 
-    Args:
-      path: the file; for messages alone where its `content`, bytes, is given.
-      mean_pixel: RGB colour; None: the usual one.
-
-    Raises ValueError if there is no such file, or it is no TFLite model of this kind.
+    The path is for messages alone where `content`, the bytes of the file, is given. The mean pixel
+    is an RGB colour; None: the usual one. Raises ValueError if there is no such file, or it is no
+    TFLite model of this kind.
     """
     self.mean_pixel = mean_pixel or feature_extractor.mean_pixel()
     self._lock = threading.Lock()

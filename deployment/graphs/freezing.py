@@ -58,11 +58,8 @@ def build_inference_graph(model_options, predict, options=None):
 
   Images are padded with the backbone's mean pixel below and right: to the crop size, if there
   is one that holds them, else to the least k * output_stride + 1; and to the window of image
-  pooling, if that has a size of its own.
-
-  Args:
-    model_options, options: ModelOptions, ExportOptions.
-    predict: function (images, model_options) -> predictions as `model.predict_labels`.
+  pooling, if that has a size of its own. Options are ModelOptions and ExportOptions; `predict` is a
+  function (images, model_options) -> predictions as `model.predict_labels`.
 
   Returns:
     dict, output name -> tensor, N images: `OUTPUT_NAME` int32 [N, height, width] at input

@@ -68,10 +68,8 @@ _NUM_WEAKEST = 3
 def write_page(report, results, colors, charts, folder):
   """Writes `report.html` on ImageResults into an existing folder; returns its path.
 
-  Args:
-    report: dict as `report.make_report` returns it, with the metrics of boundaries.
-    colors: [num_classes, 3] array of the colours of the classes.
-    charts: paths of PNG files to show.
+  The report is a dict of `report.make_report`, with the metrics of boundaries; colors are a
+  [num_classes, 3] array, charts paths of PNG files to show.
   """
   title = '%s, split %s, step %d' % (report['dataset'], report['split'],
                                      report['global_step'])

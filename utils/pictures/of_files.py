@@ -47,12 +47,9 @@ class Picture(typing.NamedTuple):
 def list_pictures(patterns, results_folder=None):
   """Returns the files that patterns stand for, without repetition.
 
-  Args:
-    patterns: list of picture files, folders of pictures, patterns such as 'photos/*.jpg',
-      video files, and text files with one of these per line.
-    results_folder: folder whose pictures with names as results are left out, or None.
-
-  Raises ValueError if a pattern stands for nothing.
+  Patterns are picture files, folders of pictures, patterns such as 'photos/*.jpg', video files, and
+  text files with one of these per line. Pictures of `results_folder`, or None, with names as
+  results are left out. Raises ValueError if a pattern stands for nothing.
   """
   unique = collections.OrderedDict()
   for pattern in patterns:

@@ -130,11 +130,8 @@ class PredictionWriter(Writer):
                model_name=None):
     """Creates the folder of the results.
 
-    Args:
-      colormap: [n, 3] uint8 array, the colours of the class ids.
-      class_names: one name per class, or None.
-      options: Options.
-      model_name: what areas.json says of the model.
+    The colormap is a [n, 3] uint8 array, the colours of the class ids; class names are one per
+    class, or None. `model_name` is what areas.json says of the model.
     """
     super(PredictionWriter, self).__init__(folder)
     self._colormap = colormap

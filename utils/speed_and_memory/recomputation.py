@@ -10,10 +10,8 @@ what crosses the cuts, and the activations of one segment, are in memory.
 `recompute_cheap` only repeats batch norm and activation functions: half the memory of a network
 of convolutions, at little cost.
 
-References:
-  Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
-  Rota Bulo et al., "In-Place Activated BatchNorm for Memory-Optimized Training of DNNs", CVPR
-    2018, section 3.
+References: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; Rota Bulo et al.,
+"In-Place Activated BatchNorm for Memory-Optimized Training of DNNs", CVPR 2018, section 3.
 """
 import collections
 
@@ -38,11 +36,9 @@ def recompute(sources, forward, backward):
   """Has gradients read activations computed again; returns the number of operations that run twice.
 
   Random operations and whatever else has a state run once; gradients read their first results.
-
-  Args:
-    sources: list of tensors that the network starts from; only what depends on them counts.
-    forward: list of tf.Operation, those of network and loss, in the order of their creation.
-    backward: list of tf.Operation, those of its gradients, in the order of their creation.
+  Sources are the tensors that the network starts from; only what depends on them counts. Lists of
+  tf.Operation are in the order of their creation: `forward` those of network and loss, `backward`
+  those of its gradients.
   """
   # Gradients begin with the last segment: to forget it would save nothing.
   segments = _cut([operation for operation in _dependents(sources, forward)

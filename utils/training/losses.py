@@ -167,11 +167,9 @@ def div_maybe_zero(total, count):
 def parse_label_weights(words, num_classes, split):
   """Returns one weight per class as a list of floats, or None.
 
-  Args:
-    words: list of strings, `num_classes` numbers or the one word 'auto'; or None.
-    split: dataset_info.SplitInfo of the training split, or None where there is none.
-
-  Raises ValueError for not so many numbers, a negative one, none above 0, or `auto` without counts.
+  Words are `num_classes` numbers or the one word 'auto', strings; or None. The split is the
+  dataset_info.SplitInfo of training, or None where there is none. Raises ValueError for not so
+  many numbers, a negative one, none above 0, or `auto` without counts.
   """
   if not words:
     return None

@@ -97,10 +97,8 @@ OPTIMIZERS = {
 def get_model_gradient_multipliers(last_layers, last_layer_gradient_multiplier):
   """Returns dict, variable name -> factor on its gradient, for factors other than 1.
 
-  Args:
-    last_layers: scopes of the last layers, as substrings of variable names.
-    last_layer_gradient_multiplier: factor of the last layers; their biases get twice it,
-      other biases 2.
+  The last layers, scopes as substrings of variable names, have the factor that is given. Their
+  biases get twice it, other biases 2.
   """
   multipliers = {}
   for variable in tf.trainable_variables():
