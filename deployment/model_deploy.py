@@ -162,7 +162,10 @@ def optimize_clones(clones, optimizer, regularization_losses=None, **kwargs):
 def deploy(config, model_fn, args=None, kwargs=None, optimizer=None, summarize_gradients=False):
   """Returns the DeployedModel of a model_fn: its clones and, with an optimizer, training.
 
-  Without one (None) there is the loss alone. The first four arguments are of `create_clones`.
+  Args:
+    config, model_fn, args, kwargs: as with `create_clones`.
+    optimizer: tf.train.Optimizer, or None for the loss alone.
+    summarize_gradients: whether the summaries tell of the gradients of each variable.
   """
   earlier_summaries = set(tf.get_collection(tf.GraphKeys.SUMMARIES))
   clones = create_clones(config, model_fn, args, kwargs)

@@ -31,7 +31,10 @@ class OnnxModel(object):
       self._session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
 
   def predict(self, images, with_probabilities=False):
-    """Returns int32 labels of uint8 RGB images, [B, h, w, 3], and None; ValueError if it fails."""
+    """Returns labels, int32 [B, h, w], of uint8 RGB images, [B, h, w, 3], and None.
+
+    Raises ValueError if the model fails on them.
+    """
     assert not with_probabilities
     with errors.told(record.FAILS_ON % images.shape[:3], Exception):
       return self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], None
