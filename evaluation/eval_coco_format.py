@@ -11,12 +11,12 @@ if __package__ is None:
   import packages_needed  # noqa: F401
 
 import os
-import typing
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, image_flags
-from deeplab.core import usage
+from deeplab.command_line import declaring, flag_groups, image_flags
+from deeplab.core import settings, usage
+from deeplab.core.settings import Setting
 from deeplab.core.usage import UsageError
 from deeplab.evaluation import panoptic_quality, parsing_covering
 from deeplab.evaluation.panoptic import coco, id_folders, images
@@ -57,46 +57,32 @@ flags.DEFINE_string('categories_file', None,
                     'split.')
 image_flags.define_image_limit_flag('files')
 
-flag_groups.begin('metric')
-flags.DEFINE_enum('metric', 'pq', sorted(_METRICS),
-                  'pq: panoptic quality; pc: parsing covering.')
-flags.DEFINE_integer('num_categories', _NUM_CATEGORIES,
-                     'Category ids are below this. cityscapes: always 19.', lower_bound=1)
-flags.DEFINE_integer('ignored_label', _IGNORED_LABEL,
-                     'Category of pixels that are not evaluated; it may be outside of the '
-                     'categories, 255 for example. cityscapes: always 255.', lower_bound=0)
-flags.DEFINE_integer('max_instances_per_category', _MAX_INSTANCES,
-                     'An image has at most so many segments of a category.', lower_bound=1)
-flags.DEFINE_integer('intersection_offset', None,
-                     'Above all segment ids, category * max_instances_per_category + instance. '
-                     'Default: just large enough.', lower_bound=1)
-flags.DEFINE_bool('normalize_by_image_size', True,
-                  'pc: areas are shares of their image, so that large images do not weigh more.')
-flags.DEFINE_enum('on_missing', 'error', images.ON_MISSING,
-                  'At a missing prediction: stop, or count it as an image without segments.')
-flags.DEFINE_enum('crowd_excuses', 'any', images.CROWD_EXCUSES,
-                  'Which predictions on crowds are no false positives: any, or those of the '
-                  'category of the crowd (as the COCO challenge counts).')
 
-flag_groups.begin('results and work')
-flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON. Default: none.')
-flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV. Default: none.')
-flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
-flags.DEFINE_integer('num_workers', 0, 'Number of worker processes; 0: none but this one.',
-                     lower_bound=0)
-
-
-class Settings(typing.NamedTuple):
-  """How segments are compared; the flags of the same names say more."""
-  metric: str = 'pq'
-  num_categories: int = _NUM_CATEGORIES
-  ignored_label: int = _IGNORED_LABEL
-  max_instances_per_category: int = _MAX_INSTANCES
-  intersection_offset: typing.Optional[int] = None
-  normalize_by_image_size: bool = True
-  num_workers: int = 0
-  on_missing: str = 'error'
-  crowd_excuses: str = 'any'
+@settings.record
+class Settings(object):
+  """How segments are compared."""
+  metric = Setting('pq', 'pq: panoptic quality; pc: parsing covering.', choices=_METRICS,
+                   group='metric')
+  num_categories = Setting(
+      _NUM_CATEGORIES, 'Category ids are below this. cityscapes: always 19.', at_least=1)
+  ignored_label = Setting(
+      _IGNORED_LABEL, 'Category of pixels that are not evaluated; it may be outside of the '
+      'categories, 255 for example. cityscapes: always 255.', at_least=0)
+  max_instances_per_category = Setting(
+      _MAX_INSTANCES, 'An image has at most so many segments of a category.', at_least=1)
+  intersection_offset = Setting(
+      None, 'Above all segment ids, category * max_instances_per_category + instance. Default: '
+      'just large enough.', int, at_least=1)
+  normalize_by_image_size = Setting(
+      True, 'pc: areas are shares of their image, so that large images do not weigh more.')
+  on_missing = Setting(
+      'error', 'At a missing prediction: stop, or count it as an image without segments.',
+      choices=images.ON_MISSING)
+  crowd_excuses = Setting(
+      'any', 'Which predictions on crowds are no false positives: any, or those of the category of '
+      'the crowd (as the COCO challenge counts).', choices=images.CROWD_EXCUSES)
+  num_workers = Setting(0, 'Number of worker processes; 0: none but this one.', at_least=0,
+                        group='results and work')
 
   @property
   def limits(self):
@@ -105,19 +91,26 @@ class Settings(typing.NamedTuple):
                          self.max_instances_per_category)
 
 
+declaring.declare(Settings)
+flags.DEFINE_string('results_json', None, 'File to write the results to, as JSON. Default: none.')
+flags.DEFINE_string('results_csv', None, 'File to write the results to, as CSV. Default: none.')
+flags.DEFINE_integer('print_digits', 3, 'Digits after the point in the table.', lower_bound=0)
+
+
 def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=None,
                      metric='pq', num_categories=_NUM_CATEGORIES, ignored_label=_IGNORED_LABEL,
                      max_instances_per_category=_MAX_INSTANCES, intersection_offset=None,
-                     normalize_by_image_size=True, num_workers=0, print_digits=3, **settings):
+                     normalize_by_image_size=True, num_workers=0, print_digits=3, **others):
   """Evaluates files of the COCO panoptic format, prints the table, returns the means.
 
   Args are the flags of the same names. Without a folder, the id images are in that of the JSON
-  file's name without '.json'; `settings` are further fields of `Settings`: on_missing,
+  file's name without '.json'; `others` are further fields of `Settings`: on_missing,
   crowd_excuses. The means are as of `SegmentationMetric.detailed_results`: 'All', 'Things',
   'Stuff'. Raises ValueError; names the file and what is wrong with it.
   """
   options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
-                     intersection_offset, normalize_by_image_size, num_workers, **settings)
+                     intersection_offset, normalize_by_image_size, num_workers=num_workers,
+                     **others)
   categories, pairs = coco.list_pairs(
       gt_json_file, pred_json_file, gt_folder or os.path.splitext(gt_json_file)[0],
       pred_folder or os.path.splitext(pred_json_file)[0], options.limits)
@@ -126,23 +119,23 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
   return report['means']
 
 
-def evaluate_pairs(categories, pairs, settings):
+def evaluate_pairs(categories, pairs, options):
   """Returns the report, see `report.make_report`, of a list of images.ImagePair by Settings.
 
   Categories are a dict, id -> coco.Category. Raises ValueError; names the file and what is wrong.
   """
   # An ignored label outside of the categories has segment ids above theirs.
-  offset = settings.intersection_offset or settings.max_instances_per_category * (
-      max(settings.num_categories, settings.ignored_label) + 1)
-  options = ({'normalize_by_image_size': settings.normalize_by_image_size}
-             if settings.metric == 'pc' else {})
-  metric_class = usage.lookup(_METRICS, settings.metric, what='metric')
-  metric = metric_class(*settings.limits, offset, **options)
-  num_missing = images.evaluate(metric, pairs, settings.num_workers,
-                                  settings.on_missing, settings.crowd_excuses)
+  offset = options.intersection_offset or options.max_instances_per_category * (
+      max(options.num_categories, options.ignored_label) + 1)
+  normalizing = ({'normalize_by_image_size': options.normalize_by_image_size}
+                 if options.metric == 'pc' else {})
+  metric_class = usage.lookup(_METRICS, options.metric, what='metric')
+  metric = metric_class(*options.limits, offset, **normalizing)
+  num_missing = images.evaluate(metric, pairs, options.num_workers,
+                                  options.on_missing, options.crowd_excuses)
   return panoptic_report.make_report(
       metric, categories, num_images=len(pairs), num_missing=num_missing,
-      settings=dict(settings._asdict(), intersection_offset=metric.offset))
+      settings=dict(options._asdict(), intersection_offset=metric.offset))
 
 
 # --- the script ----------------------------------------------------------------------------
@@ -150,14 +143,14 @@ def evaluate_pairs(categories, pairs, settings):
 
 def main(unused_argv):
   """Evaluates what the flags name; prints the table and writes the files asked for."""
-  settings = Settings(**{name: FLAGS[name].value for name in Settings._fields})
+  options = Settings(**declaring.values_of(Settings))
   _check_layout_flags()
-  categories, pairs, settings = {'coco': _list_coco, 'cityscapes': _list_cityscapes,
-                                 'folders': _list_folders}[FLAGS.layout](settings)
+  categories, pairs, options = {'coco': _list_coco, 'cityscapes': _list_cityscapes,
+                                 'folders': _list_folders}[FLAGS.layout](options)
   for path in (FLAGS.results_json, FLAGS.results_csv):
     if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
       raise ValueError('There is no folder for the results %s: make it first.' % path)
-  report = evaluate_pairs(categories, pairs, settings)
+  report = evaluate_pairs(categories, pairs, options)
   print('\n'.join(panoptic_report.format_table(report, FLAGS.print_digits)))
   for path, write in ((FLAGS.results_json, panoptic_report.write_json),
                       (FLAGS.results_csv, panoptic_report.write_csv)):
@@ -180,14 +173,14 @@ def _check_layout_flags():
                          % (name, FLAGS.layout))
 
 
-def _list_coco(settings):
+def _list_coco(options):
   categories, pairs = coco.list_pairs(
       FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder, FLAGS.pred_folder,
-      settings.limits)
-  return categories, pairs, settings
+      options.limits)
+  return categories, pairs, options
 
 
-def _list_cityscapes(settings):
+def _list_cityscapes(options):
   fixed = {'num_categories': id_folders.CITYSCAPES_NUM_CATEGORIES,
            'ignored_label': id_folders.CITYSCAPES_IGNORED_LABEL}
   for name, value in fixed.items():
@@ -195,19 +188,19 @@ def _list_cityscapes(settings):
       raise UsageError('--%s is %d with --layout=cityscapes, got %d: leave the flag out.'
                        % (name, value, FLAGS[name].value))
   categories, pairs = id_folders.list_cityscapes_pairs(FLAGS.gt_folder, FLAGS.pred_folder)
-  return categories, pairs, settings._replace(**fixed)
+  return categories, pairs, options._replace(**fixed)
 
 
-def _list_folders(settings):
-  if settings.crowd_excuses != 'any':
+def _list_folders(options):
+  if options.crowd_excuses != 'any':
     raise UsageError('--crowd_excuses=%s: the category of a crowd is not known with '
-                     '--layout=folders; leave the flag out.' % settings.crowd_excuses)
+                     '--layout=folders; leave the flag out.' % options.crowd_excuses)
   categories = {}
   if FLAGS.categories_file:
-    categories = coco.read_categories(FLAGS.categories_file, settings.limits)
+    categories = coco.read_categories(FLAGS.categories_file, options.limits)
   pairs = id_folders.list_plain_pairs((FLAGS.gt_folder, FLAGS.gt_instance_folder),
                                       (FLAGS.pred_folder, FLAGS.pred_instance_folder))
-  return categories, pairs, settings
+  return categories, pairs, options
 
 
 if __name__ == '__main__':
