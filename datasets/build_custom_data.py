@@ -16,7 +16,13 @@ import os
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, flag_reading, image_flags, running
+from deeplab.command_line import (
+    declaring,
+    flag_groups,
+    flag_reading,
+    image_flags,
+    running,
+)
 from deeplab.core import keys
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
@@ -28,26 +34,12 @@ from deeplab.datasets.records import dataset_info
 
 FLAGS = flags.FLAGS
 
-flag_groups.begin('images and labels')
+flag_groups.begin(label_kinds.FLAGS_OF_KINDS)
 flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
 flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
                     'or colour pictures with --color_map. Required without --labelme_dir, '
                     '--coco_json, --yolo_dir and --datumaro_path.')
-flags.DEFINE_string('color_map', None,
-                    'CSV file of lines name,r,g,b, or a labelmap.txt of CVAT: what the colours in '
-                    '--label_dir mean. Class ids follow the lines; lines called `ignore` do not '
-                    'count. Default: labels are class ids.')
-flags.DEFINE_boolean('reduce_zero_label', False,
-                     'The values 1..num_classes in --label_dir are the classes, which become '
-                     '0..num_classes-1, and 0 stands for pixels without label, which do not count.')
-flags.DEFINE_string('label_suffix', None,
-                    'What names of label files end in behind the name of their image, such as '
-                    '_mask; or with the extension, such as _L.png, .png. With it, labels may lie '
-                    'in --image_dir. Default: nothing.')
-flags.DEFINE_string('image_suffix', None,
-                    'What names of images end in, likewise, such as _sat for 7_sat.jpg of '
-                    '7_mask.png. Default: nothing.')
 flags.DEFINE_boolean('labels_as_stored', False,
                      'Labels were drawn on the pixels as the image files store them: they are '
                      'turned with the images where EXIF says so. Where the size shows it, this is '
@@ -68,25 +60,12 @@ flags.DEFINE_string('datumaro_path', None,
                     'File or folder, in any format that datumaro reads, with the annotations of '
                     'the images. Classes: --class_names, or background and all of its own. '
                     'Default: not used.')
-flags.DEFINE_string('datumaro_format', None,
-                    'Name that datumaro has for the format of --datumaro_path, such as cvat. '
-                    'Default: found by the files.')
-flags.DEFINE_bool('boxes_as_areas', False,
-                  'Paints the boxes of annotations that have no outline, in --coco_json, '
-                  '--yolo_dir and --datumaro_path. Default: they are left out, counted and named.')
-flags.DEFINE_integer('line_width', 10,
-                     'Width of lines and points in --labelme_dir and --datumaro_path, in pixels.',
-                     lower_bound=1)
-flags.DEFINE_bool('negatives', False,
-                  'Takes images without annotation file or entry as images without objects. '
-                  'Default: they are errors.')
-flags.DEFINE_string('unlabelled', None,
-                    'Name of the class of pixels without annotation, or `ignore`; not for '
-                    '--label_dir. Default: class 0 if it is called background, else ignore.')
+declaring.declare(label_kinds.Request)
 
 image_flags.define_image_range_flag(
-    'images and labels', '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. '
-    'Default: that of other splits, else 0,65535, which must be filled.', allows_auto=True)
+    label_kinds.FLAGS_OF_KINDS,
+    '; or auto, percentiles 0.5 and 99.5 of all splits but val and test. Default: that of '
+    'other splits, else 0,65535, which must be filled.', allows_auto=True)
 
 flag_groups.begin('classes')
 flags.DEFINE_string('class_names', None,
@@ -137,8 +116,7 @@ def make_spec():
       colors=colors,
       ignore_label=FLAGS.ignore_label,
       on_error=FLAGS.on_error,
-      **{name: FLAGS[name].value for name in label_kinds.Request._fields
-         if name in label_kinds.FLAGS_OF_SOME}))
+      **declaring.values_of(label_kinds.Request)))
   num_classes = _num_classes(labelled.class_names)
   return builder.DatasetSpec(
       name=FLAGS.dataset_name or os.path.basename(

@@ -1,7 +1,7 @@
 """The kinds of labels that build_custom_data.py reads: a row of `KINDS` each.
 
 A new kind is a row, whose key is the flag that holds its file or folder. Flags that it reads
-besides are fields of `Request`; build_custom_data.py declares them.
+besides are rows of `Request`; build_custom_data.py declares them.
 """
 import collections
 import shlex
@@ -9,6 +9,8 @@ import typing
 
 from absl import logging
 
+from deeplab.core import settings
+from deeplab.core.settings import Setting
 from deeplab.core.usage import UsageError
 from deeplab.datasets.building import listing
 from deeplab.datasets.labels import (
@@ -21,40 +23,50 @@ from deeplab.datasets.labels import (
 )
 from deeplab.datasets.labels.class_names import BACKGROUND, BACKGROUND_NAMES, IGNORE_NAMES
 
+FLAGS_OF_KINDS = 'images and labels'
+
 _NEGATIVES_HINT = ' Or take them as images without objects with --negatives.'
 _SKIP_HINT = ' Or leave them out with --on_error=skip.'
 
 
-class Request(typing.NamedTuple):
-  """What is asked for.
-
-  Attributes:
-    path: file or folder of the labels; None: images without labels.
-    image_dir: folder of the images.
-    names: stems of the images to take, in this order; None: all.
-    class_names: names given for the class ids, or None.
-    colors: list of [r, g, b] per class id, or None.
-    ignore_label: label value of pixels that do not count.
-    on_error: 'stop' or 'skip', see `listing.find_pairs`.
-
-  The others are values of the flags that only some kinds of labels read, as `KINDS` says.
-  """
-  path: typing.Optional[str]
-  image_dir: str
-  names: typing.Optional[typing.List[str]]
-  class_names: typing.Optional[typing.List[str]]
-  colors: typing.Optional[typing.List[typing.List[int]]]
-  ignore_label: int
-  on_error: str
-  color_map: typing.Optional[str]
-  reduce_zero_label: bool
-  label_suffix: typing.Optional[str]
-  image_suffix: typing.Optional[str]
-  unlabelled: typing.Optional[str]
-  negatives: bool
-  boxes_as_areas: bool
-  line_width: int
-  datumaro_format: typing.Optional[str]
+@settings.record
+class Request(object):
+  """What is asked for; the flags are those that only some kinds of labels read."""
+  path = Setting(None, 'File or folder of the labels; None: images without labels.')
+  image_dir = Setting(None, 'Folder of the images.')
+  names = Setting(None, 'Stems of the images to take, in this order; None: all.')
+  class_names = Setting(None, 'Names given for the class ids, or None.')
+  colors = Setting(None, 'List of [r, g, b] per class id, or None.')
+  ignore_label = Setting(None, 'Label value of pixels that do not count.')
+  on_error = Setting(None, "'stop' or 'skip', see `listing.find_pairs`.")
+  color_map = Setting(
+      None, 'CSV file of lines name,r,g,b, or a labelmap.txt of CVAT: what the colours in '
+      '--label_dir mean. Class ids follow the lines; lines called `ignore` do not count. Default: '
+      'labels are class ids.', str, group=FLAGS_OF_KINDS)
+  reduce_zero_label = Setting(
+      False, 'The values 1..num_classes in --label_dir are the classes, which become '
+      '0..num_classes-1, and 0 stands for pixels without label, which do not count.')
+  label_suffix = Setting(
+      None, 'What names of label files end in behind the name of their image, such as _mask; or '
+      'with the extension, such as _L.png, .png. With it, labels may lie in --image_dir. Default: '
+      'nothing.', str)
+  image_suffix = Setting(
+      None, 'What names of images end in, likewise, such as _sat for 7_sat.jpg of 7_mask.png. '
+      'Default: nothing.', str)
+  unlabelled = Setting(
+      None, 'Name of the class of pixels without annotation, or `ignore`; not for --label_dir. '
+      'Default: class 0 if it is called background, else ignore.', str)
+  negatives = Setting(
+      False, 'Takes images without annotation file or entry as images without objects. Default: '
+      'they are errors.')
+  boxes_as_areas = Setting(
+      False, 'Paints the boxes of annotations that have no outline, in --coco_json, --yolo_dir and '
+      '--datumaro_path. Default: they are left out, counted and named.')
+  line_width = Setting(
+      10, 'Width of lines and points in --labelme_dir and --datumaro_path, in pixels.', at_least=1)
+  datumaro_format = Setting(
+      None, 'Name that datumaro has for the format of --datumaro_path, such as cvat. Default: '
+      'found by the files.', str)
 
 
 class Labelled(typing.NamedTuple):
