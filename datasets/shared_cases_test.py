@@ -83,7 +83,7 @@ CASES = (
         '2 with a polygon of fewer than three points: polygon 1 of 2 of annotation 2 (sign) of '
         'a0',)),
     Case('co_rlelist', _COCO, code=1, messages=(
-        'a.json: none of its annotations can be drawn. 2 with run lengths in place of a polygon; '
+        'none of its annotations can be drawn. 2 with run lengths in place of a polygon; '
         'they are written {"counts": [...], "size": [height, width]}: annotation 1 (lane)',)),
     # Lines of 10 pixels, 128 long.
     Case('lm_linestrip', _LABELME, [35656, 2744]),

@@ -130,6 +130,12 @@ class Segmenter(object):
                                     ', '.join(self.class_names or ['not known'])))
     return forma_masks(self.run([image])[0])
 
+  def class_name(self, class_id):
+    """Returns the name of a class, 'class <id>' where it is not known."""
+    if self.class_names and class_id < len(self.class_names):
+      return self.class_names[class_id]
+    return 'class %d' % class_id
+
   def describe_classes(self, class_names, colormap):
     """Sets names (a list, or None) and colours that the model itself does not tell.
 

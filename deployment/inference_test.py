@@ -46,11 +46,11 @@ def test_threads_share_a_segmenter(tmp_path):
 def test_names_and_colours_come_from_the_record_of_the_graph(tmp_path, caplog):
   path = write_graph(tmp_path / 'graph.pb')
   plain = inference.Segmenter(path)
-  assert plain.class_names is None
+  assert plain.class_names is None and plain.class_name(2) == 'class 2'
   assert plain.colormap.tolist()[1] == [128, 0, 0]
   exported.write_record(path, {'class_names': ['sky', 'road'], 'colormap': [[1, 2, 3], [4, 5, 6]]})
   named = inference.Segmenter(path)
-  assert named.class_names == ['sky', 'road']
+  assert [named.class_name(i) for i in range(3)] == ['sky', 'road', 'class 2']
   assert named.colormap.tolist()[:2] == [[1, 2, 3], [4, 5, 6]]
   assert named.colormap.shape == (256, 3)
   with open(path, 'ab') as f:
@@ -176,7 +176,7 @@ def test_checkpoints_are_run_like_exported_models(tmp_path):
       checkpoint, tiny_run.MODEL_OPTIONS, class_names=tiny_run.CLASS_NAMES,
       colormap=tiny_run.COLORMAP) as segmenter:
     mask, = segmenter.run([sample.image])
-    assert segmenter.class_names[1] == 'tree'
+    assert segmenter.class_name(1) == 'tree'
     assert segmenter.colormap[3].tolist() == [120, 180, 250]
     assert segmenter.num_classes == 4
   expected, = tiny_run.predict(checkpoint, [sample], 0,

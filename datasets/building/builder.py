@@ -202,8 +202,8 @@ def _require_annotations(spec, split):
       return
     left_out += [('%s of %s' % (name, item.name), reason) for name, reason in drawing.left_out]
   if left_out:
-    raise ValueError('Split %r: %d of its annotations left out, 0 drawn. %s.' % (
-        split, len(left_out), '; '.join(label_sources.by_reason(left_out))))
+    raise ValueError('Split %r: none of its annotations can be drawn. %s.' % (
+        split, '; '.join(label_sources.by_reason(left_out))))
 
 
 def _remove_leftovers(output_dir, plan):

@@ -408,7 +408,7 @@ def test_a_split_of_which_nothing_can_be_drawn_is_refused_before_anything_is_wri
     builder.build_dataset(_spec({'train': raw(2, 'good'), 'val': annotated((0, 0), (0, 2))}),
                           str(tmp_path / 'out'), 1, on_error)
   assert str(caught.value) == (
-      "Split 'val': 2 of its annotations left out, 0 drawn. 2 with no area: shape 0 of record 1, "
+      "Split 'val': none of its annotations can be drawn. 2 with no area: shape 0 of record 1, "
       'shape 1 of record 1.')
   assert not (tmp_path / 'out').exists()
 

@@ -7,7 +7,6 @@ The models run in a process of their own, which only knows the files:
 import io
 import itertools
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ NUM_PICTURES = 4
 _FREE_SIZE = (161, 129)
 # The mean IoU of fewer pictures says little.
 LEAST_SCORED_PICTURES = 20
+_ERROR_KEY = 'error'
 
 
 class Limits(typing.NamedTuple):
@@ -121,18 +121,23 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
   padding see `opened_models.open_exported`. Raises ValueError if a model cannot be loaded or run;
   tells which and why.
   """
+  job = {'paths': np.array([path for path, _ in paths_and_pictures]),
+         'mean_pixel': np.array([] if mean_pixel is None else mean_pixel, np.float64)}
+  for index, (_, pictures) in enumerate(paths_and_pictures):
+    job.update((_key(index, number), picture) for number, picture in enumerate(pictures))
   with tempfile.TemporaryDirectory() as folder:
-    job_path, result_path = [os.path.join(folder, name) for name in ('job', 'result')]
-    files.write_bytes(job_path, pickle.dumps((paths_and_pictures, mean_pixel)))
+    job_path, result_path = [os.path.join(folder, name) for name in ('job.npz', 'result.npz')]
+    np.savez(job_path, **job)
     process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if process.returncode or not files.exists(result_path):
       raise ValueError('The exported models cannot be run in a process of their own: %s' % (
           process.stdout.decode('utf-8', 'replace').strip().split('\n')[-1]))
-    result = pickle.loads(files.read_bytes(result_path))
-  if isinstance(result, ValueError):
-    raise result
-  return result
+    with np.load(result_path) as result:
+      if _ERROR_KEY in result:
+        raise ValueError(str(result[_ERROR_KEY]))
+      return [[result[_key(index, number)] for number in range(len(pictures))]
+              for index, (_, pictures) in enumerate(paths_and_pictures)]
 
 
 def equal_share(labels, expected):
@@ -173,12 +178,18 @@ def check(name, comparison, limits):
 def main(argv):
   """Runs the models of a job; see the module."""
   _, job_path, result_path = argv
-  paths_and_pictures, mean_pixel = pickle.loads(files.read_bytes(job_path))
-  try:
-    result = [_labels(path, pictures, mean_pixel) for path, pictures in paths_and_pictures]
-  except ValueError as error:
-    result = ValueError(str(error))
-  files.write_bytes(result_path, pickle.dumps(result))
+  result = {}
+  with np.load(job_path) as job:
+    for index, path in enumerate(job['paths'].tolist()):
+      pictures = [job[_key(index, number)] for number in range(len(job.files))
+                  if _key(index, number) in job]
+      try:
+        labels = _labels(path, pictures, job['mean_pixel'].tolist() or None)
+      except ValueError as error:
+        result = {_ERROR_KEY: np.array(str(error))}
+        break
+      result.update((_key(index, number), value) for number, value in enumerate(labels))
+  np.savez(result_path, **result)
 
 
 def _records(dataset_dir, num_records, split):
@@ -201,6 +212,10 @@ def _labels(path, pictures, mean_pixel):
   labels = [opened.predict(picture[np.newaxis])[0][0] for picture in pictures]
   opened.close()
   return labels
+
+
+def _key(index, number):
+  return 'model%d_%d' % (index, number)
 
 
 def _draw(size, seed):
