@@ -1,5 +1,6 @@
 """Runs scripts: flags in, one line of error out, an exit code."""
 import functools
+import signal
 import sys
 import traceback
 
@@ -97,6 +98,13 @@ def _run_guarded(main, argv):
   except KeyboardInterrupt as error:
     ending.stop(str(error) or 'interrupted.',
                 getattr(error, 'exit_code', ending.EXIT_INTERRUPTED))
+  except RuntimeError as error:
+    # What TensorFlow makes of a signal that comes while it makes an exception of its own.
+    if 'REPLACED BY Stopped' in str(error):
+      ending.stop('terminated.', 128 + signal.SIGTERM)
+    if 'REPLACED BY KeyboardInterrupt' in str(error):
+      ending.stop('interrupted.', ending.EXIT_INTERRUPTED)
+    raise
 
 
 def _load_tensorflow():

@@ -156,6 +156,11 @@ class _Inspection(object):
     self._problems = []
 
   def facts(self, record, has_label):
+    misread = example.misread_feature(record)
+    if misread:
+      self._add('bad_image', 'values of the feature %s are of another kind, text or numbers, than '
+                             'they must be.', misread)
+      return Facts(self._problems)
     data = example.image_bytes(record)
     image = self._open(data, 'image', ('JPEG', 'PNG'))
     size = image and (image.height, image.width)

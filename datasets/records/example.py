@@ -117,6 +117,15 @@ def record_name(record):
   return _first_bytes(record, _NAME).decode('utf-8', 'replace')
 
 
+def misread_feature(record):
+  """Returns the name of a feature with values of another kind than is parsed, or None."""
+  for name, (dtype, _) in _PARSED_FEATURES.items():
+    kind = name in record.features.feature and record.features.feature[name].WhichOneof('kind')
+    if kind and kind != {'string': 'bytes_list', 'int64': 'int64_list'}[dtype]:
+      return name
+  return None
+
+
 def image_bytes(record):
   """Returns the encoded image of a `tf.train.Example`, b'' where it has none."""
   return _first_bytes(record, _IMAGE)

@@ -8,7 +8,7 @@ import re
 import numpy as np
 from absl import logging
 
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
 
@@ -99,8 +99,10 @@ def write_scalars(report, writer):
   """Adds the scalars of a report to a `tf.summary.FileWriter`, at the report's step."""
   summary = tf.Summary(value=[tf.Summary.Value(tag=name, simple_value=value)
                               for name, value in sorted(scalars(report).items())])
-  writer.add_summary(summary, report['global_step'])
-  writer.flush()
+  with errors.told('The events for TensorBoard cannot be written', RuntimeError, OSError,
+                   tf.errors.OpError, advice='Make room, and run the same command again.'):
+    writer.add_summary(summary, report['global_step'])
+    writer.flush()
 
 
 def log_report(report):

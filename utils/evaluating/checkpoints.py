@@ -52,12 +52,12 @@ def evaluate(graph, checkpoint, dataset, split, tag, folder, results=None):
       counts, descriptor.class_names, results.boundary_counts if results else None, tag=tag,
       checkpoint=checkpoint, global_step=global_step, dataset=descriptor.name, split=split,
       num_examples=num_images)
-  path = report_lib.write_report(report, folder)
-  # The events shall not hold the graph, which the cache adds.
+  # Before the report: where a disk is full, the thread that writes events tells it worst. They
+  # shall not hold the graph, which the cache adds.
   with tf.Graph().as_default():
     writer = tf.summary.FileWriterCache.get(folder)
   report_lib.write_scalars(report, writer)
-  return report, path
+  return report, report_lib.write_report(report, folder)
 
 
 def evaluation_of_training(dataset, split, model_options, image_pyramid, train_logdir):
