@@ -30,6 +30,8 @@ def main(argv):
     raise OSError(number, 'What the system says', 'model.ckpt')
   if flags.FLAGS.word == 'large':
     raise MemoryError('Unable to allocate 2.73 TiB')
+  if flags.FLAGS.word == 'swallowed':
+    raise RuntimeError('MISMATCH: ORIGINAL OutOfRangeError REPLACED BY Stopped: terminated.')
   if flags.FLAGS.word == 'stop':
     raise KeyboardInterrupt()
   if flags.FLAGS.word in ('SIGTERM', 'SIGINT'):
@@ -72,6 +74,7 @@ def fixture_run(tmp_path):
     (['--word=large'], 1, 'script.py: error: Memory is short: Unable to allocate 2.73 TiB. Choose '
                           'smaller images, crops or batches, or fewer processes.\n'),
     (['--word=stop'], 130, 'script.py: error: interrupted.\n'),
+    (['--word=swallowed'], 143, 'script.py: error: terminated.\n'),
     (['--word=SIGTERM'], 143, 'script.py: error: terminated.\n'),
     (['--word=SIGINT'], 130, 'script.py: error: interrupted.\n'),
     ([], 2, 'script.py: error: Required: --word=....\n'),

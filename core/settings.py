@@ -23,7 +23,7 @@ class Setting(typing.NamedTuple):
   """A row."""
   default: typing.Any  # Value of the field and of the flag.
   help: str = ''  # What the value does, in which unit; the help of the flag.
-  # Bool, float, int, str, INTS, FLOATS or LIST; None: the type of the default.
+  # bool, float, int, str, INTS, FLOATS or LIST; None: the type of the default.
   kind: typing.Any = None
   at_least: typing.Optional[float] = None  # Smallest number, or None.
   at_most: typing.Optional[float] = None  # Largest number, or None.

@@ -5,7 +5,7 @@
 For training the image stays encoded until it is known which part of it the crop shows.
 """
 from deeplab import input_preprocess
-from deeplab.core import feature_extractor, keys, preprocess_utils, settings, tf_compat
+from deeplab.core import feature_extractor, keys, preprocess_utils, settings, tf_compat, usage
 from deeplab.core.images import crop_geometry, one_pass_crop
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.settings import NO_FLAG, Setting
@@ -105,6 +105,8 @@ class Dataset(object):
     self.should_shuffle = should_shuffle
     self.should_repeat = should_repeat
     self.reading = reading or Reading()
+    usage.lookup(dict.fromkeys(in_runs.ON_BAD_RECORD), self.reading.on_bad_record,
+                 what='on_bad_record')
 
   @property
   def num_of_classes(self):

@@ -254,6 +254,12 @@ def test_bad_records_are_skipped_and_told(tmp_path, samples, caplog, is_training
   assert 'Bad record skipped, number 1: Record tiny/001: the image' in caplog.text
 
 
+def test_another_way_with_bad_records_is_refused(tmp_path, samples):
+  tiny_run.write_records(str(tmp_path), samples, split='train')
+  with pytest.raises(ValueError, match="Unknown on_bad_record 'skp'. Did you mean 'skip'"):
+    make_dataset(tmp_path, 'train', on_bad_record='skp')
+
+
 def test_too_many_bad_records_stop_the_stream(tmp_path):
   many = [sample._replace(name='r%d' % i)
           for i, sample in enumerate(tiny_run.make_samples() * 10)]

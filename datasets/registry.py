@@ -51,7 +51,7 @@ class DatasetDescriptor(typing.NamedTuple):
 class UserEntry(typing.NamedTuple):
   """What is known under a name of the user's own."""
   dataset_dir: typing.Optional[str]  # Folder of the records, or None.
-  # Dataset_info.DatasetInfo, or None for what the folder says.
+  # dataset_info.DatasetInfo, or None for what the folder says.
   info: typing.Optional[dataset_info.DatasetInfo]
 
 

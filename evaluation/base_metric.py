@@ -116,7 +116,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
 
   @abc.abstractmethod
   def per_category(self):
-    """Returns an dict of [num_categories] arrays: `columns`, then the counts."""
+    """Returns a dict of [num_categories] arrays: `columns`, then the counts."""
 
   @abc.abstractmethod
   def valid_categories(self):

@@ -132,7 +132,7 @@ def evaluate_pairs(categories, pairs, options):
   metric_class = usage.lookup(_METRICS, options.metric, what='metric')
   metric = metric_class(*options.limits, offset, **normalizing)
   num_missing = images.evaluate(metric, pairs, options.num_workers,
-                                  options.on_missing, options.crowd_excuses)
+                                options.on_missing, options.crowd_excuses)
   return panoptic_report.make_report(
       metric, categories, num_images=len(pairs), num_missing=num_missing,
       settings=dict(options._asdict(), intersection_offset=metric.offset))

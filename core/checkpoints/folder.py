@@ -171,7 +171,7 @@ class ChiefSessionCreator(typing.NamedTuple):
   the weights of the original, and the saver would delete the original's checkpoints in time;
   where that file is damaged it would begin anew.
   """
-  scaffold: typing.Any  # Tf.train.Scaffold with a saver.
+  scaffold: typing.Any  # tf.train.Scaffold with a saver.
   master: str  # TensorFlow server; '': in this process.
   config: typing.Any  # ConfigProto.
   folder: str  # Folder of checkpoints.

@@ -30,7 +30,7 @@ class Weights(typing.NamedTuple):
 
 class Plan(typing.NamedTuple):
   """Which variables get which weights."""
-  weights: Weights  # Weights.
+  weights: Weights
   variables: typing.List[tf.Variable]  # List of tf.Variable that are taken from them.
   summary: str = ''  # How many variables start from where.
 

@@ -19,11 +19,11 @@ _RATIOS = (2, 4, 8)
 class TrainingCrops(typing.NamedTuple):
   """How crops are made of training records."""
   crop_size: typing.Tuple[int, int]  # (height, width) of the crops, ints.
-  resizing: crop_geometry.Resizing  # Crop_geometry.Resizing.
+  resizing: crop_geometry.Resizing
   # (min_scale_factor, max_scale_factor, scale_factor_step_size).
   scales: typing.Tuple[float, float, float]
-  padding: Padding  # Padding.
-  augmentation: Augmentation  # Augmentation.
+  padding: Padding
+  augmentation: Augmentation
 
 
 class Part(typing.NamedTuple):

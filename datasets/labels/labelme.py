@@ -34,7 +34,7 @@ class Pens(typing.NamedTuple):
 class LabelmeLabel(typing.NamedTuple):
   """The label source of one image; later shapes lie on top of earlier ones."""
   path: str  # JSON file.
-  pens: Pens  # Pens.
+  pens: Pens
   unlabelled: int  # Id of pixels in no shape.
 
   def read(self, height, width):

@@ -89,6 +89,14 @@ def test_unlabelled_records_parse_without_label():
   assert keys.LABELS_CLASS not in sample
 
 
+def test_features_of_another_kind_than_is_parsed_are_found():
+  record = _record()
+  assert example.misread_feature(record) is None
+  height = record.features.feature['image/height']
+  height.bytes_list.value.append(b'5')
+  assert example.misread_feature(record) == 'image/height'
+
+
 def test_absent_features_have_defaults():
   record = tf.train.Example(features=tf.train.Features(feature={
       'image/encoded': example.bytes_feature(_png(_IMAGE)),

@@ -22,7 +22,7 @@ class Source(typing.NamedTuple):
   model_options: typing.Any  # ModelOptions.
   # Function (images, model_options) -> predictions as `model.predict_labels`.
   predict: typing.Callable
-  options: freezing.ExportOptions = freezing.ExportOptions()  # ExportOptions.
+  options: freezing.ExportOptions = freezing.ExportOptions()
   # List of uint8 [height, width, 3] arrays to check with, of the dataset; if empty, drawn ones.
   pictures: typing.Sequence[np.ndarray] = ()
   # Function () -> list of uint8 [H, W, 3] of crop size, for TFLite files of 8 bits; or None.

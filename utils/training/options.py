@@ -73,7 +73,7 @@ class TrainOptions(object):
       None, 'Factor, 0 or more, on the loss of each class, one number per class, or auto: median '
       'frequency / frequency of the class, by the dataset_info.json, within 0.1 to 10. Default: 1 '
       'for all.', LIST)
-  slow_start_step = Setting(0, 'First steps with slow_start_optimizing.', at_least=0)
+  slow_start_step = Setting(0, 'First steps with slow_start_learning_rate.', at_least=0)
   slow_start_learning_rate = Setting(.0001, 'Learning rate of the slow start.', at_least=0)
   hard_example_mining_step = Setting(
       0, 'Steps over which the share of mined pixels falls from all to top_k_percent_pixels; 0: at '
