@@ -260,7 +260,8 @@ def test_bad_input_is_told_in_one_line(run, tmp_path):
       (['--dataset_dir=%s/empty' % tmp_path], 'is empty (0 bytes): build or copy it again'),
       (['--dataset_dir=%s/cut' % tmp_path], 'tiny/001'),
       (['--dataset_dir=%s/cut' % tmp_path, '--skip_data_check', '--eval_crop_size='],
-       'Record tiny/001: the image cannot be decoded (the PNG file is cut off). It is record 1 of'),
+       'Record tiny/001: the image cannot be decoded (the PNG file is cut off or '
+       'damaged). It is record 1 of'),
       (['--model_variant=resnet_v1_50', '--depth_multiplier=1'],
        'not in the checkpoint: resnet_v1_50/'),
       (['--checkpoint_dir=%s/other/model.ckpt-9' % tmp_path],

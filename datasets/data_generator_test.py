@@ -1,5 +1,8 @@
 """Tests of the input pipeline on tiny records."""
 import os
+import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -316,6 +319,29 @@ def test_an_error_without_a_name_is_laid_to_the_first_bad_record(
       dataset.descriptor)
   assert str(found) == 'Record %s: %s It is record 1 of shard %s. Build this shard again.' % (
       samples[0].name, says, path)
+
+
+def _with_chunk(png, name):
+  """Returns a PNG file with one more chunk, behind its head."""
+  return png[:33] + struct.pack('>I', 0) + name + struct.pack('>I', zlib.crc32(name)) + png[33:]
+
+
+@pytest.mark.parametrize('chunk, says', [
+    # A chunk that readers must know: Pillow passes over it.
+    (b'QQQQ', r': it cannot be decoded: .*\. It is record 0 of shard .* Build this shard again'),
+    (b'qqqq', None)])
+def test_a_record_that_tensorflow_alone_cannot_decode_is_named(tmp_path, samples, chunk, says):
+  path = tiny_run.write_records(str(tmp_path), samples)
+  record = next(example.read_records(path))
+  data = record.features.feature['image/segmentation/class/encoded'].bytes_list
+  data.value[0] = _with_chunk(data.value[0], chunk)
+  with tf.io.TFRecordWriter(path) as writer:
+    writer.write(record.SerializeToString())
+  dataset = make_dataset(tmp_path)
+  found = in_runs.describe_input_error(
+      tf.errors.InvalidArgumentError(None, None, 'what TensorFlow says'), dataset.files,
+      dataset.descriptor)
+  assert re.match('Record ' + samples[0].name + says, str(found)) if says else found is None
 
 
 def test_an_error_that_no_record_explains_stays_as_it_is(tmp_path, samples):

@@ -82,7 +82,8 @@ OUT_OF_RANGE = np.where(LABEL == 1, np.uint8(9), LABEL)
 # Finding -> (first record, what its sentence says).
 DEFECTS = {
     'bad_image': (record_of(FIRST, image=png(FIRST.image)[:100]), 'image cannot be decoded'),
-    'bad_label': (record_of(FIRST, label=png(FIRST.label)[:-6]), 'the PNG file is cut off'),
+    'bad_label': (record_of(FIRST, label=png(FIRST.label)[:-6]),
+                  'the PNG file is cut off or damaged'),
     'missing_label': (record_of(FIRST, label=b''), 'no label map'),
     'sizes_differ': (record_of(FIRST, label=png(LABEL[:-1])),
                      'the image is 33x41, its label 32x41'),

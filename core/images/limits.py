@@ -4,6 +4,8 @@ A file of a few bytes can claim gigabytes of pixels, and a small PNG file can ho
 Pillow, whose own limit is the default, there is one limit for the whole process. What else a PNG
 file says of itself is read here too.
 """
+import io
+
 from PIL import Image
 
 from deeplab.core.images import input_errors
@@ -94,8 +96,12 @@ def checked(data, name, what):
 
 
 def is_whole_png(data):
-  """Whether bytes are a PNG file with its closing chunk; Pillow reads others, libpng does not."""
-  return data.startswith(_PNG_START) and data.endswith(_PNG_END)
+  """Whether bytes are a PNG file of whole chunks; Pillow draws others, libpng does not."""
+  try:
+    Image.open(io.BytesIO(data), formats=['PNG']).verify()
+  except Exception:  # Pillow raises what the chunk at hand happens to raise.
+    return False
+  return _PNG_END in data  # The checksum of the last chunk is not verified.
 
 
 def png_bit_depth(data):

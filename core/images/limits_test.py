@@ -57,6 +57,21 @@ def test_a_file_of_several_jpeg_pictures_counts_as_the_first_of_them():
                                   for data in (buffer, alone)])
 
 
+@pytest.mark.parametrize('change, is_whole', [
+    (lambda data: data, True), (lambda data: data + b'more', True),
+    (lambda data: data[:-2], False), (lambda data: data[:-12], False),
+    # A flipped bit of the checksum of the pixels: Pillow draws them all the same.
+    (lambda data: data[:-13] + bytes([data[-13] ^ 1]) + data[-12:], False)])
+def test_a_whole_png_is_what_tensorflow_decodes(change, is_whole):
+  data = change(encode('PNG'))
+  assert limits.is_whole_png(data) == is_whole
+  if is_whole:
+    run(tf.image.decode_png, data)
+  else:
+    with pytest.raises(tf.errors.InvalidArgumentError):
+      run(tf.image.decode_png, data)
+
+
 def check(data):
   return run(lambda image, name: limits.checked(image, name, 'label'), data, 'records/7')
 

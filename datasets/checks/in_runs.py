@@ -12,6 +12,7 @@ from absl import logging
 
 from deeplab.core import keys
 from deeplab.core.images import input_errors, limits
+from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks import examination, rules
 from deeplab.datasets.records import dataset_info, example, shards
@@ -212,12 +213,20 @@ def describe_input_error(error, files, descriptor):
     return ValueError(sentence + _place_of(sentence, files))
   # TensorFlow does not say which record it could not read or decode.
   try:
-    for path, index, record in _records_of(files):
-      has_label = descriptor.has_labels(shards.split_of(path, descriptor.splits_to_sizes))
-      problem = rules.inspect_record(
-          record, rules.record_title(record, path, index), descriptor, has_label).error
-      if problem:
-        return ValueError('%s%s Build this shard again.' % (problem, rules.place(path, index)))
+    with tf.Graph().as_default(), tf.Session() as session:
+      serialized = tf.placeholder(tf.string, [])
+      samples = {has_label: example.parse(serialized, has_label) for has_label in (True, False)}
+      for path, index, record in _records_of(files):
+        has_label = descriptor.has_labels(shards.split_of(path, descriptor.splits_to_sizes))
+        title = rules.record_title(record, path, index)
+        advice = rules.place(path, index).strip() + ' Build this shard again.'
+        problem = rules.inspect_record(record, title, descriptor, has_label).error
+        if problem:
+          return ValueError('%s %s' % (problem, advice))
+        # Pillow reads a few damaged files that TensorFlow does not.
+        with errors.told('%s: it cannot be decoded' % title, tf.errors.InvalidArgumentError,
+                         advice=advice):
+          session.run(samples[has_label], {serialized: record.SerializeToString()})
   except ValueError as found:
     return found
   return None

@@ -193,7 +193,7 @@ class _Inspection(object):
       if image.format not in formats:
         raise ValueError('it is a %s file instead of %s' % (image.format, ' or '.join(formats)))
       if image.format == 'PNG' and not limits.is_whole_png(data):
-        raise ValueError('the PNG file is cut off')
+        raise ValueError('the PNG file is cut off or damaged')
       if self._with_pixels:
         image.load()
       return image
