@@ -84,7 +84,7 @@ declare(options.NetworkOptions, NETWORK, HEAD, is_shown=False)
 declare_one('dense_prediction_cell_json', options.DENSE_PREDICTION_CELL_JSON, is_shown=False)
 
 
-def define_model_flags(output_stride=16):
+def define_model_flags(output_stride=options.OUTPUT_STRIDE):
   """Declares the flags that size atrous convolutions, of scripts that use the network."""
   flag_groups.show(RESIZING, BACKBONE, NETWORK, HEAD)
   declare(options.NetworkOptions, options.RESOLUTION, output_stride=output_stride)

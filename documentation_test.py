@@ -18,7 +18,7 @@ _SHELL_FLAGS = {'list', 'logdir', 'logs', 'ps', 'workers'}
 
 # What the pages tell the reader to write, has of a release, or calls as an example.
 _READERS_OWN = {
-    'core/tiny_net.py', 'utils/soft_dice.py', 'a.jpg', 'a.png', 'classes.csv', 'instances_val.json',
+    'core/tiny_net.py', 'a.jpg', 'a.png', 'classes.csv', 'instances_val.json',
     'classes.txt', 'data.yaml', 'name.png', 'test.txt', 'train_aug.txt', 'train.csv',
     'label_descriptions.json', 'labelmap.txt', 'label_colors.txt', '_classes.csv',
     'x.jpg', 'x.png', 'x_mask.png', 'x_L.png', 'x_sat.jpg',

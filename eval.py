@@ -67,7 +67,7 @@ def main(unused_argv):
     batches = eval_batches.make_batches(dataset, sizes)
     graph = counting.build_eval_graph(
         tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
-        model_options, predict)._replace(master=FLAGS.master)
+        model_options, predict, FLAGS.master)
     sessions.for_each_checkpoint(
         prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset))
 
@@ -95,7 +95,7 @@ def _evaluate(graph, checkpoint, dataset):
                                          colors)
   start = time.time()
   report, path = checkpoints.evaluate(
-      graph, checkpoint, dataset, FLAGS.eval_split,
+      graph, checkpoint, dataset,
       report_lib.miou_tag(FLAGS.eval_scales, FLAGS.add_flipped_images), FLAGS.eval_logdir,
       results)
   logging.info('%s images/s.',

@@ -16,6 +16,7 @@ from absl import flags, logging
 
 from deeplab import common
 from deeplab.core import colormaps, feature_extractor, quantization
+from deeplab.core import options as network_options
 from deeplab.core.checkpoints import restoring
 from deeplab.core.images import limits
 from deeplab.core.storage import files
@@ -23,7 +24,7 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
 from deeplab.deployment.exporting import checked_export, comparison, formats
-from deeplab.deployment.formats import tflite_converter, tflite_runner
+from deeplab.deployment.formats import tflite_runner
 from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation.semantic import segmentation_metrics
@@ -48,24 +49,16 @@ flags.DEFINE_bool('save_inference_graph', False,
                   'Also writes the graph with variables as text, inference_graph.pbtxt, '
                   'beside export_path.')
 
-common.begin_flag_group('exported model')
-flags.DEFINE_enum('tflite_kind', 'float32', sorted(tflite_converter.KINDS),
-                  'Numbers of the TFLite file. int8 needs --dataset_dir for the ranges of the '
-                  'activations; qat is for models trained with --quantize_delay_step.')
+common.declare_one('tflite_kind', formats.TFLITE_KIND)
+common.begin_flag_group(freezing.GROUP)
 flags.DEFINE_integer('num_classes', 21,
                      'Number of classes the model was trained for. Where the flag is left out, '
                      'it is that of the checkpoint.', lower_bound=1)
-flags.DEFINE_multi_integer('crop_size', [513, 513],
+flags.DEFINE_multi_integer('crop_size', list(network_options.CROP_SIZE),
                            'Height and width in pixels that images are padded to at least; '
                            'give the flag twice, or once as 0 for no padding. Larger images '
                            'are taken as they are.')
-flags.DEFINE_bool('export_probabilities', False,
-                  'Adds the outputs SemanticProbabilities and RawSemanticProbabilities.')
-flags.DEFINE_bool('optimize', True,
-                  'Folds constants, the scaling of pixels and batch norm into the weights of '
-                  'the frozen graph: the same labels, faster.')
-flags.DEFINE_bool('dynamic_batch', False,
-                  'The input takes any number of images of one size instead of one image.')
+common.declare(freezing.ExportOptions)
 common.define_scales_flags('inference_scales')
 
 common.begin_flag_group('classes and checks')
@@ -82,7 +75,7 @@ flags.DEFINE_integer('num_check_pictures', comparison.NUM_PICTURES,
                      lower_bound=1)
 common.define_image_limit_flag('classes and checks')
 
-common.define_model_flags(output_stride=8)
+common.define_model_flags(network_options.NetworkOptions().output_stride)
 
 
 def main(unused_argv):
@@ -116,9 +109,7 @@ def _source(checkpoint, num_classes, descriptor):
                      add_flipped_images=FLAGS.add_flipped_images)
   options = freezing.ExportOptions(
       resized_size=common.resized_size_function(),
-      with_probabilities=FLAGS.export_probabilities,
-      batch_size=None if FLAGS.dynamic_batch else 1,
-      optimize=FLAGS.optimize)
+      **common.values_of(freezing.ExportOptions))
   return formats.Source(
       checkpoint, model_options, predict, options,
       pictures=comparison.pictures_of_records(FLAGS.dataset_dir, FLAGS.num_check_pictures),

@@ -28,7 +28,7 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.deployment import inference
-from deeplab.utils.inference import tiles
+from deeplab.utils.inference import batches, tiles
 from deeplab.utils.pictures import drawing, of_files
 from deeplab.utils.pictures import writer as result_writer
 from deeplab.utils.runs import run_record
@@ -47,36 +47,25 @@ flags.DEFINE_string('dataset', None,
                     'Dataset whose class names and colours are meant. Default: that of the '
                     'model, where it tells.')
 
-common.begin_flag_group('pictures and results')
+common.begin_flag_group(result_writer.GROUP)
 flags.DEFINE_multi_string('input', None,
                           'Picture, folder of pictures, quoted pattern such as '
                           "'photos/*.jpg', .txt file with one path per line, or video (needs "
                           'OpenCV); may be repeated. Required.')
 flags.DEFINE_string('output_dir', None, 'Folder for the results; created. Required.')
-flags.DEFINE_list('outputs', list(result_writer.OUTPUTS),
-                  'What is written, some of: %s.' % ','.join(result_writer.OUTPUTS))
-flags.DEFINE_float('overlay_opacity', 0.5, 'Share of the colours in the overlay, 0..1.',
-                   lower_bound=0, upper_bound=1)
-flags.DEFINE_boolean('overlay_legend', True,
-                     'Names the classes of the overlay below the picture; off: the overlay has the '
-                     'size of the picture.')
-common.define_background_flag('pictures and results')
+common.declare(result_writer.Options)
 flags.DEFINE_list('cutout_classes', [],
                   'Also writes <name>_cutout.png, which is transparent outside of these '
                   'classes: names or ids.')
-flags.DEFINE_boolean('save_probabilities', False,
-                     'Also writes <name>_probabilities.npz, float16 [height, width, classes].')
 flags.DEFINE_boolean('skip_existing', False,
                      'Leaves out pictures whose results are there, made of the same path and '
                      'not older than it, whatever model made them. Videos are done again.')
-common.define_image_limit_flag('pictures and results')
+common.define_image_limit_flag(result_writer.GROUP)
 common.define_image_range_flag(
-    'pictures and results', '. Default: that of the data the model was trained on, else 0,65535, '
+    result_writer.GROUP, '. Default: that of the data the model was trained on, else 0,65535, '
     'which must be filled.')
 
-common.begin_flag_group('sizes of the input')
-flags.DEFINE_integer('batch_size', 1, 'Pictures, or tiles, of equal size that go through the '
-                     'network at once; more is faster on GPUs and takes memory.', lower_bound=1)
+common.declare_one('batch_size', batches.InputSizes.SETTINGS['batch_size'])
 flags.DEFINE_integer('longest_side', 0, 'Pictures with a longer side are shrunk for the network, '
                      'and their labels enlarged; 0: none.', lower_bound=0)
 common.define_tile_flags()
@@ -212,13 +201,7 @@ def _open_writer(segmenter):
     raise ValueError('--cutout_classes: %s' % error) from error
   return result_writer.PredictionWriter(
       FLAGS.output_dir, segmenter.colormap, segmenter.class_names,
-      result_writer.Options(
-          outputs=FLAGS.outputs,
-          overlay_opacity=FLAGS.overlay_opacity,
-          cutout_ids=cutout_ids,
-          probabilities=FLAGS.save_probabilities,
-          paint_background=FLAGS.paint_background,
-          legend=FLAGS.overlay_legend),
+      result_writer.Options(cutout_ids=cutout_ids, **common.values_of(result_writer.Options)),
       model_name=FLAGS.model or FLAGS.checkpoint_dir)
 
 

@@ -35,9 +35,7 @@ flags.DEFINE_boolean('eval_during_training', False,
                      'train_logdir, the checkpoint of the highest mean IoU in its folder best.')
 flags.DEFINE_string('eval_split', 'val', 'Split that --eval_during_training evaluates on.')
 common.declare(TrainOptions, train_options.OPTIMISATION)
-flags.DEFINE_list('train_crop_size', '513,513',
-                  'Crop height,width in pixels, 1 or more, best k * output_stride + 1; larger is '
-                  'slower and takes more memory.')
+common.declare_one('train_crop_size', train_options.TRAIN_CROP_SIZE)
 common.declare(TrainOptions, train_options.SPEED_AND_MEMORY, options.FINE_TUNING)
 common.declare(options.NetworkOptions, options.FINE_TUNING)
 machine_flags.define_machine_flags()
@@ -116,7 +114,7 @@ def training_dataset(crop_size, cluster):
   share = shards.Share(cluster.task.index, cluster.num_workers) if is_worker else shards.Share()
   return common.dataset_for_training(
       FLAGS.train_batch_size, crop_size, num_readers=2, image_dtype=tf.uint8, share=share,
-      num_done=0 if FLAGS.data_seed is None else num_records_done(share.num_workers))
+      num_done=0 if FLAGS.data_seed is None else num_records_done(share.count))
 
 
 def num_records_done(num_workers):
@@ -142,8 +140,8 @@ def check_worker():
 def evaluation(model_options):
   """Returns the function of --eval_during_training, see `checkpoints.evaluation_of_training`."""
   return checkpoints.evaluation_of_training(
-      common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), FLAGS.eval_split,
-      model_options, FLAGS.image_pyramid, FLAGS.train_logdir)
+      common.dataset_of_split(FLAGS.eval_split, batch_size=1, crop_size=None), model_options,
+      FLAGS.image_pyramid, FLAGS.train_logdir)
 
 
 def options_of_run(dataset):

@@ -27,15 +27,8 @@ common.begin_flag_group('results')
 flags.DEFINE_string('vis_logdir', None, 'Folder for the pictures. Required.')
 flags.DEFINE_enum('colormap_type', 'pascal', sorted(colormaps.COLORMAPS),
                   "Colours of the classes. Not given: the dataset's own, if it has any.")
-flags.DEFINE_boolean('also_save_raw_predictions', False,
-                     'Also writes class ids (Cityscapes: evaluation ids) as 8-bit PNG, under '
-                     'the names of the records.')
-flags.DEFINE_boolean('save_overlay', False,
-                     'Also writes image, label over it, prediction over it and errors side by '
-                     'side, with a legend.')
+common.declare(of_records.Outputs)
 common.define_background_flag('results')
-flags.DEFINE_boolean('save_confidence', False,
-                     'Also writes the probability of the predicted class as grey picture.')
 flags.DEFINE_boolean('save_voc_results', False,
                      'Also writes a submission for the PASCAL VOC server: results/VOC2012/'
                      'Segmentation/comp6_<split>_cls, PNG with palette.')
@@ -64,7 +57,7 @@ def main(unused_argv):
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   with sessions.result_folder(FLAGS.vis_logdir, 'vis_logdir'), tf.Graph().as_default():
     graph = of_records.build_vis_graph(dataset, sizes, model_options, predict,
-                                       FLAGS.save_confidence)._replace(master=FLAGS.master)
+                                       FLAGS.save_confidence, FLAGS.master)
     sessions.for_each_checkpoint(
         restoring.wait_for_checkpoints(
             FLAGS.checkpoint_dir, FLAGS.eval_interval_secs, FLAGS.max_number_of_iterations,
@@ -80,10 +73,8 @@ def _visualize(graph, checkpoint, dataset):
   with of_records.ResultWriter(
       FLAGS.vis_logdir, _classes(dataset.descriptor),
       outputs=of_records.Outputs(
-          raw=FLAGS.also_save_raw_predictions,
-          overlay=FLAGS.save_overlay,
-          confidence=FLAGS.save_confidence,
-          voc_split=FLAGS.vis_split if FLAGS.save_voc_results else None),
+          voc_split=FLAGS.vis_split if FLAGS.save_voc_results else None,
+          **common.values_of(of_records.Outputs)),
       settings=_settings(checkpoint, dataset)) as writer:
     num_finished = writer.finished[0] + len(writer.finished[1])
     if num_finished:

@@ -61,7 +61,7 @@ def _declare_one(name, setting, module):
             if value is not None}
   default = setting.default
   if isinstance(default, tuple):
-    default = ','.join(map(str, default))
+    default = ','.join(map(str, default)) if setting.kind == settings.LIST else list(default)
   define = _DEFINE[setting.kind or type(default)]
   define(name, default, setting.help, module_name=module, **bounds)
   if setting.is_over_zero:

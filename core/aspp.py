@@ -15,8 +15,8 @@ _DEPTH = 256
 _DROPOUT_KEEP_PROB = 0.9
 
 
-def build_aspp(features, options, weight_decay=0.0001, reuse=None, is_training=False,
-               fine_tune_batch_norm=False):
+def build_aspp(features, options, weight_decay, reuse=None, is_training=False,
+               fine_tune_batch_norm=None):
   """Returns [batch, height, width, 256] ASPP features of backbone features of the same size.
 
   Branches, in the order of their channels: image pooling (if on), 1x1 convolution, one

@@ -19,7 +19,7 @@ def run(values, is_static=True, **changes):
   """Returns the ASPP features of `values` with golden weights."""
   with tf.Graph().as_default(), tf.Session() as session:
     features = tf.placeholder(tf.float32, values.shape if is_static else [None, None, None, 4])
-    output = aspp.build_aspp(features, OPTIONS._replace(**changes))
+    output = aspp.build_aspp(features, OPTIONS._replace(**changes), 0.0)
     networks.load_golden_weights(session, tf.global_variables())
     return session.run(output, {features: values})
 
@@ -32,7 +32,7 @@ def run(values, is_static=True, **changes):
 ])
 def test_branches(changes, depth, kernels):
   with tf.Graph().as_default():
-    output = aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS._replace(**changes))
+    output = aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS._replace(**changes), 0.0)
     scopes = {v.op.name.split('/')[0] for v in tf.trainable_variables()}
     projection, = [v for v in tf.trainable_variables()
                    if v.op.name == 'concat_projection/weights']
@@ -67,7 +67,7 @@ def test_bounded_activations_end_at_six():
 @pytest.mark.parametrize('is_training', [False, True])
 def test_dropout_in_training_only(is_training):
   with tf.Graph().as_default() as graph:
-    aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS, is_training=is_training)
+    aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS, 0.0, is_training=is_training)
     names = [op.name for op in graph.get_operations() if 'concat_projection_dropout' in op.name
              and 'random_uniform' in op.name.lower()]
   assert bool(names) == is_training

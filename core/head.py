@@ -17,7 +17,7 @@ _BATCH_NORM_EPSILON = 1e-5
 
 
 @contextlib.contextmanager
-def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=False,
+def head_arg_scope(weight_decay, is_batch_norm_training, use_bounded_activation=None,
                    reuse=None, batch_norm_decay=None):
   """Convolution + batch norm + ReLU (ReLU6 if bounded), Xavier initialised, with L2.
 

@@ -15,5 +15,8 @@ ORIGINAL_IMAGE = 'original_image'
 # Number of a sample in its split, from 0.
 INDEX = 'index'
 
+# Value of label pixels that do not count, where a dataset does not say another.
+IGNORE_LABEL = 255
+
 # Split whose records may be without labels.
 TEST_SET = 'test'

@@ -10,12 +10,26 @@ FINE_TUNING = 'fine-tuning'
 IMAGE_PYRAMID = Setting(
     None, 'Input scale, over 0, whose logits are merged with those of the others; each costs a '
     'pass of the network. Default: 1 alone.', FLOATS, group=NETWORK)
+# What scripts take unless told otherwise: size of crops; stride, but for export and records, which
+# have that of the row.
+CROP_SIZE = (513, 513)
+OUTPUT_STRIDE = 16
 # What ModelOptions holds itself, as dense_prediction_cell_config.
 DENSE_PREDICTION_CELL_JSON = Setting(
     '', 'JSON file of a dense prediction cell that replaces ASPP, or the JSON text itself; empty: '
     'ASPP.', group=HEAD)
 # Decided for each use of a network: weights fit whatever these are.
 PER_USE = ('merge_method', 'prediction_with_upsampled_logits')
+
+
+@settings.record
+class Averaging(object):
+  """Passes of the network over an image, whose probabilities are averaged."""
+  eval_scales = Setting(
+      (1.0,), 'Input scale, over 0, whose probabilities are averaged with those of the others: '
+      'often more accurate, each costs a pass.', FLOATS, group='averaging over several passes')
+  add_flipped_images = Setting(
+      False, 'Also averages over left-right mirrored images; twice the passes.')
 
 
 @settings.record

@@ -39,17 +39,17 @@ class Quantizer(typing.NamedTuple):
   freeze_step: typing.Optional[int] = None
 
 
-def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_workers=1,
-          precision='float32'):
+def check(options, num_clones=None, scales=None, add_flipped_images=None, num_workers=None,
+          precision=None):
   """Stops where `options` ask for quantisation together with what cannot have it.
 
   Args:
     options: ModelOptions; a negative quantize_delay_step passes.
-    num_clones: copies of the model in training.
+    num_clones: copies of the model in training, or None for one.
     scales: scales the network runs at, or None for (1.0,).
     add_flipped_images: whether it also runs on mirrored images.
-    num_workers: processes that train the same weights.
-    precision: key of `graph_rewrites.PRECISIONS`, of training.
+    num_workers: processes that train the same weights, or None for one.
+    precision: key of `graph_rewrites.PRECISIONS`, of training, or None for float32.
 
   Raises ValueError, one line with the option at fault.
   """
@@ -59,10 +59,10 @@ def check(options, num_clones=1, scales=(1.0,), add_flipped_images=False, num_wo
   for is_fine, needed, found in (
       (options.model_variant in _MODEL_VARIANTS,
        '--model_variant=%s' % ' or '.join(_MODEL_VARIANTS), options.model_variant),
-      (num_clones == 1, '--num_clones=1', num_clones),
-      (num_workers <= 1, 'a single worker', '%d. Give one of --worker_hosts, or train without a '
-       'cluster' % num_workers),
-      (precision == 'float32', '--precision=float32', precision),
+      (num_clones in (None, 1), '--num_clones=1', num_clones),
+      ((num_workers or 1) == 1, 'a single worker', '%s. Give one of --worker_hosts, or train '
+       'without a cluster' % num_workers),
+      (precision in (None, 'float32'), '--precision=float32', precision),
       (scales == [1.0], 'the scale 1.0 alone', '%s. Leave out --image_pyramid, --eval_scales and '
        '--inference_scales' % ', '.join(map(str, scales))),
       (not add_flipped_images, 'images as they are', 'also mirrored ones: leave out '

@@ -28,6 +28,7 @@ from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder, label_kinds, listing
+from deeplab.datasets.building import spec as specs
 from deeplab.datasets.flags import building
 from deeplab.datasets.labels import class_names
 from deeplab.datasets.records import dataset_info
@@ -40,10 +41,8 @@ flags.DEFINE_string('label_dir', None,
                     'Folder of the label maps, called like the images: PNG files of class ids, '
                     'or colour pictures with --color_map. Required without --labelme_dir, '
                     '--coco_json, --yolo_dir and --datumaro_path.')
-flags.DEFINE_boolean('labels_as_stored', False,
-                     'Labels were drawn on the pixels as the image files store them: they are '
-                     'turned with the images where EXIF says so. Where the size shows it, this is '
-                     'done without the flag.')
+declaring.declare_one('labels_as_stored', specs.LABELS_AS_STORED._replace(
+    group=label_kinds.FLAGS_OF_KINDS))
 flags.DEFINE_string('labelme_dir', None,
                     'Folder of the JSON files of labelme, called like the images. Needs '
                     '--class_names. Default: not used.')
@@ -74,7 +73,7 @@ flags.DEFINE_string('class_names', None,
 flags.DEFINE_integer('num_classes', None,
                      'Number of class ids, 0..num_classes-1. Default: as many as there are '
                      'class names.', lower_bound=1, upper_bound=256)
-flags.DEFINE_integer('ignore_label', 255, 'Label value of pixels that do not count.',
+flags.DEFINE_integer('ignore_label', keys.IGNORE_LABEL, 'Label value of pixels that do not count.',
                      lower_bound=0, upper_bound=255)
 
 flag_groups.begin('splits')
@@ -87,12 +86,11 @@ flags.DEFINE_list('split_fractions', None,
                   'train=0.8,val=0.2, each over 0 up to 1. Default: all are --split.')
 flags.DEFINE_integer('seed', 0, 'Seed of the shuffle of --split_fractions.')
 
-flag_groups.begin('records to write')
+flag_groups.begin(specs.NUM_SHARDS.group)
 flags.DEFINE_string('output_dir', None, 'Folder of the records, made if absent. Required.')
 flags.DEFINE_string('dataset_name', None,
                     'Name of the dataset. Default: name of the output folder.')
-flags.DEFINE_integer('num_shards', 4, 'Number of files to spread the records of a split over.',
-                     lower_bound=1)
+declaring.declare_one('num_shards', specs.NUM_SHARDS)
 flags.DEFINE_bool('register', False,
                   'Makes the name known to --dataset from now on, without --dataset_dir.')
 

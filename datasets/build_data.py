@@ -26,7 +26,7 @@ _IMAGE_FORMAT_MAP = {
 flag_groups.begin('bytes given to image_seg_to_tfexample')
 flags.DEFINE_enum('image_format', 'png', ['jpg', 'jpeg', 'png'],
                   'Format of the image bytes given to image_seg_to_tfexample.')
-flags.DEFINE_enum('label_format', 'png', ['png'],
+flags.DEFINE_enum('label_format', example.LABEL_FORMAT, [example.LABEL_FORMAT],
                   'Format of the label bytes given to image_seg_to_tfexample.')
 
 _int64_list_feature = example.int64_feature

@@ -45,7 +45,7 @@ def main(unused_argv):
     examples = [item._replace(label=forma_labels.Painted(
         item.label, tuple(sorted(below.items())), parts[item.name], _PAINTED))
                 for item in examples]
-  builder_flags.build(_NAMES, storage.split_in_tenths(examples), label_map)
+  builder_flags.build(_NAMES, storage.split_in_tenths(examples, seed=0), label_map)
 
 
 if __name__ == '__main__':

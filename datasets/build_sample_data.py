@@ -13,9 +13,10 @@ import os
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups, running
+from deeplab.command_line import declaring, flag_groups, running
 from deeplab.datasets import registry
 from deeplab.datasets.building import builder
+from deeplab.datasets.building import spec as specs
 from deeplab.datasets.flags import building
 from deeplab.datasets.records import dataset_info
 from deeplab.datasets.sample_people import contact_sheet, raw_folders
@@ -28,8 +29,7 @@ flags.DEFINE_string('output_dir', None, 'Folder for raw/ and tfrecord/, made if 
 flags.DEFINE_integer('num_train', 400, 'Number of pictures of the split train.', lower_bound=1)
 flags.DEFINE_integer('num_val', 100, 'Number of pictures of the split val.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Equal seeds give equal pictures.')
-flags.DEFINE_integer('num_processes', 0, 'Number of worker processes; 0: one per processor.',
-                     lower_bound=0)
+declaring.declare_one('num_processes', specs.NUM_PROCESSES._replace(group='files and sizes'))
 flags.DEFINE_string('contact_sheet', None,
                     'PNG file to write with some pictures of val and their labels. Default: none.')
 building.define_task_flags()
@@ -56,7 +56,7 @@ def main(unused_argv):
   building.refuse_tasks('the pictures are rendered first, and all of it takes seconds: there is '
                       'nothing to share. Run it once without.')
   settings = raw_folders.Settings(FLAGS.seed, FLAGS.num_train, FLAGS.num_val)
-  info, splits = build(FLAGS.output_dir, settings, FLAGS.num_processes or None)
+  info, splits = build(FLAGS.output_dir, settings, FLAGS.num_processes)
   if FLAGS.contact_sheet:
     contact_sheet.write(FLAGS.contact_sheet, splits['val'])
     logging.info('Contact sheet: %s', FLAGS.contact_sheet)

@@ -167,7 +167,7 @@ class Dataset(object):
       # Numbers that no other worker has, as they are what random draws come from.
       share = self.reading.share
       records = tf.data.Dataset.zip((records, tf.data.Dataset.range(
-          self.reading.num_done * share.num_workers + share.index, _MAX_INDEX, share.num_workers),
+          self.reading.num_done * share.count + share.index, _MAX_INDEX, share.count),
                                      self._noise_banks()))
     # Plain graph code; AutoGraph would wrap its errors in a trace.
     samples = records.map(tf.autograph.experimental.do_not_convert(
@@ -221,7 +221,7 @@ class Dataset(object):
     has_shards = self.reading.share.divides_well(len(self.files))
     if has_shards:
       files = self.reading.share.of(files)
-    if has_shards or self.reading.share.num_workers == 1:
+    if has_shards or self.reading.share.count == 1:
       files = files.shuffle(len(self.files), seed=self.reading.data_seed)
     records = files.interleave(
         tf.data.TFRecordDataset, cycle_length=min(self.num_readers, len(self.files)),

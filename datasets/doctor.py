@@ -10,8 +10,9 @@ if __package__ is None:
 
 from absl import flags
 
-from deeplab.command_line import ending, flag_groups, running
+from deeplab.command_line import declaring, ending, flag_groups, running
 from deeplab.datasets import registry
+from deeplab.datasets.building import spec
 from deeplab.datasets.checks import examination as doctor_checks
 from deeplab.datasets.checks import report
 from deeplab.datasets.flags import records
@@ -21,8 +22,7 @@ FLAGS = flags.FLAGS
 flag_groups.begin('report and work')
 flags.DEFINE_string('report_dir', None,
                     'Folder of the report, made if absent. Default: dataset_dir.')
-flags.DEFINE_integer('num_processes', None,
-                     'Number of worker processes. Default: one per processor.', lower_bound=1)
+declaring.declare_one('num_processes', spec.NUM_PROCESSES._replace(group='report and work'))
 
 records.define_dataset_flags('only_split', None)
 

@@ -19,7 +19,8 @@ from deeplab.core import colormaps
 from deeplab.core.jobs import parallel
 from deeplab.core.storage import files
 from deeplab.core.usage import UsageError
-from deeplab.datasets.building import listing, shard_writer
+from deeplab.datasets.building import listing
+from deeplab.datasets.building.spec import STOP
 from deeplab.datasets.flags import building
 from deeplab.datasets.labels import label_sources, pairs, raw_files
 
@@ -59,7 +60,7 @@ def class_ids(path):
   return values.astype(np.uint8)
 
 
-def convert(paths, output_dir, num_processes=None, on_error=shard_writer.STOP):
+def convert(paths, output_dir, num_processes=None, on_error=STOP):
   """Writes a grey PNG of class ids for every label file of a dict, stem -> path.
 
   `output_dir`, made if absent, receives the PNGs when all are made: none, if the work stops half
@@ -97,7 +98,7 @@ def _convert_piece(piece, on_item):
       label = pairs.encode_label(class_ids(source), _NUM_IDS, _IGNORE_LABEL, source)
       files.write_bytes(target, label.data)
     except ValueError as error:
-      if on_error == shard_writer.STOP:
+      if on_error == STOP:
         raise
       skipped.append(str(error))
     on_item()

@@ -3,7 +3,7 @@ import os
 
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import declaring, flag_reading
 from deeplab.core import tf_compat, usage
 from deeplab.core.usage import UsageError
 from deeplab.deployment import model_deploy
@@ -15,36 +15,10 @@ FLAGS = flags.FLAGS
 
 def define_machine_flags():
   """Declares the flags; `cluster_of_flags`, `replica_of` and `clones_of` return what they say."""
-  flag_groups.begin('machines and devices')
-  flags.DEFINE_integer('num_clones', 1,
-                       'Copies of the model, one per GPU; each takes an equal part of the batch.',
-                       lower_bound=1)
-  flags.DEFINE_boolean('clone_on_cpu', False, 'Places the copies on CPU devices.')
-  flags.DEFINE_string('master', '',
-                      'TensorFlow server that trains, such as grpc://host:2222; empty: this '
-                      'process.')
-
-  flag_groups.begin('several processes, see g3doc/distributed.md')
-  flags.DEFINE_list('worker_hosts', [], 'host:port of each worker; the first is the chief.')
-  flags.DEFINE_list('ps_hosts', [], 'host:port of each parameter server.')
-  flags.DEFINE_enum('job_name', 'worker', cluster_lib.JOBS,
-                    'What this process is; an evaluator evaluates every checkpoint of '
-                    'train_logdir.')
-  flags.DEFINE_integer('task', 0, 'Index of this process in its job.', lower_bound=0)
-  flags.DEFINE_integer('num_replicas', 1,
-                       'Number of workers; if given, it must be that of the hosts.', lower_bound=1)
-  flags.DEFINE_integer('num_ps_tasks', 0,
-                       'Number of parameter servers; if given, it must be that of the hosts.',
-                       lower_bound=0)
-  flags.DEFINE_boolean('sync', True,
-                       'A step is the mean gradient of all workers; off: each worker moves the '
-                       'weights on its own.')
-  flags.DEFINE_integer('startup_delay_steps', 15,
-                       'With --nosync: global steps between the starts of two workers.',
-                       lower_bound=0)
-  flags.DEFINE_float('cluster_timeout_secs', 300.0,
-                     'Seconds that another process may be away before this one gives up.',
-                     lower_bound=1)
+  declaring.declare_one('num_clones', model_deploy.NUM_CLONES)
+  declaring.declare_one('clone_on_cpu', model_deploy.CLONE_ON_CPU)
+  declaring.declare_one('master', cluster_lib.MASTER._replace(group=model_deploy.DEVICES))
+  declaring.declare(cluster_lib.ClusterSettings)
 
 
 def cluster_of_flags():
@@ -86,8 +60,8 @@ def replica_of(cluster):
   if FLAGS.sync and FLAGS['startup_delay_steps'].present:
     raise UsageError('--startup_delay_steps is for --nosync: with --sync all workers make every '
                      'step together.')
-  return replica_lib.Replica(cluster, FLAGS.sync, FLAGS.cluster_timeout_secs,
-                             FLAGS.startup_delay_steps)
+  return replica_lib.Replica(cluster, cluster_lib.ClusterSettings(
+      **declaring.values_of(cluster_lib.ClusterSettings)))
 
 
 def clones_of(cluster):

@@ -17,12 +17,19 @@ import collections
 import copy
 import itertools
 
+from deeplab.core.settings import Setting
 from deeplab.core.tf_compat import slim, tf
 from deeplab.deployment import staging
 
 __all__ = [
     'Clone', 'DeployedModel', 'DeploymentConfig', 'SplitBatch', 'create_clones', 'deploy',
     'optimize_clones', 'split_samples']
+
+DEVICES = 'machines and devices'
+NUM_CLONES = Setting(
+    1, 'Copies of the model, one per GPU; each takes an equal part of the batch.', at_least=1,
+    group=DEVICES)
+CLONE_ON_CPU = Setting(False, 'Places the copies on CPU devices.', group=DEVICES)
 
 _CPU = '/device:CPU:0'
 # Operations that hold the value of a variable.
@@ -48,8 +55,9 @@ class DeploymentConfig(object):
   __slots__ = ('num_clones', 'clone_on_cpu', 'num_cpu_devices', 'replica_id', 'num_replicas',
                'num_ps_tasks', 'ps_device', 'worker_device')
 
-  def __init__(self, num_clones=1, clone_on_cpu=False, replica_id=0, num_replicas=1,
-               num_ps_tasks=0, worker_job_name='worker', ps_job_name='ps'):
+  def __init__(self, num_clones=NUM_CLONES.default, clone_on_cpu=CLONE_ON_CPU.default,
+               replica_id=0, num_replicas=1, num_ps_tasks=0, worker_job_name='worker',
+               ps_job_name='ps'):
     """Describes a deployment.
 
     Args:

@@ -92,7 +92,7 @@ def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
   """
   session, outputs = freezing.open_session(
       checkpoint, model_options._replace(crop_size=None), predict, freezing.ExportOptions(
-          resized_size=resized_size, with_probabilities=True, batch_size=None))
+          resized_size=resized_size, export_probabilities=True, dynamic_batch=True))
   images = session.graph.get_tensor_by_name(record.INPUT_NAME + ':0')
   return SessionModel(session, images, outputs[record.OUTPUT_NAME],
                       outputs[record.PROBABILITIES_NAME])

@@ -10,7 +10,7 @@ def shared_sample(tmp_path_factory):
   from deeplab.evaluation.panoptic import make_sample  # As in the conftest of the root.
   folder = str(tmp_path_factory.mktemp('panoptic'))
   make_sample.write_sample(
-      folder, make_sample.SampleSize(num_images=3, height=48, width=64))
+      folder, make_sample.SampleSize(num_images=3, image_height=48, image_width=64))
   return folder
 
 

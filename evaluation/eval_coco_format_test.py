@@ -15,7 +15,7 @@ from deeplab.evaluation.panoptic import make_sample
 from deeplab.testing import forked_scripts
 
 NUM_CATEGORIES = 6
-SIZE = make_sample.SampleSize(num_images=3, height=48, width=64)
+SIZE = make_sample.SampleSize(num_images=3, image_height=48, image_width=64)
 SETTINGS = eval_coco_format.Settings(num_categories=NUM_CATEGORIES)
 
 

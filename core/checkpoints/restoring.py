@@ -226,7 +226,7 @@ def open_reader(checkpoint):
     return tf.train.NewCheckpointReader(checkpoint)
 
 
-def open_session(saver, checkpoint, master=''):
+def open_session(saver, checkpoint, master=None):
   """Returns a tf.Session of the default graph with the weights of a checkpoint prefix.
 
   Local variables begin anew, and one-shot input pipelines at their first record.
@@ -234,12 +234,12 @@ def open_session(saver, checkpoint, master=''):
   Args:
     saver: tf.train.Saver of the model's variables, made once per graph.
     checkpoint: checkpoint prefix.
-    master: TensorFlow server that runs the graph; '': this process.
+    master: TensorFlow server that runs the graph; None: this process.
 
   Raises ValueError if the checkpoint is of another model, or damaged.
   """
   check_restorable(checkpoint, tf.global_variables())
-  session = tf.Session(target=master, config=tf.ConfigProto(allow_soft_placement=True))
+  session = tf.Session(target=master or '', config=tf.ConfigProto(allow_soft_placement=True))
   with contextlib.ExitStack() as after_error:
     after_error.callback(session.close)
     if tf.local_variables():

@@ -12,12 +12,22 @@ _STRIDE = 7919
 
 
 @settings.record
-class Augmentation(object):
-  """Strengths of the random steps, in the order they are taken; zero turns a step off.
+class RandomScale(object):
+  """What training images are scaled by; not part of the presets below."""
+  min_scale_factor = Setting(
+      0.5, 'Least random scale of training images, over 0; a wide range of scales needs longer '
+      'training. With augmentation none, no scaling unless this or the largest is given.',
+      is_over_zero=True, group=GROUP)
+  max_scale_factor = Setting(
+      2.0, 'Largest random scale of training images, min_scale_factor or more.', is_over_zero=True)
+  scale_factor_step_size = Setting(
+      0.25, 'Least distance between the scales drawn from, which are evenly spaced from the least '
+      'to the largest; 0: any scale in the range.', at_least=0)
 
-  The random scale has flags of its own and is not part of this record; without augmentation it
-  is off too, unless its flags are given.
-  """
+
+@settings.record
+class Augmentation(object):
+  """Strengths of the random steps, in the order they are taken; zero turns a step off."""
   leg_cut_probability = Setting(
       0.2, 'Probability, 0..1, of cutting legs off where a record has landmarks; 0: off.',
       at_least=0, at_most=1, group=GROUP)

@@ -10,6 +10,12 @@ import typing
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deeplab.core.settings import Setting
+
+PAINT_BACKGROUND = Setting(
+    False, 'Overlays paint the background too: the classes called background, unlabelled and the '
+    'like, or class 0 where names are not known and its colour is black. Off leaves the picture '
+    'clear there.')
 # Of pixels that were predicted wrongly, and of those that do not count.
 WRONG_COLOR = (230, 0, 60)
 IGNORED_COLOR = (255, 255, 255)

@@ -16,21 +16,39 @@ def vary_colors(image, augmentation, random_source):
 
 def vary_light(image, augmentation, random_source):
   """Varies brightness and contrast, blurs, adds noise: `vary_colors` without the tint."""
-  varied = random_light(
-      image, augmentation.brightness, augmentation.contrast, random_source)
-  if augmentation.blur_probability:
-    varied = _maybe_blur(varied, augmentation, random_source)
-  if augmentation.noise_stddev:
-    varied = random_noise(varied, stddev=augmentation.noise_stddev, random_source=random_source)
+  varied = image
+  for step in LIGHT_STEPS:
+    varied = step(varied, augmentation, random_source)
   # The steps before stay inside of the range; only these may leave it.
   return image if varied is image else tf.clip_by_value(varied, 0.0, FULL_RANGE)
 
 
-def _maybe_blur(image, augmentation, random_source):
+def _light(image, augmentation, random_source):
+  return random_light(image, augmentation.brightness, augmentation.contrast, random_source)
+
+
+def _blur(image, augmentation, random_source):
+  if not augmentation.blur_probability:
+    return image
   return tf.cond(
       random_source.uniform() < augmentation.blur_probability,
       lambda: random_blur(image, stddev=augmentation.blur_stddev, random_source=random_source),
       lambda: image)
+
+
+def _noise(image, augmentation, random_source):
+  if not augmentation.noise_stddev:
+    return image
+  return random_noise(image, stddev=augmentation.noise_stddev, random_source=random_source)
+
+
+# In the order they are taken: functions (image, Augmentation, RandomSource) -> image, the same
+# tensor where the step is off.
+LIGHT_STEPS = (
+    _light,
+    _blur,
+    _noise,
+)
 
 
 def random_tint(hue, saturation, random_source):

@@ -23,7 +23,7 @@ from deeplab.datasets.records import dataset_info, image_range, shards
 __all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset', 'build_published_set']
 
 
-def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.STOP,
+def build_dataset(spec, output_dir, num_processes=None, on_error=specs.STOP,
                   task=specs.ALONE):
   """Writes the shards of all splits of `spec` and the dataset_info.json; returns the info.
 
@@ -46,9 +46,9 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
   """
   specs.check_task(task)
   specs.check(spec)
-  if on_error not in shard_writer.ON_ERROR:
+  if on_error not in specs.ON_ERRORS:
     raise ValueError('on_error must be one of %s, got %r.'
-                     % (', '.join(shard_writer.ON_ERROR), on_error))
+                     % (', '.join(specs.ON_ERRORS), on_error))
   kept = _kept_info(spec, output_dir)
   spec = spec._replace(image_range=image_range.resolve(
       spec.splits, spec.image_range, kept.image_range, num_processes))
@@ -65,7 +65,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=shard_writer.ST
     stats = _build_shards(plan, spec.name, kept, output_dir, num_processes, task)
   if task.is_part:
     logging.info('Task %d of %d: its %d of %d shards are in %s. When all tasks are done: %s '
-                 '--num_tasks=%d --merge', task.index, task.num_tasks, len(stats),
+                 '--num_tasks=%d --merge', task.task_index, task.num_tasks, len(stats),
                  sum(map(len, plan.values())), output_dir, task.command, task.num_tasks)
     return None
   totals = {split: shard_writer.total([stats[shard.path] for shard in split_plan])

@@ -10,7 +10,7 @@ from absl import logging
 
 from deeplab.core.storage import errors, files
 from deeplab.core.usage import UsageError
-from deeplab.datasets.building.spec import Example
+from deeplab.datasets.building.spec import STOP, Example
 from deeplab.datasets.labels.label_sources import shown
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -40,7 +40,7 @@ class Files(typing.NamedTuple):
   paths: typing.Dict[str, typing.Any]  # Dict, name of the record -> path; or its label source.
 
 
-def find_pairs(image_dir, label_dir, names=None, on_error='stop', label_suffixes=LABEL_SUFFIXES,
+def find_pairs(image_dir, label_dir, names=None, on_error=STOP, label_suffixes=LABEL_SUFFIXES,
                endings=NO_ENDINGS):
   """Returns the Examples of the files of the same name in two folders, sorted by name.
 
@@ -176,7 +176,7 @@ def read_split_list(path, present=()):
   return names
 
 
-def split_by_fractions(examples, fractions, seed=0):
+def split_by_fractions(examples, fractions, seed):
   """Returns a dict, split name -> list of examples: a seeded shuffle, cut by fractions.
 
   `fractions` is a dict or list of pairs, split name -> fraction. The same seed and examples in the

@@ -15,12 +15,9 @@ import numpy as np
 from deeplab.core.images import orientation
 from deeplab.core.storage import errors, files, json_text
 from deeplab.core.tf_compat import tf
+from deeplab.datasets.building.spec import STOP
 from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import counts, example
-
-STOP = 'stop'
-SKIP = 'skip'
-ON_ERROR = (STOP, SKIP)
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
 _RULES_VERSION = 5
@@ -36,7 +33,7 @@ class Shard(typing.NamedTuple):
   """One unit of work: the examples that go into one file.
 
   spec is the DatasetSpec, without its splits; on_error says what an example that cannot be used
-  does: STOP the build, or be SKIPped.
+  does: stop the build, or be skipped.
   """
   path: str
   examples: typing.Sequence

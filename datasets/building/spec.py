@@ -6,9 +6,25 @@ between them. A last one, of `merge`, checks that all shards are there and descr
 """
 import typing
 
-from deeplab.core import keys
+from deeplab.core import keys, settings
+from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
+
+WORK = 'work and errors'
+STOP, SKIP = ON_ERRORS = 'stop', 'skip'
+NUM_PROCESSES = Setting(
+    None, 'Number of worker processes; each takes about one processor. Default: one per processor.',
+    int, at_least=1, group=WORK)
+ON_ERROR = Setting(
+    STOP, 'At an image or label that cannot be used: stop, or skip it, count it in the log and '
+    'list it in skipped_<split>.txt beside the records.', choices=ON_ERRORS, group=WORK)
+NUM_SHARDS = Setting(
+    4, 'Number of files to spread the records of a split over.', at_least=1,
+    group='records to write')
+LABELS_AS_STORED = Setting(
+    False, 'Labels were drawn on the pixels as the image files store them: they are turned with '
+    'the images where EXIF says so. Where the size shows it, this is done without the flag.')
 
 _MAX_NAMED = 10
 
@@ -35,7 +51,7 @@ class DatasetSpec(typing.NamedTuple):
   class_names: typing.Optional[typing.Sequence[str]] = None  # One name per class id, or None.
   # Name in `core.colormaps.COLORMAPS`, list of [r, g, b] per class id, or None.
   colormap: typing.Any = None
-  num_shards: int = 4  # Number of shards per split, at most.
+  num_shards: int = NUM_SHARDS.default
   # Dict, value in the label file -> class id or ignore_label, or None to take the values as they
   # are. With a map, values that are not in it are an error, the ignore label excepted. Label
   # sources give class ids, which no map changes.
@@ -45,19 +61,24 @@ class DatasetSpec(typing.NamedTuple):
   # (lowest, highest) value of images of more than 8 bits, which become black and white; or
   # `image_range.AUTO`; None: as `image_range.resolve` says.
   image_range: typing.Any = None
-  # Whether labels were drawn on the pixels as image files store them, and are turned with the image
-  # where EXIF says how.
-  labels_as_stored: bool = False
+  labels_as_stored: bool = LABELS_AS_STORED.default
 
 
-class BuildTask(typing.NamedTuple):
+@settings.record
+class BuildTask(object):
   """Which shards of a build to write."""
-  num_tasks: int = 1  # Number of tasks that share the shards of every split.
-  # Number of this task, from 0; None where there is one alone, or for `merge`.
-  index: typing.Optional[int] = None
-  merge: bool = False  # Whether to write no shards, but check those of all tasks and describe them.
-  # Command line of the build without the flags of tasks, for messages.
-  command: str = 'the builder'
+  num_tasks = Setting(
+      1, 'Number of machines, or processes, that share the shards of each split; each runs the '
+      'same command with its own --task_index.', at_least=1, group='several machines')
+  task_index = Setting(
+      None, 'Which of --num_tasks this one is, from 0: it writes the shards whose number leaves it '
+      'when divided by num_tasks, and no dataset_info.json. Required with --num_tasks over 1, '
+      'unless --merge.', int, at_least=0)
+  merge = Setting(
+      False, 'Writes no shards, but checks that those of all tasks are there, whole and of this '
+      'command, and writes dataset_info.json.')
+  command = Setting(
+      'the builder', 'Command line of the build without these flags, for messages.', group=NO_FLAG)
 
   @property
   def is_part(self):
@@ -66,7 +87,7 @@ class BuildTask(typing.NamedTuple):
 
   def owns(self, shard):
     """Whether this task writes the shard of a number, from 0, of a split."""
-    return not self.merge and shard % self.num_tasks == (self.index or 0)
+    return not self.merge and shard % self.num_tasks == (self.task_index or 0)
 
 
 ALONE = BuildTask()
@@ -108,13 +129,13 @@ def check_task(task):
   """Raises ValueError for a BuildTask that contradicts itself; names the flags."""
   if task.num_tasks < 1:
     raise UsageError('--num_tasks=%d must be at least 1.' % task.num_tasks)
-  if task.merge and task.index is not None:
+  if task.merge and task.task_index is not None:
     raise UsageError('--merge and --task_index=%d exclude each other: start the tasks with '
-                     '--task_index, and when all are done one with --merge.' % task.index)
-  if task.index is not None and not 0 <= task.index < task.num_tasks:
+                     '--task_index, and when all are done one with --merge.' % task.task_index)
+  if task.task_index is not None and not 0 <= task.task_index < task.num_tasks:
     raise UsageError('--task_index=%d must be in 0..%d with --num_tasks=%d.'
-                     % (task.index, task.num_tasks - 1, task.num_tasks))
-  if task.is_part and task.index is None:
+                     % (task.task_index, task.num_tasks - 1, task.num_tasks))
+  if task.is_part and task.task_index is None:
     raise UsageError('--num_tasks=%d: pass --task_index, 0..%d, to write the shards of one task, '
                      'or --merge when all are written.' % (task.num_tasks, task.num_tasks - 1))
 

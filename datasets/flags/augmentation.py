@@ -19,17 +19,7 @@ def define_augmentation_flags():
                     'Preset of the flags below, each of which may be given too. none: only '
                     'crops; deeplab: scale and flip; forma: all. Default: forma for datasets '
                     'of the nine Forma classes, such as the sample people, else deeplab.')
-  flags.DEFINE_float('min_scale_factor', 0.5,
-                     'Least random scale of training images, over 0; a wide range of scales '
-                     'needs longer training. With augmentation none, no scaling unless this '
-                     'or the largest is given.')
-  flags.DEFINE_float('max_scale_factor', 2.,
-                     'Largest random scale of training images, min_scale_factor or more.')
-  flag_reading.require_over_zero('min_scale_factor', 'max_scale_factor')
-  flags.DEFINE_float('scale_factor_step_size', 0.25,
-                     'Least distance between the scales drawn from, which are evenly spaced '
-                     'from the least to the largest; 0: any scale in the range.',
-                     lower_bound=0)
+  declaring.declare(augmentation.RandomScale)
   # Not given: the preset's.
   for name, row in augmentation.Augmentation.SETTINGS.items():
     declaring.declare_one(name, row._replace(

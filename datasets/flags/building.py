@@ -4,9 +4,9 @@ import sys
 
 from absl import flags
 
-from deeplab.command_line import flag_groups, image_flags
+from deeplab.command_line import declaring, image_flags
 from deeplab.core.usage import UsageError
-from deeplab.datasets.building import shard_writer, spec
+from deeplab.datasets.building import spec
 
 FLAGS = flags.FLAGS
 
@@ -21,36 +21,19 @@ def define_builder_flags():
 
 def define_work_flags():
   """Declares the flags of work on many files; `work_options` returns their values."""
-  flag_groups.begin('work and errors')
-  flags.DEFINE_integer('num_processes', None,
-                       'Number of worker processes; each takes about one processor. Default: '
-                       'one per processor.', lower_bound=1)
-  flags.DEFINE_enum('on_error', shard_writer.STOP, shard_writer.ON_ERROR,
-                    'At an image or label that cannot be used: stop, or skip it, count it in '
-                    'the log and list it in skipped_<split>.txt beside the records.')
-  image_flags.define_image_limit_flag('work and errors')
+  declaring.declare_one('num_processes', spec.NUM_PROCESSES)
+  declaring.declare_one('on_error', spec.ON_ERROR)
+  image_flags.define_image_limit_flag(spec.WORK)
 
 
 def define_task_flags():
   """Declares the flags of builds that several machines share."""
-  flag_groups.begin('several machines')
-  flags.DEFINE_integer('num_tasks', 1,
-                       'Number of machines, or processes, that share the shards of each split; '
-                       'each runs the same command with its own --task_index.', lower_bound=1)
-  flags.DEFINE_integer('task_index', None,
-                       'Which of --num_tasks this one is, from 0: it writes the shards whose '
-                       'number leaves it when divided by num_tasks, and no dataset_info.json. '
-                       'Required with --num_tasks over 1, unless --merge.',
-                       lower_bound=0)
-  flags.DEFINE_boolean('merge', False,
-                       'Writes no shards, but checks that those of all tasks are there, whole '
-                       'and of this command, and writes dataset_info.json.')
+  declaring.declare(spec.BuildTask)
 
 
 def build_options():
   """Returns the flags as arguments of `builder.build_dataset`; ValueError if they clash."""
-  task = spec.BuildTask(FLAGS.num_tasks, FLAGS.task_index, FLAGS.merge,
-                        _command_without_tasks())
+  task = spec.BuildTask(command=_command_without_tasks(), **declaring.values_of(spec.BuildTask))
   spec.check_task(task)
   return dict(work_options(), task=task)
 

@@ -29,7 +29,7 @@ def tfrecord_dir(storage_dir, name):
   return os.path.join(dataset_dir(storage_dir, name), 'tfrecord')
 
 
-def split_in_tenths(examples, seed=0):
+def split_in_tenths(examples, seed):
   """Returns a dict, split -> examples by name: 80/10/10, after a shuffle if seed is not None."""
   ordered = sorted(examples, key=lambda item: item.name)
   if seed is not None:

@@ -10,6 +10,7 @@ import typing
 
 from absl import logging
 
+from deeplab.core import keys
 from deeplab.core.storage import json_text
 from deeplab.datasets.labels import areas
 from deeplab.datasets.labels.class_names import BACKGROUND, IGNORE_NAMES
@@ -59,8 +60,8 @@ class CocoFile(object):
   not in the file, categories and classes without each other, images without annotation.
   """
 
-  def __init__(self, path, class_names=None, ignore_label=255, boxes_as_areas=False,
-               content=None):
+  def __init__(self, path, class_names=None, ignore_label=keys.IGNORE_LABEL,
+               boxes_as_areas=None, content=None):
     """Reads a JSON file with images, annotations and categories.
 
     Args:

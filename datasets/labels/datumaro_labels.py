@@ -12,7 +12,7 @@ _OUTLINES = ('polygon', 'rotated_bbox', 'ellipse')
 _LINES = ('polyline', 'points')
 
 
-def read_content(path, format_name=None, line_width=10):
+def read_content(path, format_name, line_width):
   """Returns what coco_labels.CocoFile takes as content.
 
   Annotations keep their order of drawing (z_order). Those that cannot be painted have neither

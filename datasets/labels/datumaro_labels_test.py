@@ -54,7 +54,7 @@ def _cvat(tmp_path):
 
 @pytest.mark.parametrize('format_name', ['cvat', None])
 def test_xml_of_cvat_is_drawn_by_its_layers(tmp_path, format_name, caplog):
-  content = datumaro_labels.read_content(_cvat(tmp_path), format_name, line_width=4)
+  content = datumaro_labels.read_content(_cvat(tmp_path), format_name, 4)
   expected = np.zeros(_SIZE, np.uint8)
   expected[25:29, 0:14] = 1
   expected[18:26, 18:26] = 2
@@ -74,7 +74,7 @@ def test_xml_of_labelme_is_drawn(tmp_path):
   (tmp_path / 'a.xml').write_text(_LABELME_XML)
   expected = np.zeros(_SIZE, np.uint8)
   expected[4:20, 4:20] = 1
-  drawing = _drawing(datumaro_labels.read_content(str(tmp_path), 'label_me'))
+  drawing = _drawing(datumaro_labels.read_content(str(tmp_path), 'label_me', 10))
   np.testing.assert_array_equal(drawing.labels, expected)
 
 
@@ -83,17 +83,17 @@ def test_what_it_cannot_read_is_named_with_the_reason(tmp_path):
   (tmp_path / 'images' / 'b.png').unlink()
   with pytest.raises(ValueError, match='cannot be read by datumaro as --datumaro_format=cvat: .*'
                                        'Cannot find an image which has name=b.png'):
-    datumaro_labels.read_content(path, 'cvat')
+    datumaro_labels.read_content(path, 'cvat', 10)
   (tmp_path / 'annotations.xml').unlink()
   with pytest.raises(ValueError, match='cannot be read by datumaro; name its --datumaro_format'):
-    datumaro_labels.read_content(path)
+    datumaro_labels.read_content(path, None, 10)
 
 
 def test_without_datumaro_it_is_told_what_to_install(monkeypatch):
   monkeypatch.setitem(sys.modules, 'datumaro', None)
   with pytest.raises(ValueError, match=r'x.xml needs datumaro to be read, which needs Python 3.10 '
                                        r'or later: pip install "deeplab\[datumaro\]"'):
-    datumaro_labels.read_content('x.xml')
+    datumaro_labels.read_content('x.xml', None, 10)
 
 
 @pytest.mark.parametrize('mask', [[[0, 1], [1, 1]], [[1, 0], [0, 0]], [[0, 0], [0, 0]],

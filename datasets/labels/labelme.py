@@ -20,10 +20,10 @@ class Pens(typing.NamedTuple):
   """What the shapes of all files are drawn with."""
   # Dict or tuple of pairs, label -> class id; labels called `ignore` need none.
   class_ids: typing.Tuple[typing.Tuple[str, int], ...]
-  ignore_label: int = 255  # Value of these.
-  line_width: int = 10  # Width of lines and diameter of points, in pixels.
+  ignore_label: int  # Value of these.
+  line_width: int  # Width of lines and diameter of points, in pixels.
   # Whether shapes of other labels are left out; else they are errors.
-  leaves_out_others: bool = False
+  leaves_out_others: bool
 
   def id_of(self, label):
     """Returns the value of a label, or None."""

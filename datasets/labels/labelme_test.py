@@ -9,7 +9,7 @@ from PIL import Image
 
 from deeplab.datasets.labels import labelme
 
-_PENS = labelme.Pens((('sky', 0), ('tree', 1), ('house', 2)), 255, line_width=3)
+_PENS = labelme.Pens((('sky', 0), ('tree', 1), ('house', 2)), 255, 3, False)
 _SIZE = (6, 8)
 
 
@@ -111,7 +111,7 @@ def test_files_of_all_versions_are_read(tmp_path, fields):
 
 
 def test_labels_may_be_numbers_or_ignore(tmp_path):
-  pens = labelme.Pens((('0', 0), ('1', 1)), 2)
+  pens = labelme.Pens((('0', 0), ('1', 1)), 2, 10, False)
   points = [[0, 0], [7, 0], [7, 5], [0, 5]]
   found = _label(tmp_path, _shape(1, points), _shape('ignore', [[2, 1], [4, 3]], 'rectangle'),
                  pens=pens).read(*_SIZE).labels

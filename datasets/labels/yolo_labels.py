@@ -25,7 +25,7 @@ class YoloLabel(typing.NamedTuple):
   # Tuple of (class number in the file, name, class id or None: not painted).
   classes: typing.Tuple[typing.Tuple[int, str, typing.Optional[int]], ...]
   unlabelled: int  # Id of pixels in no outline.
-  boxes_as_areas: bool = False  # Whether lines of boxes are painted.
+  boxes_as_areas: bool  # Whether lines of boxes are painted.
 
   def read(self, height, width):
     """Returns the label_sources.Drawing of [height, width] uint8 class ids.

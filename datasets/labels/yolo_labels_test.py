@@ -14,10 +14,10 @@ _BOX = '0 0.5 0.5 0.5 0.66666667'
 _ALL = '1 0 0 1 0 1 1 0 1'
 
 
-def _label(tmp_path, *lines, **fields):
+def _label(tmp_path, *lines, boxes_as_areas=False):
   path = tmp_path / 'a.txt'
   path.write_text('\n'.join(lines))
-  return yolo_labels.YoloLabel(str(path), _CLASSES, 255, **fields)
+  return yolo_labels.YoloLabel(str(path), _CLASSES, 255, boxes_as_areas)
 
 
 def _expected():
@@ -75,7 +75,7 @@ def test_one_bad_line_costs_that_line(tmp_path, line, name, reason):
 def test_files_that_are_no_text_are_named(tmp_path):
   (tmp_path / 'a.txt').write_bytes(b'\xc3')
   with pytest.raises(ValueError, match='a.txt cannot be read as text'):
-    yolo_labels.YoloLabel(str(tmp_path / 'a.txt'), _CLASSES, 0).read(*_SIZE)
+    yolo_labels.YoloLabel(str(tmp_path / 'a.txt'), _CLASSES, 0, False).read(*_SIZE)
 
 
 @pytest.mark.parametrize('name, text', [

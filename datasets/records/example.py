@@ -7,6 +7,8 @@ from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
 _IMAGE = 'image/encoded'
+LABEL_FORMAT = 'png'
+
 _NAME = 'image/filename'
 _IMAGE_FORMAT = 'image/format'
 _HEIGHT = 'image/height'
@@ -24,12 +26,12 @@ _PARSED_FEATURES = {
     _HEIGHT: ('int64', 0),
     _WIDTH: ('int64', 0),
     _LABEL: ('string', ''),
-    _LABEL_FORMAT: ('string', 'png'),
+    _LABEL_FORMAT: ('string', LABEL_FORMAT),
     _LANDMARKS: ('string', ''),
 }
 
 
-def make_example(image, filename, label_data=None, landmarks=None, label_format='png'):
+def make_example(image, filename, label_data=None, landmarks=None, label_format=LABEL_FORMAT):
   """Returns the `tf.train.Example` of one image and its label map.
 
   Args:

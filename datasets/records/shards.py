@@ -20,20 +20,20 @@ _MANY_SHARDS = 8
 
 
 class Share(typing.NamedTuple):
-  """The part of a split that worker number `index` reads; together they read all of it."""
+  """The part of a split that process number `index` reads; together they read all of it."""
   index: int = 0
-  num_workers: int = 1
+  count: int = 1  # Number of processes.
 
   def of(self, elements):
-    """Returns this worker's share of a tf.data.Dataset that is the same for all workers."""
-    return elements if self.num_workers == 1 else elements.shard(self.num_workers, self.index)
+    """Returns this process's share of a tf.data.Dataset that is the same for all."""
+    return elements if self.count == 1 else elements.shard(self.count, self.index)
 
   def divides_well(self, num_shards):
     """Whether workers that read whole shards all read about as much.
 
     Else each reads all shards, which is cheap beside decoding, and takes every nth record.
     """
-    return num_shards % self.num_workers == 0 or num_shards >= _MANY_SHARDS * self.num_workers
+    return num_shards % self.count == 0 or num_shards >= _MANY_SHARDS * self.count
 
 
 def shard_name(split, shard, num_shards):

@@ -1,6 +1,6 @@
 """A worker of a cluster: what `utils.training.loop` needs to train as one of several processes.
 
-    replica = Replica(cluster, is_synchronous=True, timeout_secs=300)
+    replica = Replica(cluster, tasks.ClusterSettings(cluster_timeout_secs=300.0))
     with replica.open():
       loop.train(..., placement=loop.Placement(replica=replica))
 """
@@ -30,25 +30,18 @@ class Replica(object):
     batches_per_step: batches of how many workers make a step.
   """
 
-  def __init__(self, cluster, is_synchronous=True, timeout_secs=300.0, startup_delay_steps=0):
-    """Describes the worker that is the task of a Cluster.
-
-    Args:
-      is_synchronous: whether a step is the mean gradient of all workers; else each worker
-        moves the weights on its own.
-      timeout_secs: how long another process may be away.
-      startup_delay_steps: not synchronous: worker i starts at global step i times this.
-    """
+  def __init__(self, cluster, settings):
+    """Describes the worker that is the task of a Cluster, with tasks.ClusterSettings."""
     self._cluster = cluster
-    self._timeout_secs = timeout_secs
-    self._startup_delay_steps = startup_delay_steps
+    self._timeout_secs = settings.cluster_timeout_secs
+    self._startup_delay_steps = settings.startup_delay_steps
     self.index = cluster.task.index
     self.num_replicas = cluster.num_workers
     self.is_chief = cluster.is_chief
     self._worker_device = '/job:%s/task:%d' % cluster.task
     self._updates = synchronous.SynchronousUpdates(
-        self.num_replicas, self.index, self._worker_device) if is_synchronous else None
-    self.batches_per_step = self.num_replicas if is_synchronous else 1
+        self.num_replicas, self.index, self._worker_device) if settings.sync else None
+    self.batches_per_step = self.num_replicas if settings.sync else 1
     self._server = None
 
   @contextlib.contextmanager

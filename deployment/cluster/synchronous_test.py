@@ -21,7 +21,7 @@ class Worker(object):
 
   def __init__(self, cluster, server):
     self.graph = tf.Graph()
-    replica = replica_lib.Replica(cluster)
+    replica = replica_lib.Replica(cluster, cluster_lib.ClusterSettings())
     with self.graph.as_default(), replica.device():
       global_step = tf.train.get_or_create_global_step()
       self.variables = [tf.get_variable(name, [2], initializer=tf.zeros_initializer())

@@ -13,6 +13,8 @@ import json
 import socket
 import typing
 
+from deeplab.core import settings
+from deeplab.core.settings import LIST, Setting
 from deeplab.core.storage import errors, json_text
 from deeplab.core.usage import UsageError
 
@@ -23,6 +25,34 @@ JOBS = (PS, WORKER, EVALUATOR)
 _CHIEF_JOBS = ('chief', 'master')
 _TF_CONFIG = 'TF_CONFIG'
 _REACH_SECS = 2.0
+
+# Of a script that is no part of a cluster.
+MASTER = Setting('', 'TensorFlow server that runs the network, such as grpc://host:2222; empty: '
+                 'this process.')
+
+
+@settings.record
+class ClusterSettings(object):
+  """Which processes train together, and how."""
+  worker_hosts = Setting(
+      (), 'host:port of each worker; the first is the chief.', LIST,
+      group='several processes, see g3doc/distributed.md')
+  ps_hosts = Setting((), 'host:port of each parameter server.', LIST)
+  job_name = Setting(
+      WORKER, 'What this process is; an evaluator evaluates every checkpoint of train_logdir.',
+      choices=JOBS)
+  task = Setting(0, 'Index of this process in its job.', at_least=0)
+  num_replicas = Setting(
+      1, 'Number of workers; if given, it must be that of the hosts.', at_least=1)
+  num_ps_tasks = Setting(
+      0, 'Number of parameter servers; if given, it must be that of the hosts.', at_least=0)
+  sync = Setting(
+      True, 'A step is the mean gradient of all workers; off: each worker moves the weights on its '
+      'own.')
+  startup_delay_steps = Setting(
+      15, 'With --nosync: global steps between the starts of two workers.', at_least=0)
+  cluster_timeout_secs = Setting(
+      300.0, 'Seconds that another process may be away before this one gives up.', at_least=1)
 
 
 class Task(typing.NamedTuple):

@@ -129,7 +129,7 @@ def _entry(name, comparison, source):
   row = export_formats.FORMATS[name]
   entry = {'format': name,
            'input_size': list(source.model_options.crop_size) if row.has_crop_size else None,
-           'batch_size': row.options(source).batch_size,
+           'batch_size': row.options(source).input_shape[0],
            'equal_pixels': round(comparison.equal_pixels, 6),
            'pictures': comparison.num_pictures or 'drawn'}
   if comparison.miou is not None:

@@ -24,6 +24,7 @@ from deeplab.deployment.graphs import freezing
 from deeplab.deployment.graphs import record as exported
 
 NUM_PICTURES = 4
+_SPLIT = 'val'
 
 # Sizes of drawn pictures where there is no crop size.
 _FREE_SIZE = (161, 129)
@@ -72,7 +73,7 @@ class Comparison(typing.NamedTuple):
     return told
 
 
-def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
+def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split=_SPLIT):
   """Returns the first pictures of a dataset, list of [height, width, 3] uint8 RGB arrays.
 
   They are those of a split, if the dataset has it; else of the last one it has. The list is empty
@@ -82,7 +83,7 @@ def pictures_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
           for record in _records(dataset_dir, num_pictures, split)]
 
 
-def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split='val'):
+def truths_of_records(dataset_dir, num_pictures=NUM_PICTURES, split=_SPLIT):
   """Returns the [height, width] uint8 labels of `pictures_of_records`; [] if one has none."""
   encoded = [example.label_bytes(record)
              for record in _records(dataset_dir, num_pictures, split)]
@@ -107,7 +108,7 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
   Args but the last one are those of `freezing.freeze`.
   """
   session, outputs = freezing.open_session(
-      checkpoint, model_options, predict, options._replace(batch_size=1, input_size=None))
+      checkpoint, model_options, predict, options._replace(dynamic_batch=False, input_size=None))
   with session:
     return [session.run(outputs[exported.OUTPUT_NAME],
                         {exported.INPUT_NAME + ':0': picture[np.newaxis]})[0]

@@ -8,12 +8,18 @@ import typing
 import numpy as np
 
 from deeplab.core import usage
+from deeplab.core.settings import Setting
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import onnx, tflite_converter
 from deeplab.deployment.graphs import freezing, record
+
+TFLITE_KIND = Setting(
+    'float32', 'Numbers of the TFLite file. int8 needs --dataset_dir for the ranges of the '
+    'activations; qat is for models trained with --quantize_delay_step.',
+    choices=sorted(tflite_converter.KINDS), group=freezing.GROUP)
 
 
 class Source(typing.NamedTuple):
@@ -27,7 +33,7 @@ class Source(typing.NamedTuple):
   pictures: typing.Sequence[np.ndarray] = ()
   # Function () -> list of uint8 [H, W, 3] of crop size, for TFLite files of 8 bits; or None.
   representative_images: typing.Optional[typing.Callable] = None
-  tflite_kind: str = 'float32'  # Key of `tflite_converter.KINDS`.
+  tflite_kind: str = TFLITE_KIND.default  # Key of `tflite_converter.KINDS`.
   # Function (list of int32 [height, width], the labels of `pictures`) -> mean IoU, 0..1; or None.
   score: typing.Optional[typing.Callable] = None
 
@@ -159,12 +165,12 @@ TFLITE = 'tflite'
 ONNX = 'onnx'
 
 _OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'optimize'})
-_LABELS_OF_ONE = {'batch_size': 1, 'with_probabilities': False}
+_LABELS_OF_ONE = {'dynamic_batch': False, 'export_probabilities': False}
 
 FORMATS = {
     FROZEN: Format('.pb', _save_frozen, {}, served=_OF_GRAPH),
     SAVED_MODEL: Format('_saved_model', _save_saved_model,
-                        {'batch_size': None, 'with_probabilities': True}, served=_OF_GRAPH),
+                        {'dynamic_batch': True, 'export_probabilities': True}, served=_OF_GRAPH),
     TFLITE: Format('.tflite', _save_tflite, dict(_LABELS_OF_ONE, optimize=True), _check_tflite,
                    lambda source: comparison.TFLITE[source.tflite_kind],
                    has_crop_size=True, needs_ending=True, served=frozenset({'tflite_kind'})),

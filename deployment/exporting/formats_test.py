@@ -202,7 +202,7 @@ def folder(saved_checkpoint, tmp_path_factory):
   path = str(tmp_path_factory.mktemp('export') / 'saved')
   frozen, _ = freezing.freeze(
       saved_checkpoint, tiny_run.MODEL_OPTIONS, model.predict_labels,
-      freezing.ExportOptions(batch_size=None, with_probabilities=True))
+      freezing.ExportOptions(dynamic_batch=True, export_probabilities=True))
   export_formats.FORMATS['savedmodel'].save(frozen, None, path)
   return path
 

@@ -11,7 +11,7 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.graphs import folding, freezing, record
 from deeplab.testing import tiny_run
 
-OUTPUTS = freezing.ExportOptions(with_probabilities=True).output_names
+OUTPUTS = freezing.ExportOptions(export_probabilities=True).output_names
 
 
 def load_random_weights(session):
@@ -62,7 +62,7 @@ def test_folded_networks_give_the_same_probabilities(variant, fields):
       model_variant=variant, **fields)
   with tf.Graph().as_default():
     freezing.build_inference_graph(model_options, model.predict_labels,
-                                   freezing.ExportOptions(with_probabilities=True))
+                                   freezing.ExportOptions(export_probabilities=True))
     frozen = freeze(OUTPUTS)
   folded = folding.fold(frozen, OUTPUTS)
   # Padded in width, larger than the crop in height.

@@ -7,11 +7,10 @@
 
 `record.write_record` adds what the class ids mean and how the graph was made.
 """
-import typing
-
 from deeplab import model
-from deeplab.core import feature_extractor, keys, utils
+from deeplab.core import feature_extractor, keys, settings, utils
 from deeplab.core.checkpoints import restoring
+from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.graphs import folding
 from deeplab.deployment.graphs.record import (
@@ -22,33 +21,36 @@ from deeplab.deployment.graphs.record import (
     RAW_PROBABILITIES_NAME,
 )
 
+GROUP = 'exported model'
 TEXT_GRAPH_FILE_NAME = 'inference_graph.pbtxt'
 
 
-class ExportOptions(typing.NamedTuple):
+@settings.record
+class ExportOptions(object):
   """How images enter the exported graph and what leaves it."""
-  # Function from the int32 (height, width) of an image to that it is resized to for the network, or
-  # None. Labels come at the size of the image.
-  resized_size: typing.Optional[typing.Callable] = None
-  with_probabilities: bool = False  # Whether the graph also has the two outputs of probabilities.
-  # Number of images of one run, or None for any number of one size.
-  batch_size: typing.Optional[int] = 1
-  # (height, width) that images must have, or None for any size.
-  input_size: typing.Optional[typing.Sequence[int]] = None
-  # Whether the frozen graph is rewritten by `folding.fold`; one with fake quantisation never is, so
-  # that converters find it.
-  optimize: bool = True
+  export_probabilities = Setting(
+      False, 'Adds the outputs SemanticProbabilities and RawSemanticProbabilities.', group=GROUP)
+  # A graph with fake quantisation never is, so that converters find it.
+  optimize = Setting(
+      True, 'Folds constants, the scaling of pixels and batch norm into the weights of the frozen '
+      'graph: the same labels, faster.')
+  dynamic_batch = Setting(
+      False, 'The input takes any number of images of one size instead of one image.')
+  resized_size = Setting(
+      None, 'Function from the int32 (height, width) of an image to that it is resized to for the '
+      'network, or None. Labels come at the size of the image.', group=NO_FLAG)
+  input_size = Setting(None, '(height, width) that images must have, or None for any size.')
 
   @property
   def input_shape(self):
     """Shape of the input, None where it is free."""
-    return [self.batch_size] + list(self.input_size or [None, None]) + [3]
+    return [None if self.dynamic_batch else 1] + list(self.input_size or [None, None]) + [3]
 
   @property
   def output_names(self):
     """Names of the output nodes."""
     names = [OUTPUT_NAME, RAW_OUTPUT_NAME]
-    if self.with_probabilities:
+    if self.export_probabilities:
       names += [PROBABILITIES_NAME, RAW_PROBABILITIES_NAME]
     return names
 
@@ -85,7 +87,7 @@ def build_inference_graph(model_options, predict, options=None):
         tf.expand_dims(labels, 3), input_size, align_corners=True), 3)
   outputs[OUTPUT_NAME] = tf.identity(labels, name=OUTPUT_NAME)
 
-  if options.with_probabilities:
+  if options.export_probabilities:
     raw = utils.resize_bilinear(predictions[keys.OUTPUT_TYPE + model.PROBABILITIES_SUFFIX],
                                 utils.image_size(padded))
     outputs[RAW_PROBABILITIES_NAME] = tf.identity(raw, name=RAW_PROBABILITIES_NAME)

@@ -135,7 +135,7 @@ def test_resized_images_get_labels_of_their_own_size(tmp_path, checkpoint):
 
 
 def test_probabilities_come_when_asked_for(tmp_path, checkpoint, frozen):
-  path = export_to(tmp_path, checkpoint, with_probabilities=True)
+  path = export_to(tmp_path, checkpoint, export_probabilities=True)
   labels, probabilities, raw = run_frozen(
       path, random_image(20, 30), (record.OUTPUT_NAME, record.PROBABILITIES_NAME,
                                    record.RAW_PROBABILITIES_NAME))

@@ -76,7 +76,7 @@ class ImagePair(typing.NamedTuple):
   prediction: typing.Any  # The same, or None where it is missing.
 
 
-def evaluate(metric, pairs, num_workers=0, on_missing='error', crowd_excuses='any'):
+def evaluate(metric, pairs, num_workers, on_missing, crowd_excuses):
   """Adds the counts of all pairs to `metric`; returns the number of missing predictions.
 
   Args:

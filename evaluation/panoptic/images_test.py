@@ -45,7 +45,8 @@ class Files:
   def segments(self, kind, i):
     return self.content[kind]['annotations'][i - 1]['segments_info']
 
-  def evaluate(self, metric_class=panoptic_quality.PanopticQuality, max_instances=3, **options):
+  def evaluate(self, metric_class=panoptic_quality.PanopticQuality, max_instances=3, num_workers=0,
+               on_missing='error', crowd_excuses='any'):
     paths = []
     for kind in ('gt', 'pred'):
       paths.append(os.path.join(self.folder, kind + '.json'))
@@ -56,7 +57,7 @@ class Files:
     _, pairs = coco.list_pairs(paths[0], paths[1], os.path.join(self.folder, 'gt'),
                                os.path.join(self.folder, 'pred'), limits)
     metric = metric_class(3, 0, max_instances, 4 * max_instances)
-    num_missing = images.evaluate(metric, pairs, **options)
+    num_missing = images.evaluate(metric, pairs, num_workers, on_missing, crowd_excuses)
     return metric, num_missing
 
 

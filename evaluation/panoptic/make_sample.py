@@ -18,7 +18,9 @@ import numpy as np
 from absl import flags, logging
 from PIL import Image
 
-from deeplab.command_line import flag_groups, running
+from deeplab.command_line import declaring, flag_groups, running
+from deeplab.core import settings
+from deeplab.core.settings import Setting
 from deeplab.core.storage import files
 
 FLAGS = flags.FLAGS
@@ -31,6 +33,7 @@ CATEGORIES = (
     {'id': 5, 'name': 'ground', 'isthing': 0},
 )
 GROUNDTRUTH, PREDICTION = 'groundtruth', 'prediction'
+_GROUP = 'files and sizes'
 
 _BALL, _BOX, _TOWER, _SKY, _GROUND = (category['id'] for category in CATEGORIES)
 _SHAPES = (_BALL, _BOX, _TOWER)
@@ -43,12 +46,19 @@ _MAX_ID = 256 ** 3  # Ids have all three bytes, as those of real annotations.
 _VOID_ID = 0
 
 
-class SampleSize(typing.NamedTuple):
-  """Number of pictures, their size in pixels, and segments at most in each."""
-  num_images: int = 8
-  height: int = 120
-  width: int = 160
-  num_segments: int = 12
+@settings.record
+class SampleSize(object):
+  """Number of pictures, their size, and segments at most in each."""
+  num_images = Setting(8, 'Number of pictures.', at_least=1, group=_GROUP)
+  image_height = Setting(120, 'Height of the pictures in pixels.', at_least=32)
+  image_width = Setting(160, 'Width of the pictures in pixels.', at_least=32)
+  num_segments = Setting(
+      12, 'Segments painted per picture; later ones may cover earlier ones.', at_least=4)
+
+  @property
+  def shape(self):
+    """(height, width) of the pictures in pixels."""
+    return self.image_height, self.image_width
 
 
 class _Segment(typing.NamedTuple):
@@ -58,7 +68,7 @@ class _Segment(typing.NamedTuple):
   is_crowd: bool = False
 
 
-def write_sample(folder, size=None, seed=0):
+def write_sample(folder, size=None, seed=None):
   """Writes `groundtruth.json`, `prediction.json` and the folders of their id images.
 
   `folder` is made if absent; `size` is a SampleSize, or None for a small one; equal seeds give
@@ -66,20 +76,20 @@ def write_sample(folder, size=None, seed=0):
   Raises ValueError if a size is too small for shapes.
   """
   size = size or SampleSize()
-  if min(size.height, size.width) < 32 or size.num_segments < 4 or size.num_images < 1:
+  if min(size.shape) < 32 or size.num_segments < 4 or size.num_images < 1:
     raise ValueError('A sample needs at least 1 image of 32x32 pixels and 4 segments, got %s.'
                      % (size,))
   annotations = {GROUNDTRUTH: [], PREDICTION: []}
   for kind in annotations:
     os.makedirs(os.path.join(folder, kind), exist_ok=True)
   for index in range(size.num_images):
-    random = np.random.RandomState([seed, index])
+    random = np.random.RandomState([seed or 0, index])
     truth = _make_scene(random, size)
     for kind, segments in ((GROUNDTRUTH, truth), (PREDICTION, _predict(random, truth, size))):
       name = '%06d.png' % index
       ids, infos = _paint(random, segments, size)
       if kind == GROUNDTRUTH:
-        ids[:, -max(1, int(size.width * _VOID_SHARE)):] = _VOID_ID
+        ids[:, -max(1, int(size.image_width * _VOID_SHARE)):] = _VOID_ID
       _write_ids(os.path.join(folder, kind, name), ids)
       annotations[kind].append({'image_id': index, 'file_name': name,
                                 'segments_info': _with_areas(ids, infos)})
@@ -92,7 +102,7 @@ def write_sample(folder, size=None, seed=0):
 
 
 def _make_scene(random, size):
-  horizon = int(size.height * random.uniform(0.3, 0.6))
+  horizon = int(size.image_height * random.uniform(0.3, 0.6))
   segments = [_Segment((slice(0, horizon), slice(None)), _SKY),
               _Segment((slice(horizon, None), slice(None)), _GROUND)]
   if random.rand() < _CROWD_RATE:
@@ -114,7 +124,7 @@ def _predict(random, truth, size):
     if segment.is_crowd or (is_shape and mistake == 'missed'):
       continue
     shift = [int(random.randint(-1, 2) * max(1, side * _MAX_SHIFT_SHARE))
-             for side in (size.height, size.width)]
+             for side in size.shape]
     mask = np.roll(mask, shift, axis=(0, 1))
     category = segment.category
     if is_shape and mistake == 'wrong category':
@@ -129,7 +139,7 @@ def _predict(random, truth, size):
 
 def _paint(random, segments, size):
   """Returns ([height, width] uint32 ids, dict from the id to the _Segment)."""
-  ids = np.zeros([size.height, size.width], np.uint32)
+  ids = np.zeros(size.shape, np.uint32)
   infos = {}
   for segment in segments:
     number = _VOID_ID
@@ -158,7 +168,7 @@ def _write_ids(path, ids):
 def _box(random, size, smallest, largest):
   """Returns two slices, a box of between these shares of the picture's sides."""
   parts = []
-  for side in (size.height, size.width):
+  for side in size.shape:
     length = max(4, int(side * random.uniform(smallest, largest)))
     start = random.randint(0, side - length + 1)
     parts.append(slice(start, start + length))
@@ -172,14 +182,14 @@ def _tower(random, size):
 
 
 def _ball(random, size):
-  radius = max(3, int(min(size.height, size.width) * random.uniform(0.06, 0.15)))
-  y, x = (random.randint(radius, side - radius) for side in (size.height, size.width))
-  rows, columns = np.ogrid[:size.height, :size.width]
+  radius = max(3, int(min(size.shape) * random.uniform(0.06, 0.15)))
+  y, x = (random.randint(radius, side - radius) for side in size.shape)
+  rows, columns = np.ogrid[:size.image_height, :size.image_width]
   return (rows - y) ** 2 + (columns - x) ** 2 <= radius ** 2
 
 
 def _to_mask(mask, size):
-  result = np.zeros([size.height, size.width], bool)
+  result = np.zeros(size.shape, bool)
   result[mask] = True
   return result
 
@@ -193,25 +203,16 @@ _SHAPE_MASKS = {
 
 def define_flags():
   """Declares the flags of the program."""
-  size = SampleSize()
-  flag_groups.begin('files and sizes')
+  flag_groups.begin(_GROUP)
   flags.DEFINE_string('output_dir', None, 'Folder for the files, made if absent. Required.')
-  flags.DEFINE_integer('num_images', size.num_images, 'Number of pictures.', lower_bound=1)
-  flags.DEFINE_integer('image_height', size.height, 'Height of the pictures in pixels.',
-                       lower_bound=32)
-  flags.DEFINE_integer('image_width', size.width, 'Width of the pictures in pixels.',
-                       lower_bound=32)
-  flags.DEFINE_integer('num_segments', size.num_segments,
-                       'Segments painted per picture; later ones may cover earlier ones.',
-                       lower_bound=4)
+  declaring.declare(SampleSize)
   flags.DEFINE_integer('seed', 0, 'Equal seeds give equal files.')
 
 
 def main(unused_argv):
   """Writes the sample and tells the command that evaluates it."""
   truth, prediction = write_sample(
-      FLAGS.output_dir, SampleSize(FLAGS.num_images, FLAGS.image_height, FLAGS.image_width,
-                                   FLAGS.num_segments), FLAGS.seed)
+      FLAGS.output_dir, SampleSize(**declaring.values_of(SampleSize)), FLAGS.seed)
   logging.info('%d pictures: %s', FLAGS.num_images, FLAGS.output_dir)
   print('python -m deeplab.evaluation.eval_coco_format '
         + ' '.join('--%s=%s' % (name, shlex.quote(path)) for name, path in zip(

@@ -32,7 +32,7 @@ def test_sample_has_shapes_crowds_and_void_and_its_numbers_are_right(tmp_path):
 
 
 def test_equal_seeds_give_equal_files(tmp_path):
-  size = make_sample.SampleSize(num_images=2, height=40, width=50)
+  size = make_sample.SampleSize(num_images=2, image_height=40, image_width=50)
   for name, seed in (('a', 1), ('b', 1), ('c', 2)):
     make_sample.write_sample(str(tmp_path / name), size, seed)
   assert tiny_trees.contents(tmp_path / 'a') == tiny_trees.contents(tmp_path / 'b')
@@ -41,7 +41,7 @@ def test_equal_seeds_give_equal_files(tmp_path):
 
 def test_sample_that_is_too_small_is_told(tmp_path):
   with pytest.raises(ValueError, match='at least 1 image of 32x32'):
-    make_sample.write_sample(str(tmp_path), make_sample.SampleSize(height=16))
+    make_sample.write_sample(str(tmp_path), make_sample.SampleSize(image_height=16))
 
 
 def test_program_writes_the_sample_and_the_command_it_tells_evaluates_it(tmp_path):

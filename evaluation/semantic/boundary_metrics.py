@@ -14,6 +14,7 @@ import typing
 
 import numpy as np
 
+from deeplab.core import keys
 from deeplab.evaluation.semantic import segmentation_metrics
 
 # Half the width of the bands around label boundaries, in pixels, ascending.
@@ -37,7 +38,7 @@ class BoundaryCounts(typing.NamedTuple):
     return BoundaryCounts(*[a + b for a, b in zip(self, other)])
 
 
-def image_counts(labels, predictions, num_classes, ignore_label=255):
+def image_counts(labels, predictions, num_classes, ignore_label=keys.IGNORE_LABEL):
   """Returns the BoundaryCounts of one image.
 
   Labels, and predictions in 0..num_classes-1, are [height, width] integer arrays of class ids.

@@ -15,10 +15,11 @@ import sys
 
 import numpy as np
 
+from deeplab.core import keys
 from deeplab.core.storage import json_text
 
 
-def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
+def confusion_matrix(labels, predictions, num_classes, ignore_label=keys.IGNORE_LABEL):
   """Returns the pixel counts of label maps, [num_classes, num_classes] int64.
 
   Labels, and predictions in 0..num_classes-1, are integer arrays of class ids, of one shape.

@@ -32,13 +32,7 @@ FLAGS = flags.FLAGS
 
 common.begin_flag_group('measurements')
 flags.DEFINE_string('json', None, 'File to write the figures to. Default: none.')
-flags.DEFINE_integer('repeats', 3, 'Measurements of each figure; the median counts.',
-                     lower_bound=1)
-flags.DEFINE_list('variants', None, 'Backbones to measure. Default: those with targets.')
-flags.DEFINE_bool('peers', False,
-                  'Also measures the same network in PyTorch, where the Python that the '
-                  'environment variable TORCH_PYTHON names, or this one, has torch and '
-                  'transformers.')
+common.declare(child.Settings)
 flags.DEFINE_bool('table', False,
                   'Also prints the figures as a table of Markdown, where the benchmark has one.')
 
@@ -74,11 +68,11 @@ def main(argv):
   """Runs the benchmarks named on the command line, or all."""
   names = argv[1:] or sorted(BENCHMARKS)
   benchmarks = [usage.lookup(BENCHMARKS, name, what='benchmark') for name in names]
-  results = {}
+  results, settings = {}, child.Settings(**common.values_of(child.Settings))
   for name, benchmark in zip(names, benchmarks):
     print('%s (python -m deeplab.tools.benchmarks %s)' % (benchmark.title, name), flush=True)
     results[name] = []
-    for row in benchmark.measure(child.Settings(FLAGS.repeats, FLAGS.variants, FLAGS.peers)):
+    for row in benchmark.measure(settings):
       results[name].append(row)
       print(format_row(row), flush=True)
     if FLAGS.table and benchmark.table:

@@ -13,6 +13,9 @@ import sys
 import time
 import typing
 
+from deeplab.core import settings
+from deeplab.core.settings import LIST, Setting
+
 TF1_LANE, PYTORCH = 'TF1 lane', 'PyTorch'
 # Why rows are left out where `other_interpreters` finds none.
 NO_INTERPRETER = {TF1_LANE: 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON',
@@ -38,11 +41,15 @@ print('FIGURES ' + json.dumps(figures))
 """
 
 
-class Settings(typing.NamedTuple):
+@settings.record
+class Settings(object):
   """What a benchmark is asked for."""
-  repeats: int = 3  # Measurements of which the median counts.
-  variants: typing.Optional[typing.List[str]] = None  # Keys of BACKBONES, or None for a few.
-  peers: bool = False  # Whether to measure PyTorch too.
+  repeats = Setting(
+      3, 'Measurements of each figure; the median counts.', at_least=1, group='measurements')
+  variants = Setting(None, 'Backbones to measure. Default: those with targets.', LIST)
+  peers = Setting(
+      False, 'Also measures the same network in PyTorch, where the Python that the environment '
+      'variable TORCH_PYTHON names, or this one, has torch and transformers.')
 
 
 class Run(typing.NamedTuple):

@@ -52,7 +52,7 @@ def measure_input(settings):
   with tempfile.TemporaryDirectory() as folder:
     for size, (count, target) in sorted(_SOURCES.items()):
       records = os.path.join(folder, '%dx%d' % size)
-      write_records(records, size, count)
+      write_records(records, size, count, num_shards=2)
       yield from _rows_of_size(records, size, settings.repeats, target)
     figures = child.measure(child.Run(memory_growth, {
         'folder': records, 'num_batches': _MEMORY_BATCHES}))
@@ -104,7 +104,7 @@ def write_pictures(folder, count, size=_SIZE, noise=8):
   return examples
 
 
-def write_records(folder, size, count, num_shards=2):
+def write_records(folder, size, count, num_shards):
   """Writes records of `count` pictures of a (height, width), see `write_pictures`."""
   with tempfile.TemporaryDirectory() as pictures:
     _build(write_pictures(pictures, count, size, noise=4), folder, 1, num_shards=num_shards)

@@ -73,7 +73,7 @@ def run_task(worker_hosts, ps_hosts, job, index, variant, is_exchange, path):
   cluster = cluster_lib.Cluster(ps_hosts, worker_hosts, cluster_lib.Task(job, index))
   if job == cluster_lib.PS:
     parameter_server.start_server(cluster).join()
-  replica = replica_lib.Replica(cluster)
+  replica = replica_lib.Replica(cluster, cluster_lib.ClusterSettings())
   with tf.Graph().as_default(), replica.device():
     train_op = _exchange(replica, variant) if is_exchange else _train_op(replica, variant)
     model_bytes = sum(v.shape.num_elements() * v.dtype.size for v in tf.trainable_variables())

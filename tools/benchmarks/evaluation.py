@@ -40,7 +40,7 @@ _PADDED, _OWN, _IN_BATCHES = 'padded to the largest', 'own size', 'own size, bat
 _VIS, _PREDICT = 'vis, own size', 'predict'
 
 # Panoptic files. Some segments are hidden by others; about twenty are seen.
-_PANOPTIC_SIZE = make_sample.SampleSize(num_images=40, height=480, width=640, num_segments=23)
+_PANOPTIC_SIZE = make_sample.SampleSize(40, 480, 640, num_segments=23)
 _KINDS = (make_sample.GROUNDTRUTH, make_sample.PREDICTION)
 _NUM_CATEGORIES, _MAX_INSTANCES = 6, 256
 # Images are listed again and again until there are so many.
@@ -72,10 +72,10 @@ def measure_all(settings):
 def _runs():
   """Returns what is measured: dict, name -> function and arguments."""
   return {
-      _PADDED: (time_eval, {'is_own': False}),
-      _OWN: (time_eval, {}),
+      _PADDED: (time_eval, {'batch_size': 1, 'is_own': False}),
+      _OWN: (time_eval, {'batch_size': 1}),
       _IN_BATCHES: (time_eval, {'batch_size': _BATCH_SIZE}),
-      'own size, boundaries and report': (time_eval, {'has_report': True}),
+      'own size, boundaries and report': (time_eval, {'batch_size': 1, 'has_report': True}),
       _VIS: (time_vis, {}),
       _PREDICT: (time_predict, {}),
   }
@@ -110,7 +110,7 @@ def write_set(folder):
     Image.fromarray(sample.image).save(os.path.join(photos, '%03d.png' % index))
 
 
-def time_eval(folder, batch_size=1, is_own=True, has_report=False):
+def time_eval(folder, batch_size, is_own=True, has_report=False):
   """Returns the images per second of an evaluation of `write_set`, at own sizes or padded.
 
   `has_report`: with boundaries and single images.

@@ -13,14 +13,14 @@ def test_images_of_all_sizes_are_run(tmp_path, monkeypatch):
   monkeypatch.setattr(evaluation, '_OPTIONS', tiny_run.MODEL_OPTIONS)
   folder = str(tmp_path)
   evaluation.write_set(folder)
-  for figures in (evaluation.time_eval(folder, is_own=False),
+  for figures in (evaluation.time_eval(folder, 1, is_own=False),
                   evaluation.time_eval(folder, batch_size=2, has_report=True),
                   evaluation.time_vis(folder), evaluation.time_predict(folder)):
     assert figures['images_per_s'] > 0
 
 
 def test_workers_find_the_same_quality(tmp_path):
-  size = make_sample.SampleSize(num_images=5, height=60, width=80)
+  size = make_sample.SampleSize(num_images=5, image_height=60, image_width=80)
   num_segments = evaluation.write_panoptic(str(tmp_path), size, counts=(7,))
   assert 5 < num_segments <= size.num_segments
   alone, together = [evaluation.time_panoptic(str(tmp_path), 7, num_workers)

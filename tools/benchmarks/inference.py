@@ -176,7 +176,7 @@ def _size(path):
 def write_checkpoint(variant, crop, model, folder):
   """Returns {'checkpoint': prefix} of random weights, written to a folder."""
   return {'checkpoint': tiny_run.write_checkpoint(
-      folder, _image((crop, crop)), _model_options(variant, crop, model))}
+      folder, _image((crop, crop), seed=0), _model_options(variant, crop, model))}
 
 
 def write_model(variant, crop, model, checkpoint, path, format_name):
@@ -190,7 +190,7 @@ def write_model(variant, crop, model, checkpoint, path, format_name):
 def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
   """Returns {'secs': [...]}, the seconds of each run of an exported model on one square image."""
   opened = opened_models.open_exported(path)
-  images = _image((crop, crop))[np.newaxis]
+  images = _image((crop, crop), seed=0)[np.newaxis]
   turns = child.secs_of_calls([lambda: opened.predict(images)], _WARM_UP_RUNS, least_runs,
                               least_secs)
   return {'secs': [secs for secs, in turns]}
@@ -202,7 +202,7 @@ def _model_options(variant, crop, model):
       model_variant=variant, **model)
 
 
-def _image(size, seed=0):
+def _image(size, seed):
   """Returns an image uint8 [height, width, 3] of coloured patches."""
   patches = np.random.RandomState(seed).randint(0, 256, (size[0] // 8 + 1, size[1] // 8 + 1, 3))
   return np.kron(patches, np.ones((8, 8, 1)))[:size[0], :size[1]].astype(np.uint8)

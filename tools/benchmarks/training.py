@@ -96,7 +96,7 @@ def measure_all(settings):
                for variant in settings.variants or sorted(TRAININGS)}
   with tempfile.TemporaryDirectory() as folder:
     records = os.path.join(folder, 'records')
-    data.write_records(records, _PICTURE_SIZE, _NUM_PICTURES)
+    data.write_records(records, _PICTURE_SIZE, _NUM_PICTURES, num_shards=2)
     for variant, training in trainings.items():
       yield from rows_of(variant, training, settings, records)
 

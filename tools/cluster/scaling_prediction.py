@@ -34,7 +34,7 @@ class Machine(typing.NamedTuple):
   compute_secs: float  # Seconds of a step of one worker without exchange.
   # Seconds a parameter server takes per megabyte of one worker's exchange.
   server_secs_per_mb: float
-  workers_per_server: int = 4  # Workers that share a parameter server.
+  workers_per_server: int  # Workers that share a parameter server.
 
 
 def step_secs(machine, num_workers, gbits):

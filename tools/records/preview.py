@@ -21,6 +21,7 @@ from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.checks.in_runs import readable_input_errors
+from deeplab.utils.training.options import TRAIN_CROP_SIZE
 
 FLAGS = flags.FLAGS
 
@@ -34,9 +35,7 @@ flags.DEFINE_integer('num_images', 12, 'Number of crops.', lower_bound=1)
 flags.DEFINE_integer('num_columns', 6, 'Number of crops side by side.', lower_bound=1)
 flags.DEFINE_bool('same_record', False, 'Shows only the first record, varied each time anew.')
 common.define_background_flag('picture')
-common.begin_flag_group('picture')
-flags.DEFINE_list('train_crop_size', '513,513',
-                  'Crop height,width in pixels, 1 or more, as for training.')
+common.declare_one('train_crop_size', TRAIN_CROP_SIZE._replace(group='picture'))
 common.define_augmentation_flags()
 common.define_dataset_flags('train_split', 'train')
 common.show_flag_groups(common.RESIZING, common.BACKBONE)

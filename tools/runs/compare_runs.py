@@ -89,7 +89,7 @@ def paired_counts(runs, labels):
   return names, counts
 
 
-def compare(names, counts, class_names, num_resamples=2000, confidence=0.95, seed=0):
+def compare(names, counts, class_names, num_resamples, confidence, seed):
   """Returns the Comparison of two runs.
 
   Args:

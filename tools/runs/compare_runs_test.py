@@ -39,9 +39,13 @@ def names_of(counts):
   return ['image %d' % i for i in range(counts.shape[1])]
 
 
+def compare(counts, num_resamples):
+  return compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples, 0.95, seed=0)
+
+
 def test_better_run_has_an_interval_above_zero_that_holds_the_difference():
   counts = random_counts()
-  result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=300)
+  result = compare(counts, 300)
   difference = np.subtract(*result.ious.mean(axis=1)[::-1])
   low, high = result.miou_interval
   assert 0 < low < difference < high < 1
@@ -50,7 +54,7 @@ def test_better_run_has_an_interval_above_zero_that_holds_the_difference():
 
 def test_interval_is_that_of_a_plain_bootstrap():
   counts = random_counts(12)
-  result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=3000)
+  result = compare(counts, 3000)
   rng = np.random.RandomState(5)
   differences = []
   for _ in range(3000):
@@ -64,7 +68,7 @@ def test_interval_is_that_of_a_plain_bootstrap():
 def test_run_compared_with_itself_has_no_difference():
   counts = random_counts()
   counts[1] = counts[0]
-  result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=50)
+  result = compare(counts, 50)
   assert result.miou_interval == (0, 0)
   lines = compare_runs.format_comparison(result, 'ab', 0.95, 10)
   assert lines[-1] == 'Over 30 images: the runs cannot be told apart.'
@@ -87,7 +91,7 @@ def test_program_lists_classes_and_images(tmp_path):
 def test_absent_class_has_a_dash():
   counts = random_counts()
   counts[..., 1] = 0
-  result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=50)
+  result = compare(counts, 50)
   line, = [line for line in compare_runs.format_comparison(result, 'ab', 0.95, 0)
            if line.startswith('tree')]
   assert line.split() == ['tree', '-', '-', '-', '-']
@@ -98,7 +102,7 @@ def test_class_of_one_image_has_the_interval_of_the_resamples_that_hold_it():
   counts[:, 1:, :, 1] = 0
   with warnings.catch_warnings():
     warnings.simplefilter('error')
-    result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=200)
+    result = compare(counts, 200)
   # However often the image is drawn, the IoU of the class is that of the image.
   np.testing.assert_allclose(result.class_intervals[:, 1],
                              [np.subtract(*result.ious[::-1, 1])] * 2, atol=1e-12)
@@ -110,7 +114,7 @@ def test_class_that_no_image_has_leads_to_no_warning():
   counts[..., 1] = 0
   with warnings.catch_warnings():
     warnings.simplefilter('error')
-    result = compare_runs.compare(names_of(counts), counts, CLASSES, num_resamples=50)
+    result = compare(counts, 50)
   assert np.isnan(result.class_intervals).tolist() == [[False, True, False]] * 2
 
 

@@ -28,14 +28,14 @@ _OF_A_CHECKPOINT = re.compile(
     '%s(%s)?$' % (checkpoint_folder.FILE_SUFFIX, files.TEMPORARY_END))
 
 
-def evaluate(graph, checkpoint, dataset, split, tag, folder, results=None):
+def evaluate(graph, checkpoint, dataset, tag, folder, results=None):
   """Evaluates a checkpoint; writes a report, and its scalars for TensorBoard, into a folder.
 
   Returns the dict of `report.make_report`, and its path.
 
   Args:
     graph: counting.EvalGraph of the default graph.
-    checkpoint, split: checkpoint prefix and name of the split.
+    checkpoint: checkpoint prefix.
     dataset: data_generator.Dataset that the graph reads.
     tag: see `report.miou_tag`.
     folder: existing folder.
@@ -47,11 +47,12 @@ def evaluate(graph, checkpoint, dataset, split, tag, folder, results=None):
   global_step = restoring.global_step(checkpoint)
   descriptor = dataset.descriptor
   counts, num_images = counting.count_pixels(
-      graph, checkpoint, descriptor, split, dataset.files, results.add if results else None)
+      graph, checkpoint, descriptor, dataset.split_name, dataset.files,
+      results.add if results else None)
   report = report_lib.make_report(
       counts, descriptor.class_names, results.boundary_counts if results else None, tag=tag,
-      checkpoint=checkpoint, global_step=global_step, dataset=descriptor.name, split=split,
-      num_examples=num_images)
+      checkpoint=checkpoint, global_step=global_step, dataset=descriptor.name,
+      split=dataset.split_name, num_examples=num_images)
   # Before the report: where a disk is full, the thread that writes events tells it worst. They
   # shall not hold the graph, which the cache adds.
   with tf.Graph().as_default():
@@ -60,13 +61,13 @@ def evaluate(graph, checkpoint, dataset, split, tag, folder, results=None):
   return report, report_lib.write_report(report, folder)
 
 
-def evaluation_of_training(dataset, split, model_options, image_pyramid, train_logdir):
+def evaluation_of_training(dataset, model_options, image_pyramid, train_logdir):
   """Returns a function of a checkpoint that evaluates it and keeps the best.
 
   Scores and the best checkpoint go to folders of their own in the folder of the training.
 
   Args:
-    dataset, split: data_generator.Dataset of single images of their own size; name of its split.
+    dataset: data_generator.Dataset of single images of their own size.
     model_options, train_logdir: ModelOptions and folder of the training.
     image_pyramid: list of scales, or None, see `model.predict_labels`.
 
@@ -86,10 +87,10 @@ def evaluation_of_training(dataset, split, model_options, image_pyramid, train_l
   def evaluate_one(checkpoint):
     tf.gfile.MakeDirs(folder)
     with graph.as_default():
-      report, _ = evaluate(eval_graph, checkpoint, dataset, split,
+      report, _ = evaluate(eval_graph, checkpoint, dataset,
                            report_lib.miou_tag([1.0], False), folder)
     kept = keep_if_best(checkpoint, report['miou'], os.path.join(train_logdir, BEST_FOLDER))
-    logging.info('Mean IoU on %s: %.4f%s.', split, report['miou'] or 0.0,
+    logging.info('Mean IoU on %s: %.4f%s.', dataset.split_name, report['miou'] or 0.0,
                  ', the best so far: %s' % kept if kept else '')
 
   return evaluate_one

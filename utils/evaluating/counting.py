@@ -31,14 +31,16 @@ class EvalGraph(typing.NamedTuple):
   regions: tf.Tensor  # [B, 8] int32, where the samples lie in their images, see `tiles`.
   names: tf.Tensor  # [B] strings, the names of the records.
   saver: tf.train.Saver  # Restores the model's variables.
-  master: str = ''  # TensorFlow server that runs the graph; '': this process.
+  # TensorFlow server that runs the graph; None: this process.
+  master: typing.Optional[str] = None
 
 
-def build_eval_graph(samples, dataset, model_options, predict):
+def build_eval_graph(samples, dataset, model_options, predict, master=None):
   """Adds model and counting to the default graph; returns the EvalGraph.
 
   Samples are a batch of `batches.make_batches`, with labels; the dataset is a DatasetDescriptor.
-  `predict` is a function (images, model_options) -> predictions as `model.predict_labels`.
+  `predict` is a function (images, model_options) -> predictions as `model.predict_labels`, and
+  `master` the TensorFlow server that runs the graph, None for this process.
   """
   predictions = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
   saver = tf.train.Saver(tf.global_variables())
@@ -51,7 +53,8 @@ def build_eval_graph(samples, dataset, model_options, predict):
       predictions=batches.compact(predictions, dataset),
       regions=samples[batches.REGION],
       names=samples[keys.IMAGE_NAME],
-      saver=saver)
+      saver=saver,
+      master=master)
 
 
 def count_pixels(graph, checkpoint, dataset, split, files, observe=None):

@@ -5,15 +5,15 @@
 
 Images are padded below and right, no more than they need. Each sample has a region, see `tiles`.
 """
-import typing
-
-from deeplab.core import feature_extractor, keys, preprocess_utils, utils
+from deeplab.core import feature_extractor, keys, preprocess_utils, settings, utils
+from deeplab.core.settings import LIST, NO_FLAG, Setting
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 from deeplab.datasets.records import dataset_info
 from deeplab.utils.inference import tiles
 
 REGION = 'region'
+SIZES = 'sizes of the input'
 
 # Images sorted by size at once: more make fuller batches and take more memory.
 _NUM_SORTED = 32
@@ -25,19 +25,26 @@ _SIZE_LIMIT = 1 << 20
 _BYTE = 256
 
 
-class InputSizes(typing.NamedTuple):
-  """What size the network sees images in."""
-  output_stride: int  # Of the network.
-  batch_size: int = 1  # Most images, or tiles, of a batch.
-  # (height, width) that all images are padded to; None: each to the smallest k * output_stride + 1,
-  # and batches are of images of equal size.
-  crop_size: typing.Optional[typing.Sequence[int]] = None
-  # (height, width) of overlapping tiles in place of whole images, or None.
-  tile_size: typing.Optional[typing.Sequence[int]] = None
-  tile_overlap: int = 64  # Least pixels that neighbouring tiles share.
-  # (height, width) of the smallest images the network takes, that is the window of image pooling,
-  # or None.
-  least_size: typing.Optional[typing.Sequence[int]] = None
+@settings.record
+class InputSizes(object):
+  """What size the network sees images in; sizes are (height, width) in pixels, or None."""
+  output_stride = Setting(None, 'That of the network.')
+  batch_size = Setting(
+      1, 'Images, or tiles, of equal size per step; more is faster on GPUs and takes memory.',
+      at_least=1, group=SIZES)
+  # None: batches are of images of equal size, each padded to the smallest k * output_stride + 1.
+  crop_size = Setting(
+      None, 'Height,width in pixels, 1 or more, that images are padded to; must hold the largest. '
+      'Empty: each image to the least size its features need, batches of equal sizes.', LIST)
+  tile_size = Setting(
+      None, 'Height,width in pixels, 1 or more, of overlapping tiles, for images whose features do '
+      'not fit into memory; a crop size is of no use then. Default: whole images.', LIST)
+  tile_overlap = Setting(
+      64, 'Least pixels that neighbouring tiles share; more hides their borders, takes more time.',
+      at_least=0)
+  least_size = Setting(
+      None, 'Of the smallest images the network takes, that is the window of image pooling.',
+      group=NO_FLAG)
 
   @property
   def network_size(self):

@@ -4,10 +4,12 @@ import functools
 from absl import flags
 
 from deeplab import model
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import declaring, flag_reading
 from deeplab.core import options
+from deeplab.core.images import painting
 from deeplab.core.usage import UsageError
 from deeplab.datasets.flags import records
+from deeplab.deployment.cluster import tasks
 from deeplab.utils.inference import batches
 
 FLAGS = flags.FLAGS
@@ -15,9 +17,7 @@ FLAGS = flags.FLAGS
 
 def define_inference_flags():
   """Declares the flags of multi-scale inference on a dataset."""
-  flag_groups.begin('checkpoints')
-  flags.DEFINE_string('master', '', 'TensorFlow server that runs the network, such as '
-                      'grpc://host:2222; empty: this process.')
+  declaring.declare_one('master', tasks.MASTER._replace(group='checkpoints'))
   flags.DEFINE_string('checkpoint_dir', None,
                       'Folder of checkpoints, or the prefix of one, such as '
                       'run/train/model.ckpt-1000. Required.')
@@ -33,45 +33,28 @@ def define_inference_flags():
 
 def define_scales_flags(scales_flag='eval_scales'):
   """Declares the flags of averaging over passes of the network; see `prediction_function`."""
-  flag_groups.begin('averaging over several passes')
-  flags.DEFINE_multi_float(scales_flag, [1.0],
-                           'Input scale, over 0, whose probabilities are averaged with those '
-                           'of the others: often more accurate, each costs a pass.')
-  flags.DEFINE_bool('add_flipped_images', False,
-                    'Also averages over left-right mirrored images; twice the passes.')
+  rows = options.Averaging.SETTINGS
+  declaring.declare_one(scales_flag, rows['eval_scales'])
+  declaring.declare_one('add_flipped_images', rows['add_flipped_images'])
 
 
 def define_tile_flags():
   """Declares the flags of cutting images into tiles."""
-  flag_groups.begin('sizes of the input')
-  flags.DEFINE_list('tile_size', None,
-                    'Height,width in pixels, 1 or more, of overlapping tiles, for images whose '
-                    'features do not fit into memory; a crop size is of no use then. Default: '
-                    'whole images.')
-  flags.DEFINE_integer('tile_overlap', 64,
-                       'Least pixels that neighbouring tiles share; more hides their borders, '
-                       'takes more time.', lower_bound=0)
+  for name in ('tile_size', 'tile_overlap'):
+    declaring.declare_one(name, batches.InputSizes.SETTINGS[name])
 
 
 def define_background_flag(group):
   """Declares `paint_background` in the group of a title."""
-  flag_groups.begin(group)
-  flags.DEFINE_bool('paint_background', False,
-                    'Overlays paint the background too: the classes called background, unlabelled '
-                    'and the like, or class 0 where names are not known and its colour is black. '
-                    'Off leaves the picture clear there.')
+  declaring.declare_one('paint_background', painting.PAINT_BACKGROUND._replace(group=group))
 
 
 def define_sizes_flags(script):
   """Declares `<script>_batch_size` and `<script>_crop_size`; `input_sizes` returns them."""
-  flag_groups.begin('sizes of the input')
-  flags.DEFINE_integer('%s_batch_size' % script, 1,
-                       'Images, or tiles, per step; more is faster on GPUs and takes memory.',
-                       lower_bound=1)
-  flags.DEFINE_list('%s_crop_size' % script, '513,513',
-                    'Height,width in pixels, 1 or more, that images are padded to; must hold the '
-                    'largest. Empty: each image to the least size its features need, batches of '
-                    'equal sizes.')
+  rows = batches.InputSizes.SETTINGS
+  declaring.declare_one('%s_batch_size' % script, rows['batch_size'])
+  declaring.declare_one('%s_crop_size' % script, rows['crop_size']._replace(
+      default=options.CROP_SIZE))
 
 
 def input_sizes(script):

@@ -62,7 +62,7 @@ def label_pictures(run, pictures, batch_size, tile_size=None, overlap=0):
   return labelled, messages
 
 
-def label_in_tiles(run, image, tile_size, overlap, batch_size=1):
+def label_in_tiles(run, image, tile_size, overlap, batch_size):
   """Returns the arrays of an image, put together from those of overlapping tiles.
 
   Every pixel is decided by the tile whose middle is nearest; an image that one tile holds

@@ -12,9 +12,10 @@ from absl import logging
 from PIL import Image
 
 from deeplab import model
-from deeplab.core import keys
+from deeplab.core import keys, settings
 from deeplab.core.checkpoints import restoring
 from deeplab.core.jobs import progress
+from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.storage import files as files_lib
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.checks.in_runs import readable_input_errors
@@ -48,14 +49,17 @@ class VisGraph(typing.NamedTuple):
   # Operation that starts the input from the first image that is not finished.
   initializer: tf.Operation
   saver: tf.train.Saver  # Restores the model's variables.
-  master: str = ''  # TensorFlow server that runs the graph; '': this process.
+  # TensorFlow server that runs the graph; None: this process.
+  master: typing.Optional[str] = None
 
 
-def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False):
+def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=False,
+                    master=None):
   """Adds input and model to the default graph; returns the VisGraph.
 
   Input is a data_generator.Dataset in batches.InputSizes. `predict` is a function (images,
-  model_options) -> predictions as `model.predict_labels`.
+  model_options) -> predictions as `model.predict_labels`, and `master` the TensorFlow server that
+  runs the graph, None for this process.
   """
   finished = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [None])
   iterator = tf.data.make_initializable_iterator(
@@ -77,7 +81,7 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
   if keys.LABEL in samples:
     fetches['truths'] = batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset.descriptor)
   return VisGraph(fetches, finished, iterator.initializer,
-                  tf.train.Saver(tf.global_variables()))
+                  tf.train.Saver(tf.global_variables()), master)
 
 
 def write_pictures(graph, checkpoint, dataset, split, files, writer):
@@ -140,13 +144,23 @@ def _nearest(old, new):
   return np.floor(np.arange(new, dtype=np.float32) * scale + np.float32(0.5)).astype(np.int64)
 
 
-class Outputs(typing.NamedTuple):
+@settings.record
+class Outputs(object):
   """What is written beside images and predictions of a split."""
-  raw: bool = False  # Class ids as 8-bit PNG under the name of the record.
-  overlay: bool = False  # Image, label, prediction, errors and legend in one picture.
-  confidence: bool = False  # Probability of the predicted class, 0..1 as grey 0..255.
-  # Split of a submission to the PASCAL VOC server, PNG with palette; or None.
-  voc_split: typing.Optional[str] = None
+  also_save_raw_predictions = Setting(
+      False, 'Also writes class ids (Cityscapes: evaluation ids) as 8-bit PNG, under the names of '
+      'the records.', group='results')
+  save_overlay = Setting(
+      False, 'Also writes image, label over it, prediction over it and errors side by side, with a '
+      'legend.')
+  save_confidence = Setting(
+      False, 'Also writes the probability of the predicted class as grey picture.')
+  voc_split = Setting(
+      None, 'Split of a submission to the PASCAL VOC server, PNG with palette; or None.',
+      group=NO_FLAG)
+
+
+_NOTHING = Outputs()
 
 
 class Classes(typing.NamedTuple):
@@ -179,14 +193,15 @@ class ResultWriter(writer_lib.Writer):
       the first on, and list of the indices of others.
   """
 
-  def __init__(self, folder, classes, outputs=Outputs(), settings=None):  # noqa: B008
+  def __init__(self, folder, classes, outputs=_NOTHING, settings=None):
     """Creates the folders, for results as Classes and Outputs say.
 
     Settings are a dict that JSON can hold, of all that the results depend on; with equal ones an
     interrupted run is resumed. None: never.
     """
-    kinds = [(RAW_FOLDER, outputs.raw), (OVERLAY_FOLDER, outputs.overlay),
-             (CONFIDENCE_FOLDER, outputs.confidence),
+    kinds = [(RAW_FOLDER, outputs.also_save_raw_predictions),
+             (OVERLAY_FOLDER, outputs.save_overlay),
+             (CONFIDENCE_FOLDER, outputs.save_confidence),
              (VOC_FOLDER % outputs.voc_split, outputs.voc_split)]
     super(ResultWriter, self).__init__(
         folder, [PICTURE_FOLDER] + [kind for kind, is_wanted in kinds if is_wanted])
@@ -212,7 +227,7 @@ class ResultWriter(writer_lib.Writer):
     Raises ValueError if an earlier image could not be written.
     """
     name = writer_lib.safe_name(name)
-    if self._outputs.raw or self._outputs.confidence or self._outputs.voc_split:
+    if self._outputs._replace(save_overlay=False) != _NOTHING:
       self._warn_of_equal_names(int(index), name)
     self._submit([image, labels, confidence, truth], self._write, int(index), image, labels,
                  name, confidence, truth)
@@ -239,14 +254,14 @@ class ResultWriter(writer_lib.Writer):
       self._save(Image.fromarray(image), '%06d_image' % index, PICTURE_FOLDER)
       save_annotation.save_annotation(labels, self.picture_folder, '%06d_prediction' % index,
                                       colormap_type=classes.colors)
-      if outputs.raw:
+      if outputs.also_save_raw_predictions:
         raw = labels if classes.eval_ids is None else np.asarray(classes.eval_ids)[labels]
         self._save_named(Image.fromarray(raw.astype(np.uint8)), name, RAW_FOLDER)
-      if outputs.overlay:
+      if outputs.save_overlay:
         self._save(drawing.side_by_side(image, labels, classes.colors, classes.names, truth,
                                         classes.ignore_label, classes.clear_ids),
                    '%06d_overlay' % index, OVERLAY_FOLDER)
-      if outputs.confidence:
+      if outputs.save_confidence:
         self._save_named(Image.fromarray(confidence), name, CONFIDENCE_FOLDER)
       if outputs.voc_split:
         self._save_named(drawing.palette_picture(labels), name, VOC_FOLDER % outputs.voc_split)

@@ -54,7 +54,7 @@ def test_pictures_have_numbers_and_the_colours_of_the_table(tmp_path):
 
 def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path):
   with of_records.ResultWriter(str(tmp_path), CLASSES._replace(eval_ids=[7, 8, 33]),
-                                  of_records.Outputs(raw=True)) as writer:
+                                  of_records.Outputs(also_save_raw_predictions=True)) as writer:
     writer.write(0, IMAGE, LABELS, 'h\u00e9llo'.encode('utf-8'))
     writer.write(1, IMAGE, LABELS, b'seq/001')
   folder = tmp_path / 'raw_segmentation_results'
@@ -63,7 +63,8 @@ def test_raw_predictions_have_the_name_of_the_record_and_evaluation_ids(tmp_path
 
 
 def test_overlay_confidence_and_voc_results(tmp_path):
-  outputs = of_records.Outputs(overlay=True, confidence=True, voc_split='test')
+  outputs = of_records.Outputs(
+      save_overlay=True, save_confidence=True, voc_split='test')
   with of_records.ResultWriter(str(tmp_path), CLASSES, outputs) as writer:
     writer.write(0, IMAGE, LABELS, b'2007_1', confidence=np.full((2, 3), 99, np.uint8))
   assert read(tmp_path, 'confidence', '2007_1.png').tolist() == [[99] * 3] * 2
@@ -104,7 +105,7 @@ def test_folder_that_cannot_be_made_is_told(tmp_path):
 def test_a_name_may_be_file_and_folder(tmp_path):
   names = [b'a', b'a.png/b', b'a.PNG/b', b'a.png', b'n' * 196 + b'.png/b', b'n' * 196]
   with of_records.ResultWriter(str(tmp_path), CLASSES,
-                                  of_records.Outputs(raw=True)) as writer:
+                                  of_records.Outputs(also_save_raw_predictions=True)) as writer:
     for index, name in enumerate(names):
       writer.write(index, IMAGE, LABELS, name)
   written = [name for _, _, found in os.walk(str(tmp_path / 'raw_segmentation_results'))
@@ -114,7 +115,7 @@ def test_a_name_may_be_file_and_folder(tmp_path):
 
 def test_equal_names_are_told_once(tmp_path, caplog):
   with of_records.ResultWriter(str(tmp_path), CLASSES,
-                                  of_records.Outputs(raw=True)) as writer:
+                                  of_records.Outputs(also_save_raw_predictions=True)) as writer:
     for index, name in enumerate([b'a', b'b', b'b', b'a']):
       writer.write(index, IMAGE, LABELS, name)
   warning, = [record.getMessage() for record in caplog.records]

@@ -14,19 +14,21 @@ import os
 import re
 import threading
 import time
-import typing
 
 import numpy as np
 from PIL import Image
 
+from deeplab.core import settings
 from deeplab.core.images import painting
 from deeplab.core.jobs import parallel
+from deeplab.core.settings import LIST, NO_FLAG, Setting
 from deeplab.core.storage import files, json_text
 from deeplab.utils import save_annotation
 from deeplab.utils.pictures import drawing
 
 PREDICTION, COLOR, OVERLAY, AREAS = OUTPUTS = ('prediction', 'color', 'overlay', 'areas')
 CUTOUT = 'cutout'
+GROUP = 'pictures and results'
 PROBABILITIES = 'probabilities'
 
 AREAS_FILE_NAME = 'areas.json'
@@ -111,16 +113,19 @@ class Writer(object):
       return None
 
 
-class Options(typing.NamedTuple):
+@settings.record
+class Options(object):
   """What is written of own pictures."""
-  outputs: typing.Sequence[str] = OUTPUTS  # Names of `OUTPUTS`.
-  overlay_opacity: float = 0.5  # Share of the colours in the overlay, 0..1.
-  # Ids of the classes that a cut-out shows; empty: no cut-out.
-  cutout_ids: typing.Sequence[int] = ()
-  probabilities: bool = False  # Whether to write probabilities.
-  # Whether the overlay paints the background too, see `core/images/painting.py`.
-  paint_background: bool = False
-  legend: bool = False  # Whether the overlay names the classes, below the picture.
+  outputs = Setting(OUTPUTS, 'What is written, some of: %s.' % ','.join(OUTPUTS), LIST, group=GROUP)
+  overlay_opacity = Setting(
+      0.5, 'Share of the colours in the overlay, 0..1.', at_least=0, at_most=1)
+  overlay_legend = Setting(
+      True, 'Names the classes of the overlay below the picture; off: the overlay has the size of '
+      'the picture.')
+  paint_background = painting.PAINT_BACKGROUND
+  save_probabilities = Setting(
+      False, 'Also writes <name>_probabilities.npz, float16 [height, width, classes].')
+  cutout_ids = Setting((), 'Ids of the classes that a cut-out shows; empty: none.', group=NO_FLAG)
 
 
 class PredictionWriter(Writer):
@@ -151,7 +156,7 @@ class PredictionWriter(Writer):
   def paths(self, name):
     """Returns the paths of the files written for the picture of a name, without areas.json."""
     endings = [output + '.png' for output in self._drawn]
-    if self._options.probabilities:
+    if self._options.save_probabilities:
       endings.append(PROBABILITIES + '.npz')
     return [os.path.join(self._folder, '%s_%s' % (name, ending)) for ending in endings]
 
@@ -216,7 +221,7 @@ class PredictionWriter(Writer):
 
   def _overlay(self, image, labels, classes):
     """Returns the PIL image of classes over a picture; `classes` as `areas_of` returns them."""
-    ids = sorted(each['id'] for each in classes) if self._options.legend else []
+    ids = sorted(each['id'] for each in classes) if self._options.overlay_legend else []
     return painting.sheet(
         [painting.blend(image, labels, self._colormap, self._options.overlay_opacity,
                         self._clear_ids)],

@@ -20,9 +20,10 @@ LABELS = np.where(IMAGE[..., 0] > 0, 2, 1).astype(np.int32)
 PICTURE = of_files.Picture('a', 'photos/a.png', IMAGE)
 
 
-def write(folder, labels=LABELS, probabilities=None, **options):
+def write(folder, labels=LABELS, probabilities=None, overlay_legend=False, **options):
   with writer_lib.PredictionWriter(
-      str(folder), COLORS, NAMES, writer_lib.Options(**options), 'run') as writer:
+      str(folder), COLORS, NAMES, writer_lib.Options(
+          overlay_legend=overlay_legend, **options), 'run') as writer:
     writer.write(PICTURE, labels, probabilities)
   return sorted(os.listdir(str(folder)))
 
@@ -83,7 +84,7 @@ def test_overlay_leaves_the_background_clear_unless_asked(tmp_path, names, paint
   labels = np.repeat([[0, 2]], 150, axis=1).repeat(2, axis=0)
   with writer_lib.PredictionWriter(
       str(tmp_path), COLORS, names, writer_lib.Options(
-          ['overlay', 'color'], paint_background=paints)) as writer:
+          ['overlay', 'color'], overlay_legend=False, paint_background=paints)) as writer:
     writer.write(PICTURE._replace(image=image), labels)
   overlay = read(tmp_path / 'a_overlay.png')
   assert (overlay[:, :150] == expected).all() and (overlay[:, 150:] == [50, 75, 175]).all()
@@ -92,13 +93,13 @@ def test_overlay_leaves_the_background_clear_unless_asked(tmp_path, names, paint
 
 def test_overlay_has_a_legend_of_the_classes_that_are_there_below_the_picture(tmp_path):
   write(tmp_path / 'plain', outputs=['overlay'])
-  write(tmp_path / 'legend', outputs=['overlay'], legend=True)
+  write(tmp_path / 'legend', outputs=['overlay'], overlay_legend=True)
   plain, legend = [read(tmp_path / name / 'a_overlay.png') for name in ('plain', 'legend')]
   assert plain.shape == IMAGE.shape
   np.testing.assert_array_equal(legend[:4, :10], plain)
   below = legend[4:].reshape(-1, 3)
   assert [(below == color).all(axis=1).any() for color in COLORS[1:3]] == [True, True]
-  write(tmp_path / 'road', labels=np.ones_like(LABELS), outputs=['overlay'], legend=True)
+  write(tmp_path / 'road', labels=np.ones_like(LABELS), outputs=['overlay'], overlay_legend=True)
   below = read(tmp_path / 'road' / 'a_overlay.png')[4:].reshape(-1, 3)
   assert not (below == COLORS[2]).all(axis=1).any()
 

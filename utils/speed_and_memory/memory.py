@@ -108,7 +108,7 @@ def cpu_memory_limit_bytes():
     return None
 
 
-def step_bytes(graph, precision='float32'):
+def step_bytes(graph, precision):
   """Returns the bytes of the tensors of a training step at its peak, by estimate.
 
   Of all devices together; what has no static shape counts nothing. Of the segments that are

@@ -29,7 +29,7 @@ def step_bytes_of(network):
   with tf.Graph().as_default() as graph:
     source = tf.placeholder(tf.float32, [1000])
     tf.gradients(network(source), [source])
-  return memory.step_bytes(graph) / memory._PEAK_SHARE[IS_TF1]
+  return memory.step_bytes(graph, 'float32') / memory._PEAK_SHARE[IS_TF1]
 
 
 @pytest.mark.parametrize('network, kept', [
@@ -53,7 +53,7 @@ def test_of_the_loss_one_image_counts():
       losses.add_softmax_cross_entropy_loss_for_each_scale(
           {'scale': logits}, tf.zeros([batch_size, 65, 65, 1], tf.int32), 3, 255)
       tf.gradients(tf.losses.get_losses(), [logits])
-    num_bytes.append(memory.step_bytes(graph))
+    num_bytes.append(memory.step_bytes(graph, 'float32'))
   assert num_bytes[0] > 65 * 65 * 3 * _FLOAT
   assert num_bytes[1] == pytest.approx(num_bytes[0], rel=0.1)
 
@@ -65,7 +65,7 @@ def test_weights_count_with_optimizer_and_gradients():
     tf.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_sum(tf.matmul(images, weights)))
   # Value, momentum, gradient twice.
   expected = 4 * 30 * 700 * _FLOAT + memory._PEAK_SHARE[IS_TF1] * 8 * 30 * _FLOAT
-  assert memory.step_bytes(graph) == pytest.approx(expected, abs=100)
+  assert memory.step_bytes(graph, 'float32') == pytest.approx(expected, abs=100)
 
 
 def of_training(batch_size, side, **kwargs):
@@ -75,7 +75,7 @@ def of_training(batch_size, side, **kwargs):
          keys.LABEL: tf.placeholder(tf.int32, [batch_size, side, side, 1])},
         DATASET, MODEL_OPTIONS._replace(crop_size=[side, side], depth_multiplier=1.0),
         make_options(**kwargs))
-  return memory.step_bytes(graph)
+  return memory.step_bytes(graph, 'float32')
 
 
 @slow.only_if_asked
@@ -148,7 +148,7 @@ def test_a_full_disk_and_other_errors_pass(monkeypatch, error):
 def test_a_step_too_large_for_the_processor_is_refused_before_it_begins(monkeypatch, caplog):
   with tf.Graph().as_default() as graph:
     train_graph.build_train_graph(make_samples(), DATASET, MODEL_OPTIONS, make_options())
-    need = memory.step_bytes(graph)
+    need = memory.step_bytes(graph, 'float32')
 
     def fits(share, **kwargs):
       set_limit(monkeypatch, int(share * need))

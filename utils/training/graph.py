@@ -130,7 +130,7 @@ def _optimize_one(samples, add_losses, optimizer):
 
 
 def _add_losses(samples, dataset, model_options, options, with_summaries):
-  """Adds the network and its cross entropies to the default graph; returns the images."""
+  """Adds the network and its losses to the default graph; returns the images."""
   # Bytes until here: a quarter of the traffic to the device of the model.
   images = tf.identity(tf.cast(samples[keys.IMAGE], tf.float32), name=keys.IMAGE)
   labels = tf.identity(samples[keys.LABEL], name=keys.LABEL)
@@ -143,12 +143,9 @@ def _add_losses(samples, dataset, model_options, options, with_summaries):
           'total_training_steps': options.training_number_of_steps,
       })
   for output, num_classes in sorted(model_options.outputs_to_num_classes.items()):
-    losses.add_softmax_cross_entropy_loss_for_each_scale(
-        outputs_to_scales_to_logits[output], labels, num_classes, dataset.ignore_label,
-        loss_weight=options.label_weights or 1.0,
-        upsample_logits=options.upsample_logits,
-        hard_example_mining_step=options.hard_example_mining_step,
-        top_k_percent_pixels=options.top_k_percent_pixels, scope=output)
+    for add_losses in losses.LOSSES.values():
+      add_losses(outputs_to_scales_to_logits[output], labels, (num_classes, dataset.ignore_label),
+                 options, output)
   logits = outputs_to_scales_to_logits[keys.OUTPUT_TYPE][model.MERGED_LOGITS_SCOPE]
   logits = tf.identity(logits, name=keys.OUTPUT_TYPE)
   if options.save_summaries_images and with_summaries:

@@ -30,7 +30,8 @@ class Placement(typing.NamedTuple):
   # Device that batches are brought to ahead of their step, or None; clones have theirs.
   input_device: typing.Optional[str] = None
   replica: typing.Any = None  # `replica.Replica` of one of several processes, or None.
-  master: str = ''  # TensorFlow server of a single process that trains; '': in this process.
+  # TensorFlow server of a single process that trains; None: in this process.
+  master: typing.Optional[str] = None
   lock: typing.Any = None  # `run_lock.Lock` of train_logdir, or None.
 
   @property

@@ -78,6 +78,23 @@ def add_softmax_cross_entropy_loss_for_each_scale(
       tf.losses.add_loss(loss)
 
 
+def _cross_entropy(scales_to_logits, labels, classes, options, scope):
+  num_classes, ignore_label = classes
+  add_softmax_cross_entropy_loss_for_each_scale(
+      scales_to_logits, labels, num_classes, ignore_label,
+      loss_weight=options.label_weights or 1.0,
+      upsample_logits=options.upsample_logits,
+      hard_example_mining_step=options.hard_example_mining_step,
+      top_k_percent_pixels=options.top_k_percent_pixels, scope=scope)
+
+
+# Name -> function (scales_to_logits, labels, (number of classes, ignore label), TrainOptions,
+# scope) that adds losses to the losses collection; arguments are as above.
+LOSSES = {
+    'cross_entropy': _cross_entropy,
+}
+
+
 def pixel_losses(logits, labels, num_classes, ignore_label, loss_weight=1.0):
   """Returns weighted cross entropies, 0 where ignored or out of range, and the weights of pixels.
 

@@ -26,8 +26,17 @@ def _step(step, base_learning_rate, options):
       options.learning_rate_decay_factor, staircase=False)
 
 
-# policy -> function (step, base learning rate, TrainOptions) -> learning rate.
-LEARNING_POLICIES = {'poly': _poly, 'step': _step}
+class Policy(typing.NamedTuple):
+  """A row of LEARNING_POLICIES."""
+  rate: typing.Callable  # Function (step, base learning rate, TrainOptions) -> learning rate.
+  text: str  # What the rate does, for --help.
+
+
+LEARNING_POLICIES = {
+    'poly': Policy(_poly, 'falls to end_learning_rate at the last step'),
+    'step': Policy(_step, 'falls by learning_rate_decay_factor per learning_rate_decay_step steps, '
+                          'smoothly'),
+}
 
 
 def _constant(global_step, unused_base_learning_rate, options):
@@ -55,7 +64,8 @@ def rate_at_step(base_learning_rate, options):
   The base is the rate at step 0 of the policy; options are TrainOptions, or a record with its
   fields of learning rates. Raises ValueError for an unknown policy or burn-in.
   """
-  policy = usage.lookup(LEARNING_POLICIES, options.learning_policy, what='learning_policy')
+  policy = usage.lookup(
+      LEARNING_POLICIES, options.learning_policy, what='learning_policy').rate
   burnin = usage.lookup(
       BURNIN_TYPES, options.slow_start_burnin_type, what='slow_start_burnin_type')
   global_step = tf.train.get_or_create_global_step()

@@ -6,6 +6,10 @@ from deeplab.utils.training import optimizing
 
 LOGS, OPTIMISATION, SPEED_AND_MEMORY = 'logs', 'optimisation', 'speed and memory'
 
+TRAIN_CROP_SIZE = Setting(
+    options.CROP_SIZE, 'Crop height,width in pixels, 1 or more, best k * output_stride + 1; larger '
+    'is slower and takes more memory.', LIST, group=OPTIMISATION)
+
 
 @settings.record
 class TrainOptions(object):
@@ -27,8 +31,8 @@ class TrainOptions(object):
       'profiler of TensorBoard. Default: no trace.', str)
 
   learning_policy = Setting(
-      'poly', 'Schedule of the learning rate: poly falls to end_learning_rate at the last step; '
-      'step falls by learning_rate_decay_factor per learning_rate_decay_step steps, smoothly.',
+      'poly', 'Schedule of the learning rate: %s.' % '; '.join(
+          '%s %s' % (name, row.text) for name, row in optimizing.LEARNING_POLICIES.items()),
       choices=optimizing.LEARNING_POLICIES, group=OPTIMISATION)
   base_learning_rate = Setting(
       .0001, 'Learning rate at step 0 with optimizer momentum.', at_least=0)

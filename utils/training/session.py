@@ -58,7 +58,7 @@ class TrainSession(object):
     if replica:
       return replica.session(self._scaffold, hooks, config, options.train_logdir)
     return tf.train.MonitoredSession(checkpoint_folder.ChiefSessionCreator(
-        self._scaffold, self._placement.master, config, options.train_logdir), hooks=hooks)
+        self._scaffold, self._placement.master or '', config, options.train_logdir), hooks=hooks)
 
 
 def _ready_op(replica):
