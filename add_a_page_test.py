@@ -1,6 +1,6 @@
 """Follows pages g3doc/add_a*.md to the letter: what they say is all that an addition needs.
 
-Edits of a page are paragraphs "In `file`, above `start of a line`:" (or below) with code behind them.
+Edits of a page are paragraphs "In `file`, above `start of a line`:", or below, then code.
 """
 import os
 import re
