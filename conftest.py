@@ -41,7 +41,8 @@ def use_shallow_network():
     yield
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest selects by marks.
 def pytest_collection_modifyitems(items):
-  """Leaves out what takes long; see testing/slow.py."""
+  """Marks and leaves out what takes long; see testing/slow.py."""
   from deeplab.testing import slow  # As above.
-  slow.skip_unless_asked(items)
+  slow.mark_and_skip(items)

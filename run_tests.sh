@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs all tests on every lane this machine has, then the whole job in short form.
+# Tests every lane this machine has: the whole job in short form, then the tests.
 # Sets up its own virtual environments. Usage: sh run_tests.sh
-# Settings: TEST_WORKERS, tests at a time (2); SLOW_TESTS=1, also those that take long.
+# Settings: TEST_WORKERS, tests at a time (2); SLOW_TESTS=1, also those that take long, and on the
+# TF1 lane those that tell there what they tell on the other.
 set -eu
 cd "$(dirname "$0")"
 case ${1:-} in
@@ -12,6 +13,14 @@ esac
 # Both lanes are tested, whatever is active.
 unset VIRTUAL_ENV CONDA_PREFIX
 workers=${TEST_WORKERS:-2}
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+# Jobs in the background do not hear Ctrl-C.
+trap 'trap "" TERM; kill 0; exit 130' INT TERM
+
+set_up() {  # $1: interpreter, or nothing for the default lane
+  (PYTHON=$1 && . utils/setup_env.sh)
+}
 
 run_lane() {  # $1: interpreter, or nothing for the default lane
   (
@@ -23,20 +32,24 @@ run_lane() {  # $1: interpreter, or nothing for the default lane
 }
 
 short_job() {  # $1: interpreter, or nothing; $2: steps
-  work_dir=$(mktemp -d)
-  status=0
   PYTHON=$1 NUM_ITERATIONS=$2 NUM_TRAIN=24 NUM_VAL=8 BATCH_SIZE=4 CROP_SIZE=129,129 \
-    WORK_DIR=$work_dir sh local_test.sh || status=$?
-  rm -rf "$work_dir"
-  return $status
+    WORK_DIR=$logs/job-$2 sh local_test.sh
 }
 
 forma_job() {
-  work_dir=$(mktemp -d)
-  status=0
-  PYTHON='' FORMA_SAMPLE=1 SHORT=1 SAMPLE_DIR=$work_dir sh local_test_forma.sh || status=$?
-  rm -rf "$work_dir"
-  return $status
+  PYTHON='' FORMA_SAMPLE=1 SHORT=1 SAMPLE_DIR=$logs/forma sh local_test_forma.sh
+}
+
+beside() {  # $1: title; the rest: a job that runs beside others, with its words kept for its end
+  title=$1
+  shift
+  {
+    status=0
+    "$@" >"$logs/$title.log" 2>&1 || status=$?
+    echo "== $title: exit code $status"
+    cat "$logs/$title.log"
+    exit $status
+  } &
 }
 
 python37=$(
@@ -45,14 +58,24 @@ python37=$(
   done || true
 )
 
-echo "== default lane: the job in short form"
-short_job '' 12
-echo "== default lane: the driver of the Forma sets in short form"
-forma_job
+set_up ''
+[ -z "$python37" ] || set_up "$python37"
+echo "== the job in short form on every lane, and the driver of the Forma sets: some minutes"
+beside 'default lane, job in short form' short_job '' 12
+jobs=$!
+beside 'default lane, Forma sets in short form' forma_job
+jobs="$jobs $!"
+if [ -n "$python37" ]; then
+  beside 'TF1 lane, job in short form' short_job "$python37" 6
+  jobs="$jobs $!"
+fi
+status=0
+for job in $jobs; do
+  wait "$job" || status=$?
+done
+[ "$status" = 0 ] || exit "$status"
 if [ -n "$python37" ]; then
   run_lane "$python37"
-  echo "== TF1 lane: the job in short form"
-  short_job "$python37" 6
 else
   echo "== TF1 LANE SKIPPED: no Python 3.7 on the PATH or among pyenv's versions"
 fi

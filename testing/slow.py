@@ -3,9 +3,12 @@
     1      all tests
     full   and each repetition, on the default lane
 
-`pytest -m slow` selects those that take long.
+`pytest -m slow` selects those that take long, `-m slow_on_tf1` those that the TF1 lane leaves out
+besides. Marks stand at tests whose subject takes long, and in two lists, `later_tests.txt` and
+`once_tests.txt`, where others stand for them.
 """
 import os
+import re
 
 import pytest
 
@@ -14,16 +17,33 @@ from deeplab.core.tf_compat import IS_TF1
 _WANTED = os.environ.get('SLOW_TESTS', '')
 _IS_ALL = _WANTED not in ('', '0')
 _REASON = 'slow: runs with SLOW_TESTS=1'
+_MARKS = ('slow', 'slow_on_tf1') if IS_TF1 else ('slow',)
+# List -> the mark of its tests.
+LISTS = {'later_tests.txt': 'slow', 'once_tests.txt': 'slow_on_tf1'}
 
 only_if_asked = pytest.mark.slow
 only_if_asked_on_tf1 = pytest.mark.slow_on_tf1
 
 
-def skip_unless_asked(items):
-  """Marks those of pytest's items as to be skipped that take long, unless all are wanted."""
-  names = ('slow', 'slow_on_tf1') if IS_TF1 else ('slow',)
+def listed(name):
+  """Returns the patterns of a list, those of node ids of pytest with * for any text."""
+  with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name)) as stream:
+    return [line.strip() for line in stream if line.strip() and line[0] not in '#[']
+
+
+def compiled(pattern):
+  """Returns the regular expression of a pattern."""
+  return re.compile('.*'.join(map(re.escape, pattern.split('*'))) + '$')
+
+
+def mark_and_skip(items):
+  """Marks items of pytest that are listed; skips what takes long, unless it is wanted."""
+  patterns = [(compiled(pattern), mark) for name, mark in LISTS.items() for pattern in listed(name)]
   for item in items:
-    if not _IS_ALL and any(item.get_closest_marker(name) for name in names):
+    for pattern, mark in patterns:
+      if pattern.match(item.nodeid):
+        item.add_marker(mark)
+    if not _IS_ALL and any(item.get_closest_marker(name) for name in _MARKS):
       item.add_marker(pytest.mark.skip(reason=_REASON))
 
 
