@@ -24,7 +24,7 @@ def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
     if not run.python and set(run.arguments) == _PLAIN_STEP:
       state['pace'] = next(paces)
     factor = {'tf1': 4, 'torch': 5}.get(run.python, 1)
-    if run.arguments.get('training') == {'gradient_checkpointing': True}:
+    if run.arguments.get('training') == {'recompute': 'all'}:
       factor = 1.25
     return {'images_per_sec': 1 / (state['pace'] * factor), 'peak_memory_mib': 1000 / factor,
             'estimated_memory_mib': 900 / factor}
@@ -40,11 +40,12 @@ def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
   assert value('speed / TF1 lane') == pytest.approx(4)
   assert value('speed / PyTorch') == pytest.approx(5)
   assert value('loss and its gradient in the step') == pytest.approx(5)
-  assert value('recomputation, speed beside float32') == pytest.approx(80)
-  assert value('recomputation, memory beside float32') == pytest.approx(80)
+  assert value('recomputation, speed beside batch norm recomputed') == pytest.approx(80)
+  assert value('recomputation, memory beside batch norm recomputed') == pytest.approx(80)
   assert value('peak memory, estimated') == pytest.approx(900)
   assert rows['mobilenet_v2, speed / PyTorch']['target'] == '>= 4'
-  assert rows['mobilenet_v2, recomputation, memory beside float32']['target'] == '<= 60'
+  assert rows['mobilenet_v2, recomputation, memory beside batch norm recomputed'][
+      'target'] == '<= 60'
   assert ('mobilenet_v2, bfloat16, speed beside float32' in rows) != IS_TF1
 
 
@@ -124,7 +125,7 @@ def test_functions_take_turns():
 
 
 _TINY_CONFIGURATION = training.Configuration(
-    'mobilenet_v2', 1, 65, {'depth_multiplier': 0.25, 'output_stride': 8}, recomputes=True)
+    'mobilenet_v2', 1, 65, {'depth_multiplier': 0.25, 'output_stride': 8}, recompute='all')
 
 
 def test_rows_are_measured_and_become_a_table(monkeypatch):
@@ -134,7 +135,7 @@ def test_rows_are_measured_and_become_a_table(monkeypatch):
   # TensorFlow alone has some hundred MiB.
   assert 200 < row['value'] < 1500
   assert 0.5 < row['estimated_memory_mib'] / row['value'] < 2
-  assert row['what'] == 'mobilenet_v2, output stride 8, batch 1, crop 65, recomputation'
+  assert row['what'] == 'mobilenet_v2, output stride 8, batch 1, crop 65, recompute all'
   table = training.memory_table([row]).splitlines()
   assert len(table) == 3
-  assert table[2].startswith('| `mobilenet_v2` | 8 | image pooling | 1 | 65 | yes | ')
+  assert table[2].startswith('| `mobilenet_v2` | 8 | image pooling | 1 | 65 | all | ')

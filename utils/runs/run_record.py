@@ -35,8 +35,8 @@ NOT_OF_WEIGHTS = (
     'train_logdir', 'log_steps', 'save_interval_secs', 'keep_checkpoint_max',
     'eval_during_training', 'eval_split', 'save_summaries_secs', 'save_summaries_images',
     'profile_logdir', 'dataset_dir', 'skip_data_check', 'max_image_pixels', 'data_threads',
-    'xla', 'gradient_checkpointing', 'clone_on_cpu', 'master', 'worker_hosts', 'ps_hosts',
-    'job_name', 'task', 'num_replicas', 'num_ps_tasks', 'startup_delay_steps',
+    'xla', 'recompute', 'gradient_checkpointing', 'clone_on_cpu', 'master', 'worker_hosts',
+    'ps_hosts', 'job_name', 'task', 'num_replicas', 'num_ps_tasks', 'startup_delay_steps',
     'cluster_timeout_secs', 'prediction_with_upsampled_logits',
 )
 

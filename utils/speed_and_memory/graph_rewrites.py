@@ -11,6 +11,7 @@ import typing
 
 from deeplab.core import tf_compat, usage
 from deeplab.core.tf_compat import tf
+from deeplab.utils.speed_and_memory import recomputation
 
 _ON = 1  # RewriterConfig.ON
 _ON_LEVEL_1 = 1  # OptimizerOptions.ON_1
@@ -49,6 +50,10 @@ def check(options, trains_on_cpu=False):
 
   Raises ValueError if the machine or TensorFlow has no such precision; tells which to use.
   """
+  if options.gradient_checkpointing and options.recompute not in (
+      recomputation.AUTO, recomputation.ALL):
+    raise usage.UsageError('--gradient_checkpointing is --recompute=all, and --recompute=%s is '
+                           'given: leave one of them out.' % options.recompute)
   row = usage.lookup(PRECISIONS, options.precision, what='precision')
   device = 'CPU' if trains_on_cpu or not tf_compat.num_gpus() else 'GPU'
   if row.device and row.device != device:

@@ -29,11 +29,12 @@ def _train(num_runs, **kwargs):
 
 @pytest.fixture(name='plain', scope='module')
 def train_plainly():
-  return _train(3)
+  return _train(3, recompute=recomputation.NOTHING)
 
 
-def test_recomputed_activations_give_the_same_steps(plain):
-  losses, weights, _ = _train(3, gradient_checkpointing=True)
+@pytest.mark.parametrize('level', [recomputation.BATCH_NORM, recomputation.ALL])
+def test_recomputed_activations_give_the_same_steps(plain, level):
+  losses, weights, _ = _train(3, recompute=level)
   np.testing.assert_allclose(losses, plain[0], rtol=1e-5)
   for actual, wanted in zip(weights, plain[1]):
     np.testing.assert_allclose(actual, wanted, atol=1e-5)

@@ -31,14 +31,15 @@ _GRADIENT_COPIES = 2
 _PEAK_SHARE = (1.2, 1.7)
 # Of the need by estimate beside the memory there is.
 _CERTAINLY_TOO_LARGE = 1.35
+_CERTAINLY_FITS = 0.6
 # Of a picture that goes into the network: three float32.
 _BYTES_PER_PIXEL = 12
 _GB = 1e9
 
 # Of operations: those of gradients, and those that are run again for them.
 _SCOPE = re.compile(r'^(?:clone_\d+/)?(.*?/)?(gradients|%s)(?:_\d+)?/' % recomputation.SCOPE)
-# Their result is made of their input again, or is the same memory.
-_PASSING = recomputation.CHEAP_TYPES + (
+# Their result is the same memory as their input.
+_PASSING = (
     'Enter', 'Exit', 'ExpandDims', 'Identity', 'PreventGradient', 'Reshape', 'Squeeze',
     'StopGradient')
 # They only look at the shape of what they read.
@@ -116,11 +117,15 @@ def step_bytes(graph, precision):
   The graph is one with gradients, the precision a key of PRECISIONS.
   """
   kept = collections.defaultdict(dict)
-  for operation in graph.get_operations():
-    reader = _SCOPE.match(operation.name)
-    if not reader or operation.type in _LOOKS:
+  readers = [(operation, reader) for operation, reader in (
+      (each, _SCOPE.match(each.name)) for each in graph.get_operations()) if reader]
+  # What is computed again is made of its input.
+  passing = _PASSING + recomputation.CHEAP_TYPES if any(
+      reader.group(2) == recomputation.SCOPE for _, reader in readers) else _PASSING
+  for operation, reader in readers:
+    if operation.type in _LOOKS:
       continue
-    for tensor in map(_origin, operation.inputs):
+    for tensor in (_origin(each, passing) for each in operation.inputs):
       maker = _SCOPE.match(tensor.op.name)
       if not (maker and maker.group(2) != recomputation.SCOPE or _is_lasting(tensor)):
         # Gradients within the forward pass are those of the loss, of one image after the other.
@@ -136,9 +141,26 @@ def step_bytes(graph, precision):
   return int(images) + sum(map(recomputation.num_bytes, variables))
 
 
-def _origin(tensor):
+def recomputation_level(graph, options):
+  """Returns the key of `recomputation.LEVELS` for a graph with gradients, as TrainOptions say.
+
+  On GPUs, whose memory is not known here, auto is what takes little at little cost.
+  """
+  if options.gradient_checkpointing:
+    return recomputation.ALL
+  if options.recompute != recomputation.AUTO:
+    return options.recompute
+  limit = None if tf_compat.num_gpus() else cpu_memory_limit_bytes()
+  if limit and step_bytes(graph, options.precision) <= _CERTAINLY_FITS * limit:
+    return recomputation.NOTHING
+  logging.info('Batch norm and activations are computed again for gradients, to save memory at '
+               'about a tenth of the speed: --recompute=nothing keeps them.')
+  return recomputation.BATCH_NORM
+
+
+def _origin(tensor, passing):
   """Returns the tensor that lies in memory for one that gradients read."""
-  while tensor.op.type in _PASSING and tensor.value_index == 0:
+  while tensor.op.type in passing and tensor.value_index == 0:
     tensor = tensor.op.inputs[0]
   return tensor
 

@@ -90,13 +90,25 @@ def test_it_grows_with_batch_and_pixels_and_shrinks_with_gradient_checkpointing(
 
 
 @slow.only_if_asked
-@pytest.mark.parametrize('recomputes', [False, pytest.param(True, marks=pytest.mark.skipif(
-    IS_TF1, reason='its convolutions have work space; there the estimate refuses nothing'))])
-def test_estimated_is_what_is_measured(recomputes):
+@pytest.mark.parametrize('level', [
+    'nothing', 'batch_norm', pytest.param('all', marks=pytest.mark.skipif(
+        IS_TF1, reason='its convolutions have work space; there the estimate refuses nothing'))])
+def test_estimated_is_what_is_measured(level):
   step = {'variant': 'mobilenet_v2', 'batch_size': 2, 'crop': 257,
-          'training': {'gradient_checkpointing': recomputes}}
+          'training': {'recompute': level}}
   figures = child.measure(child.Run(training.step_speed, step))
   assert np.isclose(figures['estimated_memory_mib'], figures['peak_memory_mib'], rtol=0.25)
+
+
+@pytest.mark.parametrize('limit_share, settings, level', [
+    (1.8, {}, 'nothing'), (1.5, {}, 'batch_norm'), (None, {}, 'batch_norm'),
+    (1.5, {'recompute': 'nothing'}, 'nothing'), (1.8, {'recompute': 'all'}, 'all'),
+    (1.8, {'gradient_checkpointing': True}, 'all')])
+def test_what_fits_is_kept_unless_told_otherwise(monkeypatch, limit_share, settings, level):
+  graph = tf.Graph()
+  monkeypatch.setattr(memory, 'step_bytes', lambda *unused: _GB)
+  set_limit(monkeypatch, limit_share and int(limit_share * _GB))
+  assert memory.recomputation_level(graph, make_options(**settings)) == level
 
 
 def set_limit(monkeypatch, num_bytes):

@@ -8,7 +8,7 @@ the operations of a segment, which run when the gradient of its end has arrived:
 what crosses the cuts, and the activations of one segment, are in memory.
 
 `recompute_cheap` only repeats batch norm and activation functions: half the memory of a network
-of convolutions, at little cost.
+of convolutions, for about a tenth of the speed.
 
 References: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; Rota Bulo et al.,
 "In-Place Activated BatchNorm for Memory-Optimized Training of DNNs", CVPR 2018, section 3.
@@ -66,6 +66,15 @@ def recompute_cheap(sources, forward, backward):
       segment_of[operation] = index
   return _repeat_segments(segments, segment_of, backward,
                           lambda tensor: num_bytes(tensor) >= _LEAST_BYTES)
+
+
+# --recompute -> function (sources, forward, backward).
+LEVELS = {
+    'nothing': lambda sources, forward, backward: 0,
+    'batch_norm': recompute_cheap,
+    'all': recompute,
+}
+AUTO, NOTHING, BATCH_NORM, ALL = ('auto',) + tuple(LEVELS)
 
 
 def _repeat_segments(segments, segment_of, backward, is_forgotten):

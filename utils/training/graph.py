@@ -9,7 +9,7 @@ import typing
 from deeplab import model
 from deeplab.core import keys, usage
 from deeplab.core.tf_compat import tf
-from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
+from deeplab.utils.speed_and_memory import graph_rewrites, memory, recomputation
 from deeplab.utils.training import losses, optimizing, summaries
 
 
@@ -95,9 +95,7 @@ def _add_model_and_gradients(samples, dataset, model_options, options, clones, o
   total_loss, grads_and_vars, scope = optimize(samples, add_losses, optimizer)
   operations = graph.get_operations()
   forward, backward = operations[:num_forward], operations[num_forward:]
-  repeat = (recomputation.recompute if options.gradient_checkpointing
-            else recomputation.recompute_cheap)
-  repeat(images, forward, backward)
+  recomputation.LEVELS[memory.recomputation_level(graph, options)](images, forward, backward)
   # After that: operations that are cheap to begin with would have the copies run too early.
   replaced = graph_rewrites.use_matrix_products(backward)
   return total_loss, [
