@@ -3,9 +3,9 @@
     1      all tests
     full   and each repetition, on the default lane
 
-`pytest -m slow` selects those that take long, `-m slow_on_tf1` those that the TF1 lane leaves out
-besides. Marks stand at tests whose subject takes long, and in two lists, `later_tests.txt` and
-`once_tests.txt`, where others stand for them.
+Tests whose subject takes long are marked `slow`; those for which quicker ones stand are `later`, by
+the list `later_tests.txt`; what both lanes tell alike is `slow_on_tf1`, by marks and the list
+`once_tests.txt`. `pytest -m 'slow or later'` runs only these.
 """
 import os
 import re
@@ -17,9 +17,9 @@ from deeplab.core.tf_compat import IS_TF1
 _WANTED = os.environ.get('SLOW_TESTS', '')
 _IS_ALL = _WANTED not in ('', '0')
 _REASON = 'slow: runs with SLOW_TESTS=1'
-_MARKS = ('slow', 'slow_on_tf1') if IS_TF1 else ('slow',)
+_MARKS = ('slow', 'later', 'slow_on_tf1') if IS_TF1 else ('slow', 'later')
 # List -> the mark of its tests.
-LISTS = {'later_tests.txt': 'slow', 'once_tests.txt': 'slow_on_tf1'}
+LISTS = {'later_tests.txt': 'later', 'once_tests.txt': 'slow_on_tf1'}
 
 only_if_asked = pytest.mark.slow
 only_if_asked_on_tf1 = pytest.mark.slow_on_tf1
