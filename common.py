@@ -25,7 +25,7 @@ from deeplab.command_line.image_flags import (  # noqa: F401
     resized_size_function,
 )
 from deeplab.command_line.running import run  # noqa: F401
-from deeplab.core import dense_prediction_cell, feature_extractor, options, usage
+from deeplab.core import backbones, dense_prediction_cell, options, usage
 from deeplab.core.keys import (  # noqa: F401
     HEIGHT,
     IMAGE,
@@ -100,7 +100,7 @@ class ModelOptions(options.NetworkOptions):
 
     Raises ValueError if a flag's value cannot be used.
     """
-    usage.lookup(feature_extractor.BACKBONES, FLAGS.model_variant, what='model_variant')
+    usage.lookup(backbones.BACKBONES, FLAGS.model_variant, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
     strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
     return cls._make(options.NetworkOptions(**dict(

@@ -178,17 +178,17 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
 
   Raises ValueError if an option does not fit the backbone or the other options.
   """
-  settings = dict(
-      model_options._asdict(), weight_decay=weight_decay, reuse=reuse, is_training=is_training,
-      fine_tune_batch_norm=fine_tune_batch_norm,
-      nas_training_hyper_parameters=nas_training_hyper_parameters)
-  features, end_points = with_known(feature_extractor.extract_features, settings)(images)
+  training = dict(weight_decay=weight_decay, reuse=reuse, is_training=is_training,
+                  fine_tune_batch_norm=fine_tune_batch_norm)
+  features, end_points = feature_extractor.features_of(
+      images, model_options, nas_training_hyper_parameters=nas_training_hyper_parameters,
+      **training)
   cell_config = model_options.dense_prediction_cell_config
   if model_options.aspp_with_batch_norm and cell_config is None:
-    features = with_known(aspp.build_aspp, settings)(features, model_options)
+    features = aspp.build_aspp(features, model_options, **training)
   elif model_options.aspp_with_batch_norm:
-    cell = DensePredictionCell(cell_config)
-    features = with_known(cell.build_cell, settings)(features)
+    settings = dict(model_options._asdict(), **training)
+    features = with_known(DensePredictionCell(cell_config).build_cell, settings)(features)
   elif cell_config is not None:
     raise UsageError('A dense prediction cell needs aspp_with_batch_norm.')
   return features, end_points

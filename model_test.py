@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import feature_extractor
+from deeplab.core import backbones
 from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import networks, slow
@@ -104,7 +104,7 @@ class Network(object):
       return self.session.run(merged_logits(tf.constant(images), options))
 
 
-@pytest.fixture(scope='module', params=sorted(feature_extractor.BACKBONES))
+@pytest.fixture(scope='module', params=sorted(backbones.BACKBONES))
 def network(request):
   assert request.param in CASES, 'add a row for the new backbone to CASES'
   network = Network(request.param)
@@ -151,7 +151,7 @@ def test_images_of_a_batch_do_not_mix(network):
     assert_close(both[index:index + 1], network.run(images[index:index + 1]))
 
 
-@pytest.fixture(scope='module', params=sorted(feature_extractor.BACKBONES))
+@pytest.fixture(scope='module', params=sorted(backbones.BACKBONES))
 def train_graph(request):
   """Training with frozen batch norm at the finer output stride: (case, graph, features)."""
   case = CASES[request.param]

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from deeplab import model_test
-from deeplab.core import feature_extractor
+from deeplab.core import backbones, feature_extractor
 from deeplab.core.tf_compat import tf
 
 _PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'g3doc',
@@ -20,12 +20,12 @@ def add_tiny_net():
                                                    re.DOTALL)
   module = types.ModuleType('deeplab.core.tiny_net')
   exec(compile(network_code, 'tiny_net.py', 'exec'), module.__dict__)
-  exec(row_code, dict(vars(feature_extractor), tiny_net=module))
+  exec(row_code, dict(vars(backbones), tiny_net=module))
   exec(case_code, vars(model_test))
   network = model_test.Network('tiny_net')
   yield network
   network.session.close()
-  del feature_extractor.BACKBONES['tiny_net'], model_test.CASES['tiny_net']
+  del backbones.BACKBONES['tiny_net'], model_test.CASES['tiny_net']
 
 
 def test_parameters_are_counted(network):

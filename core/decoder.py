@@ -3,7 +3,7 @@
 Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic
   Image Segmentation", ECCV 2018, section 3.1.
 """
-from deeplab.core import feature_extractor, layers, utils
+from deeplab.core import backbones, layers, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 from deeplab.core.usage import UsageError
@@ -45,7 +45,7 @@ def refine_by_decoder(features, end_points, crop_size=None, decoder_output_strid
     for index, stride in enumerate(strides):
       suffix = '_%d' % index if index else ''
       low_level = [end_points[name]
-                   for name in feature_extractor.decoder_end_points(model_variant, stride)]
+                   for name in backbones.decoder_end_points(model_variant, stride)]
       if crop_size is None:
         size = utils.image_size(low_level[0])
       else:

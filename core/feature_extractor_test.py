@@ -2,11 +2,11 @@
 import numpy as np
 import pytest
 
-from deeplab.core import feature_extractor
+from deeplab.core import backbones, feature_extractor
 from deeplab.core.tf_compat import slim, tf
 from deeplab.testing import slow
 
-VARIANTS = sorted(feature_extractor.BACKBONES)
+VARIANTS = sorted(backbones.BACKBONES)
 # Always gives features at stride 8.
 STRIDE_8_ONLY = 'nas_hnasnet'
 
@@ -22,7 +22,7 @@ def test_every_backbone_has_decoder_end_points_of_four_strides(variant):
   for stride in (2, 4, 8, 16):
     if stride > output_stride:
       continue
-    for name in feature_extractor.decoder_end_points(variant, stride):
+    for name in backbones.decoder_end_points(variant, stride):
       assert end_points[name].shape.as_list()[:3] == [1, 64 // stride + 1, 96 // stride + 1]
 
 
@@ -32,7 +32,7 @@ def test_low_level_features_of_stride_four(variant, channels):
   with tf.Graph().as_default():
     _, end_points = feature_extractor.extract_features(
         tf.zeros([1, 33, 33, 3]), model_variant=variant, output_stride=16)
-    name, = feature_extractor.decoder_end_points(variant, 4)
+    name, = backbones.decoder_end_points(variant, 4)
     op = end_points[name].op.type
     assert end_points[name].shape.as_list() == [1, 9, 9, channels]
   # After batch norm; only MobileNet's has an activation.
@@ -57,7 +57,7 @@ def test_mean_pixel(variant, mean):
 
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_mean_pixel_is_scaled_to_zero(variant):
-  row = feature_extractor.BACKBONES[variant]
+  row = backbones.BACKBONES[variant]
   with tf.Graph().as_default(), tf.Session() as session:
     pixel = tf.constant(feature_extractor.mean_pixel(variant), shape=[1, 1, 1, 3])
     np.testing.assert_allclose(session.run(row.preprocess(pixel)), 0.0, atol=1e-6)
@@ -67,8 +67,8 @@ def test_image_scaling():
   image = np.array([0, 255, 100, 7], np.float32).reshape([1, 1, 1, 4])
   with tf.Graph().as_default(), tf.Session() as session:
     unit, imagenet = session.run([
-        feature_extractor._preprocess_zero_mean_unit_range(tf.constant(image)),
-        feature_extractor._preprocess_subtract_imagenet_mean(tf.constant(image))])
+        backbones._preprocess_zero_mean_unit_range(tf.constant(image)),
+        backbones._preprocess_subtract_imagenet_mean(tf.constant(image))])
   np.testing.assert_allclose(unit.ravel()[:2], [-1, 1], atol=1e-6)
   np.testing.assert_allclose(imagenet.ravel(), [-123.15, 139.1, -3.06, 7], atol=1e-4)
 
@@ -125,4 +125,4 @@ def test_bad_settings(settings, message):
 def test_stride_without_end_point():
   with pytest.raises(ValueError, match='decoder_output_stride=32: xception_65 has no decoder '
                                        'end point there. Valid strides: 2, 4, 8, 16'):
-    feature_extractor.decoder_end_points('xception_65', 32)
+    backbones.decoder_end_points('xception_65', 32)

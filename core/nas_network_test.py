@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import feature_extractor, nas_genotypes, nas_network
+from deeplab.core import backbones, feature_extractor, nas_genotypes, nas_network
 from deeplab.core.tf_compat import slim, tf
 
 # Few filters: sizes and wiring are those of the full width.
@@ -63,7 +63,7 @@ def test_low_level_features_of_stride_four(variant, name, channels, op):
   with tf.Graph().as_default():
     _, end_points = extract(tf.zeros([1, 33, 33, 3]), variant, final_endpoint=name,
                             nas_stem_output_num_conv_filters=20)
-  low_level = end_points[feature_extractor.decoder_end_points(variant, 4)[0]]
+  low_level = end_points[backbones.decoder_end_points(variant, 4)[0]]
   assert low_level is end_points[name]
   assert low_level.shape.as_list() == [1, 9, 9, channels] and low_level.op.type == op
 

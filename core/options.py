@@ -1,5 +1,5 @@
 """The settings that shape the network: one row each, in an immutable record."""
-from deeplab.core import feature_extractor, settings
+from deeplab.core import backbones, settings
 from deeplab.core.settings import FLOATS, INTS, LIST, NO_FLAG, Setting
 
 BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
@@ -75,7 +75,7 @@ class NetworkOptions(object):
   model_variant = Setting(
       'mobilenet_v2', 'Backbone. MobileNet is small and fast; Xception and ResNet are more '
       'accurate, several times slower. One of: %s.' % ', '.join(
-          sorted(feature_extractor.BACKBONES)),
+          sorted(backbones.BACKBONES)),
       group=BACKBONE)
   depth_multiplier = Setting(
       1.0, 'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster and less '

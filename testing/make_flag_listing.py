@@ -10,7 +10,7 @@ from absl import logging
 
 from deeplab import common
 from deeplab.command_line import completion, subcommands
-from deeplab.core import feature_extractor
+from deeplab.core import backbones
 from deeplab.core.storage import files
 from deeplab.datasets import registry
 from deeplab.deployment.exporting import formats
@@ -21,7 +21,7 @@ from deeplab.utils.pictures import writer
 _TABLES = {
     'dataset': registry.DATASETS,
     'format': formats.FORMATS,
-    'model_variant': feature_extractor.BACKBONES,
+    'model_variant': backbones.BACKBONES,
     'outputs': writer.OUTPUTS,
 }
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from deeplab.core import feature_extractor
+from deeplab.core import backbones
 from deeplab.tools.checkpoints import architecture_guess
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -124,6 +124,6 @@ def test_flags_of_models_are_those_of_their_weights(section, monkeypatch):
 def test_variants_exist_and_mobilenet_v3_does_not():
   variants = re.findall(r'--model_variant=(\w+)', _PAGE)
   variants += re.findall(r'^\|.*\| `(\w+)` \|$', _PAGE, re.MULTILINE)
-  assert set(variants) <= set(feature_extractor.BACKBONES)
+  assert set(variants) <= set(backbones.BACKBONES)
   # The page says so; a row of this name has to change it.
-  assert not any(variant.startswith('mobilenet_v3') for variant in feature_extractor.BACKBONES)
+  assert not any(variant.startswith('mobilenet_v3') for variant in backbones.BACKBONES)

@@ -14,7 +14,7 @@ import re
 import typing
 
 from deeplab import model
-from deeplab.core import dense_prediction_cell, feature_extractor, options
+from deeplab.core import backbones, dense_prediction_cell, options
 from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE
 from deeplab.core.tf_compat import tf
@@ -136,7 +136,7 @@ def graph_shapes(found):
     variables = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
   if found.has_head:
     return variables
-  scope = feature_extractor.BACKBONES[chosen.model_variant].scope + '/'
+  scope = backbones.BACKBONES[chosen.model_variant].scope + '/'
   return {name: shape for name, shape in variables.items() if name.startswith(scope)}
 
 
@@ -199,7 +199,7 @@ def _copies(name, layers):
 
 def _decoder_strides(found, weights, seen):
   """Returns the strides whose low-level features have the channels that the decoder takes."""
-  row = feature_extractor.BACKBONES[found.model_variant]
+  row = backbones.BACKBONES[found.model_variant]
   depths = {stride: weight_names.end_point_channels(row, names[0], weights)
             for stride, names in row.decoder_end_points.items()}
   strides = []
@@ -262,7 +262,7 @@ def _unseen_rates(found):
 
 def _always_unseen(found):
   notes = []
-  if 'multi_grid' in feature_extractor.BACKBONES[found.model_variant].settings:
+  if 'multi_grid' in backbones.BACKBONES[found.model_variant].settings:
     notes.append('multi_grid: ' + (
         'published _beta ResNets with a DeepLab head were trained with --multi_grid=1 '
         '--multi_grid=2 --multi_grid=4.' if found.model_variant.endswith('_beta')

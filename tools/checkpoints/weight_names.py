@@ -2,7 +2,7 @@
 import itertools
 import re
 
-from deeplab.core import feature_extractor, mobilenet_v2, quantization
+from deeplab.core import backbones, mobilenet_v2, quantization
 
 GLOBAL_STEP = 'global_step'
 _COUNTERS = (GLOBAL_STEP, 'beta1_power', 'beta2_power')
@@ -79,7 +79,7 @@ def find_variant(weights):
   Raises ValueError, which lists the scopes, if there is none, or several.
   """
   scopes = sorted({name.split('/')[0] for name in weights if '/' in name})
-  rows = {variant: row for variant, row in feature_extractor.BACKBONES.items()
+  rows = {variant: row for variant, row in backbones.BACKBONES.items()
           if row.scope in scopes}
   found = sorted({row.scope for row in rows.values()})
   if len(found) > 1:
@@ -96,13 +96,13 @@ def find_variant(weights):
     raise ValueError(
         'is not a DeepLab checkpoint of this code. It has the scopes %s%s; a backbone has one '
         'of %s.' % (', '.join(shown[:_MAX_NAMED]) or '(none)', more, ', '.join(
-            sorted({row.scope for row in feature_extractor.BACKBONES.values()}))))
+            sorted({row.scope for row in backbones.BACKBONES.values()}))))
   return next(iter(rows))
 
 
 def width_options(variant, weights, seen):
   """Returns dict of options that widen a backbone; adds to `seen` where channels fit no width."""
-  row = feature_extractor.BACKBONES[variant]
+  row = backbones.BACKBONES[variant]
   if 'depth_multiplier' in row.settings:
     return _mobilenet_width(row.scope, weights, seen)
   if 'nas_stem_output_num_conv_filters' in row.settings:
@@ -115,7 +115,7 @@ def width_options(variant, weights, seen):
 
 def known_output_stride(variant, weights):
   """Returns the output stride of a NAS backbone, None for others: channels follow it."""
-  scope = feature_extractor.BACKBONES[variant].scope
+  scope = backbones.BACKBONES[variant].scope
   matches = [re.match(r'%s/cell_(\d+)/1x1/weights$' % scope, name) for name in weights]
   cells = [int(match.group(1)) for match in matches if match]
   if scope not in _NAS_FIRST_CELL_FACTOR or not cells:

@@ -89,18 +89,17 @@ class OptimizerRow(typing.NamedTuple):
   """A row of OPTIMIZERS."""
   make: typing.Callable  # Function (learning rate tensor, TrainOptions) -> tf.train.Optimizer.
   learning_rate_option: str  # Field of TrainOptions with the learning rate at step 0.
+  text: str  # What it is good for, for --help.
 
 
 OPTIMIZERS = {
-    # What the published DeepLab results used.
     'momentum': OptimizerRow(
         lambda rate, options: tf.train.MomentumOptimizer(rate, options.momentum),
-        'base_learning_rate'),
-    # Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015. Learns faster
-    # in short runs from scratch.
+        'base_learning_rate', 'as in the DeepLab papers'),
+    # Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
     'adam': OptimizerRow(
         lambda rate, options: tf.train.AdamOptimizer(rate, epsilon=options.adam_epsilon),
-        'adam_learning_rate'),
+        'adam_learning_rate', 'faster in short runs from scratch'),
 }
 
 

@@ -11,6 +11,10 @@ TRAIN_CROP_SIZE = Setting(
     'is slower and takes more memory.', LIST, group=OPTIMISATION)
 
 
+def _words_of(table):
+  return '; '.join('%s %s' % (name, row.text) for name, row in table.items())
+
+
 @settings.record
 class TrainOptions(object):
   """Everything that shapes a training run beside the model and the data.
@@ -31,8 +35,7 @@ class TrainOptions(object):
       'profiler of TensorBoard. Default: no trace.', str)
 
   learning_policy = Setting(
-      'poly', 'Schedule of the learning rate: %s.' % '; '.join(
-          '%s %s' % (name, row.text) for name, row in optimizing.LEARNING_POLICIES.items()),
+      'poly', 'Schedule of the learning rate: %s.' % _words_of(optimizing.LEARNING_POLICIES),
       choices=optimizing.LEARNING_POLICIES, group=OPTIMISATION)
   base_learning_rate = Setting(
       .0001, 'Learning rate at step 0 with optimizer momentum.', at_least=0)
@@ -45,7 +48,7 @@ class TrainOptions(object):
   learning_power = Setting(0.9, 'Power, over 0, of policy poly; 1: linear.', is_over_zero=True)
   training_number_of_steps = Setting(30000, 'Global step to stop at.', at_least=1)
   optimizer = Setting(
-      'momentum', 'momentum as in the DeepLab papers, or adam, faster in short runs from scratch.',
+      'momentum', 'Optimizer: %s.' % _words_of(optimizing.OPTIMIZERS),
       choices=optimizing.OPTIMIZERS)
   momentum = Setting(0.9, 'Momentum, 0..1.', at_least=0, at_most=1)
   adam_learning_rate = Setting(
