@@ -3,7 +3,7 @@
     python -m deeplab.tools.cluster.cluster_scripts tfjob --workers=8 --image=IMAGE >job.yaml
     python -m deeplab.tools.cluster.cluster_scripts slurm --workers=8 --partition=gpu >job.sbatch
 
-SETTINGS is the table of what there is to set. deployment/tfjob.yaml and deployment/train.sbatch
+`Job` is the table of what there is to set. deployment/tfjob.yaml and deployment/train.sbatch
 are the outputs with the values of the table.
 """
 if __package__ is None:
@@ -11,52 +11,49 @@ if __package__ is None:
 
 import string
 import sys
-import typing
 
-from absl import flags
-
-from deeplab.command_line import flag_groups, running
-from deeplab.core import usage
+from deeplab.command_line import declaring, running
+from deeplab.core import settings, usage
+from deeplab.core.settings import Setting
 from deeplab.core.usage import UsageError
 
-FLAGS = flags.FLAGS
 
+@settings.record
+class Job(object):
+  """What there is to set."""
+  job_title = Setting(
+      'deeplab-train', 'Name of the job: lower case letters, digits and -.', group='settings')
+  workers = Setting(
+      4, 'Worker processes, one per node under Slurm; the first is the chief.', at_least=2)
+  parameter_servers = Setting(
+      2, 'Parameter server processes; the variables are spread over them by size.', at_least=1)
+  gpus = Setting(
+      1, 'GPUs per worker, each with a clone of the model; 0: train on CPUs.', at_least=0)
+  cpus = Setting(8, 'Processor cores per worker, mostly for the input pipeline.', at_least=1)
+  memory_gib = Setting(32, 'Memory per worker in GiB.', at_least=1)
+  server_memory_gib = Setting(4, 'Memory per parameter server in GiB.', at_least=1)
+  port = Setting(
+      2222, 'Port of the processes; under Slurm parameter servers take the next.', at_least=1)
+  image = Setting('deeplab:latest', 'Container image with this project (TFJob).')
+  storage_claim = Setting(
+      'deeplab-storage', 'PersistentVolumeClaim of records and logs, writable from many nodes '
+      '(TFJob).')
+  storage = Setting('/storage/deeplab', 'Where records and logs are, the same on all nodes.')
+  partition = Setting('gpu', 'Partition (Slurm).')
+  time_limit = Setting('2-00:00:00', 'Longest run, days-hours:minutes:seconds (Slurm).')
+  dataset = Setting('forma54k', 'Flag --dataset.')
+  experiment = Setting('run1', 'Folder of the run below storage/experiments.')
+  backbone = Setting('xception_65', 'Flag --model_variant.')
+  batch_size = Setting(
+      8, 'Images per worker and step, over its GPUs; a step of all has so many times the number of '
+      'workers.', at_least=1)
+  crop_size = Setting('513,513', 'Flag --train_crop_size.')
+  steps = Setting(30000, 'Flag --training_number_of_steps.', at_least=1)
+  learning_rate = Setting(
+      '0.007', 'Flag --base_learning_rate; grows with the batch of all workers.')
+  timeout_secs = Setting(
+      600, 'Seconds that a process may be away, as when its node is replaced.', at_least=1)
 
-class Setting(typing.NamedTuple):
-  """A row of SETTINGS."""
-  default: typing.Any  # Value, a str or an int.
-  meaning: str  # Help text.
-  least: int = 1  # Smallest value of a number.
-
-
-SETTINGS = {
-    'job_title': Setting('deeplab-train', 'Name of the job: lower case letters, digits and -.'),
-    'workers': Setting(4, 'Worker processes, one per node under Slurm; the first is the chief.', 2),
-    'parameter_servers': Setting(2, 'Parameter server processes; the variables are spread over '
-                                    'them by size.'),
-    'gpus': Setting(1, 'GPUs per worker, each with a clone of the model; 0: train on CPUs.', 0),
-    'cpus': Setting(8, 'Processor cores per worker, mostly for the input pipeline.'),
-    'memory_gib': Setting(32, 'Memory per worker in GiB.'),
-    'server_memory_gib': Setting(4, 'Memory per parameter server in GiB.'),
-    'port': Setting(2222, 'Port of the processes; under Slurm parameter servers take the next.'),
-    'image': Setting('deeplab:latest', 'Container image with this project (TFJob).'),
-    'storage_claim': Setting('deeplab-storage', 'PersistentVolumeClaim of records and logs, '
-                                                'writable from many nodes (TFJob).'),
-    'storage': Setting('/storage/deeplab', 'Where records and logs are, the same on all nodes.'),
-    'partition': Setting('gpu', 'Partition (Slurm).'),
-    'time_limit': Setting('2-00:00:00', 'Longest run, days-hours:minutes:seconds (Slurm).'),
-    'dataset': Setting('forma54k', 'Flag --dataset.'),
-    'experiment': Setting('run1', 'Folder of the run below storage/experiments.'),
-    'backbone': Setting('xception_65', 'Flag --model_variant.'),
-    'batch_size': Setting(8, 'Images per worker and step, over its GPUs; a step of all has so '
-                             'many times the number of workers.'),
-    'crop_size': Setting('513,513', 'Flag --train_crop_size.'),
-    'steps': Setting(30000, 'Flag --training_number_of_steps.'),
-    'learning_rate': Setting('0.007', 'Flag --base_learning_rate; grows with the batch of all '
-                                      'workers.'),
-    'timeout_secs': Setting(600, 'Seconds that a process may be away, as when its node is '
-                                 'replaced.'),
-}
 
 _TRAIN_FLAGS = (
     '--dataset=${dataset}',
@@ -191,7 +188,7 @@ def slurm(values):
       arguments='\n'.join('  ' + argument for argument in _filled(_TRAIN_FLAGS, values)))
 
 
-# What is written -> function of the values of SETTINGS.
+# What is written -> function of the values of a Job.
 KINDS = {'slurm': slurm, 'tfjob': tfjob}
 
 
@@ -205,7 +202,7 @@ def main(argv):
   if len(argv) != 2:
     raise UsageError('Name one of %s.' % ', '.join(sorted(KINDS)))
   make = usage.lookup(KINDS, argv[1], what='kind of script')
-  values = {name: FLAGS[name].value for name in SETTINGS}
+  values = declaring.values_of(Job)
   for name, value in values.items():
     if isinstance(value, str) and not set(value) <= _PLAIN_CHARACTERS:
       raise UsageError('--%s=%s: letters, digits and . , : / _ - only.' % (name, value))
@@ -218,13 +215,8 @@ _PLAIN_CHARACTERS = frozenset(string.ascii_letters + string.digits + '.,:/_-')
 
 
 def define_flags():
-  """Declares a flag per row of SETTINGS."""
-  flag_groups.begin('settings')
-  for name, setting in SETTINGS.items():
-    if isinstance(setting.default, int):
-      flags.DEFINE_integer(name, setting.default, setting.meaning, lower_bound=setting.least)
-    else:
-      flags.DEFINE_string(name, setting.default, setting.meaning)
+  """Declares a flag per row of the table."""
+  declaring.declare(Job)
 
 
 if __name__ == '__main__':

@@ -57,7 +57,7 @@ TFJOB_SCHEMA = {
 
 
 def values_of(**changes):
-  defaults = {name: setting.default for name, setting in cluster_scripts.SETTINGS.items()}
+  defaults = {name: setting.default for name, setting in cluster_scripts.Job.SETTINGS.items()}
   return dict(defaults, **changes)
 
 
@@ -70,8 +70,8 @@ def test_the_files_here_are_those_of_the_table(kind):
 def test_the_page_has_the_table_of_settings():
   with open(os.path.join(FOLDER, '..', 'g3doc', 'distributed.md')) as f:
     page = f.read()
-  rows = ['| `--%s` | %s | %s |' % (name, setting.default, setting.meaning)
-          for name, setting in cluster_scripts.SETTINGS.items()]
+  rows = ['| `--%s` | %s | %s |' % (name, setting.default, setting.help)
+          for name, setting in cluster_scripts.Job.SETTINGS.items()]
   assert '\n'.join(['| flag | default | meaning |', '|---|---|---|'] + rows) + '\n' in page
 
 

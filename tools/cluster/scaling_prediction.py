@@ -16,25 +16,26 @@ if __package__ is None:
   import packages_needed  # noqa: F401
 
 import sys
-import typing
 
-from absl import flags
-
-from deeplab.command_line import flag_groups, running
-
-FLAGS = flags.FLAGS
+from deeplab.command_line import declaring, running
+from deeplab.core import settings
+from deeplab.core.settings import Setting
 
 _WORKERS = (1, 2, 4, 8, 16, 32, 64)
 _GBITS = (10.0, 100.0)
 
 
-class Machine(typing.NamedTuple):
+@settings.record
+class Machine(object):
   """What was measured."""
-  model_mb: float  # Megabytes of the trained weights.
-  compute_secs: float  # Seconds of a step of one worker without exchange.
-  # Seconds a parameter server takes per megabyte of one worker's exchange.
-  server_secs_per_mb: float
-  workers_per_server: int  # Workers that share a parameter server.
+  model_mb = Setting(None, 'Megabytes of the trained weights. Required.', float, at_least=0,
+                     group='what was measured')
+  compute_secs = Setting(
+      None, 'Seconds of a step of one worker alone. Required.', float, at_least=0)
+  server_secs_per_mb = Setting(
+      0.002, 'Seconds a parameter server takes per megabyte of the model and worker, as `deeplab '
+      'benchmark distributed` measures it.', at_least=0)
+  workers_per_server = Setting(4, 'Workers that share a parameter server.', at_least=1)
 
 
 def step_secs(machine, num_workers, gbits):
@@ -70,21 +71,12 @@ def markdown_table(machine):
 
 def main(unused_argv):
   """Prints the table."""
-  sys.stdout.write(markdown_table(Machine(
-      FLAGS.model_mb, FLAGS.compute_secs, FLAGS.server_secs_per_mb, FLAGS.workers_per_server)))
+  sys.stdout.write(markdown_table(Machine(**declaring.values_of(Machine))))
 
 
 def define_flags():
   """Declares the flags of the program."""
-  flag_groups.begin('what was measured')
-  flags.DEFINE_float('model_mb', None, 'Megabytes of the trained weights. Required.', lower_bound=0)
-  flags.DEFINE_float('compute_secs', None, 'Seconds of a step of one worker alone. Required.',
-                     lower_bound=0)
-  flags.DEFINE_float('server_secs_per_mb', 0.002,
-                     'Seconds a parameter server takes per megabyte of the model and worker, '
-                     'as `deeplab benchmark distributed` measures it.', lower_bound=0)
-  flags.DEFINE_integer('workers_per_server', 4, 'Workers that share a parameter server.',
-                       lower_bound=1)
+  declaring.declare(Machine)
 
 
 if __name__ == '__main__':
