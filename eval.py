@@ -20,7 +20,6 @@ from deeplab.deployment.cluster import tasks
 from deeplab.evaluation.semantic import html_report, image_results
 from deeplab.evaluation.semantic import report as report_lib
 from deeplab.utils.evaluating import checkpoints, counting
-from deeplab.utils.inference import batches as eval_batches
 from deeplab.utils.inference import sessions
 from deeplab.utils.runs import run_record
 
@@ -64,10 +63,7 @@ def main(unused_argv):
   model_options = common.model_options_of_flags(dataset.num_of_classes, sizes.network_size)
   prefixes = _checkpoints()
   with sessions.result_folder(FLAGS.eval_logdir, 'eval_logdir'), tf.Graph().as_default():
-    batches = eval_batches.make_batches(dataset, sizes)
-    graph = counting.build_eval_graph(
-        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
-        model_options, predict, FLAGS.master)
+    graph = counting.build_eval_graph(dataset, sizes, model_options, predict, FLAGS.master)
     sessions.for_each_checkpoint(
         prefixes, lambda checkpoint: _evaluate(graph, checkpoint, dataset))
 

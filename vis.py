@@ -79,8 +79,7 @@ def _visualize(graph, checkpoint, dataset):
     num_finished = writer.finished[0] + len(writer.finished[1])
     if num_finished:
       logging.info('%d images are finished already.', num_finished)
-    num_images = of_records.write_pictures(
-        graph, checkpoint, dataset.descriptor, FLAGS.vis_split, dataset.files, writer)
+    num_images = of_records.write_pictures(graph, checkpoint, dataset, writer)
   logging.info('%s images/s.', progress.format_rate(num_images / (time.time() - start)))
   logging.info('%d images and predictions: %s', num_images + num_finished,
                writer.picture_folder)

@@ -120,14 +120,10 @@ def time_eval(folder, batch_size, is_own=True, has_report=False):
       len(tiny_run.CLASS_NAMES), tiny_run.IGNORE_LABEL,
       colormaps.colormap('pascal', len(tiny_run.CLASS_NAMES)))
   with tf.Graph().as_default():
-    batches = eval_batches.make_batches(dataset, sizes)
-    graph = counting.build_eval_graph(
-        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor, options,
-        model.predict_labels)
+    graph = counting.build_eval_graph(dataset, sizes, options, model.predict_labels)
     start = time.time()
     _, num_images = counting.count_pixels(
-        graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
-        results.add if has_report else None)
+        graph, tf.train.latest_checkpoint(folder), dataset, results.add if has_report else None)
     return {'images_per_s': num_images / (time.time() - start)}
 
 
@@ -139,8 +135,7 @@ def time_vis(folder):
     start = time.time()
     with of_records.ResultWriter(results, of_records.Classes('pascal')) as writer:
       num_images = of_records.write_pictures(
-          graph, tf.train.latest_checkpoint(folder), dataset.descriptor, 'val', dataset.files,
-          writer)
+          graph, tf.train.latest_checkpoint(folder), dataset, writer)
     return {'images_per_s': num_images / (time.time() - start)}
 
 

@@ -17,8 +17,7 @@ from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.evaluation.semantic import report as report_lib
 from deeplab.utils.evaluating import counting
-from deeplab.utils.inference import batches as eval_batches
-from deeplab.utils.inference import sessions
+from deeplab.utils.inference import batches, sessions
 from deeplab.utils.runs import run_record
 
 RECORD_FILE_NAME = 'best.json'
@@ -47,8 +46,7 @@ def evaluate(graph, checkpoint, dataset, tag, folder, results=None):
   global_step = restoring.global_step(checkpoint)
   descriptor = dataset.descriptor
   counts, num_images = counting.count_pixels(
-      graph, checkpoint, descriptor, dataset.split_name, dataset.files,
-      results.add if results else None)
+      graph, checkpoint, dataset, results.add if results else None)
   report = report_lib.make_report(
       counts, descriptor.class_names, results.boundary_counts if results else None, tag=tag,
       checkpoint=checkpoint, global_step=global_step, dataset=descriptor.name,
@@ -75,10 +73,9 @@ def evaluation_of_training(dataset, model_options, image_pyramid, train_logdir):
   """
   dataset.require_labels()
   with tf.Graph().as_default() as graph:
-    batches = eval_batches.make_batches(dataset, eval_batches.InputSizes(
-        model_options.output_stride, least_size=model_options.pooling_window))
     eval_graph = counting.build_eval_graph(
-        tf.data.make_one_shot_iterator(batches).get_next(), dataset.descriptor,
+        dataset, batches.InputSizes(
+            model_options.output_stride, least_size=model_options.pooling_window),
         model_options._replace(crop_size=None), functools.partial(
             model.predict_labels, image_pyramid=image_pyramid))
 

@@ -8,10 +8,8 @@ import contextlib
 import typing
 
 from deeplab.core import keys
-from deeplab.core.checkpoints import restoring
-from deeplab.core.jobs import parallel, progress
+from deeplab.core.jobs import parallel
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.checks.in_runs import readable_input_errors
 from deeplab.utils.inference import batches, sessions, tiles
 
 # Of images handed to an observer that it has not looked at yet.
@@ -35,61 +33,50 @@ class EvalGraph(typing.NamedTuple):
   master: typing.Optional[str] = None
 
 
-def build_eval_graph(samples, dataset, model_options, predict, master=None):
-  """Adds model and counting to the default graph; returns the EvalGraph.
+def build_eval_graph(dataset, sizes, model_options, predict, master=None):
+  """Adds input, model and counting to the default graph; returns the EvalGraph.
 
-  Samples are a batch of `batches.make_batches`, with labels; the dataset is a DatasetDescriptor.
-  `predict` is a function (images, model_options) -> predictions as `model.predict_labels`, and
-  `master` the TensorFlow server that runs the graph, None for this process.
+  Input is a data_generator.Dataset, with labels, in batches.InputSizes. `predict` is a function
+  (images, model_options) -> predictions as `model.predict_labels`, and `master` the TensorFlow
+  server that runs the graph, None for this process.
   """
+  samples = tf.data.make_one_shot_iterator(batches.make_batches(dataset, sizes)).get_next()
+  descriptor = dataset.descriptor
   predictions = predict(samples[keys.IMAGE], model_options)[keys.OUTPUT_TYPE]
   saver = tf.train.Saver(tf.global_variables())
   counts = streaming_confusion_matrix(
-      samples[keys.LABEL], predictions, dataset.num_classes, dataset.ignore_label)
+      samples[keys.LABEL], predictions, descriptor.num_classes, descriptor.ignore_label)
   return EvalGraph(
       counts=counts,
       images=tf.saturate_cast(tf.round(samples[keys.IMAGE]), tf.uint8),
-      labels=batches.compact(tf.squeeze(samples[keys.LABEL], 3), dataset),
-      predictions=batches.compact(predictions, dataset),
+      labels=batches.compact(tf.squeeze(samples[keys.LABEL], 3), descriptor),
+      predictions=batches.compact(predictions, descriptor),
       regions=samples[batches.REGION],
       names=samples[keys.IMAGE_NAME],
       saver=saver,
       master=master)
 
 
-def count_pixels(graph, checkpoint, dataset, split, files, observe=None):
-  """Runs the model of a checkpoint on all records of a split.
+def count_pixels(graph, checkpoint, dataset, observe=None):
+  """Runs the model of a checkpoint on all records of the split of a data_generator.Dataset.
 
   Returns its counts, a [num_classes, num_classes] int64 array, rows are labels, and the number of
   images evaluated.
 
-  Args:
-    graph, checkpoint: EvalGraph of the default graph, and checkpoint prefix.
-    dataset, split: DatasetDescriptor, and name of the split, for progress and messages.
-    files: the shards that are read, to name a bad record in.
-    observe: function (name, image, label, prediction) that is called per image, without
-      padding and in order, in a thread of its own; or None.
-
-  Raises ValueError if the checkpoint is of another model, a record is bad, or the split is empty.
+  The EvalGraph is that of the default graph. `observe` is a function (name, image, label,
+  prediction) that is called per image, without padding and in order, in a thread of its own; or
+  None. Raises ValueError if the checkpoint is of another model, a record is bad, or the split is
+  empty.
   """
-  num_images = 0
-  counts = None
   fetches = {name: getattr(graph, name)
              for name in ('counts', 'regions') + (() if observe is None else _SHOWN)}
-  with readable_input_errors(files, dataset), \
-       restoring.open_session(graph.saver, checkpoint, graph.master) as session, \
-       _observer(observe) as show, \
-       progress.bar('evaluating', total=dataset.splits_to_sizes.get(split)) as bar:
+  with sessions.pass_over_split(graph, checkpoint, dataset, 'evaluating') as (session, bar), \
+       _observer(observe) as show:
     for batch in sessions.batches(session, fetches):
-      counts = batch['counts']
       if observe is not None:
         show(**{name: batch[name] for name in _SHOWN})
-      num_ended = sum(map(tiles.is_last, batch['regions']))
-      bar.update(num_ended)
-      num_images += num_ended
-  if counts is None:
-    raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
-  return counts, num_images
+      bar.update(sum(map(tiles.is_last, batch['regions'])))
+  return batch['counts'], bar.n
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
-"""Work on checkpoints that come and go: batch by batch, and the folder of what comes of it."""
+"""Work on checkpoints that come and go: passes over a split, and the folder of what comes of it."""
 import contextlib
 
 from absl import logging
 
 from deeplab.core.checkpoints import restoring
+from deeplab.core.jobs import progress
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
+from deeplab.datasets.checks.in_runs import readable_input_errors
 
 
 @contextlib.contextmanager
@@ -23,6 +25,24 @@ def result_folder(folder, flag):
       if is_new and not files.list_dir(folder):
         files.remove_tree(folder)
     raise
+
+
+@contextlib.contextmanager
+def pass_over_split(graph, checkpoint, dataset, what):
+  """Yields the session of a checkpoint, and a bar to count the images of a Dataset's split with.
+
+  The graph is the default one: a record with its `saver`, and `master`, the TensorFlow server that
+  runs it or None. `what` stands before the bar. Raises ValueError if the checkpoint is of another
+  model, a record is bad, or no image was counted.
+  """
+  sizes = dataset.descriptor.splits_to_sizes
+  with readable_input_errors(dataset.files, dataset.descriptor), \
+       restoring.open_session(graph.saver, checkpoint, graph.master) as session, \
+       progress.bar(what, total=sizes.get(dataset.split_name)) as bar:
+    yield session, bar
+  if not bar.n:
+    raise ValueError('Split %r has no records in %s.' % (
+        dataset.split_name, ', '.join(dataset.files)))
 
 
 def batches(session, fetches):

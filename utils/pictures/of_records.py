@@ -13,12 +13,9 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import keys, settings
-from deeplab.core.checkpoints import restoring
-from deeplab.core.jobs import progress
 from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.storage import files as files_lib
 from deeplab.core.tf_compat import tf
-from deeplab.datasets.checks.in_runs import readable_input_errors
 from deeplab.utils import save_annotation
 from deeplab.utils.inference import batches, sessions, tiles
 from deeplab.utils.pictures import drawing
@@ -84,20 +81,18 @@ def build_vis_graph(dataset, sizes, model_options, predict, with_confidence=Fals
                   tf.train.Saver(tf.global_variables()), master)
 
 
-def write_pictures(graph, checkpoint, dataset, split, files, writer):
+def write_pictures(graph, checkpoint, dataset, writer):
   """Writes what the model of a checkpoint sees in the records of a split; returns how many it saw.
 
   Images that the ResultWriter has finished are left out. The VisGraph is of the default graph; the
   other arguments and errors are those of `counting.count_pixels`.
   """
-  num_images = 0
   stitcher = tiles.Stitcher()
   num_first, others = writer.finished
-  with readable_input_errors(files, dataset), \
-       restoring.open_session(graph.saver, checkpoint, graph.master) as session, \
-       progress.bar('visualising', total=dataset.splits_to_sizes.get(split)) as bar:
+  num_finished = num_first + len(others)
+  with sessions.pass_over_split(graph, checkpoint, dataset, 'visualising') as (session, bar):
     session.run(graph.initializer, dict(zip(graph.finished, (num_first, others))))
-    bar.update(num_first + len(others))
+    bar.update(num_finished)
     for batch in sessions.batches(session, graph.fetches):
       kinds = [kind for kind in _PIXELS if kind in batch]
       for i, region in enumerate(batch['regions']):
@@ -108,11 +103,8 @@ def write_pictures(graph, checkpoint, dataset, split, files, writer):
                   for kind, array in zip(kinds, whole)}
         writer.write(batch['indices'][i], arrays['images'], arrays['labels'],
                      batch['names'][i], arrays.get('confidences'), arrays.get('truths'))
-        num_images += 1
         bar.update(1)
-  if not num_images + num_first + len(others):
-    raise ValueError('Split %r has no records in %s.' % (split, ', '.join(files)))
-  return num_images
+  return bar.n - num_finished
 
 
 def _confidences(probabilities, size):
