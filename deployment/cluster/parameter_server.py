@@ -59,8 +59,7 @@ def serve(cluster, timeout_secs):
           if now - chief_left_at >= _LAST_WORKERS_SECS or stop.number:
             break
           continue
-        away = absences.look(now)
-        absences.tell(away, timeout_secs, now)
+        away = absences.look(timeout_secs)
         if stop.number and (away or now - stop.time >= _STOP_SECS):
           break
         if away and away[chief] >= timeout_secs:

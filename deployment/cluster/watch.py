@@ -37,26 +37,26 @@ class Absences(object):
     self._tasks = list(tasks)
     self._since, self._told = {}, {}
 
-  def look(self, now):
-    """Connects to every process once, at a time in seconds.
+  def look(self, limit_secs):
+    """Connects to every process once; logs who is away, each at first and then now and again.
 
-    Returns dict, Task -> seconds it has been away without a break, of those that are away.
+    Returns dict, Task -> seconds it has been away without a break, of those that are away. The log
+    says that they are given up after `limit_secs`.
     """
+    now = time.monotonic()
     missing = [task for task in self._tasks
                if not cluster_lib.is_reachable(self._cluster.address(task))]
     for task in [task for task in self._since if task not in missing]:
       if self._told.pop(task, None):
         logging.info('%s is back.', self.name(task))
       del self._since[task]
-    return {task: now - self._since.setdefault(task, now) for task in missing}
-
-  def tell(self, absences, limit_secs, now):
-    """Logs who is away, each at first and then now and again."""
-    for task, secs in sorted(absences.items()):
+    away = {task: now - self._since.setdefault(task, now) for task in missing}
+    for task, secs in sorted(away.items()):
       if secs >= _QUIET_SECS and now - self._told.get(task, -_REMIND_SECS) >= _REMIND_SECS:
         self._told[task] = now
         logging.warning('Waiting for %s, away for %.0f s; giving up after %g s.',
                         self.name(task), secs, limit_secs)
+    return away
 
   def name(self, task):
     """Returns 'worker 1 (host:port)'."""
@@ -72,14 +72,12 @@ def wait_for_tasks(cluster, tasks, timeout_secs):
   absences = Absences(cluster, tasks)
   start = time.monotonic()
   while True:
-    now = time.monotonic()
-    away = absences.look(now)
+    away = absences.look(timeout_secs)
     if not away:
       return
-    if now - start >= timeout_secs:
+    if time.monotonic() - start >= timeout_secs:
       raise ValueError('%s did not answer within --cluster_timeout_secs=%g. Look at the log of '
                        'each, and at the hosts and ports.' % (absences.names(away), timeout_secs))
-    absences.tell(away, timeout_secs, now)
     time.sleep(min(_PROBE_SECS, timeout_secs))
 
 
@@ -132,10 +130,8 @@ class ClusterWatch(tf_compat.SessionRunHook):
 
   def _watch(self):
     while not self._is_left.wait(_PROBE_SECS):
-      now = time.monotonic()
       limit_secs = _STOPPING_SECS if self._is_stopping() else self._timeout_secs
-      away = self._absences.look(now)
-      self._absences.tell(away, limit_secs, now)
+      away = self._absences.look(limit_secs)
       lost = [task for task, secs in away.items() if secs >= limit_secs]
       if lost and not self._is_left.is_set():
         self._give_up(lost, away)

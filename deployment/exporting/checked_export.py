@@ -97,7 +97,7 @@ def _compare(formats, staged, source):
   """Returns the comparison.Comparison per format; stops where a model differs too much."""
   pictures = list(source.pictures) or export_check.drawn_pictures(source.model_options.crop_size)
   mean_pixel = feature_extractor.mean_pixel(source.model_options.model_variant)
-  found = export_check.labels_in_fresh_process([(path, pictures) for path in staged], mean_pixel)
+  found = export_check.labels_in_fresh_process(staged, pictures, mean_pixel)
   known, comparisons = {}, []
   for name, labels in zip(formats, found):
     row = export_formats.FORMATS[name]

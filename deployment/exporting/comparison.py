@@ -115,20 +115,17 @@ def checkpoint_labels(checkpoint, model_options, predict, options, pictures):
             for picture in pictures]
 
 
-def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
+def labels_in_fresh_process(paths, pictures, mean_pixel=None):
   """Returns per exported model its list of [height, width] int32 labels, found by another process.
 
-  Given are (path of a model, list of uint8 [height, width, 3] arrays); for the RGB colour of
-  padding see `opened_models.open_exported`. Raises ValueError if a model cannot be loaded or run;
-  tells which and why.
+  Given are paths of models and uint8 [height, width, 3] arrays; for the RGB colour of padding see
+  `opened_models.open_exported`. Raises ValueError if a model cannot be loaded or run; tells which
+  and why.
   """
-  job = {'paths': np.array([path for path, _ in paths_and_pictures]),
-         'mean_pixel': np.array([] if mean_pixel is None else mean_pixel, np.float64)}
-  for index, (_, pictures) in enumerate(paths_and_pictures):
-    job.update((_key(index, number), picture) for number, picture in enumerate(pictures))
   with tempfile.TemporaryDirectory() as folder:
     job_path, result_path = [os.path.join(folder, name) for name in ('job.npz', 'result.npz')]
-    np.savez(job_path, **job)
+    np.savez(job_path, *pictures, paths=np.array(paths),
+             mean_pixel=np.array([] if mean_pixel is None else mean_pixel, np.float64))
     process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if process.returncode or not files.exists(result_path):
@@ -138,7 +135,7 @@ def labels_in_fresh_process(paths_and_pictures, mean_pixel=None):
       if _ERROR_KEY in result:
         raise ValueError(str(result[_ERROR_KEY]))
       return [[result[_key(index, number)] for number in range(len(pictures))]
-              for index, (_, pictures) in enumerate(paths_and_pictures)]
+              for index in range(len(paths))]
 
 
 def equal_share(labels, expected):
@@ -181,15 +178,14 @@ def main(argv):
   _, job_path, result_path = argv
   result = {}
   with np.load(job_path) as job:
-    for index, path in enumerate(job['paths'].tolist()):
-      pictures = [job[_key(index, number)] for number in range(len(job.files))
-                  if _key(index, number) in job]
-      try:
+    # All but two have the names that NumPy gives to what has none.
+    pictures = [job['arr_%d' % number] for number in range(len(job.files) - 2)]
+    try:
+      for index, path in enumerate(job['paths'].tolist()):
         labels = _labels(path, pictures, job['mean_pixel'].tolist() or None)
-      except ValueError as error:
-        result = {_ERROR_KEY: np.array(str(error))}
-        break
-      result.update((_key(index, number), value) for number, value in enumerate(labels))
+        result.update((_key(index, number), value) for number, value in enumerate(labels))
+    except ValueError as error:
+      result = {_ERROR_KEY: np.array(str(error))}
   np.savez(result_path, **result)
 
 

@@ -10,39 +10,39 @@ from deeplab.deployment.graphs import record
 from deeplab.testing import tiny_run
 
 
-def write_graph(path):
-  """Writes a frozen graph whose labels are red // 100."""
+def write_graph(path, factor=1):
+  """Writes a frozen graph whose labels are factor * (red // 100)."""
   with tf.Graph().as_default() as graph:
     images = tf.placeholder(tf.uint8, [1, None, None, 3], name=record.INPUT_NAME)
-    tf.cast(images[..., 0] // 100, tf.int32, name=record.OUTPUT_NAME)
+    tf.cast(factor * (images[..., 0] // 100), tf.int32, name=record.OUTPUT_NAME)
     path.write_bytes(graph.as_graph_def().SerializeToString())
 
 
 def test_labels_come_from_another_process_in_order(tmp_path):
   paths = [tmp_path / 'a.pb', tmp_path / 'b.pb']
-  for path in paths:
-    write_graph(path)
+  for factor, path in enumerate(paths, 1):
+    write_graph(path, factor)
   pictures = [np.full((2 + index, 3, 3), value, np.uint8)
               for index, value in enumerate((0, 150, 250))]
-  first, second = comparison.labels_in_fresh_process(
-      [(str(paths[0]), pictures), (str(paths[1]), pictures[:1])])
-  for labels, picture, value in zip(first, pictures, (0, 1, 2)):
-    np.testing.assert_array_equal(labels, np.full(picture.shape[:2], value))
-  assert len(second) == 1
+  found = comparison.labels_in_fresh_process(list(map(str, paths)), pictures)
+  assert [len(labels_of_one) for labels_of_one in found] == [3, 3]
+  for factor, labels_of_one in enumerate(found, 1):
+    for labels, picture, value in zip(labels_of_one, pictures, (0, 1, 2)):
+      np.testing.assert_array_equal(labels, np.full(picture.shape[:2], factor * value))
 
 
 def test_models_that_do_not_load_are_told(tmp_path):
   (tmp_path / 'm.pb').write_bytes(b'no graph')
   with pytest.raises(ValueError, match='m.pb is not a frozen graph'):
     comparison.labels_in_fresh_process(
-        [(str(tmp_path / 'm.pb'), comparison.drawn_pictures())])
+        [str(tmp_path / 'm.pb')], comparison.drawn_pictures())
 
 
 def test_process_that_dies_is_told(tmp_path, monkeypatch):
   write_graph(tmp_path / 'a.pb')
   monkeypatch.setattr(comparison, '__name__', 'deeplab.no_such_module')
   with pytest.raises(ValueError, match='cannot be run in a process of their own: .*no_such'):
-    comparison.labels_in_fresh_process([(str(tmp_path / 'a.pb'), [])])
+    comparison.labels_in_fresh_process([str(tmp_path / 'a.pb')], [])
 
 
 def test_share_of_equal_pixels_counts_all_pictures():
