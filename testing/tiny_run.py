@@ -15,7 +15,7 @@ from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
-from deeplab.testing import forked_scripts
+from deeplab.testing import forked_scripts, networks
 from deeplab.utils.runs import run_record
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -97,18 +97,9 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
         images, model_options._replace(crop_size=image.shape[:2]), None)
     global_step = tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
-    rng = np.random.RandomState(2)
-    values = {}
-    for variable in tf.global_variables():
-      shape = variable.shape.as_list()
-      if len(shape) == 4:
-        fan_in = np.prod(shape[:2] if 'depthwise' in variable.op.name else shape[:3])
-        values[variable] = rng.normal(0, np.sqrt(2. / fan_in), shape)
-      elif variable.op.name.endswith(('/beta', '/moving_mean')):
-        # Not 0, as those of trained networks: TensorFlow leaves out sums with 0, and what it
-        # then makes of the graph is slower.
-        values[variable] = rng.normal(0, 0.1, shape)
-    initial_weights.assign(session, values)
+    # None is 0, as in trained networks: TensorFlow leaves out sums with 0, and what it then makes of
+    # the graph is slower.
+    networks.load_golden_weights(session, tf.global_variables())
     bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
     means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
     initial_weights.assign(session, {bias: -means, global_step: step})
