@@ -22,10 +22,7 @@ def size_list(name, count=2):
   values = FLAGS[name].value
   if values is None:
     return None
-  try:
-    numbers = [int(v) for v in values]
-  except ValueError:
-    numbers = []
+  numbers = numbers_of(values, int)
   if not numbers or min(numbers) <= 0 or count not in (None, len(numbers)):
     raise UsageError('--%s must be %s; got %s.' % (
         name, 'positive integers such as 4' if count is None else
@@ -41,14 +38,19 @@ def number_list(name, counts):
   `counts`, such as (1, 6); names the flag.
   """
   words = FLAGS[name].value
-  try:
-    numbers = tuple(float(word) for word in words)
-  except ValueError:
-    numbers = ()
+  numbers = tuple(numbers_of(words))
   if len(numbers) not in counts or min(numbers) < 0:
     raise UsageError('--%s must be %s numbers from 0 up, got %s.' % (
         name, ' or '.join(str(count) for count in counts), ','.join(words) or 'nothing'))
   return numbers
+
+
+def numbers_of(words, kind=float):
+  """Returns words as a list of numbers of a kind; [] where one of them is no such number."""
+  try:
+    return [kind(word) for word in words]
+  except ValueError:
+    return []
 
 
 def repeated(name):
@@ -62,11 +64,10 @@ def repeated(name):
   return value
 
 
-def require_over_zero(*names):
+def require_over_zero(name):
   """Has the command line refused where a flag, or one of its values, is 0 or less."""
-  for name in names:
-    flags.register_validator(
-        name, lambda value: all(each > 0 for each in _numbers(value)), 'must be over 0.')
+  flags.register_validator(
+      name, lambda value: all(each > 0 for each in _numbers(value)), 'must be over 0.')
 
 
 def check_numbers():

@@ -4,7 +4,7 @@ import math
 
 from absl import flags
 
-from deeplab.command_line import flag_groups
+from deeplab.command_line import flag_groups, flag_reading
 from deeplab.core import preprocess_utils
 from deeplab.core.images import limits
 from deeplab.core.usage import UsageError
@@ -65,11 +65,8 @@ def _is_range(value):
 
 def _numbers(value):
   """Returns the numbers of a list, whole ones as such; [] where there are other words."""
-  try:
-    numbers = [float(word) for word in value.split(',')]
-  except ValueError:
-    return []
-  return [int(number) if number.is_integer() else number for number in numbers]
+  return [int(number) if number.is_integer() else number
+          for number in flag_reading.numbers_of(value.split(','))]
 
 
 def define_resizing_flags():

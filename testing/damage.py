@@ -1,5 +1,6 @@
 """Damages files as disks, networks and faulty programs do, at random but repeatable."""
 import os
+import pathlib
 import random
 import struct
 import tempfile
@@ -94,8 +95,7 @@ def damaged_records(path, number, seed=0):
   TensorFlow 1.15 only gets the swapped: it ends with a segmentation fault where the message on
   a record that it cannot parse, which has bytes of it, is not UTF-8.
   """
-  with open(path, 'rb') as f:
-    data = f.read()
+  data = pathlib.Path(path).read_bytes()
   records = list(_records(data))
   draws = random.Random(seed)
   whole, within = damaged(data, number, seed), damaged(records[0], number, seed + 1)
@@ -141,5 +141,4 @@ def _shard(records):
     with tf.io.TFRecordWriter(path) as writer:
       for record in records:
         writer.write(record)
-    with open(path, 'rb') as f:
-      return f.read()
+    return pathlib.Path(path).read_bytes()

@@ -6,6 +6,7 @@ that variables, loops, line ends and quotes are as in the shell, and no program 
 """
 import glob
 import os
+import pathlib
 import re
 import subprocess
 import typing
@@ -65,8 +66,7 @@ def name(page):
 
 def read(page):
   """Returns the text of a page."""
-  with open(page, encoding='utf-8') as f:
-    return f.read()
+  return pathlib.Path(page).read_text(encoding='utf-8')
 
 
 def prose(text):

@@ -6,6 +6,7 @@ environment and exit code, as from a shell. Nothing may run a session before the
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -23,7 +24,7 @@ STEP = re.compile(r'step (\d+)/\d+')
 DEADLINE_SECS = 400
 _POLL_SECS = 0.1
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _SERVER = """
 import json, os, runpy, sys, traceback
@@ -136,8 +137,7 @@ class Process(object):
   @property
   def log(self):
     """Everything written so far."""
-    with open(self.log_path, encoding='utf-8', errors='replace') as f:
-      return f.read()
+    return _text_of(self.log_path)
 
   def code(self):
     """Returns the exit code, negative for a signal, or None while it runs."""
@@ -154,8 +154,8 @@ class Process(object):
 
 def start(script, log_path, *script_flags, **env):
   """Starts a script and returns its Process; see `run`."""
-  with open(str(log_path), 'a'):
-    pass  # There from now on, whatever the process does first.
+  # There from now on, whatever the process does first.
+  pathlib.Path(log_path).touch()
   pid = _ask(_job(script, script_flags, env, is_left_running=True, log=str(log_path),
                   output=str(log_path)))
   return Process(int(pid), str(log_path))
@@ -209,7 +209,7 @@ def wait_until(is_true, what, process, deadline_secs=DEADLINE_SECS):
 
 
 def _job(script, script_flags, env=None, **more):
-  return dict(more, script=os.path.join(_ROOT, script), code=None, env=env or {},
+  return dict(more, script=os.path.join(ROOT, script), code=None, env=env or {},
               flags=[str(flag) for flag in script_flags])
 
 
@@ -218,7 +218,7 @@ def _ask(job):
   global _server
   job = dict(job, is_shallow=networks.is_shallow())
   if _server is None or _server.poll() is not None:
-    _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=_ROOT,
+    _server = subprocess.Popen([sys.executable, '-c', _SERVER], cwd=ROOT,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
   _server.stdin.write((json.dumps(job) + '\n').encode())
   _server.stdin.flush()
@@ -231,8 +231,8 @@ def _run_job(job, is_apart=True):
     log, output = [os.path.join(folder, name) for name in ('log', 'output')]
     job = dict(job, log=log, output=output if is_apart else log, is_left_running=False)
     code = int(_ask(job))
-    texts = []
-    for path in (job['output'], log):
-      with open(path, encoding='utf-8', errors='replace') as f:
-        texts.append(f.read())
-  return (code,) + tuple(texts)
+    return code, _text_of(job['output']), _text_of(log)
+
+
+def _text_of(path):
+  return pathlib.Path(path).read_text(encoding='utf-8', errors='replace')

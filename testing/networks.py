@@ -7,8 +7,8 @@ whatever their width, and 4 to 5 with half of them. Tests that do not depend on 
 
 for their module, also for scripts run by `forked_scripts`; other processes have the whole network.
 """
-import contextlib
 import zlib
+from unittest import mock
 
 import numpy as np
 
@@ -83,12 +83,6 @@ def is_shallow():
   return mobilenet_v2.BLOCKS is _SHALLOW_BLOCKS
 
 
-@contextlib.contextmanager
 def shallow():
-  """Makes mobilenet_v2 shallow for a `with` block."""
-  whole = mobilenet_v2.BLOCKS
-  make_shallow()
-  try:
-    yield
-  finally:
-    mobilenet_v2.BLOCKS = whole
+  """Returns what makes mobilenet_v2 shallow for a `with` block."""
+  return mock.patch.object(mobilenet_v2, 'BLOCKS', _SHALLOW_BLOCKS)

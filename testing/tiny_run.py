@@ -12,13 +12,14 @@ from PIL import Image
 from deeplab import model
 from deeplab.core import options, utils
 from deeplab.core.checkpoints import initial_weights
+from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets.labels import pairs
 from deeplab.datasets.records import dataset_info, example, shards
 from deeplab.testing import forked_scripts, networks
 from deeplab.utils.runs import run_record
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = forked_scripts.ROOT
 
 NAME = 'tiny'
 CLASS_NAMES = ['ground', 'tree', 'house', 'sky']
@@ -40,9 +41,9 @@ class Sample(typing.NamedTuple):
   label: np.ndarray
 
 
-def make_samples(sizes=SIZES, seed=0):
+def make_samples(sizes=SIZES):
   """Returns samples of coloured patches; a tenth of the label pixels is ignored."""
-  rng = np.random.RandomState(seed)
+  rng = np.random.RandomState(0)
   samples = []
   for index, (height, width) in enumerate(sizes):
     patches = rng.randint(0, 256, (height // 8 + 1, width // 8 + 1, 3))
@@ -97,8 +98,8 @@ def write_checkpoint(folder, image, model_options=MODEL_OPTIONS, step=3):
         images, model_options._replace(crop_size=image.shape[:2]), None)
     global_step = tf.train.get_or_create_global_step()
     session.run(tf.global_variables_initializer())
-    # None is 0, as in trained networks: TensorFlow leaves out sums with 0, and what it then makes of
-    # the graph is slower.
+    # None is 0, as in trained networks: TensorFlow leaves out sums with 0, and what it then makes
+    # of the graph is slower.
     networks.load_golden_weights(session, tf.global_variables())
     bias, = [v for v in tf.global_variables() if v.op.name == 'logits/semantic/biases']
     means = session.run(logits['semantic'][model.MERGED_LOGITS_SCOPE]).mean(axis=(0, 1, 2))
@@ -200,8 +201,7 @@ def run_main(module, *command_lines):
 
 def save_png(path, pixels):
   """Writes an array of uint8 as a PNG file."""
-  with open(path, 'wb') as f:
-    f.write(encode(pixels))
+  files.write_bytes(path, encode(pixels))
 
 
 def encode(pixels, encoding='PNG'):

@@ -5,6 +5,7 @@ uint8 class ids.
 """
 import io
 import os
+import pathlib
 
 import numpy as np
 from PIL import Image
@@ -108,13 +109,8 @@ def label_of(record):
 
 def contents(folder):
   """Returns a dict: path below a folder -> the bytes of that file."""
-  found = {}
-  for parent, _, names in os.walk(str(folder)):
-    for name in names:
-      path = os.path.join(parent, name)
-      with open(path, 'rb') as f:
-        found[os.path.relpath(path, str(folder))] = f.read()
-  return found
+  return {str(path.relative_to(folder)): path.read_bytes()
+          for path in pathlib.Path(folder).rglob('*') if path.is_file()}
 
 
 def write_list(path, names):

@@ -35,8 +35,9 @@ def save_annotation(label, save_dir, filename, add_colormap=True,
     pixels = get_dataset_colormap.label_to_color_image(label, colormap_type)
   else:
     pixels = np.asarray(label)
-    if normalize_to_unit_values:
-      pixels = _to_unit_values(pixels)
+    if normalize_to_unit_values and pixels.max() > pixels.min():
+      lowest, highest = float(pixels.min()), float(pixels.max())
+      pixels = (pixels - lowest) / (highest - lowest)
     if scale_values:
       pixels = 255.0 * pixels
   if pixels.size and (pixels.min() < 0 or pixels.max() > 255):
@@ -45,10 +46,3 @@ def save_annotation(label, save_dir, filename, add_colormap=True,
   path = os.path.join(save_dir, '%s.png' % filename)
   with files.atomic_open(path) as f:
     Image.fromarray(pixels.astype(np.uint8)).save(f, **PNG_OPTIONS)
-
-
-def _to_unit_values(values):
-  lowest, highest = values.min(), values.max()
-  if highest == lowest:
-    return values
-  return (values - float(lowest)) / (float(highest) - float(lowest))

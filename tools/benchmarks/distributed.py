@@ -4,6 +4,7 @@ Workers talk over the loopback device. All share its cores, so that the time of 
 network says little; the time of the exchange alone and the bytes that it moves say what a network
 between machines has to carry, see `scaling_prediction`.
 """
+import functools
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import time
 
 from absl import logging
 
+from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.cluster import parameter_server
 from deeplab.deployment.cluster import replica as replica_lib
@@ -63,8 +65,7 @@ def _measure(variant, num_workers, is_exchange):
       for process in processes:
         process.kill()
         process.wait()
-    with open(path) as f:
-      return json.load(f)
+    return json_text.read(path)
 
 
 def run_task(worker_hosts, ps_hosts, job, index, variant, is_exchange, path):
@@ -85,9 +86,9 @@ def run_task(worker_hosts, ps_hosts, job, index, variant, is_exchange, path):
       session.run(train_op)
       runs += 1
     secs = time.perf_counter() - begin
-    with open(path, 'w') as f:
-      json.dump({'step_secs': secs / runs, 'bytes': (_bytes_received() - moved) / runs,
-                 'model_bytes': model_bytes}, f)
+    files.write_text(path, json.dumps({
+        'step_secs': secs / runs, 'bytes': (_bytes_received() - moved) / runs,
+        'model_bytes': model_bytes}))
   # Servers of TensorFlow cannot be stopped.
   os._exit(0)
 
@@ -114,12 +115,8 @@ def _session(replica, cluster):
 def _exchange(replica, variant):
   """Returns the operation that reads the weights and moves them by made-up gradients."""
   _train_op(None, variant)
-  global_step = tf.train.get_global_step()
-  optimizer = tf.train.GradientDescentOptimizer(1e-6)
-
-  def update(grads_and_vars):
-    return optimizer.apply_gradients(grads_and_vars, global_step)
-
+  update = functools.partial(tf.train.GradientDescentOptimizer(1e-6).apply_gradients,
+                             global_step=tf.train.get_global_step())
   return replica.aggregated(update)(
       [(tf.multiply(variable, 1e-3), variable) for variable in tf.trainable_variables()])
 

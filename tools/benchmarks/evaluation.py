@@ -14,6 +14,7 @@ from PIL import Image
 
 from deeplab import model
 from deeplab.core import colormaps
+from deeplab.core.storage import files, json_text
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import data_generator
 from deeplab.deployment import inference
@@ -161,14 +162,12 @@ def write_panoptic(folder, size=_PANOPTIC_SIZE, counts=(_NUM_IN_ONE, _FEW, _MANY
   """
   make_sample.write_sample(folder, size)
   for kind in _KINDS:
-    with open(os.path.join(folder, kind + '.json')) as f:
-      content = json.load(f)
+    content = json_text.read(os.path.join(folder, kind + '.json'))
     images = content['annotations']
     for count in counts:
       content['annotations'] = [dict(images[i % len(images)], image_id=i)
                                 for i in range(count)]
-      with open(_json_path(folder, kind, count), 'w') as f:
-        json.dump(content, f)
+      files.write_text(_json_path(folder, kind, count), json.dumps(content))
     if kind == _KINDS[0]:
       num_segments = np.mean([len(image['segments_info']) for image in images])
   return num_segments

@@ -3,6 +3,7 @@
 One image after the other; models with random weights are as fast as trained ones.
 """
 import os
+import pathlib
 import tempfile
 import typing
 
@@ -33,9 +34,8 @@ class Format(typing.NamedTuple):
   def source(self, checkpoint, model_options):
     """Returns the formats.Source of a checkpoint."""
     return formats.Source(
-        checkpoint, model_options, model.predict_labels, representative_images=lambda: [
-            _image(model_options.crop_size, seed) for seed in range(_NUM_REPRESENTATIVE_IMAGES)],
-        **self.fields)
+        checkpoint, model_options, model.predict_labels, representative_images=lambda: _images(
+            model_options.crop_size, _NUM_REPRESENTATIVE_IMAGES), **self.fields)
 
 
 FORMATS = {
@@ -167,16 +167,14 @@ def _write_models(variant, inference, peers, folder):
 
 def _size(path):
   """Returns the bytes of a file, or of all files of a folder."""
-  if os.path.isfile(path):
-    return os.path.getsize(path)
-  return sum(os.path.getsize(os.path.join(folder, name))
-             for folder, _, names in os.walk(path) for name in names)
+  path = pathlib.Path(path)
+  return sum(each.stat().st_size for each in [path, *path.rglob('*')] if each.is_file())
 
 
 def write_checkpoint(variant, crop, model, folder):
   """Returns {'checkpoint': prefix} of random weights, written to a folder."""
   return {'checkpoint': tiny_run.write_checkpoint(
-      folder, _image((crop, crop), seed=0), _model_options(variant, crop, model))}
+      folder, _images((crop, crop))[0], _model_options(variant, crop, model))}
 
 
 def write_model(variant, crop, model, checkpoint, path, format_name):
@@ -190,7 +188,7 @@ def write_model(variant, crop, model, checkpoint, path, format_name):
 def run_secs(path, crop, least_runs=_LEAST_RUNS, least_secs=_LEAST_SECS):
   """Returns {'secs': [...]}, the seconds of each run of an exported model on one square image."""
   opened = opened_models.open_exported(path)
-  images = _image((crop, crop), seed=0)[np.newaxis]
+  images = np.stack(_images((crop, crop)))
   turns = child.secs_of_calls([lambda: opened.predict(images)], _WARM_UP_RUNS, least_runs,
                               least_secs)
   return {'secs': [secs for secs, in turns]}
@@ -202,7 +200,6 @@ def _model_options(variant, crop, model):
       model_variant=variant, **model)
 
 
-def _image(size, seed):
-  """Returns an image uint8 [height, width, 3] of coloured patches."""
-  patches = np.random.RandomState(seed).randint(0, 256, (size[0] // 8 + 1, size[1] // 8 + 1, 3))
-  return np.kron(patches, np.ones((8, 8, 1)))[:size[0], :size[1]].astype(np.uint8)
+def _images(size, count=1):
+  """Returns images, uint8 [height, width, 3], of a size."""
+  return [sample.image for sample in tiny_run.make_samples([size] * count)]

@@ -211,8 +211,8 @@ def memory_table(rows):
 def measure_graphs(settings):
   """Yields a row per backbone: seconds for the train graph with gradients, on one core."""
   for variant in settings.variants or sorted(_GRAPHS):
-    runs = {'graph': child.Run(train_graph_secs, {'variant': variant}, cores=1)}
-    turns = [turn['graph'] for turn in child.measure_in_turns(runs, settings.repeats)]
+    run = child.Run(train_graph_secs, {'variant': variant}, cores=1)
+    turns = [child.measure(run) for _ in range(settings.repeats)]
     yield dict(child.row('%s, train graph with gradients' % variant,
                          [turn['secs'] for turn in turns], 's', '<', _GRAPHS.get(variant)),
                num_operations=turns[0]['num_operations'])

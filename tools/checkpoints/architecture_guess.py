@@ -8,7 +8,6 @@
 What leaves no trace in names and shapes is filled with what is usual, and said in the notes.
 """
 import itertools
-import json
 import os
 import re
 import typing
@@ -17,6 +16,7 @@ from deeplab import model
 from deeplab.core import backbones, dense_prediction_cell, options
 from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE
+from deeplab.core.storage import json_text
 from deeplab.core.tf_compat import tf
 from deeplab.tools.checkpoints import weight_names
 
@@ -97,13 +97,11 @@ def to_flags(found):
         str(stride) for stride in chosen.decoder_output_stride))
   defaults = options.NetworkOptions({})
   for name in ('depth_multiplier', 'divisible_by', 'nas_stem_output_num_conv_filters',
-               'logits_kernel_size', 'quantize_delay_step'):
-    if getattr(chosen, name) != getattr(defaults, name):
-      flags.append('--%s=%g' % (name, getattr(chosen, name)))
-  for name in ('add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv',
-               'decoder_use_separable_conv'):
-    if not getattr(chosen, name):
-      flags.append('--no' + name)
+               'logits_kernel_size', 'quantize_delay_step', 'add_image_level_feature',
+               'aspp_with_batch_norm', 'aspp_with_separable_conv', 'decoder_use_separable_conv'):
+    value = getattr(chosen, name)
+    if value != getattr(defaults, name):
+      flags.append('--no' + name if value is False else '--%s=%g' % (name, value))
   if chosen.dense_prediction_cell_config:
     flags.append('--dense_prediction_cell_json=%s' % (
         _short_path(found.cell_json) if found.cell_json else 'CELL.json'))
@@ -232,8 +230,7 @@ def _cell(weights, seen):
     depths.append(shape[2])
   # The first branch always sees the backbone.
   inputs = [-1 if depth == depths[0] else 0 for depth in depths]
-  with open(PUBLISHED_CELL) as stream:
-    published = json.load(stream)
+  published = json_text.read(PUBLISHED_CELL)
   if kernels == [branch['kernel'] for branch in published] and inputs == [
       min(branch['input'], 0) for branch in published]:
     seen.append('Dense prediction cell: the branches are those of the cell published for '

@@ -17,6 +17,8 @@ from deeplab.core import settings, usage
 from deeplab.core.settings import Setting
 from deeplab.core.usage import UsageError
 
+_CONTAINER = 'deeplab:latest'
+
 
 @settings.record
 class Job(object):
@@ -34,7 +36,7 @@ class Job(object):
   server_memory_gib = Setting(4, 'Memory per parameter server in GiB.', at_least=1)
   port = Setting(
       2222, 'Port of the processes; under Slurm parameter servers take the next.', at_least=1)
-  image = Setting('deeplab:latest', 'Container image with this project (TFJob).')
+  image = Setting(_CONTAINER, 'Container image with this project (TFJob).')
   storage_claim = Setting(
       'deeplab-storage', 'PersistentVolumeClaim of records and logs, writable from many nodes '
       '(TFJob).')

@@ -101,7 +101,8 @@ def compare(names, counts, class_names, num_resamples, confidence, seed):
   percentiles = [50 * (1 - confidence), 50 * (1 + confidence)]
   miou_interval, class_intervals = [
       _percentiles(values, percentiles) for values in differences]
-  mious = [[_mean(ious) for ious in segmentation_metrics.ious_of(run)] for run in counts]
+  mious = [list(map(segmentation_metrics.mean, run))
+           for run in segmentation_metrics.ious_of(counts)]
   images = sorted(zip(names, *mious), key=lambda image: image[2] - image[1])
   return Comparison(list(class_names), segmentation_metrics.ious_of(counts.sum(axis=1)),
                     tuple(miou_interval), class_intervals,
@@ -111,7 +112,7 @@ def compare(names, counts, class_names, num_resamples, confidence, seed):
 def format_comparison(result, labels, confidence, num_images):
   """Returns the lines of a comparison; numbers are percent, differences are points."""
   lines = ['A: %s' % labels[0], 'B: %s' % labels[1], '']
-  mious = [_mean(ious) for ious in result.ious]
+  mious = [segmentation_metrics.mean(ious) for ious in result.ious]
   width = max([len('mean IoU')] + [len(name) for name in result.class_names])
   lines.append('%-*s %7s %7s %7s   %g %% interval of B - A' % (width, 'class', 'A', 'B', 'B - A',
                                                            100 * confidence))
@@ -146,7 +147,7 @@ def _resampled_differences(counts, num_resamples, rng):
     totals = np.matmul(weights.astype(np.float64), flat)
     ious = segmentation_metrics.ious_of(totals.reshape((2, size) + counts.shape[2:]))
     of_classes.append(ious[1] - ious[0])
-    means = [[_mean(row) for row in run] for run in ious]
+    means = [[segmentation_metrics.mean(row) for row in run] for run in ious]
     of_means.append(np.subtract(means[1], means[0]))
   return np.concatenate(of_means), np.concatenate(of_classes)
 
@@ -164,11 +165,6 @@ def _by_name(rows, label):
   if len(by_name) < len(rows):
     raise ValueError('%s has several images of one name: they cannot be paired.' % label)
   return by_name
-
-
-def _mean(values):
-  values = values[~np.isnan(values)]
-  return float(values.mean()) if values.size else float('nan')
 
 
 def _percent(value, pattern='%.2f'):

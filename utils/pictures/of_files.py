@@ -136,16 +136,14 @@ def read_frames(path):
   video = cv2.VideoCapture(path)
   try:
     _check_frame(video.get(cv2.CAP_PROP_FRAME_HEIGHT), video.get(cv2.CAP_PROP_FRAME_WIDTH), path)
-    is_first = True
-    while True:
+    for index in itertools.count():
       is_read, frame = video.read()
+      if not is_read and not index:
+        raise ValueError('%s: not a readable video.' % path)
       if not is_read:
         break
-      is_first = False
       _check_frame(frame.shape[0], frame.shape[1], path)
       yield np.ascontiguousarray(frame[..., ::-1])
-    if is_first:
-      raise ValueError('%s: not a readable video.' % path)
   finally:
     video.release()
 

@@ -63,23 +63,23 @@ def held(folder):
 
 
 class Lock(object):
-  """A lock that is held, as long as nobody takes it over."""
+  """A lock that is held, as long as nobody takes it over.
+
+  Attributes:
+    holder: what another process wrote that took it over, or None.
+  """
 
   def __init__(self, path):
     self._path = path
-    self._holder = None
+    self.holder = None
 
   def check(self):
     """Stops, with a ValueError that names host and process, where another one has the lock."""
-    if self._holder:
+    if self.holder:
       raise ValueError(
           '%s was taken over by process %s on %s, which trains there now; this training ends and '
           'saves nothing more. Its lock had not changed for some time, or somebody removed it.'
-          % (self._path, self._holder.get('pid'), self._holder.get('host')))
-
-  def lose(self, holder):
-    """Notes the content that another process wrote."""
-    self._holder = holder
+          % (self._path, self.holder.get('pid'), self.holder.get('host')))
 
 
 def _check_is_free(path):
@@ -156,7 +156,7 @@ def _beat(path, own, is_over, lock):
   while not is_over.wait(_BEAT_SECS):
     found = _read(path)
     if found and found.get('token') != own['token']:
-      lock.lose(found)
+      lock.holder = found
       return
     own['beat'] += 1
     with contextlib.suppress(OSError):

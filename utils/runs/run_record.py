@@ -250,21 +250,23 @@ def _dataset_content(dataset):
 
 def _is_rescaled(given, trained):
   """Whether given stride and rates are those of the training at another resolution."""
-  stride, rates = given.get('output_stride'), given.get('atrous_rates')
-  return bool(
-      stride and rates and trained.get('output_stride') and trained.get('atrous_rates')
-      and len(rates) == len(trained['atrous_rates'])
-      and all(rate * stride == trained_rate * trained['output_stride']
-              for rate, trained_rate in zip(rates, trained['atrous_rates'])))
+  rates = _rescaled_rates(given, trained)
+  return bool(rates) and rates == list(given.get('atrous_rates') or ())
 
 
 def _rescaling_advice(given, trained):
   """Returns a sentence on the rates that suit a given output_stride, or ''."""
-  stride, rates = given.get('output_stride'), trained.get('atrous_rates')
-  if not stride or not rates or any(r * trained['output_stride'] % stride for r in rates):
-    return ''
-  return ' At output_stride %d its rates are %s.' % (stride, ' '.join(
-      '--atrous_rates=%d' % (rate * trained['output_stride'] // stride) for rate in rates))
+  rates = _rescaled_rates(given, trained)
+  return ' At output_stride %d its rates are %s.' % (given['output_stride'], ' '.join(
+      '--atrous_rates=%d' % rate for rate in rates)) if rates else ''
+
+
+def _rescaled_rates(given, trained):
+  """Returns the rates of a training at a given output_stride, [] where there are none."""
+  stride, trained_stride = given.get('output_stride'), trained.get('output_stride')
+  rates = [rate * trained_stride for rate in trained.get('atrous_rates') or ()] if (
+      stride and trained_stride) else []
+  return [] if any(rate % stride for rate in rates) else [rate // stride for rate in rates]
 
 
 def _comparable(value):

@@ -62,7 +62,7 @@ def check(options, trains_on_cpu=False):
     raise ValueError('--precision=%s is for training on a %s, but this trains on the %s: use '
                      '--precision=%s.' % (options.precision, row.device, device,
                                           ' or '.join(others)))
-  if row.rewrite and row.rewrite not in _rewriter_fields():
+  if row.rewrite and not hasattr(tf.ConfigProto().graph_options.rewrite_options, row.rewrite):
     raise ValueError('--precision=%s needs TensorFlow 2, this is %d.%d: use --precision=float32.'
                      % ((options.precision,) + tf_compat.TF_VERSION))
 
@@ -99,11 +99,6 @@ def session_config(options, config=None):
       # On GPUs the level above is enough. TensorFlow reads this with the first session.
       os.environ[_XLA_FLAGS] = ' '.join(filter(None, [os.environ.get(_XLA_FLAGS), _XLA_ON_CPU]))
   return made
-
-
-def _rewriter_fields():
-  return [field.name for field in
-          tf.ConfigProto().graph_options.rewrite_options.DESCRIPTOR.fields]
 
 
 def use_matrix_products(operations):

@@ -45,7 +45,7 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
       optimizing.get_model_gradient_multipliers(
           model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
           options.last_layer_gradient_multiplier))
-  norm = optimizing.global_norm(grads_and_vars)
+  norm = tf.global_norm([gradient for gradient, _ in grads_and_vars])
 
   # A step whose loss is not finite must not reach the weights: the check runs first. Where the
   # loss is scaled, gradients that overflow are expected, and the optimizer leaves them out.

@@ -82,7 +82,10 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       hooks = [stop] + _hooks(graph, options, wait_secs, placement, around)
       listeners = [_SavedListener(options.train_logdir, on_saved, step, stop)
                    ] if on_saved and placement.is_chief else []
-      _make_errors_readable(around, data, model_options, options, placement)
+      around.enter_context(memory.readable_memory_errors(
+          model_options.crop_size, options, placement.clones))
+      around.enter_context(readable_input_errors(data.files, data.dataset))
+      around.enter_context(losses.readable_loss_errors(options))
       opener = train_session.TrainSession(options, placement, start)
       if placement.replica:
         hooks.append(around.enter_context(
@@ -105,14 +108,6 @@ def _build_graph(data, model_options, options, placement):
   return train_graph.build_train_graph(
       samples, data.dataset, model_options, options, placement.clones,
       placement.replica), wait_secs
-
-
-def _make_errors_readable(around, data, model_options, options, placement):
-  """Has an ExitStack say what to do of short memory, a bad record, or a loss that is not finite."""
-  around.enter_context(memory.readable_memory_errors(
-      model_options.crop_size, options, placement.clones))
-  around.enter_context(readable_input_errors(data.files, data.dataset))
-  around.enter_context(losses.readable_loss_errors(options))
 
 
 def _check_complete(newest, options, files):

@@ -126,7 +126,7 @@ def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
   def check():
     checks.append(1)
     if len(checks) == 2:
-      lock.lose({'pid': 7, 'host': 'far'})
+      lock.holder = {'pid': 7, 'host': 'far'}
     run_lock.Lock.check(lock)
 
   lock.check = check

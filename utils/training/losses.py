@@ -9,6 +9,7 @@ import re
 import numpy as np
 from absl import logging
 
+from deeplab.command_line import flag_reading
 from deeplab.core import utils
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
@@ -196,10 +197,7 @@ def parse_label_weights(words, num_classes, split):
                        'dataset_info.json in --dataset_dir; there is none. Give %d numbers.'
                        % num_classes)
     return balanced_weights(split)
-  try:
-    weights = [float(word) for word in words]
-  except ValueError:
-    weights = []
+  weights = flag_reading.numbers_of(words)
   if len(weights) != num_classes or not np.all(np.isfinite(weights)) or min(weights) < 0 or (
       max(weights) == 0):
     raise UsageError('--label_weights must be %d numbers from 0 up, one per class, or auto; got '

@@ -130,11 +130,6 @@ def multiply_gradients(grads_and_vars, multipliers):
       for gradient, variable in grads_and_vars]
 
 
-def global_norm(grads_and_vars):
-  """Returns the norm of all gradients together, a float scalar."""
-  return tf.global_norm([gradient for gradient, _ in grads_and_vars])
-
-
 def clip_gradients(grads_and_vars, clip_norm):
   """Returns grads_and_vars of a bounded norm; a gradient may be None.
 
@@ -144,8 +139,7 @@ def clip_gradients(grads_and_vars, clip_norm):
   if not clip_norm:
     return grads_and_vars
   gradients, variables = zip(*grads_and_vars)
-  gradients, _ = tf.clip_by_global_norm(gradients, clip_norm,
-                                        use_norm=global_norm(grads_and_vars))
+  gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
   return list(zip(gradients, variables))
 
 

@@ -40,7 +40,6 @@ def test_gradients_are_clipped_together():
     pairs = list(zip([tf.constant([3.0]), tf.constant([4.0]), None], variables))
     same = optimizing.clip_gradients(pairs, 0)
     clipped = optimizing.clip_gradients(pairs, 1.0)
-    assert session.run(optimizing.global_norm(pairs)) == 5.0
     assert [session.run(g)[0] for g, _ in same[:2]] == [3.0, 4.0]
     np.testing.assert_allclose([session.run(g)[0] for g, _ in clipped[:2]], [0.6, 0.8])
     assert [v for _, v in clipped] == variables and clipped[2][0] is None

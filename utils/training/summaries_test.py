@@ -8,7 +8,7 @@ from deeplab.core.images import painting
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.utils.pictures import drawing
-from deeplab.utils.training import losses, optimizing, summaries
+from deeplab.utils.training import losses, summaries
 
 COLORS = [[10, 20, 30], [200, 0, 0], [0, 100, 250]]
 CAPTIONS = ['image', 'label', 'prediction', 'errors in red']
@@ -75,7 +75,7 @@ def test_gradient_norm_is_over_all_gradients_and_has_histograms():
     slices = tf.IndexedSlices(tf.constant([[1.0, 2.0]]), tf.constant([3]))
     grads_and_vars = [(slices, table), (tf.constant(2.0), scalar), (None, unused)]
     summaries.add_gradient_summaries(
-        optimizing.global_norm(grads_and_vars), grads_and_vars)
+        tf.global_norm([gradient for gradient, _ in grads_and_vars]), grads_and_vars)
 
   values = summarise(build)
   assert sorted(values) == ['gradient_norm', 'gradients/scalar', 'gradients/table']
