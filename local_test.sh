@@ -1,7 +1,10 @@
 #!/bin/sh
-# The whole job on one dataset: build, train, evaluate, visualise, export, predict.
+# The whole job on one dataset: build, train, evaluate, visualise, export, predict. First it labels
+# sample people with the model that comes with the project, `deeplab demo`: whether all works here is
+# seen within a minute. Where they are the dataset, the training goes on from that model.
 #
 #   sh local_test.sh                            the embedded sample people
+#   FROM_SCRATCH=1 sh local_test.sh             starts from random weights, and trains longer
 #   DATASET=path/of/records sh local_test.sh    own data, as build_custom_data.py leaves it
 #   PYTHON=python3.7 sh local_test.sh           on TensorFlow 1.15
 #   DRY_RUN=1 sh local_test.sh                  prints the commands only
@@ -11,14 +14,16 @@
 #   DATASET         sample_people, or a folder of TFRecords with a dataset_info.json
 #   WORK_DIR        where everything goes (experiments)
 #   MODEL_VARIANT   backbone (mobilenet_v2)
-#   NUM_ITERATIONS  training steps
+#   FROM_SCRATCH    1: the training does not start from the model of the demo; other backbones, own
+#                   records and networks of other MODEL_FLAGS never do
+#   NUM_ITERATIONS  training steps (800; from scratch 3200)
 #   BATCH_SIZE      images per step
 #   CROP_SIZE       training crop, height,width
 #   TRAIN_FLAGS     further flags of train.py: optimizer, learning rate, augmentation
 #   MODEL_FLAGS     further flags of train, eval, vis and export alike
 #   NUM_TRAIN, NUM_VAL  size of the sample people
-#   STAGES          some of: smoke dataset train evaluate visualise export predict; by default all,
-#                   and smoke, a test of the network, until a training has begun
+#   STAGES          some of: demo dataset train evaluate visualise export predict; by default all,
+#                   and demo until a training has begun
 #   PYTHON          interpreter
 set -eu
 caller=$PWD
@@ -27,13 +32,13 @@ cd "$(dirname "$0")"
 . utils/driver.sh
 check_call "$script" 0 "$@"
 check_numbers NUM_ITERATIONS BATCH_SIZE NUM_TRAIN NUM_VAL
-check_stages smoke dataset train evaluate visualise export predict
+check_switches FROM_SCRATCH
+check_stages demo dataset train evaluate visualise export predict
 choose_lane
 
 DATASET=${DATASET:-sample_people}
 work_dir=$(absolute "${WORK_DIR:-$PWD/experiments}")
 MODEL_VARIANT=${MODEL_VARIANT:-mobilenet_v2}
-NUM_ITERATIONS=${NUM_ITERATIONS:-3200}
 BATCH_SIZE=${BATCH_SIZE:-4}
 CROP_SIZE=${CROP_SIZE:-193,193}
 # For a short run from scratch: Adam, batch norm averages that follow quickly, and pictures at
@@ -53,9 +58,14 @@ else
       "datasets/build_custom_data.py (see g3doc/own_data.md)"
 fi
 run=$work_dir/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
+start='' most_steps=3200
+if [ "$DATASET/$MODEL_VARIANT/${MODEL_FLAGS:-}/${FROM_SCRATCH:-0}" = sample_people/mobilenet_v2//0 ]
+then
+  start=--tf_initial_checkpoint=tools/demo/sample_people.pb most_steps=800
+fi
 
 if [ -n "${STAGES:-}" ] || [ ! -e "$run/train/checkpoint" ]; then
-  stage smoke "$PYTHON" -m pytest -q core/mobilenet_v2_test.py -k recorded
+  stage demo "$PYTHON" tools/demo/__main__.py --output_dir="$work_dir/demo" --num_val="$NUM_VAL"
 fi
 [ "$DATASET" != sample_people ] ||
   stage dataset "$PYTHON" datasets/build_sample_data.py --output_dir="$work_dir/sample_people" \
@@ -71,10 +81,10 @@ model_flags="--model_variant=$MODEL_VARIANT --output_stride=16 --decoder_output_
 # shellcheck disable=SC2086
 {
   stage train "$PYTHON" train.py --dataset_dir="$records" --train_logdir="$run/train" \
-    --train_split=train --training_number_of_steps="$NUM_ITERATIONS" \
+    --train_split=train --training_number_of_steps="${NUM_ITERATIONS:-$most_steps}" \
     --train_batch_size="$BATCH_SIZE" --train_crop_size="$CROP_SIZE" \
     --save_summaries_secs=60 \
-    --save_summaries_images --save_interval_secs=300 $model_flags $TRAIN_FLAGS \
+    --save_summaries_images --save_interval_secs=300 $model_flags $start $TRAIN_FLAGS \
     $more_train_flags
 
   stage evaluate "$PYTHON" eval.py --dataset_dir="$records" --checkpoint_dir="$run/train" \
@@ -104,4 +114,9 @@ echo "Curves:         ${PYTHON%python}tensorboard --logdir=$run"
 if is_wanted evaluate; then
   echo
   "$PYTHON" -m deeplab.evaluation.semantic.segmentation_metrics "$run/eval/metrics.json"
+  if [ -n "$start" ] && [ -f "$work_dir/demo/per_image.csv" ]; then
+    echo
+    echo "== the model that the training started from, and what it became"
+    "$PYTHON" -m deeplab.tools.runs.compare_runs --num_images=0 "$work_dir/demo" "$run/eval"
+  fi
 fi

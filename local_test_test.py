@@ -12,7 +12,7 @@ _DRIVERS = ('local_test.sh', 'local_test_forma.sh', 'local_test_mobilenetv2.sh')
 _WITH_HELP = _DRIVERS + (
     'run_tests.sh', 'deployment/launch_local.sh', 'datasets/convert_cityscapes.sh',
     'datasets/download_and_convert_ade20k.sh', 'datasets/download_and_convert_voc2012.sh')
-_STAGES = ['smoke', 'dataset', 'train', 'evaluate', 'visualise', 'export', 'predict']
+_STAGES = ['demo', 'dataset', 'train', 'evaluate', 'visualise', 'export', 'predict']
 _FLAGS_AT_FORMA = {
     'NUM_CLONES': '--num_clones=', 'TRAIN_BATCH_SIZE': '--train_batch_size=',
     'FINE_TUNE_BATCH_NORM': '--fine_tune_batch_norm=', 'TRAIN_CROP_SIZE': '--train_crop_size=',
@@ -80,7 +80,7 @@ def test_a_dry_run_prints_what_can_be_run(tmp_path):
   found = dry_run(WORK_DIR=str(tmp_path))
   assert list(found) == _STAGES
   assert os.listdir(str(tmp_path)) == []
-  for stage in _STAGES[1:]:
+  for stage in _STAGES:
     words = found[stage]
     result = forked_scripts.run(words[1], '--only_check_args', *words[2:])
     assert result.code == 0, result.log
@@ -90,17 +90,17 @@ def test_stages_are_chosen(tmp_path):
   assert list(dry_run(WORK_DIR=str(tmp_path), STAGES='evaluate visualise')) == [
       'evaluate', 'visualise']
   code, _, log = run('local_test.sh', STAGES='evalute')
-  assert code == 2 and "there is no stage 'evalute'; they are: smoke dataset train" in log
+  assert code == 2 and "there is no stage 'evalute'; they are: demo dataset train" in log
 
 
-def test_the_network_is_tested_until_a_training_has_begun(tmp_path):
+def test_the_demo_runs_until_a_training_has_begun(tmp_path):
   train = os.path.dirname(dry_run(WORK_DIR=str(tmp_path))['export'][2].split('=')[1])
   os.makedirs(os.path.join(train, 'train'))
-  assert 'smoke' in dry_run(WORK_DIR=str(tmp_path))
+  assert 'demo' in dry_run(WORK_DIR=str(tmp_path))
   with open(os.path.join(train, 'train', 'checkpoint'), 'w'):
     pass
-  assert 'smoke' not in dry_run(WORK_DIR=str(tmp_path))
-  assert 'smoke' in dry_run(WORK_DIR=str(tmp_path), STAGES='smoke')
+  assert 'demo' not in dry_run(WORK_DIR=str(tmp_path))
+  assert 'demo' in dry_run(WORK_DIR=str(tmp_path), STAGES='demo')
 
 
 def test_paths_are_as_seen_from_the_caller(tmp_path):
@@ -211,3 +211,16 @@ def test_what_would_be_lost_stops(settings, message):
   code, output, log = run('local_test_forma.sh', DRY_RUN='1', **settings)
   assert (code, output) == (2, '')
   assert log.startswith('error: ' + message) and log.count('\n') == 1
+
+
+@pytest.mark.parametrize('settings, starts_from_demo, steps', [
+    ({}, True, '800'), ({'NUM_ITERATIONS': '5'}, True, '5'),
+    ({'FROM_SCRATCH': '1'}, False, '3200'), ({'MODEL_VARIANT': 'xception_41'}, False, '3200'),
+    ({'MODEL_FLAGS': '--depth_multiplier=0.5'}, False, '3200'),
+    ({'DATASET': '/own/records'}, False, '3200')])
+def test_the_training_starts_from_the_demo_where_its_network_is_that(
+    tmp_path, settings, starts_from_demo, steps):
+  words = dry_run(WORK_DIR=str(tmp_path), **settings)['train']
+  start = '--tf_initial_checkpoint=tools/demo/sample_people.pb'
+  assert (start in words) == starts_from_demo
+  assert '--training_number_of_steps=' + steps in words

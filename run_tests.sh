@@ -12,6 +12,7 @@ case ${1:-} in
 esac
 # Both lanes are tested, whatever is active.
 unset VIRTUAL_ENV CONDA_PREFIX
+export WITH_TESTS=1
 workers=${TEST_WORKERS:-2}
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT

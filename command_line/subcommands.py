@@ -25,6 +25,8 @@ class Subcommand(typing.NamedTuple):
 
 # In the order of a first use.
 SUBCOMMANDS = {
+    'demo': Subcommand('tools.demo.__main__',
+                       'labels sample people with the model that comes with this'),
     'build-sample': Subcommand('datasets.build_sample_data',
                                'renders dressed people and builds their records'),
     'build-custom': Subcommand('datasets.build_custom_data',

@@ -53,13 +53,14 @@ sys.exit(not ((is_here or not sys.argv[1]) and all(map(
 ' "$2" >/dev/null 2>&1
 }
 
-# Whether the environment $venv is as pyproject.toml wants it. Its own interpreter tells what it
+# Whether the environment $venv is as pyproject.toml wants it, with the tests' packages if asked. Its own interpreter tells what it
 # was made on. One for GPUs serves where there is none too; one without a mark was made by hand.
 is_ready() {
   [ ! -e "$venv/setting-up" ] || return 1
   stamp=$(cat "$venv/installed" 2>/dev/null) || { has_packages "$venv/bin/python" here; return; }
-  case $stamp in
-    "$device "*" $sum $root" | "gpu "*" $sum $root") has_packages "$venv/bin/python" "" ;;
+  case $stamp in *" $sum $root") ;; *) return 1 ;; esac
+  case ${stamp%% *} in
+    "$device$tests" | "$device,test" | "gpu$tests" | gpu,test) has_packages "$venv/bin/python" "" ;;
     *) return 1 ;;
   esac
 }
@@ -112,7 +113,7 @@ set_up() {
       "$venv/bin/python" -m pip install --disable-pip-version-check --upgrade pip setuptools wheel &&
       echo "-- packages of pyproject.toml for $lane-$device" &&
       "$venv/bin/python" -m pip install --disable-pip-version-check $again \
-        -e ".[$lane-$device,test]" &&
+        -e ".[$lane-$device$tests]" &&
       printf '%s' "$wanted" > "$venv/installed" && rm "$venv/setting-up"
   } 2>&1 | tee "$log" | show_progress
   [ -e "$venv/setting-up" ] || [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ] || return 0
@@ -155,6 +156,7 @@ fi
 
 # --- its environment ---
 if nvidia-smi -L >/dev/null 2>&1; then device=gpu; else device=cpu; fi
+if [ "${WITH_TESTS:-0}" = 1 ]; then tests=,test; else tests=; fi
 sum=$(cksum < pyproject.toml)
 venv=$root/.venv-$lane
 case $prefix in
@@ -202,10 +204,13 @@ except (IOError, OSError) as error:
     fcntl.flock(9, fcntl.LOCK_EX)
 ' "$venv"
 ! is_ready || answer "$venv/bin/python"
-case $(cat "$venv/installed" 2>/dev/null) in "gpu "*) device=gpu ;; esac
+# What is there stays.
+stamp=$(cat "$venv/installed" 2>/dev/null) || stamp=
+case ${stamp%% *} in gpu*) device=gpu ;; esac
+case ${stamp%% *} in *,test) tests=,test ;; esac
 echo "== setting up $venv (Python $version, $lane-$device): some minutes, 1 to 3 GB;" \
   "log: $log"
-wanted="$device $base $sum $root"
+wanted="$device$tests $base $sum $root"
 set_up
 echo "   done in $(($(date +%s) - started)) s"
 answer "$venv/bin/python"

@@ -195,6 +195,19 @@ def test_other_requirements_are_installed_into_what_is_there(project):
   assert kept.exists() and installed(project) == 2
 
 
+def test_packages_of_the_tests_come_when_asked_for_and_stay(project):
+  set_up(project)
+  kept = mark(project / '.venv-tf2')
+  for settings, count in (({'WITH_TESTS': 1}, 2), ({}, 2), ({'WITH_TESTS': 1}, 2)):
+    set_up(project, **settings)
+    assert installed(project) == count
+  (project / 'pyproject.toml').write_text(u'two')
+  set_up(project)
+  asked = [line for line in (project / 'pip').read_text().splitlines() if '.[' in line]
+  assert [line.endswith(',test]') for line in asked] == [False, True, True]
+  assert kept.exists()
+
+
 def test_a_failed_update_leaves_what_was_there(project):
   _, _, python = set_up(project)
   kept = mark(project / '.venv-tf2')

@@ -164,8 +164,8 @@ SAVED_MODEL = 'savedmodel'
 TFLITE = 'tflite'
 ONNX = 'onnx'
 
-_OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'optimize'})
-_LABELS_OF_ONE = {'dynamic_batch': False, 'export_probabilities': False}
+_OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'half_weights', 'optimize'})
+_LABELS_OF_ONE = {'dynamic_batch': False, 'export_probabilities': False, 'half_weights': False}
 
 FORMATS = {
     FROZEN: Format('.pb', _save_frozen, {}, served=_OF_GRAPH),

@@ -93,8 +93,13 @@ class EditableGraph(object):
     """Adds a Const node; returns its name, which is `name` or one made from it."""
     name = self.unused_name(name)
     node = tf.NodeDef(name=name, op='Const')
-    node.attr['value'].tensor.CopyFrom(tf.make_tensor_proto(value))
-    node.attr['dtype'].type = node.attr['value'].tensor.dtype
+    tensor = node.attr['value'].tensor
+    tensor.CopyFrom(tf.make_tensor_proto(value))
+    if tensor.half_val:
+      # TensorFlow would store each in up to three bytes.
+      tensor.ClearField('half_val')
+      tensor.tensor_content = value.tobytes()
+    node.attr['dtype'].type = tensor.dtype
     self.nodes[name] = node
     return name
 

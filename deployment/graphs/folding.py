@@ -20,6 +20,12 @@ _FUSED_BATCH_NORMS = ('FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3')
 _ACTIVATIONS = ('Relu', 'Relu6')
 _IDENTITIES = ('Identity', 'StopGradient', 'PreventGradient', 'CheckNumerics')
 
+# Constants of fewer numbers are sizes, means and scales.
+_LEAST_HALVED = 16
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+# Of a number, or of the largest one beside it.
+_HALF_TOLERANCE = 1e-3
+
 # What the zeros of a padding may be off after scaling, in units of the scaled image.
 _ZERO_TOLERANCE = 1e-6
 
@@ -35,6 +41,28 @@ def fold(graph_def, output_names):
   fold_input_scaling(graph)
   fold_batch_norm(graph)
   move_activations_into_atrous_batches(graph)
+  return graph.graph_def()
+
+
+def halve_weights(graph_def, output_names):
+  """Returns a GraphDef whose float32 constants are stored as float16 and cast where they are used.
+
+  Small ones, and those that float16 cannot hold, stay. The nodes keep their names.
+  """
+  graph = editing.EditableGraph(graph_def, output_names)
+  halves = {}
+  for name in graph.nodes:
+    value = graph.constant(name)
+    if value is not None and value.dtype == np.float32 and value.size >= _LEAST_HALVED:
+      half = np.clip(value, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+      if np.allclose(half, value, rtol=_HALF_TOLERANCE, atol=_HALF_TOLERANCE * np.abs(value).max()):
+        halves[name] = half
+  casts = {name: graph.unused_name(name + '/float32') for name in halves}
+  graph.replace_inputs(casts)
+  for name, half in sorted(halves.items()):
+    del graph.nodes[name]
+    graph.put(casts[name], 'Cast', [graph.add_constant(name, half)],
+              SrcT=editing.attribute(np.float16), DstT=editing.attribute(np.float32))
   return graph.graph_def()
 
 

@@ -34,6 +34,9 @@ class ExportOptions(object):
   optimize = Setting(
       True, 'Folds constants, the scaling of pixels and batch norm into the weights of the frozen '
       'graph: the same labels, faster.')
+  half_weights = Setting(
+      False, 'Stores the weights as float16 and computes in float32: half the file, nearly the '
+      'same labels.')
   dynamic_batch = Setting(
       False, 'The input takes any number of images of one size instead of one image.')
   resized_size = Setting(
@@ -122,6 +125,8 @@ def freeze(checkpoint, model_options, predict, options=None):
         session, graph_def, options.output_names)
   if options.optimize and model_options.quantize_delay_step < 0:
     frozen = folding.fold(frozen, options.output_names)
+  if options.half_weights:
+    frozen = folding.halve_weights(frozen, options.output_names)
   return frozen, graph_def
 
 

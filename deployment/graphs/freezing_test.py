@@ -6,9 +6,10 @@ import pytest
 
 from deeplab import model
 from deeplab.core import feature_extractor, options, preprocess_utils, quantization
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment.graphs import freezing, record
+from deeplab.deployment.graphs import folding, freezing, record
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -145,6 +146,35 @@ def test_probabilities_come_when_asked_for(tmp_path, checkpoint, frozen):
   assert np.mean(np.argmax(probabilities, 3) == labels) > 0.999
   with pytest.raises(ValueError, match=record.PROBABILITIES_NAME):
     run_frozen(frozen, random_image(20, 30), [record.PROBABILITIES_NAME])
+
+
+@pytest.mark.parametrize('optimize', [True, False])
+def test_half_weights_halve_the_file_and_keep_names_and_labels(tmp_path, checkpoint, optimize):
+  whole, half = [tmp_path / name for name in ('whole', 'half')]
+  for folder, half_weights in ((whole, False), (half, True)):
+    folder.mkdir()
+    export_to(folder, checkpoint, optimize=optimize, half_weights=half_weights)
+  assert half.joinpath('graph.pb').stat().st_size < 0.6 * whole.joinpath('graph.pb').stat().st_size
+  image = random_image(*CROP)
+  labels = [run_frozen(str(folder / 'graph.pb'), image)[0] for folder in (whole, half)]
+  assert np.mean(labels[0] == labels[1]) > 0.98
+  if not optimize:
+    weights = [initial_weights.read_weights(str(folder / 'graph.pb'), 'tf_initial_checkpoint')
+               for folder in (whole, half)]
+    name = 'MobilenetV2/expanded_conv_3/expand/weights'
+    values = [each.read(name) for each in weights]
+    assert [value.dtype for value in values] == [np.float32, np.float16]
+    np.testing.assert_allclose(values[1], values[0], rtol=1e-3, atol=1e-3)
+
+
+def test_numbers_that_float16_cannot_hold_are_kept():
+  with tf.Graph().as_default() as graph:
+    tf.identity(tf.constant(np.full(64, 1e6, np.float32), name='large')
+                + tf.constant(np.full(64, 0.1, np.float32), name='small'), name='sum')
+    halved = folding.halve_weights(graph.as_graph_def(), ['sum'])
+  kinds = {node.name: tf.as_dtype(node.attr['dtype'].type) for node in halved.node
+           if node.op == 'Const'}
+  assert kinds == {'large': tf.float32, 'small': tf.float16}
 
 
 def test_graph_holds_no_variables_and_the_input_has_the_known_shape(frozen):
