@@ -52,8 +52,6 @@ class DeploymentConfig(object):
     ps_device: device of the parameter servers, '' without them.
     worker_device: device of the replicas, '' without parameter servers.
   """
-  __slots__ = ('num_clones', 'clone_on_cpu', 'num_cpu_devices', 'replica_id', 'num_replicas',
-               'num_ps_tasks', 'ps_device', 'worker_device')
 
   def __init__(self, num_clones=NUM_CLONES.default, clone_on_cpu=CLONE_ON_CPU.default,
                replica_id=0, num_replicas=1, num_ps_tasks=0, worker_job_name='worker',
@@ -105,12 +103,10 @@ class DeploymentConfig(object):
     return 'clone_%d' % clone_index if self.num_clones > 1 else ''
 
   def optimizer_device(self):
-    """Returns the device of the optimizer's bookkeeping."""
+    """Returns the device of the optimizer's bookkeeping, and of the input pipeline."""
     return self.worker_device + _CPU
 
-  def inputs_device(self):
-    """Returns the device of the input pipeline."""
-    return self.worker_device + _CPU
+  inputs_device = optimizer_device
 
   def variables_device(self):
     """Returns the device of variables; with parameter servers, a function that goes by turns."""

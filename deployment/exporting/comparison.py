@@ -4,6 +4,7 @@ The models run in a process of their own, which only knows the files:
 
     python -m deeplab.deployment.exporting.comparison JOB RESULT
 """
+import contextlib
 import io
 import itertools
 import os
@@ -182,8 +183,10 @@ def main(argv):
     pictures = [job['arr_%d' % number] for number in range(len(job.files) - 2)]
     try:
       for index, path in enumerate(job['paths'].tolist()):
-        labels = _labels(path, pictures, job['mean_pixel'].tolist() or None)
-        result.update((_key(index, number), value) for number, value in enumerate(labels))
+        opened = opened_models.open_exported(path, job['mean_pixel'].tolist() or None)
+        with contextlib.closing(opened):
+          result.update((_key(index, number), opened.predict(picture[np.newaxis])[0][0])
+                        for number, picture in enumerate(pictures))
     except ValueError as error:
       result = {_ERROR_KEY: np.array(str(error))}
   np.savez(result_path, **result)
@@ -202,13 +205,6 @@ def _records(dataset_dir, num_records, split):
 def _decoded(data, mode):
   with image_limits.open_image(io.BytesIO(data)) as picture:
     return np.array(picture.convert(mode))
-
-
-def _labels(path, pictures, mean_pixel):
-  opened = opened_models.open_exported(path, mean_pixel)
-  labels = [opened.predict(picture[np.newaxis])[0][0] for picture in pictures]
-  opened.close()
-  return labels
 
 
 def _key(index, number):

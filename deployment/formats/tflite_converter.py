@@ -53,7 +53,7 @@ def _int8(converter, unused_name, ends, images):
   scale = (ends[1] - ends[0]) / _MAX_PIXEL
   converter.representative_dataset = lambda: (
       [(image[np.newaxis] * scale + ends[0]).astype(np.float32)]
-      for image in _with_full_range(images))
+      for image in images)
 
 
 def _qat(converter, name, ends, unused_images):
@@ -99,7 +99,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   """
   row = check_kind(kind)
   if row.needs_images:
-    representative_images = _checked_images(representative_images, kind, input_size)
+    representative_images = _with_full_range(representative_images, kind, input_size)
   graph = editing.EditableGraph(graph_def, [output_name])
   if kind == 'qat' and not tflite_rewrites.has_fake_quantization(graph_def):
     raise ValueError('TFLite files of kind %r need a graph with fake quantisation, as '
@@ -148,8 +148,12 @@ def run_converter(converter):
         tf_compat.TF_VERSION + (_reason(str(error)),))) from error
 
 
-def _checked_images(images, kind, size):
-  images = [np.asarray(image) for image in (() if images is None else images)]
+def _with_full_range(images, kind, size):
+  """Returns a list of images, the first with black and white corners: so 8 bits are its pixels.
+
+  Raises ValueError if there are none, or one is not uint8 of a (height, width).
+  """
+  images = [np.array(image) for image in (() if images is None else images)]
   if not images:
     raise ValueError('TFLite files of kind %r need representative images, such as 100 of the '
                      'training set.' % kind)
@@ -157,16 +161,8 @@ def _checked_images(images, kind, size):
     if image.shape != tuple(size) + (3,) or image.dtype != np.uint8:
       raise ValueError('Representative images must be uint8 of shape %s, got %s of shape %s.'
                        % (list(size) + [3], image.dtype, list(image.shape)))
+  images[0][0, 0], images[0][-1, -1] = 0, 255
   return images
-
-
-def _with_full_range(images):
-  """Yields images, the first with black and white corners: so 8 bits are the pixels as they are."""
-  for index, image in enumerate(images):
-    if index == 0:
-      image = image.copy()
-      image[0, 0], image[-1, -1] = 0, 255
-    yield image
 
 
 def _reason(message):

@@ -72,7 +72,8 @@ def halve_weights(graph_def, output_names):
 def fold_constants(graph):
   """Replaces tensors that depend on constants alone by constants."""
   is_constant = {}
-  stateful = _stateful_ops(graph)
+  # They may give another value each time.
+  stateful = {op.type for op in graph.imported().get_operations() if op.op_def.is_stateful}
   for name in graph.sorted_names():
     node = graph.nodes[name]
     is_constant[name] = node.op not in stateful and node.op != 'Placeholder' and all(
@@ -111,11 +112,6 @@ def _hands_on(node):
   if node.op == 'Cast':
     return node.attr['SrcT'].type == node.attr['DstT'].type
   return node.op in _IDENTITIES
-
-
-def _stateful_ops(graph):
-  """Returns the kinds of operations in a graph that may give another value each time."""
-  return {op.type for op in graph.imported().get_operations() if op.op_def.is_stateful}
 
 
 # --- factors and offsets per channel -------------------------------------------------------

@@ -2,7 +2,7 @@
 
     counts = image_counts(labels, predictions, num_classes, ignore_label)
     total = total + counts ...
-    trimap_miou(total), boundary_iou_per_class(total)
+    summarize(total)['trimap_miou'], boundary_iou_per_class(total)
 
 Distances are those of a square neighbourhood: the larger of rows and columns apart. An edge
 towards ignored pixels is a boundary, as the ignored rims of objects in PASCAL VOC are.
@@ -109,11 +109,6 @@ def near_boundary(ids, distance_px, is_edge_boundary=False):
   return result
 
 
-def trimap_miou(counts):
-  """Returns the mean IoU inside each band, [widths] float64; nan without pixels."""
-  return np.array([segmentation_metrics.mean_iou(band) for band in counts.trimaps])
-
-
 def boundary_iou_per_class(counts):
   """Returns the IoU of inner boundaries, [num_classes] float64; nan where there are none."""
   hits = np.diagonal(counts.boundary)[:-1]
@@ -125,15 +120,15 @@ def summarize(counts):
   """Returns the metrics as a dict that JSON can hold; absent values are None.
 
   'boundary_iou' is the mean over classes, a float; 'boundary_iou_per_class' a list; 'trimap_miou'
-  a list of dicts of 'width_px' and 'miou'.
+  a list of dicts of 'width_px' and 'miou', the mean IoU inside each band.
   """
   ious = boundary_iou_per_class(counts)
   or_none = segmentation_metrics.or_none
   return {
       'boundary_iou': or_none(segmentation_metrics.mean(ious)),
       'boundary_iou_per_class': [or_none(iou) for iou in ious],
-      'trimap_miou': [{'width_px': width, 'miou': or_none(miou)}
-                      for width, miou in zip(TRIMAP_WIDTHS_PX, trimap_miou(counts))],
+      'trimap_miou': [{'width_px': width, 'miou': or_none(segmentation_metrics.mean_iou(band))}
+                      for width, band in zip(TRIMAP_WIDTHS_PX, counts.trimaps)],
   }
 
 

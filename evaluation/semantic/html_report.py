@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from deeplab.core.storage import files
 from deeplab.evaluation.semantic import segmentation_metrics
+from deeplab.evaluation.semantic.segmentation_metrics import percent
 
 FILE_NAME = 'report.html'
 _CONFUSION_FILE_NAME = 'confusion_matrix.png'
@@ -142,8 +143,8 @@ def _classes(report, colors):
     lines.append(
         '<tr><td>%d</td><td>%s</td><td>%s</td><td class="barcell"><span class="bar" '
         'style="width:%.0fpx"></span></td>%s</tr>\n' % (
-            c['id'], _named_swatch(c, colors), _number(c['iou']), 150 * (c['iou'] or 0),
-            ''.join('<td>%s</td>' % _number(value) for value in numbers)))
+            c['id'], _named_swatch(c, colors), percent(c['iou']), 150 * (c['iou'] or 0),
+            ''.join('<td>%s</td>' % percent(value) for value in numbers)))
   return ''.join(lines + ['</table>\n'])
 
 
@@ -187,11 +188,7 @@ def _chart(path):
 
 
 def _percent(value):
-  return '-' if value is None else _number(value) + '\u00a0%'
-
-
-def _number(value):
-  return '-' if value is None else '%.2f' % (100 * value)
+  return '-' if value is None else percent(value) + '\u00a0%'
 
 
 # --- charts --------------------------------------------------------------------------------

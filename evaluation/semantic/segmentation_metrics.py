@@ -124,11 +124,11 @@ def format_table(summary):
                                           'pixels')]
   for c in classes:
     lines.append('%3d  %-*s %7s %9s %7s %8s' % (
-        c['id'], width, c['name'], _percent(c['iou']), _percent(c['accuracy']),
-        _percent(c['dice']), _percent(float(c['label_pixels']) / num_pixels) + '%'))
+        c['id'], width, c['name'], percent(c['iou']), percent(c['accuracy']),
+        percent(c['dice']), percent(float(c['label_pixels']) / num_pixels) + '%'))
   lines.append('%3s  %-*s %7s %9s %7s' % (
-      '', width, 'mean', _percent(summary['miou']), _percent(summary['mean_class_accuracy']),
-      _percent(summary['mean_dice'])))
+      '', width, 'mean', percent(summary['miou']), percent(summary['mean_class_accuracy']),
+      percent(summary['mean_dice'])))
   means = [('without class 0', summary.get('foreground_miou')),
            ('weighted IoU', summary['frequency_weighted_iou']),
            ('pixel accuracy', summary['pixel_accuracy'])]
@@ -136,7 +136,7 @@ def format_table(summary):
     means.append(('boundary IoU', summary['boundary_iou']))
   means += [('mIoU in %d px' % band['width_px'], band['miou'])
             for band in summary.get('trimap_miou', ())]
-  return lines + ['%3s  %-*s %7s' % ('', width, name, _percent(value)) for name, value in means]
+  return lines + ['%3s  %-*s %7s' % ('', width, name, percent(value)) for name, value in means]
 
 
 def main(argv):
@@ -189,7 +189,8 @@ def or_none(value):
   return None if np.isnan(value) else float(value)
 
 
-def _percent(value):
+def percent(value):
+  """Returns a share as text, in percent; '-' for None."""
   return '-' if value is None else '%.2f' % (100 * value)
 
 

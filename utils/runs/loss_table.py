@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+from deeplab.command_line import flag_reading
 from deeplab.core.storage import files
 
 FILE_NAME = 'losses.csv'
@@ -105,19 +106,11 @@ def _read_rows(path):
                      'Move the file away.' % (path, ','.join(_FIRST_COLUMNS), lines[0][:80]))
   rows = [dict(zip(columns, record)) for record in records[1:]]
   for number, row in enumerate(rows, 2):
-    if len(row) != len(columns) or not all(
-        _is_number(cell) or (not cell and name != STEP) for name, cell in row.items()):
+    cells = [cell or 'nan' for cell in row.values()]
+    if len(row) != len(columns) or not row[STEP] or not flag_reading.numbers_of(cells):
       raise ValueError('%s, line %d: expected %d numbers, got %r. Correct or remove the line.'
                        % (path, number, len(columns), lines[number - 1][:80]))
   return columns, rows
-
-
-def _is_number(cell):
-  try:
-    float(cell)
-    return True
-  except ValueError:
-    return False
 
 
 def _format(name, value):

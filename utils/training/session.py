@@ -78,25 +78,23 @@ class _SteadyTimer(object):
   def __init__(self, every_secs):
     """Makes a timer that triggers at its first step and then every so many seconds."""
     self._every_secs = every_secs
-    self._last_triggered_step = None
-    self._triggered_at = None
+    self._last = None  # (Time, step) of the last trigger.
 
   def should_trigger_for_step(self, step):
     """Whether to act at a global step."""
-    if self._last_triggered_step is None:
+    if self._last is None:
       return True
-    return (step != self._last_triggered_step
-            and time.monotonic() >= self._triggered_at + self._every_secs)
+    at, last_step = self._last
+    return step != last_step and time.monotonic() >= at + self._every_secs
 
   def update_last_triggered_step(self, step):
     """Notes a step at which something was done; returns (seconds, steps) since the last."""
-    now, last, at = time.monotonic(), self._last_triggered_step, self._triggered_at
-    self._triggered_at, self._last_triggered_step = now, step
-    return (None, None) if last is None else (now - at, step - last)
+    last, self._last = self._last, (time.monotonic(), step)
+    return (None, None) if last is None else (self._last[0] - last[0], step - last[1])
 
   def last_triggered_step(self):
     """Returns the step that was noted last, or None."""
-    return self._last_triggered_step
+    return self._last and self._last[1]
 
 
 class StopOnSignal(ending.StopRequest, tf_compat.SessionRunHook):
