@@ -117,7 +117,8 @@ def _predict(random, truth, size):
   """Returns the list of _Segment of a prediction of `truth`."""
   segments = []
   for segment in truth:
-    mask = _to_mask(segment.mask, size)
+    mask = np.zeros(size.shape, bool)
+    mask[segment.mask] = True
     mistake = random.choice(_MISTAKES) if random.rand() < _MISTAKE_RATE else None
     is_shape = segment.category in _SHAPES
     # A crowd is not predicted as one: the shapes around it and the background are.
@@ -161,7 +162,7 @@ def _with_areas(ids, infos):
 def _write_ids(path, ids):
   """Writes ids as red + 256 green + 65536 blue."""
   channels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
-  with files.atomic_path(path) as temporary, open(temporary, 'wb') as f:
+  with files.atomic_open(path) as f:
     Image.fromarray(channels).save(f, 'PNG')
 
 
@@ -186,12 +187,6 @@ def _ball(random, size):
   y, x = (random.randint(radius, side - radius) for side in size.shape)
   rows, columns = np.ogrid[:size.image_height, :size.image_width]
   return (rows - y) ** 2 + (columns - x) ** 2 <= radius ** 2
-
-
-def _to_mask(mask, size):
-  result = np.zeros(size.shape, bool)
-  result[mask] = True
-  return result
 
 
 _SHAPE_MASKS = {

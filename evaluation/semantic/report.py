@@ -40,12 +40,9 @@ def make_report(counts, class_names=None, boundary_counts=None, **facts):
     **facts: what was evaluated: 'checkpoint', 'global_step', 'dataset', 'split',
       'num_examples', 'tag' and more.
   """
-  report = dict(facts)
-  report.update(segmentation_metrics.summarize(counts, class_names))
-  if boundary_counts is not None:
-    report.update(boundary_metrics.summarize(boundary_counts))
-  report['confusion_matrix'] = np.asarray(counts).tolist()
-  return report
+  boundaries = {} if boundary_counts is None else boundary_metrics.summarize(boundary_counts)
+  return dict(facts, confusion_matrix=np.asarray(counts).tolist(),
+              **segmentation_metrics.summarize(counts, class_names), **boundaries)
 
 
 def write_report(report, folder):

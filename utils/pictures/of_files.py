@@ -135,25 +135,20 @@ def read_frames(path):
                      % path) from error
   video = cv2.VideoCapture(path)
   try:
-    _check_frame(video.get(cv2.CAP_PROP_FRAME_HEIGHT), video.get(cv2.CAP_PROP_FRAME_WIDTH), path)
-    for index in itertools.count():
-      is_read, frame = video.read()
-      if not is_read and not index:
-        raise ValueError('%s: not a readable video.' % path)
-      if not is_read:
-        break
-      _check_frame(frame.shape[0], frame.shape[1], path)
+    limits.check_size(int(video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+                      int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), 'a frame')
+    is_read, frame = video.read()
+    is_empty = not is_read
+    while is_read:
+      limits.check_size(*frame.shape[:2], 'a frame')
       yield np.ascontiguousarray(frame[..., ::-1])
-  finally:
-    video.release()
-
-
-def _check_frame(height, width, path):
-  """Stops if frames of a video have more pixels than allowed; names the path."""
-  try:
-    limits.check_size(int(height), int(width), 'a frame')
+      is_read, frame = video.read()
   except ValueError as error:
     raise ValueError('%s: not a readable video (%s).' % (path, error)) from error
+  finally:
+    video.release()
+  if is_empty:
+    raise ValueError('%s: not a readable video.' % path)
 
 
 def is_video(path):

@@ -136,10 +136,8 @@ def _changes(path, found):
   while time.monotonic() < until:
     time.sleep(_LOOK_SECS)
     now = _read(path)
-    if now is None:
-      return False
     if now != found:
-      return True
+      return now is not None
   return False
 
 

@@ -158,13 +158,14 @@ def apply_every(num_steps, grads_and_vars, update):
     grads_and_vars: list of (gradient, variable) as of `optimizer.compute_gradients`; a
       gradient may be None, and sparse ones become dense.
     update: function of the list of (mean gradient, variable) that adds the operation that
-      applies it. What changes with updates, such as the global step, or looks at the whole
-      gradient, such as clipping, belongs in it. Operations that it adds run only in an
-      updating run.
+      applies it; with sums variables without gradient are not in it. What changes with updates,
+      such as the global step, or looks at the whole gradient, such as clipping, belongs in it.
+      Operations that it adds run only in an updating run.
   """
   if num_steps == 1:
     with tf.control_dependencies([update(grads_and_vars)]):
       return tf.constant(True)
+  grads_and_vars = [pair for pair in grads_and_vars if pair[0] is not None]
   with tf.name_scope(_SCOPE):
     num_runs, sums, adds = _add_up(grads_and_vars)
     with tf.control_dependencies(adds):
@@ -174,29 +175,24 @@ def apply_every(num_steps, grads_and_vars, update):
 
 
 def _add_up(grads_and_vars):
-  """Returns the number of runs with this one, the sums (None without gradient), and adds."""
+  """Returns the number of runs with this one, the sums, and adds."""
   with tf.device('/device:CPU:0'):
     num_runs = _local_variable('num_runs', [], tf.int64).assign_add(1, read_value=True)
   sums, adds = [], []
   for gradient, variable in grads_and_vars:
-    if gradient is None:
-      sums.append(None)
-      continue
     with tf.device(gradient.device):
-      total = _local_variable(variable.op.name, variable.shape, gradient.dtype)
-      adds.append(total.assign_add(tf.convert_to_tensor(gradient), read_value=False))
-    sums.append(total)
+      sums.append(_local_variable(variable.op.name, variable.shape, gradient.dtype))
+      adds.append(sums[-1].assign_add(tf.convert_to_tensor(gradient), read_value=False))
   return num_runs, sums, adds
 
 
 def _update_and_reset(num_steps, grads_and_vars, sums, update):
-  means = []
-  for total, (_, variable) in zip(sums, grads_and_vars):
-    means.append((None if total is None else total.read_value() / num_steps, variable))
+  means = [total.read_value() / num_steps for total in sums]
+  updated = update([(mean, variable) for mean, (_, variable) in zip(means, grads_and_vars)])
   # The sums may only be cleared when the update has read them.
-  with tf.control_dependencies([update(means)] + [m for m, _ in means if m is not None]):
+  with tf.control_dependencies([updated] + means):
     resets = [total.assign(tf.zeros_like(mean), read_value=False)
-              for total, (mean, _) in zip(sums, means) if total is not None]
+              for total, mean in zip(sums, means)]
   with tf.control_dependencies(resets):
     return tf.constant(True)
 

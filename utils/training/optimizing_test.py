@@ -162,7 +162,7 @@ def test_checkpoints_stay_as_they_are_and_a_continued_run_starts_a_round(tmp_pat
         np.testing.assert_allclose(session.run(weights), [expected_weight] * 2, rtol=1e-6)
 
 
-def test_variables_without_gradient_are_passed_on_and_sparse_gradients_add_up():
+def test_variables_without_gradient_stay_and_sparse_gradients_add_up():
   with tf.Graph().as_default():
     table = tf.get_variable('table', [3, 1], initializer=tf.zeros_initializer())
     unused = tf.get_variable('unused', [])
