@@ -1,4 +1,5 @@
 """Labels numpy images with a model that is loaded once."""
+import contextlib
 import typing
 
 import numpy as np
@@ -36,7 +37,7 @@ class FormaMasks(typing.NamedTuple):
   pants: np.ndarray
 
 
-class Segmenter(object):
+class Segmenter(contextlib.AbstractContextManager):
   """Labels images with an exported model or a checkpoint, loaded once.
 
       segmenter = Segmenter('frozen_inference_graph.pb')  # SavedModel folder, .tflite file
@@ -149,9 +150,6 @@ class Segmenter(object):
   def close(self):
     """Releases the memory of the model; `run` cannot be called any more."""
     self._model.close()
-
-  def __enter__(self):
-    return self
 
   def __exit__(self, *unused_args):
     self.close()

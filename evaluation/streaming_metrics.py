@@ -40,10 +40,8 @@ def streaming_panoptic_quality(groundtruth_categories, groundtruth_instances,
 
   metric = panoptic_quality.PanopticQuality(num_classes, ignored_label,
                                             max_instances_per_category, offset)
-  tensors = [groundtruth_categories, groundtruth_instances, predicted_categories,
-             predicted_instances]
-  with tf.name_scope(name, 'streaming_panoptic_quality', tensors):
-    return _running(metric, tensors, qualities)
+  return _running(metric, [groundtruth_categories, groundtruth_instances, predicted_categories,
+                           predicted_instances], qualities, (name, 'streaming_panoptic_quality'))
 
 
 def streaming_parsing_covering(groundtruth_categories, groundtruth_instances,
@@ -63,17 +61,16 @@ def streaming_parsing_covering(groundtruth_categories, groundtruth_instances,
   metric = parsing_covering.ParsingCovering(num_classes, ignored_label,
                                             max_instances_per_category, offset,
                                             normalize_by_image_size)
-  tensors = [groundtruth_categories, groundtruth_instances, predicted_categories,
-             predicted_instances]
-  with tf.name_scope(name, 'streaming_parsing_covering', tensors):
-    return _running(metric, tensors, coverings)
+  return _running(metric, [groundtruth_categories, groundtruth_instances, predicted_categories,
+                           predicted_instances], coverings, (name, 'streaming_parsing_covering'))
 
 
-def _running(metric, tensors, rows):
+def _running(metric, tensors, rows, scope):
   """Returns (result so far, result once the images are added), [number of rows, num_categories].
 
   `metric` has no counts yet; `tensors` are four of categories and instances; `rows` is a function
-  of a SegmentationMetric, its counts float64, that returns a list of [num_categories] arrays.
+  of a SegmentationMetric, its counts float64, that returns a list of [num_categories] arrays;
+  `scope` is the name scope, or None, and the one in its place.
   """
   shape = [metric.num_categories]
 
@@ -93,14 +90,15 @@ def _running(metric, tensors, rows):
     return np.array(rows(total), np.float64)
 
   totals, updated = [], []
-  for added in tf.py_func(count, tensors, [tf.float64] * len(metric.counts), name='counts'):
-    total = tf.Variable(
-        lambda: tf.zeros(shape, tf.float64), trainable=False, dtype=tf.float64,
-        collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES], name='total')
-    added.set_shape(shape)
-    totals.append(tf.identity(total))
-    updated.append(tf.identity(tf.assign_add(total, added)))
-  results = [tf.py_func(rows_of, values, tf.float64) for values in (totals, updated)]
+  with tf.name_scope(*scope, tensors):
+    for added in tf.py_func(count, tensors, [tf.float64] * len(metric.counts), name='counts'):
+      total = tf.Variable(
+          lambda: tf.zeros(shape, tf.float64), trainable=False, dtype=tf.float64,
+          collections=[tf.GraphKeys.LOCAL_VARIABLES, tf.GraphKeys.METRIC_VARIABLES], name='total')
+      added.set_shape(shape)
+      totals.append(tf.identity(total))
+      updated.append(tf.identity(tf.assign_add(total, added)))
+    results = [tf.py_func(rows_of, values, tf.float64) for values in (totals, updated)]
   for result in results:
     result.set_shape([len(rows(metric))] + shape)
   return tuple(results)

@@ -108,10 +108,6 @@ def check_served(formats, given):
                                             ' or '.join(serving)))
 
 
-def _save_frozen(graph_def, unused_source, path):
-  files.write_bytes(path, graph_def.SerializeToString())
-
-
 def _save_saved_model(graph_def, unused_source, folder):
   """Writes a frozen graph as SavedModel that TensorFlow 2 and TensorFlow Serving load.
 
@@ -168,7 +164,8 @@ _OF_GRAPH = frozenset({'dynamic_batch', 'export_probabilities', 'half_weights', 
 _LABELS_OF_ONE = {'dynamic_batch': False, 'export_probabilities': False, 'half_weights': False}
 
 FORMATS = {
-    FROZEN: Format('.pb', _save_frozen, {}, served=_OF_GRAPH),
+    FROZEN: Format('.pb', lambda graph_def, unused_source, path: files.write_bytes(
+        path, graph_def.SerializeToString()), {}, served=_OF_GRAPH),
     SAVED_MODEL: Format('_saved_model', _save_saved_model,
                         {'dynamic_batch': True, 'export_probabilities': True}, served=_OF_GRAPH),
     TFLITE: Format('.tflite', _save_tflite, dict(_LABELS_OF_ONE, optimize=True), _check_tflite,

@@ -103,8 +103,9 @@ def to_flags(found):
     if value != getattr(defaults, name):
       flags.append('--no' + name if value is False else '--%s=%g' % (name, value))
   if chosen.dense_prediction_cell_config:
+    path = os.path.relpath(found.cell_json or 'CELL.json')
     flags.append('--dense_prediction_cell_json=%s' % (
-        _short_path(found.cell_json) if found.cell_json else 'CELL.json'))
+        found.cell_json if path.startswith(os.pardir) else path))
   return flags
 
 
@@ -243,11 +244,6 @@ def _cell(weights, seen):
                   ', '.join('branch%d' % i for i, entry in enumerate(inputs) if entry == -1)))
   return [{'op': 'conv', 'kernel': kernel, 'input': entry, 'rate': [1, 1]}
           for kernel, entry in zip(kernels, inputs)], None
-
-
-def _short_path(path):
-  relative = os.path.relpath(path)
-  return path if relative.startswith(os.pardir) else relative
 
 
 def _unseen_rates(found):

@@ -8,6 +8,7 @@
     areas.json                 pixels and share of the classes of every picture
     sources.json               without areas.json: which picture the results of a name are of
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -47,7 +48,7 @@ _SUFFIX = '.png'
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f:*?"<>|]')
 
 
-class Writer(object):
+class Writer(contextlib.AbstractContextManager):
   """A folder of results; use it in a `with` block, which ends when all files are written.
 
   Subclasses say which files there are, and in `_notes` what JSON files tell of what is done: from
@@ -64,9 +65,6 @@ class Writer(object):
     # Held by who reads or changes what the JSON files tell.
     self._notes_lock = threading.Lock()
     self._notes_due = time.monotonic() + _NOTES_INTERVAL_SECS
-
-  def __enter__(self):
-    return self
 
   def __exit__(self, error_type, *unused_args):
     try:

@@ -133,7 +133,9 @@ def resolve(given_flags, record):
     return {}
   trained = {name: record['flags'][name] for name in options.ARCHITECTURE_FLAGS
              if name in record['flags']}
-  allowed = _RESOLUTION_FLAGS if _is_rescaled(given_flags, trained) else ()
+  rescaled = _rescaled_rates(given_flags, trained)
+  is_rescaled = rescaled and rescaled == list(given_flags.get('atrous_rates') or ())
+  allowed = _RESOLUTION_FLAGS if is_rescaled else ()
   conflicts = [name for name, value in sorted(trained.items())
                if name in given_flags and name not in allowed
                and _comparable(given_flags[name]) != _comparable(value)]
@@ -142,8 +144,9 @@ def resolve(given_flags, record):
         '; '.join('%s, but the checkpoint was trained with %s' % (
             _flag(name, given_flags[name]), _flag(name, trained[name])) for name in conflicts),
         FILE_NAME, 's' if len(conflicts) > 1 else '',
-        _rescaling_advice(given_flags, trained) if set(conflicts) & set(_RESOLUTION_FLAGS)
-        else ''))
+        ' At output_stride %d its rates are %s.' % (given_flags['output_stride'], ' '.join(
+            '--atrous_rates=%d' % rate for rate in rescaled))
+        if rescaled and set(conflicts) & set(_RESOLUTION_FLAGS) else ''))
   return {name: value for name, value in trained.items() if name not in given_flags}
 
 
@@ -246,19 +249,6 @@ def _dataset_content(dataset):
     return None
   return dict(info._asdict(),
               splits={name: split._asdict() for name, split in info.splits.items()})
-
-
-def _is_rescaled(given, trained):
-  """Whether given stride and rates are those of the training at another resolution."""
-  rates = _rescaled_rates(given, trained)
-  return bool(rates) and rates == list(given.get('atrous_rates') or ())
-
-
-def _rescaling_advice(given, trained):
-  """Returns a sentence on the rates that suit a given output_stride, or ''."""
-  rates = _rescaled_rates(given, trained)
-  return ' At output_stride %d its rates are %s.' % (given['output_stride'], ' '.join(
-      '--atrous_rates=%d' % rate for rate in rates)) if rates else ''
 
 
 def _rescaled_rates(given, trained):
