@@ -18,7 +18,7 @@ import re
 
 from absl import flags, logging
 
-from deeplab.command_line import flag_groups
+from deeplab.command_line import flag_groups, flag_reading
 
 FLAGS = flags.FLAGS
 
@@ -118,16 +118,11 @@ def _values(flag, text):
 
 def _whole(flag, text):
   """Returns the text of an integer, without the fraction of 30000.0 and the exponent of 3e4."""
-  try:
-    flag.parser.convert(text)
+  if flag_reading.numbers_of([text], flag.parser.convert):
     return text
-  except ValueError:
-    pass
-  try:
-    if float(text).is_integer():
-      return str(int(float(text)))
-  except ValueError:
-    pass
+  numbers = flag_reading.numbers_of([text])
+  if numbers and numbers[0].is_integer():
+    return str(int(numbers[0]))
   raise flags.IllegalFlagValueError('flag --%s=%s: must be a whole number.' % (flag.name, text))
 
 

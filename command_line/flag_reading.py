@@ -46,7 +46,7 @@ def number_list(name, counts):
 
 
 def numbers_of(words, kind=float):
-  """Returns words as a list of numbers of a kind; [] where one of them is no such number."""
+  """Returns words as a list of numbers, by a function; [] where one of them is no such number."""
   try:
     return [kind(word) for word in words]
   except ValueError:

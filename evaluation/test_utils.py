@@ -35,7 +35,7 @@ def random_scene(random, height=20, width=28, num_segments=9):
   crowds = {}
   for instance in range(1, num_segments + 1):
     category = random.randint(1, NUM_CATEGORIES)
-    patch = _random_patch(random, height, width)
+    patch = _random_side(random, height), _random_side(random, width)
     kind = random.choice(['found', 'found', 'found', 'missing', 'cut', 'wrong', 'crowd',
                           'void'])
     is_crowd = kind == 'crowd'
@@ -56,14 +56,11 @@ def random_scene(random, height=20, width=28, num_segments=9):
   return Scene((categories, instances, predicted[0], predicted[1]), crowds)
 
 
-def _random_patch(random, height, width):
-  """Returns two slices, rows and columns, of a random rectangle."""
-  sides = []
-  for length in (height, width):
-    size = random.randint(3, length * 2 // 3)
-    start = random.randint(0, length - size + 1)
-    sides.append(slice(start, start + size))
-  return tuple(sides)
+def _random_side(random, length):
+  """Returns a slice, the rows or columns of a random rectangle."""
+  size = random.randint(3, length * 2 // 3)
+  start = random.randint(0, length - size + 1)
+  return slice(start, start + size)
 
 
 def masks(categories, instances):

@@ -147,7 +147,7 @@ def make_labels_int32(graph):
         operation.inputs[0].shape.as_list() == operation.outputs[0].shape.as_list())
     if is_whole:
       graph.put(step.name, 'Identity', step.input[:1],
-                T=editing.attribute(np.int32))
+                T=editing.type_attribute(np.int32))
     else:
       step.attr['T'].type = tf.int32.as_datatype_enum
   graph.prune()
@@ -170,12 +170,12 @@ def gather_resized_labels(graph):
       picked = session.run(operation.outputs[0], {operation.inputs[0]: numbers})[0, :, :, 0]
       rows = _put_gather(graph, name + '/rows', node.input[0], picked[:, 0] // width, axis=1)
       columns = _put_gather(graph, name + '/columns', rows, picked[0] % width, axis=2)
-      graph.put(name, 'Identity', [columns], T=editing.attribute(np.int32))
+      graph.put(name, 'Identity', [columns], T=editing.type_attribute(np.int32))
   graph.prune()
 
 
 def _put_gather(graph, name, params, indices, axis):
-  integer = editing.attribute(np.int32)
+  integer = editing.type_attribute(np.int32)
   return graph.put(
       graph.unused_name(name), 'GatherV2',
       [params, graph.add_constant(name + '/indices', indices.astype(np.int32)),

@@ -1,6 +1,4 @@
 """A GraphDef that can be rewritten: nodes by name, constants as arrays, one node per edge."""
-import numpy as np
-
 from deeplab.core.tf_compat import tf
 
 
@@ -137,11 +135,6 @@ def node_name(tensor):
   return tensor.lstrip('^').split(':')[0]
 
 
-def attribute(value):
-  """Returns an AttrValue of a string or of a numpy dtype."""
-  result = tf.AttrValue()
-  if isinstance(value, str):
-    result.s = value.encode()
-  else:
-    result.type = tf.as_dtype(np.dtype(value)).as_datatype_enum
-  return result
+def type_attribute(dtype):
+  """Returns the AttrValue of a numpy dtype."""
+  return tf.AttrValue(type=tf.as_dtype(dtype).as_datatype_enum)

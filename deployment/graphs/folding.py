@@ -179,8 +179,8 @@ def _put_into_convolution(graph, name, tensor, convolution, affine, shared):
                            (weights * factor).astype(weights.dtype)),
         graph.add_constant(convolution.name + '/folded_bias', offset.astype(weights.dtype)))
   convolution.input[1], bias = shared[key]
-  graph.put(name, 'BiasAdd', [tensor, bias], T=editing.attribute(weights.dtype),
-            data_format=editing.attribute('NHWC'))
+  graph.put(name, 'BiasAdd', [tensor, bias], T=editing.type_attribute(weights.dtype),
+            data_format=tf.AttrValue(s=b'NHWC'))
 
 
 def _convolution_behind(graph, tensor, uses):

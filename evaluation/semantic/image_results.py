@@ -15,6 +15,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from deeplab.command_line import flag_reading
 from deeplab.core.images import painting
 from deeplab.core.storage import errors, files
 from deeplab.evaluation.semantic import boundary_metrics, segmentation_metrics
@@ -177,14 +178,11 @@ def read_per_image(folder):
   names = [column.split(' ', 1)[1] for column in header[3::3]]
   rows = []
   for number, line in enumerate(lines[1:], 2):
-    try:
-      counts = np.array([int(word) for word in line[3:]], np.int64).reshape(-1, 3).T
-    except ValueError:
-      counts = np.zeros((3, 0))
-    if counts.shape[1] != len(names):
+    counts = flag_reading.numbers_of(line[3:], int)
+    if len(counts) != 3 * len(names):
       raise ValueError('%s, line %d: expected a name and %d numbers.'
                        % (path, number, len(header) - 1))
-    rows.append(Row(line[0], counts))
+    rows.append(Row(line[0], np.array(counts, np.int64).reshape(-1, 3).T))
   if not rows:
     raise ValueError('%s has no images.' % path)
   return rows, names

@@ -9,7 +9,6 @@ checkpoint, or a frozen graph (.pb).
 if __package__ is None:
   import packages_needed  # noqa: F401
 
-import contextlib
 import os
 import re
 import textwrap
@@ -45,7 +44,7 @@ def main(argv):
   weights = initial_weights.read_weights(path, 'checkpoint_path')
   shapes = weights.shapes
   if os.path.splitext(path)[1] == '.pb':
-    with _naming(weights.where):
+    with errors.told(weights.where, ValueError):
       shapes = weight_names.weights_of_constants(shapes)
   step = _global_step(weights)
   print('Checkpoint   %s' % weights.where)
@@ -54,7 +53,7 @@ def main(argv):
   print_table(all_rows(shapes) if FLAGS.all else scope_rows(shapes))
   print()
   print_table(total_rows(shapes))
-  with _naming(weights.where):
+  with errors.told(weights.where, ValueError):
     found = architecture_guess.guess(shapes)
   print_guess(found)
   if FLAGS.compare:
@@ -67,15 +66,6 @@ def _path(argv):
     raise UsageError('Name one checkpoint, such as experiments/mine/train/model.ckpt-1000; got '
                      '%s.' % (' '.join(paths) or 'none'))
   return os.path.expanduser(paths[0])
-
-
-@contextlib.contextmanager
-def _naming(where):
-  """Puts the file before the message of a ValueError."""
-  try:
-    yield
-  except ValueError as error:
-    raise ValueError('%s %s' % (where, error)) from error
 
 
 def _global_step(weights):

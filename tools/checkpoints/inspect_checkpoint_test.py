@@ -134,7 +134,7 @@ def test_other_networks_are_listed_and_refused(tmp_path):
   result = forked_scripts.run(_SCRIPT, prefix)
   assert result.code == 1
   assert row_of(result.log, 'vgg_16/conv1') == [1, 9]
-  assert '%s is not a DeepLab checkpoint of this code. It has the scopes fc, vgg_16;' % (
+  assert '%s: this is not a DeepLab checkpoint of this code. It has the scopes fc, vgg_16;' % (
       prefix) in result.last_line
 
 
@@ -221,7 +221,7 @@ def _cut(path, size):
     (_wrong_data, 'its index can be read, its data cannot: '),
     (_text_named_index, 'text is damaged: it cannot be read: '),
     (_text_named_pb, 'cannot be read as a frozen graph: '),
-    (_folded_graph, 'folded.pb is a graph rewritten for speed'),
+    (_folded_graph, 'folded.pb: this is a graph rewritten for speed'),
 ])
 def test_bad_input_gives_one_line(checkpoint, tmp_path, make, message):
   folder = os.path.dirname(checkpoint[0])

@@ -56,7 +56,7 @@ def range_shapes(shapes):
 def weights_of_constants(shapes):
   """Returns the weights among constants of a graph; ValueError if batch norm is folded in."""
   if any(name.endswith(_FOLDED_END) for name in shapes):
-    raise ValueError('is a graph rewritten for speed, with batch norm folded into its weights. '
+    raise ValueError('this is a graph rewritten for speed, batch norm folded into its weights. '
                      'Name the checkpoint it was exported from; export.json beside the graph '
                      'has its name and the flags.')
   return {name: shape for name, shape in shapes.items() if _last_part(name) in _WEIGHT_ENDS}
@@ -83,7 +83,7 @@ def find_variant(weights):
           if row.scope in scopes}
   found = sorted({row.scope for row in rows.values()})
   if len(found) > 1:
-    raise ValueError('holds several backbones: %s; models of this code have one.'
+    raise ValueError('it holds several backbones: %s; models of this code have one.'
                      % ', '.join(found))
   if len(rows) > 1:
     # Variants of one scope differ in their root, whose end is the end point of stride 2.
@@ -94,7 +94,7 @@ def find_variant(weights):
     shown = scopes or sorted(weights)
     more = ' and %d more' % (len(shown) - _MAX_NAMED) if len(shown) > _MAX_NAMED else ''
     raise ValueError(
-        'is not a DeepLab checkpoint of this code. It has the scopes %s%s; a backbone has one '
+        'this is not a DeepLab checkpoint of this code. It has the scopes %s%s; a backbone has one '
         'of %s.' % (', '.join(shown[:_MAX_NAMED]) or '(none)', more, ', '.join(
             sorted({row.scope for row in backbones.BACKBONES.values()}))))
   return next(iter(rows))

@@ -209,8 +209,7 @@ def classes(record, num_classes):
 
   A dataset of another number of classes than the `num_classes` of the model is not its own.
   """
-  if record is None:
-    return None, None
+  record = record or {'flags': {}}
   info = record.get('dataset_info')
   if info is not None:
     return info.get('class_names'), info.get('colormap')
