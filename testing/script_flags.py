@@ -4,6 +4,7 @@ Flags can be declared once per process, so every script is imported by a process
 """
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -57,11 +58,10 @@ def scripts():
   for folder, folders, names in os.walk(_ROOT):
     folders[:] = [name for name in folders
                   if os.path.exists(os.path.join(folder, name, '__init__.py'))]
-    for path in (os.path.join(folder, name) for name in names
+    for path in (pathlib.Path(folder, name) for name in names
                  if name.endswith('.py') and not name.endswith('_test.py')):
-      with open(path, encoding='utf-8') as f:
-        if _RUNS.search(f.read()):
-          found.append(os.path.relpath(path, _ROOT)[:-len('.py')].replace(os.sep, '.'))
+      if _RUNS.search(path.read_text(encoding='utf-8')):
+        found.append('.'.join(path.relative_to(_ROOT).with_suffix('').parts))
   return sorted(found)
 
 

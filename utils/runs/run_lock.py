@@ -1,8 +1,8 @@
 """One training per folder: a lock file that tells who trains there.
 
     with run_lock.held(train_logdir) as lock:
-      ...
-      lock.check()
+      with tf.train.MonitoredSession(hooks=[lock, ...]) as session:
+        ...
 
 Two trainings in one folder would overwrite each other's checkpoints. The lock is a file with
 host and process, so that it works on every file system; the one who holds it changes it now and
@@ -19,6 +19,7 @@ import uuid
 
 from absl import logging
 
+from deeplab.core import tf_compat
 from deeplab.core.storage import files, json_text
 
 FILE_NAME = 'train.lock'
@@ -62,8 +63,10 @@ def held(folder):
           files.remove_tree(folder)
 
 
-class Lock(object):
+class Lock(tf_compat.SessionRunHook):
   """A lock that is held, as long as nobody takes it over.
+
+  As a hook of a training it ends the run, without another save, once another process has the lock.
 
   Attributes:
     holder: what another process wrote that took it over, or None.
@@ -73,7 +76,7 @@ class Lock(object):
     self._path = path
     self.holder = None
 
-  def check(self):
+  def after_run(self, run_context, run_values):
     """Stops, with a ValueError that names host and process, where another one has the lock."""
     if self.holder:
       raise ValueError(

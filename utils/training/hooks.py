@@ -173,17 +173,6 @@ class _Window(object):
     return secs / len(timed), wait_share
 
 
-class LockHook(tf_compat.SessionRunHook):
-  """Ends a run without another save once its folder is another process's."""
-
-  def __init__(self, lock):
-    """Watches a `run_lock.Lock`."""
-    self._lock = lock
-
-  def after_run(self, run_context, run_values):
-    self._lock.check()
-
-
 def timed_inputs(samples_fn):
   """Returns the samples of an input pipeline, and the seconds a step waits for them, float64.
 

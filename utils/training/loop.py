@@ -139,7 +139,7 @@ def _hooks(graph, options, wait_secs, placement, around):
   for hook in hooks:
     around.enter_context(contextlib.closing(hook))
   if placement.lock:
-    hooks.append(train_hooks.LockHook(placement.lock))
+    hooks.append(placement.lock)
   return hooks + [staging.StagingHook()]
 
 

@@ -123,13 +123,13 @@ def train(folder, num_steps, samples_fn=make_samples, model_options=MODEL_OPTION
 def test_a_run_whose_folder_is_of_another_ends_without_a_save(tmp_path):
   lock, checks = run_lock.Lock(str(tmp_path / 'train.lock')), []
 
-  def check():
+  def after_run(*arguments):
     checks.append(1)
     if len(checks) == 2:
       lock.holder = {'pid': 7, 'host': 'far'}
-    run_lock.Lock.check(lock)
+    run_lock.Lock.after_run(lock, *arguments)
 
-  lock.check = check
+  lock.after_run = after_run
   with pytest.raises(ValueError, match='train.lock was taken over by process 7 on far'):
     loop.train(loop.Data(DATASET, make_samples, []), MODEL_OPTIONS,
                make_options(train_logdir=str(tmp_path), training_number_of_steps=5),
