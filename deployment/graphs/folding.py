@@ -62,7 +62,7 @@ def halve_weights(graph_def, output_names):
   for name, half in sorted(halves.items()):
     del graph.nodes[name]
     graph.put(casts[name], 'Cast', [graph.add_constant(name, half)],
-              SrcT=editing.attribute(np.float16), DstT=editing.attribute(np.float32))
+              SrcT=editing.type_attribute(np.float16), DstT=editing.type_attribute(np.float32))
   return graph.graph_def()
 
 
