@@ -68,7 +68,7 @@ def build_dataset(spec, output_dir, num_processes=None, on_error=specs.STOP,
                  '--num_tasks=%d --merge', task.task_index, task.num_tasks, len(stats),
                  sum(map(len, plan.values())), output_dir, task.command, task.num_tasks)
     return None
-  totals = {split: shard_writer.total([stats[shard.path] for shard in split_plan])
+  totals = {split: shard_writer.ShardStats.total(stats[shard.path] for shard in split_plan)
             for split, split_plan in plan.items()}
   for split, total in totals.items():
     _report_skipped(total, split, plan[split], output_dir)
@@ -259,7 +259,8 @@ def _report_left_out(total, split, output_dir):
 
 def _report_remarks(total, split):
   """Warns of what was noticed of the examples of a split."""
-  for text, names in sorted(total.remarks.items()):
+  for text in sorted({text for _, text in total.remarks}):
+    names = [name for name, remark in total.remarks if remark == text]
     logging.warning('Split %r: %d examples: %s %s', split, len(names), text,
                     label_sources.shown(names))
 

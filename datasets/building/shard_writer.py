@@ -20,7 +20,7 @@ from deeplab.datasets.labels import label_sources, pairs
 from deeplab.datasets.records import counts, example
 
 # Part of every fingerprint: shards written or counted by other rules are written again.
-_RULES_VERSION = 5
+_RULES_VERSION = 6
 _MANIFEST_FOLDER = '.build'
 _TURNED = ('by their size, labels were drawn on the pixels as the image files store them; they '
            'were turned with the images, as EXIF says:')
@@ -47,10 +47,10 @@ class ShardStats(counts.RecordCounts):
   def __init__(self):
     super().__init__()
     self.num_drawn = 0  # Number of annotations that were drawn into label maps.
-    # Lists of [name of the example, what is wrong with it], and of [name of the example,
-    # annotation, reason] of annotations that were not drawn.
-    self.skipped, self.left_out = [], []
-    self.remarks = collections.defaultdict(list)  # What was noticed -> names of examples.
+    # Lists of [name of the example, what is wrong with it]; of [name of the example,
+    # annotation, reason] of annotations that were not drawn; and of [name of the example, what
+    # was noticed].
+    self.skipped, self.left_out, self.remarks = [], [], []
 
   def to_json(self):
     """Returns the counts as plain lists and numbers."""
@@ -68,17 +68,6 @@ class ShardStats(counts.RecordCounts):
     stats.pixel_counts = np.array(stats.pixel_counts, np.int64)
     stats.present_pixels = np.array(stats.present_pixels, np.int64)
     return stats
-
-
-def total(stats):
-  """Returns the ShardStats of all shards of a split."""
-  result = ShardStats()
-  for each in stats:
-    for name in set(vars(result)).difference(['remarks']):
-      setattr(result, name, getattr(result, name) + getattr(each, name))
-    for text, names in each.remarks.items():
-      result.remarks[text] += names
-  return result
 
 
 class Unfinished(ValueError):
@@ -220,7 +209,7 @@ def _record(item, shard, stats):
   stats.count((image.height, image.width), label and label.pixel_counts,
               shard.spec.ignore_label)
   if remark:
-    stats.remarks[remark].append(item.name)
+    stats.remarks.append([item.name, remark])
   if drawing is not None:
     stats.num_drawn += drawing.num_drawn
     stats.left_out += [[item.name, name, reason] for name, reason in drawing.left_out]

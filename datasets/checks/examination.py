@@ -26,8 +26,7 @@ class ShardScan(counts.RecordCounts):
   def __init__(self):
     super().__init__()
     self.findings = rules.Findings()
-    self.num_landmarks = 0  # Number of records with landmarks.
-    self.without_landmarks = []  # Names of the first records without landmarks.
+    self.without_landmarks = []  # Titles of the records without landmarks.
     self.images = []  # (Hash of the pixels, title of the record) of images that could be decoded.
 
   def add_record(self, title, facts, ignore_label):
@@ -35,20 +34,15 @@ class ShardScan(counts.RecordCounts):
     self.count(facts.size, facts.pixel_counts, ignore_label)
     for name, sentence in facts.problems:
       self.findings.add(name, sentence)
-    self.num_landmarks += facts.has_landmarks
-    if not facts.has_landmarks and len(self.without_landmarks) < rules.MAX_NAMED:
+    if not facts.has_landmarks:
       self.without_landmarks.append(title)
     if facts.image_hash is not None:
       self.images.append((facts.image_hash, title))
 
-  def add(self, other):
-    """Adds another scan."""
-    super().add(other)
-    self.findings.merge(other.findings)
-    self.num_landmarks += other.num_landmarks
-    room = rules.MAX_NAMED - len(self.without_landmarks)
-    self.without_landmarks += other.without_landmarks[:room]
-    self.images += other.images
+  @property
+  def num_landmarks(self):
+    """Number of records with landmarks."""
+    return self.num_examples - len(self.without_landmarks)
 
 
 class Examination(typing.NamedTuple):
@@ -87,12 +81,10 @@ def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   scan_of = {path: scan for (path, _, _), scan in zip(work, found)}
   scans, splits = {}, {}
   for split in paths:
-    scans[split] = ShardScan()
-    for path in paths[split]:
-      scans[split].add(scan_of[path])
+    scans[split] = ShardScan.total(scan_of[path] for path in paths[split])
     splits[split] = scans[split].split_info(
         len(paths[split]), descriptor.num_classes, descriptor.ignore_label)
-    findings.merge(scans[split].findings)
+    findings += scans[split].findings
     _judge_split(split, scans[split], splits[split], descriptor, info, findings)
   judge_classes(splits, descriptor, findings)
   _judge_landmarks(scans, findings)
@@ -246,10 +238,11 @@ def _judge_landmarks(scans, findings):
   """Adds records without landmarks, in datasets that have them elsewhere."""
   has_some = any(scan.num_landmarks for scan in scans.values())
   for split, scan in scans.items():
-    missing = scan.num_examples - scan.num_landmarks
+    missing = scan.without_landmarks
     if has_some and missing:
       findings.add('missing_landmarks', 'Split %r: %d of %d records, the first: %s.' % (
-          split, missing, scan.num_examples, ', '.join(scan.without_landmarks)), count=missing)
+          split, len(missing), scan.num_examples, ', '.join(missing[:rules.MAX_NAMED])),
+                   count=len(missing))
 
 
 def _judge_copies(scans, findings):

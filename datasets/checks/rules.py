@@ -91,12 +91,13 @@ class Findings(object):
     if len(named) < MAX_NAMED:
       named.append(sentence)
 
-  def merge(self, other):
+  def __iadd__(self, other):
     """Adds the findings of another Findings."""
-    self.counts.update(other.counts)
+    self.counts += other.counts
     for name, sentences in other.named.items():
       named = self.named.setdefault(name, [])
       named.extend(sentences[:MAX_NAMED - len(named)])
+    return self
 
   def of_severity(self, severity):
     """Returns the names found of one severity, in the order of the table."""

@@ -1,5 +1,6 @@
 """Counts over records, as `dataset_info.json` tells them, and weights that balance classes."""
 import collections
+import operator
 
 import numpy as np
 
@@ -15,7 +16,7 @@ WEIGHT_FORMULA = (
 
 
 class RecordCounts(object):
-  """Counts over records; those of shards add up."""
+  """Counts over records; those of shards add up, and so do more fields of subclasses."""
 
   def __init__(self):
     self.num_examples = 0
@@ -37,12 +38,14 @@ class RecordCounts(object):
       num_labelled = pixel_counts.sum() - pixel_counts[ignore_label]
       self.present_pixels += np.where(pixel_counts > 0, num_labelled, 0)
 
-  def add(self, other):
-    """Adds the counts of `other` to these."""
-    self.num_examples += other.num_examples
-    self.sizes.update(other.sizes)
-    self.pixel_counts = self.pixel_counts + other.pixel_counts
-    self.present_pixels = self.present_pixels + other.present_pixels
+  @classmethod
+  def total(cls, parts):
+    """Returns the counts of all shards together; every field is the sum of theirs."""
+    result = cls()
+    for part in parts:
+      for name, value in vars(part).items():
+        setattr(result, name, operator.iadd(getattr(result, name), value))
+    return result
 
   def split_info(self, num_shards, num_classes, ignore_label):
     """Returns the `dataset_info.SplitInfo` of these records; image_sizes None without an image."""

@@ -39,6 +39,6 @@ def test_sides_of_images_are_told_each_on_its_own():
   for size in ((4, 9), (4, 9), (7, 5)):
     found.count(size, None, 255)
   more.count((9, 2), None, 255)
-  found.add(more)
+  found = counts.RecordCounts.total([found, more])
   assert found.split_info(2, 2, 255) == (
       4, 2, {'min': [4, 2], 'median': [5, 7], 'max': [9, 9]}, [0, 0], 0, [0, 0])
