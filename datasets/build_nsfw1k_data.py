@@ -11,18 +11,14 @@ from deeplab.command_line import running
 from deeplab.datasets import build_data, registry  # noqa: F401
 from deeplab.datasets.forma import builder_flags
 
-_IDS = range(len(registry.FORMA_CLASSES))
-_GARMENT = registry.FORMA_CLASSES.index('garment')
-_SKIN = registry.FORMA_CLASSES.index('skin')
-_SET = builder_flags.FolderSet(
-    builder_flags.Names('nsfw1k', 'nsfw1k_landmarks'), num_train=1000, num_trainval=100,
-    label_map={i: _SKIN if i == _GARMENT else i for i in _IDS})
-
-builder_flags.define_folder_flags(_SET)
+builder_flags.define_folder_flags('nsfw1k')
 
 
 def main(unused_argv):
-  builder_flags.build_folder_set(_SET)
+  index = registry.FORMA_CLASSES.index
+  label_map = {index(name): index('skin' if name == 'garment' else name)
+               for name in registry.FORMA_CLASSES}
+  builder_flags.build_folder_set('nsfw1k', label_map)
 
 
 if __name__ == '__main__':

@@ -9,14 +9,11 @@ from deeplab.command_line import running
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.forma import builder_flags
 
-_SET = builder_flags.FolderSet(
-    builder_flags.Names('tryon10k', 'tryon10k_landmarks'), num_train=10000, num_trainval=0)
-
-builder_flags.define_folder_flags(_SET)
+builder_flags.define_folder_flags('tryon10k')
 
 
 def main(unused_argv):
-  builder_flags.build_folder_set(_SET)
+  builder_flags.build_folder_set('tryon10k')
 
 
 if __name__ == '__main__':

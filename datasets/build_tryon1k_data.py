@@ -9,14 +9,11 @@ from deeplab.command_line import running
 from deeplab.datasets import build_data  # noqa: F401
 from deeplab.datasets.forma import builder_flags
 
-_SET = builder_flags.FolderSet(
-    builder_flags.Names('tryon1k', 'tryon1k_landmarks'), num_train=1000, num_trainval=100)
-
-builder_flags.define_folder_flags(_SET)
+builder_flags.define_folder_flags('tryon1k')
 
 
 def main(unused_argv):
-  builder_flags.build_folder_set(_SET)
+  builder_flags.build_folder_set('tryon1k')
 
 
 if __name__ == '__main__':

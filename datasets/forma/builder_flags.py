@@ -15,6 +15,7 @@ from absl import flags, logging
 from deeplab.command_line import flag_groups
 from deeplab.core.storage import errors, files
 from deeplab.core.usage import UsageError
+from deeplab.datasets import registry
 from deeplab.datasets.building import listing
 from deeplab.datasets.flags import building
 from deeplab.datasets.forma import storage
@@ -36,15 +37,6 @@ class Names(typing.NamedTuple):
   """The names of a set: as it is, and with --landmarks_dir."""
   plain: str
   with_landmarks: str
-
-
-class FolderSet(typing.NamedTuple):
-  """A set that is a folder of images and a folder of labels in the Forma classes."""
-  names: Names  # Names of the set.
-  num_train: int  # Number of images of split train, the first by path.
-  num_trainval: int  # Number of images of split trainval, the next; val has the rest.
-  # Dict, value in the label -> class id, or None.
-  label_map: typing.Optional[typing.Dict[int, int]] = None
 
 
 def define_storage_flag():
@@ -129,40 +121,45 @@ def build(names, splits, label_map=None):
                        **building.build_options())
 
 
-def define_folder_flags(folder_set):
-  """Declares the flags of a builder of a FolderSet."""
-  define_flags(folder_set.names)
+def define_folder_flags(name):
+  """Declares the flags of the builder of a published set: images, and labels in Forma classes."""
+  define_flags(_folder_names(name))
+  sizes = registry.DATASETS[name].splits_to_sizes
   flag_groups.begin('files and splits')
   flags.DEFINE_string('image_dir', None, 'Folder of the images. Required.')
   flags.DEFINE_string('label_dir', None,
                       'Folder of class-id PNGs of the nine Forma classes, called like the '
                       'images. Default: what --parts_model draws.')
-  flags.DEFINE_integer('num_train', folder_set.num_train,
+  flags.DEFINE_integer('num_train', sizes['train'],
                        'Number of images of split train: the first by path.', lower_bound=0)
-  flags.DEFINE_integer('num_trainval', folder_set.num_trainval,
+  flags.DEFINE_integer('num_trainval', sizes['trainval'],
                        'Number of images of split trainval: the next. The rest is val.',
                        lower_bound=0)
 
 
-def build_folder_set(folder_set):
-  """Builds a FolderSet as the flags say.
+def build_folder_set(name, label_map=None):
+  """Builds a set as the flags say; `label_map` is a dict, value in the label -> class id, or None.
 
   Raises ValueError if there are no labels, a split is empty, or a file cannot be used.
   """
+  names = _folder_names(name)
   if FLAGS.label_dir and (FLAGS.parts_dir or FLAGS.parts_model):
     raise UsageError('--label_dir already says what each pixel is: leave out --parts_dir and '
                      '--parts_model.')
   examples = listing.find_pairs(FLAGS.image_dir, FLAGS.label_dir, on_error=FLAGS.on_error)
   if not FLAGS.label_dir:
-    parts = find_parts(folder_set.names, examples)
+    parts = find_parts(names, examples)
     if parts is None:
       raise UsageError('There are no labels: pass --label_dir, or --parts_model to draw them.')
     examples = [item._replace(label=parts[stem_of(item)]) for item in examples]
   # The record is called by its path, as the published sets have it.
   examples = [item._replace(name=item.image_path) for item in examples]
   end = FLAGS.num_train + FLAGS.num_trainval
-  return build(folder_set.names, storage.split_at(examples, FLAGS.num_train, end),
-               folder_set.label_map)
+  return build(names, storage.split_at(examples, FLAGS.num_train, end), label_map)
+
+
+def _folder_names(name):
+  return Names(name, name + '_landmarks')
 
 
 def _set_name(names):
