@@ -71,6 +71,13 @@ def draw(areas, size, unlabelled, left_out=()):
   return Drawing(labels, len(masks), left_out)
 
 
+def mask_runs(mask):
+  """Returns the run lengths, down the columns and beginning with zeros, of a 2-D mask."""
+  flat = np.concatenate([[False], np.asarray(mask, bool).T.ravel()])
+  changes = np.flatnonzero(flat[1:] != flat[:-1])
+  return np.diff(np.concatenate([[0], changes, [flat.size - 1]])).tolist()
+
+
 def _mask(area, size, left_out):
   """Returns the [height, width] bool mask of an area; adds polygons to `left_out`."""
   segmentation = area.segmentation

@@ -2,7 +2,6 @@
 
 Reference: github.com/open-edge-platform/datumaro.
 """
-import numpy as np
 from absl import logging
 
 from deeplab.datasets.labels import areas, coco_labels
@@ -63,7 +62,7 @@ def _segmentation(annotation, line_width):
   if kind == 'bbox':
     return {'bbox': [float(value) for value in annotation.get_bbox()]}
   if kind == 'mask':
-    return {'segmentation': {'counts': mask_runs(annotation.image),
+    return {'segmentation': {'counts': areas.mask_runs(annotation.image),
                              'size': list(annotation.image.shape)}}
   if kind in _OUTLINES:
     return {'segmentation': [[float(value) for value in annotation.as_polygon()]]}
@@ -74,10 +73,3 @@ def _segmentation(annotation, line_width):
     return {'segmentation': sum(
         (areas.line_segmentation(piece, line_width) for piece in pieces), [])}
   return {}
-
-
-def mask_runs(mask):
-  """Returns the run lengths, down the columns and beginning with zeros, of a 2-D mask."""
-  flat = np.concatenate([[False], np.asarray(mask, bool).T.ravel()])
-  changes = np.flatnonzero(flat[1:] != flat[:-1])
-  return np.diff(np.concatenate([[0], changes, [flat.size - 1]])).tolist()

@@ -99,6 +99,6 @@ def test_without_datumaro_it_is_told_what_to_install(monkeypatch):
 @pytest.mark.parametrize('mask', [[[0, 1], [1, 1]], [[1, 0], [0, 0]], [[0, 0], [0, 0]],
                                   [[1, 1], [1, 1]]])
 def test_runs_are_those_of_the_mask(mask):
-  runs = datumaro_labels.mask_runs(np.array(mask))
+  runs = areas.mask_runs(np.array(mask))
   found = np.repeat(np.arange(len(runs)) % 2, runs).reshape(2, 2).T
   np.testing.assert_array_equal(found, mask)

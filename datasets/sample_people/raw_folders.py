@@ -23,7 +23,7 @@ from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.building.spec import Example
-from deeplab.datasets.labels import forma_labels
+from deeplab.datasets.labels import areas, forma_labels
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE
 
@@ -226,10 +226,9 @@ def write_folders(folder, samples):
 
 def encode_runs(mask):
   """Returns 'start length ...' of a [height, width] bool mask, counted down the columns from 1."""
-  flat = np.concatenate([[False], mask.T.ravel(), [False]])
-  edges = np.flatnonzero(flat[1:] != flat[:-1])
-  starts, ends = edges[0::2], edges[1::2]
-  return ' '.join('%d %d' % (start + 1, end - start) for start, end in zip(starts, ends))
+  runs = areas.mask_runs(mask)
+  return ' '.join('%d %d' % (start + 1, length)
+                  for start, length in zip(np.cumsum(runs)[0::2], runs[1::2]))
 
 
 def _mask(labels, class_name):
