@@ -4,6 +4,7 @@ Several machines may share a build. Every task lists and divides the raw files a
 the shards whose number leaves its index when divided by the number of tasks; nothing is sent
 between them. A last one, of `merge`, checks that all shards are there and describes them.
 """
+import os
 import typing
 
 from deeplab.core import keys, settings
@@ -39,6 +40,11 @@ class Example(typing.NamedTuple):
   # Body points as numbers, [1, num_points, 2 or more]; or the path of a JSON file with them, as it
   # is or under the key 'pose_landmarks'; None: none.
   landmarks: typing.Any = None
+
+  @property
+  def image_stem(self):
+    """The file name of the image, without folder and extension."""
+    return os.path.splitext(os.path.basename(self.image_path))[0]
 
 
 class DatasetSpec(typing.NamedTuple):

@@ -86,15 +86,10 @@ def find_parts(names, examples):
   # Drawn ones have an ending.
   found = {stem[:-len(_DRAWN_ENDING)] if stem.endswith(_DRAWN_ENDING) else stem: path
            for stem, path in found.items()}
-  stems = [stem_of(item) for item in examples]
+  stems = [item.image_stem for item in examples]
   if FLAGS.on_error == 'stop':
     listing.require_all(stems, found, folder, 'part label', 'images')
   return {stem: found.get(stem) or listing.absent_path(folder, stem) for stem in stems}
-
-
-def stem_of(item):
-  """Returns the file name of the image of an Example, without folder and extension."""
-  return os.path.splitext(os.path.basename(item.image_path))[0]
 
 
 def define_combined_flags():
@@ -151,7 +146,7 @@ def build_folder_set(name, label_map=None):
     parts = find_parts(names, examples)
     if parts is None:
       raise UsageError('There are no labels: pass --label_dir, or --parts_model to draw them.')
-    examples = [item._replace(label=parts[stem_of(item)]) for item in examples]
+    examples = [item._replace(label=parts[item.image_stem]) for item in examples]
   # The record is called by its path, as the published sets have it.
   examples = [item._replace(name=item.image_path) for item in examples]
   end = FLAGS.num_train + FLAGS.num_trainval
@@ -178,8 +173,10 @@ def _check_drawing():
 
 def _draw_parts(names, image_paths):
   """Labels images in another process, as threads do not survive forks; returns the folder."""
+  with errors.told('--parts_model=%s cannot be read' % FLAGS.parts_model):
+    digest = hashlib.sha256(files.read_bytes(FLAGS.parts_model)).hexdigest()
   folder = os.path.join(storage.dataset_dir(FLAGS.storage_dir, _set_name(names)), 'parts',
-                        _hash(FLAGS.parts_model))
+                        digest[:_HASH_LENGTH])
   logging.info('Drawing body parts with %s into %s', FLAGS.parts_model, folder)
   with tempfile.NamedTemporaryFile(suffix='.txt') as listed:
     listed.write('\n'.join(image_paths).encode('utf-8', 'surrogateescape'))
@@ -193,8 +190,3 @@ def _draw_parts(names, image_paths):
     raise ValueError('--parts_model=%s: body parts could not be drawn, see above.'
                      % FLAGS.parts_model)
   return folder
-
-
-def _hash(path):
-  with errors.told('--parts_model=%s cannot be read' % path):
-    return hashlib.sha256(files.read_bytes(path)).hexdigest()[:_HASH_LENGTH]

@@ -56,8 +56,7 @@ def with_landmarks(splits, landmarks_dir):
   for split, examples in splits.items():
     kept[split] = []
     for item in examples:
-      stem = os.path.splitext(os.path.basename(item.image_path))[0]
-      path = os.path.join(landmarks_dir, stem + '.json')
+      path = os.path.join(landmarks_dir, item.image_stem + '.json')
       if not files.exists(path):
         num_absent += 1
         kept[split].append(item)
