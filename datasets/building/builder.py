@@ -105,7 +105,10 @@ def _build_shards(plan, name, kept, output_dir, num_processes, task):
   stats, unfinished = _finished_stats(plan, task)
   work = [piece for piece, _, _ in unfinished]
   if work:
-    _take_off_info(plan, kept, output_dir)
+    old = dataset_info.read(output_dir)
+    if old is not None and set(old.splits).intersection(plan):
+      # It would no longer be true of the others.
+      _write_info(kept, output_dir)
     if task.is_part:
       _remove_temporaries(output_dir, [shard.path for shard, _ in work])
     else:
@@ -163,13 +166,6 @@ def _kept_info(spec, output_dir):
           % (dataset_info.path_in(output_dir), sorted(others), field, getattr(old, field),
              getattr(info, field)))
   return info
-
-
-def _take_off_info(splits, kept, output_dir):
-  """Leaves only the `kept` splits in an info file that would no longer be true of others."""
-  old = dataset_info.read(output_dir)
-  if old is not None and set(old.splits).intersection(splits):
-    _write_info(kept, output_dir)
 
 
 def _write_info(info, output_dir):

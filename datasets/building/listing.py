@@ -58,7 +58,9 @@ def find_pairs(image_dir, label_dir, names=None, on_error=STOP, label_suffixes=L
   own label, no image has a label, and with 'stop' an image has none, or (without `names`) a label
   has no image.
   """
-  is_one_folder = label_dir is not None and _is_one_folder(image_dir, label_dir)
+  is_one_folder = label_dir is not None and (
+      os.path.isdir(image_dir) and os.path.isdir(label_dir)
+      and os.path.samefile(image_dir, label_dir))
   if is_one_folder and not any(endings) and set(label_suffixes).intersection(IMAGE_SUFFIXES):
     raise ValueError(
         'Images and labels are in the same folder %r: images would be their own labels. Say what '
@@ -235,10 +237,6 @@ def _as_present(name, images, endings):
   return next((each for each in [name] + shorter if each in images), name)
 
 
-def _is_one_folder(folder, other):
-  return os.path.isdir(folder) and os.path.isdir(other) and os.path.samefile(folder, other)
-
-
 def _require_two_files(images, labels):
   """Raises ValueError if an image is its own label, by whatever links."""
   for name in sorted(set(images).intersection(labels)):
@@ -256,7 +254,7 @@ def _ending_hint(images, labels):
     for rest, count in rests.most_common(1):
       if _HINT_SHARE * count >= len(names):
         return ' Names seem to end so: --%s_suffix=%s' % (flag, rest)
-  ends = [_common_end(names) for names in (images, labels)]
+  ends = [os.path.commonprefix([name[::-1] for name in names])[::-1] for names in (images, labels)]
   if all(ends) and {name[:-len(ends[0])] for name in images}.intersection(
       name[:-len(ends[1])] for name in labels):
     return ' Names seem to end so: --image_suffix=%s --label_suffix=%s' % tuple(ends)
@@ -268,10 +266,6 @@ def _rest(name, others):
   cuts = (cut for cut in range(len(name) - 1, 0, -1) if name[:cut] in others)
   rest = name[next(cuts, len(name)):]
   return rest if not rest[:1].isdigit() else ''
-
-
-def _common_end(names):
-  return os.path.commonprefix([name[::-1] for name in names])[::-1]
 
 
 def _reprs(names):

@@ -177,24 +177,19 @@ def _write(shard, on_example):
   with errors.told('%s cannot be written' % shard.path, OSError, tf.errors.OpError), \
        files.atomic_path(shard.path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
     for item in shard.examples:
-      record = _record_or_skip(item, shard, stats)
-      if record is not None:
+      try:
+        record = _record(item, shard, stats)
+      except ValueError as error:
+        if shard.on_error == STOP:
+          raise
+        stats.skipped.append([item.name, str(error)])
+      else:
         # Features are a map: without this flag their order differs from run to run.
         writer.write(record.SerializeToString(deterministic=True))
       if on_example:
         on_example()
     writer.flush()
   return stats
-
-
-def _record_or_skip(item, shard, stats):
-  try:
-    return _record(item, shard, stats)
-  except ValueError as error:
-    if shard.on_error == STOP:
-      raise
-    stats.skipped.append([item.name, str(error)])
-    return None
 
 
 def _record(item, shard, stats):
