@@ -74,12 +74,9 @@ def write(info, dataset_dir):
   content = {'format_version': _FORMAT_VERSION}
   content.update(info._asdict())
   content['splits'] = {name: dict(split._asdict()) for name, split in info.splits.items()}
-  text = json.dumps(content, indent=2, ensure_ascii=False)
-  files.write_text(path_in(dataset_dir), _NUMBER_LIST.sub(_on_one_line, text) + '\n')
-
-
-def _on_one_line(match):
-  return ' '.join(match.group().split()).replace('[ ', '[').replace(' ]', ']')
+  text = _NUMBER_LIST.sub(lambda match: json.dumps(json.loads(match.group())),  # On one line.
+                          json.dumps(content, indent=2, ensure_ascii=False))
+  files.write_text(path_in(dataset_dir), text + '\n')
 
 
 def _parsed(content, path, allows_counts=False):

@@ -1,6 +1,5 @@
 """The range of values of a dataset's images of more than 8 bits: given, kept, or measured."""
 import contextlib
-import typing
 
 import numpy as np
 from absl import logging
@@ -19,13 +18,6 @@ _SUFFIXES = ('.png', '.tif', '.tiff')
 _HELD_OUT = ('val', keys.TEST_SET)
 _MOST_SAMPLES = 4000000
 _PER_PIECE = 50
-
-
-class Values(typing.NamedTuple):
-  """Numbers in images: the lowest, the highest, and samples of all."""
-  lowest: float
-  highest: float
-  samples: np.ndarray
 
 
 def resolve(splits, wanted, kept, num_processes=None):
@@ -70,17 +62,17 @@ def _measured(wide, wanted, num_processes):
   if not paths:
     raise ValueError('--image_range=auto measures the images of a split for training, and there '
                      'are none of more than 8 bits. Build that split first, or give two numbers.')
-  values = _values_of(paths, num_processes)
-  lowest, highest = values.lowest, values.highest
+  lowest, highest, samples = _values_of(paths, num_processes)
+  is_integer = samples.dtype.kind in 'iu'
   if wanted is None:
-    if not wide_pictures.is_full(values.samples.dtype.kind in 'iu', lowest, highest):
+    if not wide_pictures.is_full(is_integer, lowest, highest):
       raise ValueError('%s, or as they are with 0,65535, or let it be measured with auto.' % (
           wide_pictures.unfilled_message(
               '%d images have more than 8 bits per channel, with values' % len(paths), lowest,
               highest)))
     return list(wide_pictures.FULL_RANGE)
-  low, high = np.percentile(values.samples, PERCENTILES).tolist()
-  if values.samples.dtype.kind in 'iu':
+  low, high = np.percentile(samples, PERCENTILES).tolist()
+  if is_integer:
     low, high = int(np.floor(low)), int(np.ceil(high))
   if low >= high:
     raise ValueError('--image_range=auto: the images of more than 8 bits have the values '
@@ -92,7 +84,7 @@ def _measured(wide, wanted, num_processes):
 
 
 def _values_of(paths, num_processes):
-  """Returns the Values of image files; those that cannot be read do not count."""
+  """Returns (lowest, highest, samples of all) of image files that can be read, an array last."""
   per_image = max(1, _MOST_SAMPLES // len(paths))
   work = [(paths[i:i + _PER_PIECE], per_image) for i in range(0, len(paths), _PER_PIECE)]
   found = sum(parallel.run(_values_of_each, work, [len(piece) for piece, _ in work],
@@ -101,11 +93,11 @@ def _values_of(paths, num_processes):
     raise ValueError('None of the %d images of more than 8 bits can be read, the first: %s.'
                      % (len(paths), paths[0]))
   lowest, highest, samples = zip(*found)
-  return Values(min(lowest), max(highest), np.concatenate(samples))
+  return min(lowest), max(highest), np.concatenate(samples)
 
 
 def _values_of_each(piece, on_item):
-  """Returns the Values of each image of (paths, number of samples); for `parallel.run`."""
+  """Returns such values of each image of (paths, number of samples); for `parallel.run`."""
   paths, num_samples = piece
   found = []
   for path in paths:
@@ -113,7 +105,7 @@ def _values_of_each(piece, on_item):
       with limits.open_image(path) as image:
         values = wide_pictures.read_colors(image, path).ravel()
       samples = values[::max(1, values.size // num_samples)]
-      found.append(Values(*wide_pictures.value_range(values), samples[np.isfinite(samples)]))
+      found.append((*wide_pictures.value_range(values), samples[np.isfinite(samples)]))
     on_item()
   return found
 
