@@ -243,21 +243,18 @@ class Dataset(object):
     """Returns the training sample of a record."""
     sample = in_runs.checked_sample(example.parse_encoded(serialized), self.descriptor)
     bank = normal_bank if self.reading.augmentation.noise_stddev else None
-    image, label = one_pass_crop.crop_from_encoded(
-        sample, self._training_crops(), RandomSource(self.reading.data_seed, index, bank))
-    del sample[keys.LABELS_CLASS]
-    if self.reading.image_dtype != tf.float32:
-      image = tf.cast(tf.round(image), self.reading.image_dtype)
-    return dict(sample, **{keys.IMAGE: image, keys.LABEL: label})
-
-  def _training_crops(self):
-    """Returns the TrainingCrops of this dataset."""
-    return one_pass_crop.TrainingCrops(
+    crops = one_pass_crop.TrainingCrops(
         tuple(self.crop_size),
         crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
         (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
         Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
         self.reading.augmentation)
+    image, label = one_pass_crop.crop_from_encoded(
+        sample, crops, RandomSource(self.reading.data_seed, index, bank))
+    del sample[keys.LABELS_CLASS]
+    if self.reading.image_dtype != tf.float32:
+      image = tf.cast(tf.round(image), self.reading.image_dtype)
+    return dict(sample, **{keys.IMAGE: image, keys.LABEL: label})
 
   def _make_sample(self, serialized):
     """Returns the whole image of a record as a sample."""

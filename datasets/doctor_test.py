@@ -61,7 +61,7 @@ def named(folder, name):
   examination = examine(folder)
   assert examination.findings.counts[name] > 0, examination.findings.named
   is_error = rules.FINDINGS[name].severity == rules.ERROR
-  assert examination.harms_training or not is_error
+  assert examination.findings.of_severity(rules.ERROR) or not is_error
   return examination.findings.named[name]
 
 
@@ -234,7 +234,7 @@ def test_built_in_table_is_compared_without_harm(tmp_path):
   os.remove(dataset_info.path_in(str(tmp_path)))
   examination = doctor_checks.examine(str(tmp_path), registry.resolve('pascal_voc_seg'),
                                       num_processes=1)
-  assert not examination.harms_training
+  assert not examination.findings.of_severity(rules.ERROR)
   assert 'pascal_voc_seg says 1449' in examination.findings.named['table_size'][0]
   assert examination.findings.counts['absent_split'] == 3
 
@@ -274,7 +274,7 @@ def test_missing_landmarks_and_stale_info_are_warnings(tmp_path):
   sentence, = named(tmp_path, 'missing_landmarks')
   assert '2 of 3 records, the first: Record bare, Record tiny/002' in sentence
   assert 'the largest sides are 40x41' in named(tmp_path, 'stale_info')[0]
-  assert not examine(tmp_path).harms_training
+  assert not examine(tmp_path).findings.of_severity(rules.ERROR)
 
 
 def test_every_kind_of_finding_has_a_test():

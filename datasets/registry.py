@@ -240,6 +240,8 @@ def _from_info(info):
   # A folder built from a built-in dataset still has that dataset's names, colours and ids.
   row = DATASETS.get(info.name, DatasetDescriptor({}, 0, 0))
   is_same = (row.num_classes, row.ignore_label) == (info.num_classes, info.ignore_label)
+  test = info.splits.get(keys.TEST_SET)
+  has_test_labels = test and (test.num_ignored_pixels or any(test.class_pixel_counts or ()))
   return DatasetDescriptor(
       splits_to_sizes={name: split.num_examples for name, split in info.splits.items()},
       num_classes=info.num_classes,
@@ -248,13 +250,7 @@ def _from_info(info):
       colormap=info.colormap or (row.colormap if is_same else None),
       train_id_to_eval_id=row.train_id_to_eval_id if is_same else None,
       name=info.name,
-      unlabelled_splits=() if _counts_labels(info, keys.TEST_SET) else (keys.TEST_SET,))
-
-
-def _counts_labels(info, split):
-  """Returns whether a DatasetInfo counts label pixels of a split."""
-  found = info.splits.get(split)
-  return bool(found and (found.num_ignored_pixels or any(found.class_pixel_counts or ())))
+      unlabelled_splits=() if has_test_labels else (keys.TEST_SET,))
 
 
 def _unknown_dataset_message(dataset_name, dataset_dir):

@@ -56,11 +56,6 @@ class Examination(typing.NamedTuple):
   splits: typing.Dict[str, dataset_info.SplitInfo]
   findings: rules.Findings  # Findings of everything.
 
-  @property
-  def harms_training(self):
-    """Whether there is a finding that harms training or evaluation."""
-    return bool(self.findings.of_severity(rules.ERROR))
-
 
 def examine(dataset_dir, descriptor, only_split=None, num_processes=None):
   """Returns the Examination of the records in a folder.

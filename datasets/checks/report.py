@@ -41,7 +41,7 @@ def content_of(examination):
       'class_names': list(descriptor.class_names) if descriptor.class_names else None,
       'colors': colormaps.colormap(descriptor.colormap or 'pascal',
                                    descriptor.num_classes).tolist(),
-      'harms_training': examination.harms_training,
+      'harms_training': bool(findings.of_severity(rules.ERROR)),
       'findings': [
           {'name': name, 'severity': severity, 'text': rules.FINDINGS[name].text,
            'count': findings.counts[name], 'examples': [s for s in findings.named[name] if s]}

@@ -2,6 +2,7 @@
 import base64
 import binascii
 import collections
+import contextlib
 import io
 import typing
 
@@ -70,10 +71,8 @@ def count_labels(paths):
   """Returns a Counter, label -> number of shapes in labelme files; unreadable files count not."""
   counts = collections.Counter()
   for path in paths:
-    try:
+    with contextlib.suppress(ValueError):  # Named when it is drawn.
       counts.update(filter(None, map(_label_of, _content(path)['shapes'])))
-    except ValueError:
-      continue  # Named when it is drawn.
   return counts
 
 

@@ -129,7 +129,7 @@ class Body(typing.NamedTuple):
     return np.array(points)
 
 
-def sample_build(random):
+def _sample_build(random):
   """Returns a random Build, from slender to heavy and from child-like to tall."""
   girth = np.clip(random.normal(1.08, 0.13), 0.85, 1.4)
   curve = random.uniform()  # 0: shoulders wider than hips .. 1: the other way round.
@@ -141,9 +141,9 @@ def sample_build(random):
       hip=(0.56 + 0.07 * curve) * girth)
 
 
-def sample_body(random, build=None):
-  """Returns a random Body; `build` as given, or random."""
-  build = build or sample_build(random)
+def sample_body(random):
+  """Returns a random Body."""
+  build = _sample_build(random)
   turn = np.clip(random.normal(0, 0.45), -1, 1)
   is_back = random.uniform() < 0.06
   stance = textures.pick(random, {name: row.odds for name, row in _STANCES.items()})
