@@ -11,7 +11,7 @@ from deeplab.core.images import limits, orientation, wide_pictures
 from deeplab.core.storage import errors, json_text
 from deeplab.datasets.labels import raw_files
 
-_JPEG_QUALITY = 95
+_JPEG_OPTIONS = {'quality': 95, 'subsampling': 0}
 # libjpeg can decode at 1/8 of the size: all data are read, most of the arithmetic is not done.
 _DRAFT_DIVISOR = 8
 # What is in PNG files that state an orientation.
@@ -70,13 +70,16 @@ def read_image(path, image_range=None):
       values = wide_pictures.read_colors(image, data)
     elif not (is_kept and is_whole_jpeg(data)):
       image.load()
-  if is_wide:
-    with errors.told(path, ValueError):
-      return _encoded(wide_pictures.to_rgb(values, image_range), 'PNG', turn)
   if is_kept:
     return EncodedImage(data, image.format.lower(), height, width)
-  encoding = 'JPEG' if image.format == 'JPEG' else 'PNG'
-  return _encoded(orientation.upright_image(image).convert('RGB'), encoding, turn)
+  encoding, options = ('JPEG', _JPEG_OPTIONS) if image.format == 'JPEG' else ('PNG', {})
+  if is_wide:
+    with errors.told(path, ValueError):
+      image = wide_pictures.to_rgb(values, image_range)
+  else:
+    image = orientation.upright_image(image).convert('RGB')
+  return EncodedImage(encode(image, encoding, **options), encoding.lower(), image.height,
+                      image.width, turn)
 
 
 def is_whole_jpeg(data):
@@ -114,7 +117,7 @@ def read_label(path, num_classes, ignore_label, label_map=None):
   values, is_plain = raw_files.ids(image, data, path), _is_plain_grey(image, data)
   labels, pixel_counts = map_ids(values, label_map, num_classes, ignore_label, path)
   if label_map is not None or not is_plain:
-    data = _encode(Image.fromarray(labels), 'PNG')
+    data = encode(Image.fromarray(labels))
   return EncodedLabel(data, *labels.shape, pixel_counts)
 
 
@@ -155,14 +158,21 @@ def encode_label(values, num_classes, ignore_label, where):
   Raises ValueError, begun by `where`, on values other than 0..num_classes-1 and ignore_label.
   """
   labels, pixel_counts = map_ids(values, None, num_classes, ignore_label, where)
-  return EncodedLabel(_encode(Image.fromarray(labels), 'PNG'), *labels.shape, pixel_counts)
+  return EncodedLabel(encode(Image.fromarray(labels)), *labels.shape, pixel_counts)
+
+
+def encode(image, encoding='PNG', **options):
+  """Returns the bytes of a Pillow image as a file; `options` are those of Pillow for the format."""
+  buffer = io.BytesIO()
+  image.save(buffer, format=encoding, **options)
+  return buffer.getvalue()
 
 
 def turned(label, turn):
   """Returns an EncodedLabel turned by an EXIF orientation."""
   with Image.open(io.BytesIO(label.data)) as image:
     values = orientation.upright(np.asarray(image), turn)
-  return label._replace(data=_encode(Image.fromarray(values), 'PNG'), height=values.shape[0],
+  return label._replace(data=encode(Image.fromarray(values)), height=values.shape[0],
                         width=values.shape[1])
 
 
@@ -229,18 +239,6 @@ def _stated_turn(image, data):
   if image.format == 'PNG' and not any(mark in data for mark in _PNG_EXIF_MARKS):
     return orientation.UPRIGHT
   return orientation.stated(image)
-
-
-def _encoded(image, encoding, turn):
-  """Returns the EncodedImage of an upright RGB Pillow image."""
-  return EncodedImage(_encode(image, encoding), encoding.lower(), image.height, image.width, turn)
-
-
-def _encode(image, encoding):
-  buffer = io.BytesIO()
-  options = {'quality': _JPEG_QUALITY, 'subsampling': 0} if encoding == 'JPEG' else {}
-  image.save(buffer, format=encoding, **options)
-  return buffer.getvalue()
 
 
 def _expected(label_map, num_classes, ignore_label):

@@ -35,10 +35,10 @@ def _vertical(size, colors, knots):
   return np.repeat(line[:, np.newaxis], size[1], axis=1)
 
 
-def _grained(random, color, size, strength, *wave, **options):
-  """Returns a colour over a (height, width), lighter and darker by noise; see textures.noise."""
-  noise = textures.noise(random, size, *wave, **options)
-  return color * (1 + strength * noise)[..., np.newaxis]
+def _paint_grained(area, random, color, strength, *wave, **options):
+  """Paints a part of a picture in a colour, lighter and darker by noise; see textures.noise."""
+  noise = textures.noise(random, area.shape[:2], *wave, **options)
+  area[:] = color * (1 + strength * noise)[..., np.newaxis]
 
 
 def _studio(canvas, random, horizon):
@@ -67,8 +67,8 @@ def _room(canvas, random, horizon):
         period=random.uniform(14, 40), folds=0.0)
     y, x = np.mgrid[0:horizon, 0:width].astype(np.float64)
     canvas.rgb[:horizon] = paper(x, y)
-  canvas.rgb[horizon:] = _grained(random, color_of(random, _FLOORS),
-                                  (height - horizon, width), 0.14, 50, stretch=(0.12, 1.0))
+  _paint_grained(canvas.rgb[horizon:], random, color_of(random, _FLOORS), 0.14, 50,
+                 stretch=(0.12, 1.0))
   for row in np.cumsum(random.uniform(5, 9) * 1.5 ** np.arange(6)).astype(int):
     if horizon + row < height:
       canvas.rgb[horizon + row] *= 0.8
@@ -111,9 +111,8 @@ def _street(canvas, random, horizon):
     wide = random.uniform(50, 130)
     _paint_house(canvas, random, int(left), int(left + wide), horizon)
     left += wide
-  size = height - horizon, width
-  ground = _vertical(size, [(0.50, 0.50, 0.51), (0.62, 0.61, 0.60)], (0, 1))
-  canvas.rgb[horizon:] = _grained(random, ground * random.uniform(0.7, 1.15), size, 0.07, 14, 3)
+  ground = _vertical((height - horizon, width), [(0.50, 0.50, 0.51), (0.62, 0.61, 0.60)], (0, 1))
+  _paint_grained(canvas.rgb[horizon:], random, ground * random.uniform(0.7, 1.15), 0.07, 14, 3)
   canvas.rgb[horizon:horizon + 3] *= 0.7
   if random.uniform() < 0.5:
     clutter.paint_car(canvas, random, horizon)
@@ -127,8 +126,7 @@ def _paint_house(canvas, random, left, right, horizon):
   a, b = max(left, 0), min(right, canvas.size[1])
   if b <= a:
     return
-  area = canvas.rgb[max(roof, 0):horizon, a:b]
-  area[:] = _grained(random, color, area.shape[:2], 0.04, 20, 3)
+  _paint_grained(canvas.rgb[max(roof, 0):horizon, a:b], random, color, 0.04, 20, 3)
   step_y, step_x = random.uniform(26, 46), random.uniform(20, 34)
   glass = np.array([(0.25, 0.30, 0.36), (0.55, 0.65, 0.72), (0.9, 0.82, 0.6)])
   for y in np.arange(roof + 10, horizon - step_y, step_y):
@@ -158,14 +156,12 @@ def _park(canvas, random, horizon):
 
 
 def _beach(canvas, random, horizon):
-  height, width = canvas.size
   _sky(canvas, random)
   line = int(horizon * random.uniform(0.55, 0.85))
   sea = textures.jitter(random, (0.20, 0.46, 0.56))
-  canvas.rgb[line:horizon] = _grained(random, sea, (horizon - line, width), 0.22, 40,
-                                      stretch=(0.12, 1.0))
+  _paint_grained(canvas.rgb[line:horizon], random, sea, 0.22, 40, stretch=(0.12, 1.0))
   sand = textures.jitter(random, (0.84, 0.72, 0.55))
-  canvas.rgb[horizon:] = _grained(random, sand, (height - horizon, width), 0.08, 30, 5, gain=0.7)
+  _paint_grained(canvas.rgb[horizon:], random, sand, 0.08, 30, 5, gain=0.7)
   canvas.rgb[horizon:horizon + 4] += 0.15
   clutter.scatter(canvas, random, horizon, 'parasol pole cloth patch', random.randint(1, 4))
 

@@ -23,7 +23,7 @@ from deeplab.core.jobs import parallel
 from deeplab.core.storage import files, json_text
 from deeplab.datasets import registry
 from deeplab.datasets.building.spec import Example
-from deeplab.datasets.labels import areas, forma_labels
+from deeplab.datasets.labels import areas, forma_labels, pairs
 from deeplab.datasets.sample_people import body, scene
 from deeplab.datasets.sample_people.canvas import IGNORE
 
@@ -155,7 +155,7 @@ def _encode(picture):
   landmarks = [[[round(float(value), 2) for value in point] for point in points]
                for points in picture.landmarks]
   text = json.dumps({'point_names': body.LANDMARKS, 'pose_landmarks': landmarks})
-  return _jpeg(picture.image), _png(labels), (text + '\n').encode('utf-8')
+  return _jpeg(picture.image), pairs.encode(labels), (text + '\n').encode('utf-8')
 
 
 def _write_lists(folder, settings):
@@ -245,7 +245,7 @@ def _write_sample(folder, image_folder, labels_folder, sample, labels):
 
 
 def _write_labels(folder, labels_folder, sample, labels):
-  _write(_png(Image.fromarray(labels)), folder, labels_folder, sample.name + '.png')
+  _write(pairs.encode(Image.fromarray(labels)), folder, labels_folder, sample.name + '.png')
 
 
 def _write(data, *path):
@@ -255,12 +255,4 @@ def _write(data, *path):
 
 
 def _jpeg(image):
-  stream = io.BytesIO()
-  Image.fromarray(image).save(stream, 'JPEG', quality=_JPEG_QUALITY)
-  return stream.getvalue()
-
-
-def _png(image):
-  stream = io.BytesIO()
-  image.save(stream, 'PNG')
-  return stream.getvalue()
+  return pairs.encode(Image.fromarray(image), 'JPEG', quality=_JPEG_QUALITY)
