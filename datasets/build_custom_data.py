@@ -194,28 +194,11 @@ def main(unused_argv):
   if info is None:
     return
   for split in spec.splits:
-    _report(info, split)
+    builder.log_shares(info, split)
   logging.info('Described in %s.', dataset_info.path_in(FLAGS.output_dir))
   if FLAGS.register:
     path = registry.register(info.name, FLAGS.output_dir)
     logging.info('--dataset=%s now finds it, by %s.', info.name, path)
-
-
-def _report(info, split):
-  found = info.splits[split]
-  total = sum(found.class_pixel_counts) + found.num_ignored_pixels
-  names = info.class_names or [''] * info.num_classes
-  counts = found.class_pixel_counts if total else ()
-  for i, count in enumerate(counts):
-    logging.info('class %3d %-16s %6.2f %% of the pixels', i, names[i], 100.0 * count / total)
-  if total:
-    logging.info('ignored (%d)%13s %6.2f %% of the pixels', info.ignore_label, '',
-                 100.0 * found.num_ignored_pixels / total)
-  absent = [repr(names[i] or i) for i, count in enumerate(counts) if not count]
-  if absent:
-    logging.warning('Split %r has no pixel of the classes %s.', split, ', '.join(absent))
-  logging.info('Split %r of dataset %r: %d records in %d shards.',
-               split, info.name, found.num_examples, found.num_shards)
 
 
 if __name__ == '__main__':

@@ -60,12 +60,9 @@ def main(unused_argv):
   if FLAGS.contact_sheet:
     contact_sheet.write(FLAGS.contact_sheet, splits['val'])
     logging.info('Contact sheet: %s', FLAGS.contact_sheet)
-  counts = [sum(values) for values in zip(
-      *[split.class_pixel_counts for split in info.splits.values()])]
-  ignored = sum(split.num_ignored_pixels for split in info.splits.values())
-  for name, count in zip(info.class_names + ['(ignored)'], counts + [ignored]):
-    logging.info('%-12s %6.2f %% of the pixels', name, 100.0 * count / (sum(counts) + ignored))
-  logging.info('%d train and %d val records. Described in %s.', FLAGS.num_train, FLAGS.num_val,
+  for split in info.splits:
+    builder.log_shares(info, split)
+  logging.info('Described in %s.',
                dataset_info.path_in(os.path.join(FLAGS.output_dir, 'tfrecord')))
 
 

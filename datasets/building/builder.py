@@ -20,7 +20,8 @@ from deeplab.datasets.checks import examination, rules
 from deeplab.datasets.labels import label_sources
 from deeplab.datasets.records import dataset_info, image_range, shards
 
-__all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset', 'build_published_set']
+__all__ = ['BuildTask', 'DatasetSpec', 'Example', 'build_dataset', 'build_published_set',
+           'log_shares']
 
 
 def build_dataset(spec, output_dir, num_processes=None, on_error=specs.STOP,
@@ -98,6 +99,24 @@ def build_published_set(spec, output_dir, **options):
                       info.name, published[split])
   logging.info('Records of %s (%s): %s', info.name, ', '.join(
       '%d %s' % (found, split) for split, found in sizes), output_dir)
+
+
+def log_shares(info, split):
+  """Logs how many records a split of a DatasetInfo has, and each class's share of its pixels."""
+  found = info.splits[split]
+  total = sum(found.class_pixel_counts) + found.num_ignored_pixels
+  names = info.class_names or [''] * info.num_classes
+  counts = found.class_pixel_counts if total else ()
+  for i, count in enumerate(counts):
+    logging.info('class %3d %-16s %6.2f %% of the pixels', i, names[i], 100.0 * count / total)
+  if total:
+    logging.info('ignored (%d)%13s %6.2f %% of the pixels', info.ignore_label, '',
+                 100.0 * found.num_ignored_pixels / total)
+  absent = [repr(names[i] or i) for i, count in enumerate(counts) if not count]
+  if absent:
+    logging.warning('Split %r has no pixel of the classes %s.', split, ', '.join(absent))
+  logging.info('Split %r of dataset %r: %d records in %d shards.',
+               split, info.name, found.num_examples, found.num_shards)
 
 
 def _build_shards(plan, name, kept, output_dir, num_processes, task):

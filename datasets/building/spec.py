@@ -4,6 +4,7 @@ Several machines may share a build. Every task lists and divides the raw files a
 the shards whose number leaves its index when divided by the number of tasks; nothing is sent
 between them. A last one, of `merge`, checks that all shards are there and describes them.
 """
+import math
 import os
 import typing
 
@@ -112,10 +113,9 @@ def check(spec):
   """Raises ValueError for a DatasetSpec that cannot be built whatever the files hold."""
   for field, lowest, highest, words in (
       ('num_classes', 1, 256, 'in 1..256'), ('ignore_label', 0, 255, 'in 0..255'),
-      ('num_shards', 1, None, 'at least 1'), ('shard_size', 1, None, 'at least 1')):
+      ('num_shards', 1, math.inf, 'at least 1'), ('shard_size', 1, math.inf, 'at least 1')):
     value = getattr(spec, field)
-    if not (field == 'shard_size' and value is None) and (
-        value < lowest or highest is not None and value > highest):
+    if not (field == 'shard_size' and value is None or lowest <= value <= highest):
       raise ValueError('%s must be %s, got %r.' % (field, words, value))
   if spec.class_names is not None and len(spec.class_names) != spec.num_classes:
     raise ValueError('class_names must hold %d names for num_classes=%d, got %d.'
