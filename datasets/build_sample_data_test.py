@@ -38,8 +38,7 @@ def raw(tmp_path_factory):
   return folder
 
 
-def test_two_processes_write_the_same_bytes_as_one(raw, tmp_path, monkeypatch):
-  monkeypatch.setattr(raw_folders, '_CHUNK', 1)
+def test_two_processes_write_the_same_bytes_as_one(raw, tmp_path):
   raw_folders.write(str(tmp_path / 'raw'), _SETTINGS, num_processes=2)
   assert tiny_trees.contents(tmp_path / 'raw') == tiny_trees.contents(raw)
 

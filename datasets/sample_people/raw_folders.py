@@ -35,8 +35,6 @@ _KINDS = (('images', '.jpg'), ('labels', '.png'), ('landmarks', '.json'))
 _OWN_NAME = re.compile(r'^\.?(train|val)_\d{5,}\.')
 _JPEG_QUALITY = 92
 _IGNORE_COLOR = (224, 224, 192)
-# Pictures that a worker process takes at a time.
-_CHUNK = 10
 _ATR_NAMES = ('background', 'hat', 'hair', 'sunglass', 'upper-clothes', 'skirt', 'pants', 'dress',
               'belt', 'left-shoe', 'right-shoe', 'face', 'left-leg', 'right-leg', 'left-arm',
               'right-arm', 'bag', 'scarf')
@@ -64,22 +62,20 @@ def write(folder, settings, num_processes=None):
   """
   with files.telling_of_disk(folder):
     _prepare(folder, settings)
-    missing = [picture for picture in _pictures(folder, settings)
-               if not all(map(os.path.exists, _paths(picture[2])))]
-    chunks = [(settings.seed, missing[i:i + _CHUNK]) for i in range(0, len(missing), _CHUNK)]
-    if chunks:
-      parallel.run(_write_pictures, chunks, [len(chunk) for _, chunk in chunks], num_processes,
-                   'Rendering people')
+    missing = [(settings.seed, split, index, example)
+               for split, examples in find_examples(folder, settings).items()
+               for index, example in enumerate(examples)
+               if not all(map(os.path.exists, _paths(example)))]
+    if missing:
+      parallel.run(_write_picture, missing, [1] * len(missing), num_processes, 'Rendering people')
     _write_lists(folder, settings)
   return len(missing)
 
 
 def find_examples(folder, settings):
   """Returns the splits of a written folder: {'train': [Example, ...], 'val': [...]}."""
-  splits = {'train': [], 'val': []}
-  for split, _, example in _pictures(folder, settings):
-    splits[split].append(example)
-  return splits
+  return {split: [_example(folder, '%s_%05d' % (split, index)) for index in range(count)]
+          for split, count in (('train', settings.num_train), ('val', settings.num_val))}
 
 
 def palette():
@@ -102,8 +98,8 @@ def _prepare(folder, settings):
                      'another folder, or empty this one.' % (folder, _STAMP))
   if old is None:
     files.write_text(stamp_path, json.dumps(stamp) + '\n')
-  wanted = {path for _, _, example in _pictures(folder, settings)
-            for path in _paths(example)} if old == stamp else set()
+  wanted = {path for examples in find_examples(folder, settings).values()
+            for example in examples for path in _paths(example)} if old == stamp else set()
   if old not in (None, stamp):
     logging.info('%s was rendered with %s, now with %s: rendering it again.', folder, old, stamp)
   for kind, _ in _KINDS:
@@ -126,26 +122,20 @@ def _read_stamp(path):
     return {}  # Ours, but unreadable: like one of another version.
 
 
-def _pictures(folder, settings):
-  """Yields (split, index, Example) of all pictures."""
-  for split, count in (('train', settings.num_train), ('val', settings.num_val)):
-    for index in range(count):
-      name = '%s_%05d' % (split, index)
-      yield split, index, Example(name, *[os.path.join(folder, kind, name + suffix)
-                                          for kind, suffix in _KINDS])
+def _example(folder, name):
+  return Example(name, *[os.path.join(folder, kind, name + suffix) for kind, suffix in _KINDS])
 
 
 def _paths(example):
   return example.image_path, example.label, example.landmarks
 
 
-def _write_pictures(chunk, on_picture):
-  """Renders and writes some pictures; for worker processes."""
-  seed, pictures = chunk
-  for split, index, example in pictures:
-    for path, data in zip(_paths(example), _encode(scene.render(seed, split, index))):
-      files.write_bytes(path, data)
-    on_picture()
+def _write_picture(piece, on_picture):
+  """Renders and writes the picture of (seed, split, index, Example); for worker processes."""
+  *place, example = piece
+  for path, data in zip(_paths(example), _encode(scene.render(*place))):
+    files.write_bytes(path, data)
+  on_picture()
 
 
 def _encode(picture):
