@@ -96,11 +96,7 @@ def fingerprint_of(shard):
                       spec.image_range, spec.labels_as_stored,
                       sorted((spec.label_map or {}).items()))).encode())
   for item in shard.examples:
-    landmarks = item.landmarks
-    if landmarks is not None and not isinstance(landmarks, str):
-      landmarks = np.asarray(landmarks, np.float32).tolist()
-    digest.update(repr((item.name, _file_state(item.image_path), _label_state(item.label),
-                        _file_state(landmarks) if isinstance(landmarks, str) else landmarks)
+    digest.update(repr((item.name, *map(_state, (item.image_path, item.label, item.landmarks)))
                        ).encode('utf-8', 'surrogateescape'))
   return digest.hexdigest()
 
@@ -155,21 +151,19 @@ def drawing_of(item, spec):
   return _label_of(item, pairs.read_image(item.image_path, spec.image_range), spec)[1]
 
 
-def _label_state(label):
-  if label is None or isinstance(label, str):
-    return _file_state(label)
-  paths = [label.path, getattr(label, 'parts_path', None)]
-  return label, [_file_state(path) for path in paths if path]
-
-
-def _file_state(path):
-  if path is None:
+def _state(source):
+  """Returns what tells a path, a label source or numbers from others; None for None."""
+  if source is None:
     return None
+  if hasattr(source, 'read'):
+    return source, _state(source.path), _state(getattr(source, 'parts_path', None))
+  if not isinstance(source, str):
+    return np.asarray(source, np.float32).tolist()
   try:
-    stat = os.stat(path)
+    stat = os.stat(source)
   except OSError:
-    return os.path.abspath(path), None  # The build itself reports it.
-  return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+    return os.path.abspath(source), None  # The build itself reports it.
+  return os.path.abspath(source), stat.st_size, stat.st_mtime_ns
 
 
 def _write(shard, on_example):
