@@ -10,8 +10,6 @@ if __package__ is None:
 from deeplab.command_line import running
 from deeplab.datasets.forma import builder_flags
 
-builder_flags.define_combined_flags()
-
 
 def main(unused_argv):
   builder_flags.combine('forma55k')

@@ -12,8 +12,6 @@ if __package__ is None:
 from deeplab.command_line import running
 from deeplab.datasets.forma import builder_flags
 
-builder_flags.define_combined_flags()
-
 
 def main(unused_argv):
   builder_flags.combine('forma54k_tryon10k_landmarks')

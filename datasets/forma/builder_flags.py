@@ -1,5 +1,6 @@
 """What the builders of the Forma sets share: flags, and the steps between raw files and records.
 
+Importing it declares the flags that all of them have; those of combined sets have no others.
 Body parts come as class-id PNGs of the nine Forma classes, from --parts_dir or drawn by an
 exported model (--parts_model).
 """
@@ -39,18 +40,15 @@ class Names(typing.NamedTuple):
   with_landmarks: str
 
 
-def define_storage_flag():
-  """Declares the flag that says where the Forma sets are."""
-  flag_groups.begin('storage')
-  flags.DEFINE_string('storage_dir', None,
-                      'Root of the stored sets. Default: $%s, or %s.'
-                      % (storage.ROOT_VARIABLE, storage.DEFAULT_ROOT))
+flag_groups.begin('storage')
+flags.DEFINE_string('storage_dir', None, 'Root of the stored sets. Default: $%s, or %s.'
+                    % (storage.ROOT_VARIABLE, storage.DEFAULT_ROOT))
+building.define_task_flags()
 
 
 def define_flags(names):
-  """Declares the flags of the builder of a Forma set with these Names."""
-  define_storage_flag()
-  building.define_builder_flags()
+  """Declares more flags, of the builder of a single set with these Names."""
+  building.define_work_flags()
   flag_groups.begin('set and body parts')
   flags.DEFINE_string('dataset_name', None,
                       'Name of the set, a folder under STORAGE_DIR/datasets. Default: %s, '
@@ -90,12 +88,6 @@ def find_parts(names, examples):
   if FLAGS.on_error == 'stop':
     listing.require_all(stems, found, folder, 'part label', 'images')
   return {stem: found.get(stem) or listing.absent_path(folder, stem) for stem in stems}
-
-
-def define_combined_flags():
-  """Declares the flags of the builder of a set that is put together from others."""
-  define_storage_flag()
-  building.define_task_flags()
 
 
 def combine(name):
