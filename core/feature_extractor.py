@@ -64,6 +64,8 @@ def features_of(images, options, is_training, fine_tune_batch_norm, preprocess_i
   _refuse_what_it_cannot_serve(options, backbone, settings.get('nas_training_hyper_parameters'))
   if preprocess_images:
     images = backbone.preprocess(images, options.preprocessed_images_dtype)
+  # Networks have defaults of their own for the image classifier, which is not asked for.
+  settings = dict({'num_classes': None, 'global_pool': False}, **settings)
   # By name; the is_training of a network and its arg scope is about batch norm alone.
   settings.update(options._asdict(), is_training=is_training and fine_tune_batch_norm)
   if options.batch_norm_decay is None:
