@@ -1,5 +1,6 @@
 """The loop around the training graph: where it starts, what it leaves, how it ends."""
 import contextlib
+import types
 import typing
 
 from absl import logging
@@ -80,7 +81,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
       stop = around.enter_context(
           train_session.StopOnSignal(options.train_logdir, placement.is_chief))
       hooks = [stop] + _hooks(graph, options, wait_secs, placement, around)
-      listeners = [_SavedListener(options.train_logdir, on_saved, step, stop)
+      listeners = [_saved_listener(options.train_logdir, on_saved, step, stop)
                    ] if on_saved and placement.is_chief else []
       around.enter_context(memory.readable_memory_errors(
           model_options.crop_size, options, placement.clones))
@@ -143,23 +144,17 @@ def _hooks(graph, options, wait_secs, placement, around):
   return hooks + [staging.StagingHook()]
 
 
-class _SavedListener(object):
-  """Tells of the checkpoints of a run, but that of its start and that of a run that is stopped."""
+def _saved_listener(train_logdir, on_saved, start_step, stop):
+  """Returns what tells of checkpoints, but that of the start and that of a run that is stopped."""
+  def after_save(unused_session, step):
+    if step != start_step and not stop.number:
+      on_saved(restoring.resolve_checkpoint(train_logdir))
 
-  def __init__(self, train_logdir, on_saved, start_step, stop):
-    self._train_logdir = train_logdir
-    self._on_saved = on_saved
-    self._start_step = start_step
-    self._stop = stop
+  def nothing(*unused_arguments):
+    pass
 
-  def before_save(self, *unused_arguments):
-    """Nothing is to be done."""
-
-  begin = end = before_save
-
-  def after_save(self, session, global_step_value):
-    if global_step_value != self._start_step and not self._stop.number:
-      self._on_saved(restoring.resolve_checkpoint(self._train_logdir))
+  return types.SimpleNamespace(
+      begin=nothing, before_save=nothing, after_save=after_save, end=nothing)
 
 
 def _plan_start(graph, options):
