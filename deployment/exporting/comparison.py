@@ -8,7 +8,6 @@ import contextlib
 import io
 import itertools
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ _SPLIT = 'val'
 _FREE_SIZE = (161, 129)
 # The mean IoU of fewer pictures says little.
 LEAST_SCORED_PICTURES = 20
+_ERROR_KEY = 'error'
 
 
 class Limits(typing.NamedTuple):
@@ -124,17 +124,19 @@ def labels_in_fresh_process(paths, pictures, mean_pixel=None):
   and why.
   """
   with tempfile.TemporaryDirectory() as folder:
-    job_path, result_path = [os.path.join(folder, name) for name in ('job', 'result')]
-    files.write_bytes(job_path, pickle.dumps((paths, pictures, mean_pixel)))
+    job_path, result_path = [os.path.join(folder, name) for name in ('job.npz', 'result.npz')]
+    np.savez(job_path, *pictures, paths=np.array(paths),
+             mean_pixel=np.array([] if mean_pixel is None else mean_pixel, np.float64))
     process = subprocess.run([sys.executable, '-m', __name__, job_path, result_path],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if process.returncode or not files.exists(result_path):
       raise ValueError('The exported models cannot be run in a process of their own: %s' % (
           process.stdout.decode('utf-8', 'replace').strip().split('\n')[-1]))
-    result = pickle.loads(files.read_bytes(result_path))
-  if isinstance(result, str):
-    raise ValueError(result)
-  return result
+    with np.load(result_path) as result:
+      if _ERROR_KEY in result:
+        raise ValueError(str(result[_ERROR_KEY]))
+      return [[result[_key(index, number)] for number in range(len(pictures))]
+              for index in range(len(paths))]
 
 
 def equal_share(labels, expected):
@@ -173,17 +175,21 @@ def check(name, comparison, limits):
 
 
 def main(argv):
-  """Runs the models of a job; see the module. The result is lists of labels, or an error's text."""
+  """Runs the models of a job; see the module."""
   _, job_path, result_path = argv
-  paths, pictures, mean_pixel = pickle.loads(files.read_bytes(job_path))
-  result = []
-  try:
-    for path in paths:
-      with contextlib.closing(opened_models.open_exported(path, mean_pixel)) as opened:
-        result.append([opened.predict(picture[np.newaxis])[0][0] for picture in pictures])
-  except ValueError as error:
-    result = str(error)
-  files.write_bytes(result_path, pickle.dumps(result))
+  result = {}
+  with np.load(job_path) as job:
+    # All but two have the names that NumPy gives to what has none.
+    pictures = [job['arr_%d' % number] for number in range(len(job.files) - 2)]
+    try:
+      for index, path in enumerate(job['paths'].tolist()):
+        opened = opened_models.open_exported(path, job['mean_pixel'].tolist() or None)
+        with contextlib.closing(opened):
+          result.update((_key(index, number), opened.predict(picture[np.newaxis])[0][0])
+                        for number, picture in enumerate(pictures))
+    except ValueError as error:
+      result = {_ERROR_KEY: np.array(str(error))}
+  np.savez(result_path, **result)
 
 
 def _records(dataset_dir, num_records, split):
@@ -199,6 +205,10 @@ def _records(dataset_dir, num_records, split):
 def _decoded(data, mode):
   with image_limits.open_image(io.BytesIO(data)) as picture:
     return np.array(picture.convert(mode))
+
+
+def _key(index, number):
+  return 'model%d_%d' % (index, number)
 
 
 def _draw(size, seed):
