@@ -27,7 +27,7 @@ FLOORS = (
 )
 # The same for the folders of a package.
 ROOMS = {
-    'tools': (('benchmarks', 'checkpoints', 'cluster', 'records', 'runs'),),
+    'tools': (('benchmarks', 'checkpoints', 'cluster', 'demo', 'records', 'runs'),),
     'utils': (('training', 'evaluating', 'pictures'),
               ('inference', 'runs', 'speed_and_memory')),
     'deployment': (('exporting', 'cluster'), ('formats',), ('graphs',)),
