@@ -68,7 +68,7 @@ def test_settings_that_no_format_serves_are_refused(name, formats):
 
 def test_settings_that_are_not_given_and_formats_that_are_not_known():
   assert export_formats.served_settings() == [
-      'dynamic_batch', 'export_probabilities', 'optimize', 'tflite_kind']
+      'dynamic_batch', 'export_probabilities', 'half_weights', 'optimize', 'tflite_kind']
   export_formats.check_served(['tflite'], {'optimize': ''})
   with pytest.raises(ValueError, match='tflite'):
     export_formats.check_served(['tflit'], {'optimize': ''})
