@@ -16,6 +16,7 @@ from PIL import Image
 
 from deeplab import common
 from deeplab.core.storage import files
+from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.sample_people import contact_sheet, raw_folders
 from deeplab.datasets.sample_people.canvas import IGNORE, NUM_CLASSES
@@ -36,6 +37,8 @@ flags.DEFINE_integer('num_val', 100, 'Number of pictures, the first of the split
 
 def main(unused_argv):
   """Renders and labels the pictures, and prints the table."""
+  if not FLAGS.output_dir:
+    raise UsageError('--output_dir must name a folder.')
   raw_dir = os.path.join(FLAGS.output_dir, 'raw')
   settings = raw_folders.Settings(seed=0, num_train=0, num_val=FLAGS.num_val)
   raw_folders.write(raw_dir, settings)
