@@ -10,14 +10,16 @@ the pixels that every ground-truth segment shares with every predicted one: `cou
       metric.compare_and_accumulate(*arrays)
     metric.result()
 
-Needs NumPy alone, no TensorFlow.
+Needs no TensorFlow.
 """
 import abc
 import copy
+import functools
 import sys
 import typing
 
 import numpy as np
+from absl import logging
 
 _EPSILON = 1e-10  # Denominators closer to zero than this give a quotient of zero.
 _ID_BITS = 32  # Two ids share a 64-bit code.
@@ -39,7 +41,8 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     ignored_label: category of pixels that are not evaluated; it may lie outside of
       0..num_categories-1. Its instance 0 is void; its further instances are regions where objects
       are not told apart (crowds).
-    max_instances_per_category: instances are 0..max_instances_per_category-1.
+    max_instances_per_category: instances are 0..max_instances_per_category-1; see
+      `compare_and_accumulate` for larger ones.
     offset: a pair of segments is named `groundtruth id * offset + predicted id`, so it must be
       larger than all predicted ids.
   """
@@ -74,9 +77,11 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     """Adds the counts of one image; returns `result()` so far.
 
     The arrays are integers of one shape, usually [height, width]: category and instance ids.
-    `crowd_categories` is a dict from an instance of the ignored category in the ground truth to the
-    category of the objects in that region; None or absent: objects of any. Raises ValueError if
-    shapes or types do not fit, or ids are out of range.
+    An instance that is not below max_instances_per_category runs into the ids of the next
+    categories and counts for them; a warning says so. `crowd_categories` is a dict from an instance
+    of the ignored category in the ground truth to the category of the objects in that region; None
+    or absent: objects of any. Raises ValueError if shapes or types do not fit, or ids are out of
+    range.
     """
     arrays = [np.asarray(array) for array in (
         groundtruth_category_array, groundtruth_instance_array, predicted_category_array,
@@ -89,10 +94,7 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     ids = []
     for what, (categories, instances) in (('ground truth', values[:2]),
                                           ('prediction', values[2:])):
-      _check_range(what + ' category', categories, self.num_categories, self.ignored_label)
-      _check_range(what + ' instance', instances, self.max_instances_per_category)
-      ids.append(categories.astype(np.uint32) * np.uint32(self.max_instances_per_category)
-                 + instances.astype(np.uint32))
+      ids.append(self._segment_ids(what, categories, instances))
     self.accumulate_pairs(count_pairs(*ids, lengths), crowd_categories)
     return self.result()
 
@@ -190,6 +192,22 @@ class SegmentationMetric(metaclass=abc.ABCMeta):
     other.reset()
     return other
 
+  def _segment_ids(self, what, categories, instances):
+    """Returns [R] int64 ids of [R] categories and instances of what `what` says, checked."""
+    _check_range(what + ' category', categories, self.num_categories, self.ignored_label)
+    _check_range(what + ' instance', instances, 1 << _ID_BITS)
+    ids = (categories.astype(np.int64) * self.max_instances_per_category
+           + instances.astype(np.int64))
+    if (instances >= self.max_instances_per_category).any():
+      advice = ('instances are not below max_instances_per_category=%d, and segment ids are '
+                'category * %d + instance: pass a larger number'
+                % ((self.max_instances_per_category,) * 2))
+      _check_range('%s: %s; category' % (what, advice), self._category_of(ids),
+                   self.num_categories, self.ignored_label)
+      _warn_once('%s: %s. They count as segments of the categories after theirs.'
+                 % (what, advice))
+    return ids
+
   def _settings(self):
     return (type(self).__name__, self.num_categories, self.ignored_label,
             self.max_instances_per_category, self.offset)
@@ -218,6 +236,10 @@ class SegmentPairs(typing.NamedTuple):
   groundtruth_index: np.ndarray  # [N] index into `groundtruth_ids`, per pair with common pixels.
   predicted_index: np.ndarray  # [N] index into `predicted_ids`.
   areas: np.ndarray  # [N] int64, number of common pixels, > 0.
+
+  def predicted_areas_where(self, is_counted):
+    """Returns the [P] areas of predicted segments over the pairs with true [N] `is_counted`."""
+    return _sums(self.predicted_index, self.areas * is_counted, len(self.predicted_ids))
 
 
 def joint_runs(*arrays):
@@ -256,6 +278,12 @@ def count_pairs(groundtruth, predicted, lengths):
       groundtruth_index=groundtruth_index,
       predicted_index=predicted_index,
       areas=areas)
+
+
+@functools.lru_cache(maxsize=None)
+def _warn_once(message):
+  """Warns; a stream of images has the same to say again and again."""
+  logging.warning('%s', message)
 
 
 def _check_range(what, ids, number, allowed=-1):

@@ -192,8 +192,10 @@ def test_table_has_a_line_per_set_and_the_digits_asked_for(capsys):
     ([ONES, ONES, ONES, np.ones([3, 2], int)], r'\(2, 3\).*\(3, 2\)'),
     ([ONES * 5, ONES, ONES, ONES], r'ground truth category id 5 is not in 0\.\.4'),
     ([ONES, ONES, -ONES, ONES], r'prediction category id -1 is not in 0\.\.4'),
-    ([ONES, ONES * 16, ONES, ONES], r'ground truth instance id 16 is not in 0\.\.15'),
-    ([ONES, ONES, ONES, -ONES], r'prediction instance id -1 is not in 0\.\.15'),
+    ([ONES, ONES * 64, ONES, ONES],
+     r'ground truth: instances are not below max_instances_per_category=16, .*: pass a larger '
+     r'number; category id 5 is not in 0\.\.4'),
+    ([ONES, ONES, ONES, -ONES], 'prediction instance id -1 is not in 0'),
     ([ONES, ONES, ONES * .5, ONES], 'prediction category ids must be integers.*float64'),
 ])
 def test_arrays_that_do_not_fit_are_told_and_not_counted(metric_class, arrays, message):
@@ -201,6 +203,20 @@ def test_arrays_that_do_not_fit_are_told_and_not_counted(metric_class, arrays, m
   with pytest.raises(ValueError, match=message):
     metric.compare_and_accumulate(*arrays)
   assert not any(values.any() for values in metric.per_category().values())
+
+
+@EITHER
+def test_instances_above_the_maximum_count_for_the_next_category_with_one_warning(metric_class,
+                                                                                  caplog):
+  base_metric._warn_once.cache_clear()
+  metric = make(metric_class)
+  for _ in range(2):
+    metric.compare_and_accumulate(ONES, ONES * 16, 2 * ONES, 0 * ONES)
+  # 1 * 16 + 16 is what instance 0 of category 2 is called.
+  assert metric.result_per_category().tolist() == [0, 0, 1, 0, 0]
+  assert metric.valid_categories().tolist() == [False, False, True, False, False]
+  assert caplog.text.count('ground truth: instances are not below') == 1
+  assert caplog.text.count('WARNING') == 1
 
 
 @EITHER
@@ -227,9 +243,9 @@ def test_ignored_label_may_be_any_number(metric_class, ignored_label):
   metric = make(metric_class, ignored_label=ignored_label, offset=2 ** 16)
   categories = ONES * [1, 1, max(0, ignored_label)]
   metric.compare_and_accumulate(categories, 0 * ONES, ONES, 0 * ONES)
-  # Ignored pixels are no part of the union of PQ; PC covers 4 of 6 pixels.
+  # Ignored pixels are no part of unions; else 4 of 6 pixels are covered.
   is_ignored = ignored_label >= 0
-  value = 1. if is_ignored and metric_class is PanopticQuality else 2. / 3
+  value = 1. if is_ignored else 2. / 3
   assert metric.result_per_category()[1] == pytest.approx(value)
   assert metric.result() == pytest.approx(value / (1 if is_ignored else 2))
 

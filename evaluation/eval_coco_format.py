@@ -111,10 +111,9 @@ def eval_coco_format(gt_json_file, pred_json_file, gt_folder=None, pred_folder=N
   options = Settings(metric, num_categories, ignored_label, max_instances_per_category,
                      intersection_offset, normalize_by_image_size, num_workers=num_workers,
                      **others)
-  categories, pairs = coco.list_pairs(
+  report = evaluate_pairs(*_coco_pairs(
       gt_json_file, pred_json_file, gt_folder or os.path.splitext(gt_json_file)[0],
-      pred_folder or os.path.splitext(pred_json_file)[0], options.limits)
-  report = evaluate_pairs(categories, pairs, options)
+      pred_folder or os.path.splitext(pred_json_file)[0], options))
   print('\n'.join(panoptic_report.format_table(report, print_digits)))
   return report['means']
 
@@ -174,10 +173,17 @@ def _check_layout_flags():
 
 
 def _list_coco(options):
-  categories, pairs = coco.list_pairs(
-      FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder, FLAGS.pred_folder,
-      options.limits)
-  return categories, pairs, options
+  return _coco_pairs(FLAGS.gt_json_file, FLAGS.pred_json_file, FLAGS.gt_folder,
+                     FLAGS.pred_folder, options)
+
+
+def _coco_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_folder, options):
+  """Returns what `evaluate_pairs` takes, of two JSON files and the folders of their id images."""
+  categories, pairs = coco.list_pairs(groundtruth_json, predicted_json, groundtruth_folder,
+                                      predicted_folder, options.limits)
+  limits = coco.with_room(options.limits, pairs)
+  return categories, pairs, options._replace(
+      max_instances_per_category=limits.max_instances_per_category)
 
 
 def _list_cityscapes(options):

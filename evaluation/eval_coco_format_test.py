@@ -12,10 +12,12 @@ from PIL import Image
 from deeplab.core.jobs import progress
 from deeplab.evaluation import eval_coco_format
 from deeplab.evaluation.panoptic import make_sample
-from deeplab.testing import forked_scripts
+from deeplab.testing import forked_scripts, tiny_run
 
 NUM_CATEGORIES = 6
 SIZE = make_sample.SampleSize(num_images=3, image_height=48, image_width=64)
+# Pictures, and figures in a README.
+SHARED = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'panoptic')
 SETTINGS = eval_coco_format.Settings(num_categories=NUM_CATEGORIES)
 
 
@@ -98,6 +100,25 @@ def test_perfect_prediction_gives_one_with_the_defaults_for_coco(shared_sample):
   for metric in ('pq', 'pc'):
     results = eval_coco_format.eval_coco_format(path, path, folder, folder, metric=metric)
     assert results['All'][metric] == pytest.approx(1)
+
+
+@pytest.mark.parametrize('is_normalized, expected', [(False, 0.68211), (True, 0.68215)])
+def test_shared_sample_has_the_figures_that_are_known_of_it(is_normalized, expected, caplog):
+  if not os.path.isdir(SHARED):
+    pytest.skip('no ../shared/data/panoptic')
+  results = eval_coco_format.eval_coco_format(
+      os.path.join(SHARED, 'coco_gt.json'), os.path.join(SHARED, 'coco_pred.json'), metric='pc',
+      num_categories=7, normalize_by_image_size=is_normalized)
+  assert results['All']['pc'] == pytest.approx(expected, abs=1e-5)
+  assert 'image 3 (team.png): id 0, which means void elsewhere, is a segment here' in caplog.text
+
+
+@pytest.mark.parametrize('metric', ['pq', 'pc'])
+def test_more_segments_than_the_maximum_change_nothing(shared_sample, metric, caplog):
+  expected = evaluate(shared_sample, metric=metric)
+  assert not caplog.text
+  assert evaluate(shared_sample, metric=metric, max_instances_per_category=1) == expected
+  assert 'more than max_instances_per_category=1: there is room for them all' in caplog.text
 
 
 @pytest.mark.parametrize('metric', ['pq', 'pc'])

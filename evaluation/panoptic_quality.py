@@ -63,11 +63,10 @@ class PanopticQuality(base_metric.SegmentationMetric):
   def _match(self, pairs, categories, predicted_categories):
     """Returns ([N] booleans, [N] float64 IoU) of the pairs."""
     void_id = self.ignored_label * self.max_instances_per_category
-    is_void = pairs.groundtruth_ids[pairs.groundtruth_index] == void_id
-    void_overlap = np.bincount(pairs.predicted_index, weights=pairs.areas * is_void,
-                               minlength=len(pairs.predicted_ids))
+    predicted_areas = pairs.predicted_areas_where(
+        pairs.groundtruth_ids[pairs.groundtruth_index] != void_id)
     union = (pairs.groundtruth_areas[pairs.groundtruth_index]
-             + (pairs.predicted_areas - void_overlap)[pairs.predicted_index] - pairs.areas)
+             + predicted_areas[pairs.predicted_index] - pairs.areas)
     iou = base_metric.realdiv_maybe_zero(pairs.areas, union)
     is_same = (categories[pairs.groundtruth_index]
                == predicted_categories[pairs.predicted_index])
@@ -84,6 +83,5 @@ class PanopticQuality(base_metric.SegmentationMetric):
     is_ignored = self._category_of(
         pairs.groundtruth_ids)[pairs.groundtruth_index] == self.ignored_label
     is_ignored &= (of_pair < 0) | (of_pair == predicted_categories[pairs.predicted_index])
-    overlap = np.bincount(pairs.predicted_index, weights=pairs.areas * is_ignored,
-                          minlength=len(pairs.predicted_ids))
-    return overlap > _EXCUSED_SHARE * pairs.predicted_areas
+    return (pairs.predicted_areas_where(is_ignored)
+            > _EXCUSED_SHARE * pairs.predicted_areas)

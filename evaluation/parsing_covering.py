@@ -2,7 +2,7 @@
 
 Per category, the mean over ground-truth segments of the best IoU with a predicted segment,
 weighted by area. Large segments count more than in panoptic quality, and nothing is cut off
-at an IoU of one half.
+at an IoU of one half. Pixels whose ground truth is ignored count nowhere.
 
 Reference: Yang et al., "DeeperLab: Single-Shot Image Parser", 2019, section 4.
 """
@@ -42,17 +42,22 @@ class ParsingCovering(base_metric.SegmentationMetric):
     return super()._settings() + (self.normalize_by_image_size,)
 
   def _add(self, pairs, crowd_categories):
-    """See the base class. Ignored ground truth has no part in it, crowds included."""
+    """See the base class. Ignored ground truth has no part in it, crowds included.
+
+    Its pixels are no part of the area of a predicted segment either, and so of no union.
+    """
     del crowd_categories
     categories = self._category_of(pairs.groundtruth_ids)
+    is_counted = categories != self.ignored_label
     is_same = (categories[pairs.groundtruth_index]
                == self._category_of(pairs.predicted_ids)[pairs.predicted_index])
+    predicted_areas = pairs.predicted_areas_where(is_counted[pairs.groundtruth_index])
     union = (pairs.groundtruth_areas[pairs.groundtruth_index]
-             + pairs.predicted_areas[pairs.predicted_index] - pairs.areas)
+             + predicted_areas[pairs.predicted_index] - pairs.areas)
     best_iou = np.zeros(len(categories))
     np.maximum.at(best_iou, pairs.groundtruth_index,
                   is_same * base_metric.realdiv_maybe_zero(pairs.areas, union))
-    areas = pairs.groundtruth_areas * (categories != self.ignored_label)
+    areas = pairs.groundtruth_areas * is_counted
     if self.normalize_by_image_size:
       areas = base_metric.realdiv_maybe_zero(areas, pairs.areas.sum())
     self.weighted_iou_per_class += self._sum_per_category(categories, areas * best_iou)

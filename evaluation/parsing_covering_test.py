@@ -1,11 +1,17 @@
-"""Tests of parsing covering against the definition of the paper."""
+"""Tests of parsing covering against the definition of the paper, and figures of other programs."""
+import os
+
 import numpy as np
 import pytest
 
-from deeplab.evaluation import test_utils
+from deeplab.core.tf_compat import tf
+from deeplab.evaluation import streaming_metrics, test_utils
 from deeplab.evaluation.parsing_covering import ParsingCovering
+from deeplab.testing import tiny_run
 
 IGNORED = test_utils.IGNORED
+# Picture of a team, its ids and classes; the figures are in a README beside it.
+_SAMPLE = os.path.join(tiny_run.ROOT, os.pardir, 'shared', 'data', 'panoptic')
 
 
 def by_definition(scenes, is_normalized):
@@ -13,7 +19,9 @@ def by_definition(scenes, is_normalized):
   covered, areas = np.zeros([2, test_utils.NUM_CATEGORIES])
   for scene in scenes:
     size = scene.arrays[0].size if is_normalized else 1
-    predictions = test_utils.masks(*scene.arrays[2:])
+    is_ignored = scene.arrays[0] == IGNORED
+    predictions = {key: mask & ~is_ignored
+                   for key, mask in test_utils.masks(*scene.arrays[2:]).items()}
     for (category, _), mask in test_utils.masks(*scene.arrays[:2]).items():
       if category == IGNORED:
         continue
@@ -72,3 +80,56 @@ def test_categories_that_are_predicted_alone_do_not_count():
   metric.compare_and_accumulate(np.array([1, 1, 1, 0]), zeros, np.array([1, 1, 1, 3]), zeros)
   assert metric.result() == 1
   assert metric.detailed_results()['All']['n'] == 1
+
+
+def test_ignored_pixels_of_the_ground_truth_are_no_part_of_unions():
+  metric = ParsingCovering(normalize_by_image_size=False, **test_utils.METRIC_ARGUMENTS)
+  # Void, a crowd, and another segment: the last one alone makes the prediction too large.
+  metric.compare_and_accumulate(np.array([1] * 6 + [0] * 5 + [2] * 2),
+                                np.array([0] * 6 + [0] * 3 + [1] * 2 + [0] * 2),
+                                np.full([13], 1), np.zeros([13], int))
+  assert metric.weighted_iou_per_class.tolist() == [0, 6 * 6 / 8., 0, 0, 0]
+  assert metric.gt_area_per_class.tolist() == [0, 6, 2, 0, 0]
+
+
+def test_instances_above_the_maximum_are_taken_as_they_are():
+  instances = np.full([6, 6], 2)
+  instances[1:6, 1] = instances[1:5, 2] = instances[1:4, 3] = instances[1:4, 4] = 4
+  metric = ParsingCovering(num_categories=3, ignored_label=2, max_instances_per_category=2,
+                           offset=16, normalize_by_image_size=False)
+  zeros = np.zeros([6, 6], int)
+  assert metric.compare_and_accumulate(zeros, instances, zeros, instances) == 1
+  assert metric.weighted_iou_per_class.tolist() == [0, 21, 0]
+  assert metric.gt_area_per_class.tolist() == [0, 21, 0]
+
+
+@pytest.fixture
+def team():
+  """The four arrays of the shared sample."""
+  if not os.path.isdir(_SAMPLE):
+    pytest.skip('no ../shared/data/panoptic')
+  instances, categories = test_utils.panoptic_segmentation_with_class_map(
+      os.path.join(_SAMPLE, 'team_gt_instance.png'),
+      {0: 0, 47: 1, 97: 1, 133: 1, 150: 1, 174: 1, 198: 2, 215: 1, 244: 1, 255: 1})
+  predicted = test_utils.read_segmentation_with_rgb_color_map(
+      os.path.join(_SAMPLE, 'team_pred_class.png'), {(0, 0, 0): 0, (0, 0, 255): 1, (255, 0, 0): 2})
+  return categories, instances, predicted, test_utils.read_test_image(
+      os.path.join(_SAMPLE, 'team_pred_instance.png'), mode='L')
+
+
+@pytest.mark.parametrize('is_normalized, covered, areas', [
+    (False, [0, 39864.14634, 3136], [0, 56870, 5800]),
+    (True, [0, 0.5002088756, 0.03935002196], [0, 0.7135955832, 0.07277746408])])
+def test_shared_sample_has_the_figures_that_are_known_of_it(team, is_normalized, covered, areas):
+  metric = ParsingCovering(3, 0, 256, 256 * 256, normalize_by_image_size=is_normalized)
+  assert metric.compare_and_accumulate(*team) == pytest.approx(0.6208296732, abs=1e-9)
+  np.testing.assert_allclose(metric.weighted_iou_per_class, covered, rtol=1e-9)
+  np.testing.assert_allclose(metric.gt_area_per_class, areas, rtol=1e-9)
+  per_category = [0, 0.70097, 0.54069]
+  np.testing.assert_allclose(metric.result_per_category(), per_category, atol=1e-5)
+  with tf.Graph().as_default(), tf.Session() as session:
+    _, update_op = streaming_metrics.streaming_parsing_covering(
+        *[tf.constant(array) for array in team], num_classes=3, max_instances_per_category=256,
+        ignored_label=0, offset=256 * 256, normalize_by_image_size=is_normalized)
+    session.run(tf.local_variables_initializer())
+    np.testing.assert_allclose(session.run(update_op), [per_category, covered, areas], atol=1e-5)

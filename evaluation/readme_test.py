@@ -49,8 +49,8 @@ def test_example_by_hand_is_what_the_metrics_give():
     assert found == pytest.approx(row_of(name), abs=1e-12)
   # By hand: the sums are written out here too.
   assert pq.result() == pytest.approx((1 / 3. + 16 / 19.) / 2, abs=1e-12)
-  assert pc.result() == pytest.approx((7 / 12. + 16 / 23.) / 2, abs=1e-12)
-  assert 'PQ = (1/3 + 16/19) / 2 = %.3f, PC = (7/12 + 16/23) / 2 = %.3f' % (
+  assert pc.result() == pytest.approx((7 / 12. + 16 / 19.) / 2, abs=1e-12)
+  assert 'PQ = (1/3 + 16/19) / 2 = %.3f, PC = (7/12 + 16/19) / 2 = %.3f' % (
       pq.result(), pc.result()) in README
 
 

@@ -69,24 +69,35 @@ def masks(categories, instances):
   return {key: (categories == key[0]) & (instances == key[1]) for key in keys}
 
 
-def read_test_image(testdata_path, *args, **kwargs):
-  """Returns a picture as an array; further arguments, such as a dtype, go to np.asarray.
+def read_test_image(testdata_path, flatten=False, mode=None):
+  """Returns a picture as an array.
 
-  The path is absolute or relative to `testdata` beside this file.
+  Args:
+    testdata_path: absolute, or relative to `testdata` beside this file.
+    flatten: whether the result is [height, width] float32, the lightness in 0..255.
+    mode: mode of PIL to convert to, such as 'L' for uint8 grey or 'RGB'; None: that of the
+      file, but colours of palettes instead of their indices, and grey of black and white.
   """
   with Image.open(os.path.join(_TEST_DIR, testdata_path)) as image:
-    return np.asarray(image, *args, **kwargs)
+    if mode is None and image.mode == 'P':
+      mode = 'RGBA' if 'transparency' in image.info else 'RGB'
+    image = image.convert(mode or image.mode)
+    if flatten:
+      image = image.convert('F')
+    return np.asarray(image.convert('L') if image.mode == '1' else image)
 
 
 def read_segmentation_with_rgb_color_map(image_testdata_path, rgb_to_semantic_label,
                                          output_dtype=None):
   """Returns the [height, width] labels of a picture whose colours stand for labels.
 
-  The path of the RGB picture is as in `read_test_image`; the table is a dict, (red, green, blue) ->
-  label; output_dtype None: uint8. Raises ValueError if it has a colour that is not in the table.
+  The path is as in `read_test_image`; the table is a dict, (red, green, blue) -> label;
+  output_dtype None: that of the labels. Raises ValueError if the picture has a colour that is not
+  in the table.
   """
-  image = read_test_image(image_testdata_path)[..., :3]
-  labels = np.zeros(image.shape[:2], output_dtype or np.uint8)
+  image = read_test_image(image_testdata_path, mode='RGB')
+  labels = np.zeros(image.shape[:2],
+                    output_dtype or np.asarray(list(rgb_to_semantic_label.values())).dtype)
   is_known = np.zeros(image.shape[:2], bool)
   for color, label in rgb_to_semantic_label.items():
     has_color = (image == color).all(axis=2)
@@ -102,14 +113,14 @@ def panoptic_segmentation_with_class_map(instance_testdata_path,
                                          instance_label_to_semantic_label):
   """Returns ([height, width] instances, [height, width] categories) of a picture of ids.
 
-  The path is as in `read_test_image`, of one channel; the table is a dict, instance id -> category.
-  Raises ValueError if the picture has an id that is not in the table.
+  The path is as in `read_test_image`; ids are the grey values, uint8. The table is a dict, instance
+  id -> category. Raises ValueError unless the picture and the table have the same ids.
   """
-  instances = read_test_image(instance_testdata_path)
-  unknown = set(np.unique(instances).tolist()) - set(instance_label_to_semantic_label)
-  if unknown:
-    raise ValueError('%s has the id %d, which is not in the table of categories.'
-                     % (instance_testdata_path, min(unknown)))
+  instances = read_test_image(instance_testdata_path, mode='L')
+  present, known = set(np.unique(instances).tolist()), set(instance_label_to_semantic_label)
+  if present != known:
+    raise ValueError('%s has the ids %s, the table of categories has %s.' % (
+        instance_testdata_path, sorted(present), sorted(known)))
   categories = np.zeros(instances.shape, np.uint8)
   for instance, category in instance_label_to_semantic_label.items():
     categories[instances == instance] = category

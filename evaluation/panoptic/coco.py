@@ -30,13 +30,15 @@ class CocoSource(typing.NamedTuple):
 
   def read(self, limits):
     """Returns the images.Segmentation; raises ValueError with the file and what is wrong."""
-    ids, categories, is_crowd = self.rows.T
+    rows = self.rows
+    has_void = _VOID_ID not in rows[:, 0]
+    if has_void:
+      rows = np.append(rows, [[_VOID_ID, limits.ignored_label, 0]], axis=0)
+    ids, categories, is_crowd = rows.T
     return images.to_segmentation(
         images.read_color_ids(self.path), images.Segments(
-            np.append(ids, _VOID_ID).astype(np.int64),
-            np.append(categories, limits.ignored_label),
-            np.append(is_crowd, 0) != 0,
-            np.arange(len(ids) + 1) == len(ids)), limits, self.path)
+            ids.astype(np.int64), categories, is_crowd != 0,
+            has_void & (ids == _VOID_ID)), limits, self.path)
 
 
 def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_folder, limits):
@@ -61,6 +63,25 @@ def list_pairs(groundtruth_json, predicted_json, groundtruth_folder, predicted_f
                     predicted_json, len(extra), groundtruth_json, extra[0])
   return categories, [images.ImagePair(str(key), truth[key], predicted.get(key))
                       for key in sorted(truth, key=str)]
+
+
+def with_room(limits, pairs):
+  """Returns the limits, with room for all segments that a category has in an image of the pairs.
+
+  Pairs are those of `list_pairs`; more room than was asked for is told in a warning.
+  """
+  most = 0
+  for pair in pairs:
+    for source in filter(None, (pair.groundtruth, pair.prediction)):
+      categories = np.where(source.rows[:, 2] != 0, limits.ignored_label, source.rows[:, 1])
+      # Void is one more of the ignored category.
+      most = max(most, np.bincount(np.append(categories, limits.ignored_label)).max())
+  if most <= limits.max_instances_per_category:
+    return limits
+  logging.warning('A category has up to %d segments in an image, more than '
+                  'max_instances_per_category=%d: there is room for them all.', most,
+                  limits.max_instances_per_category)
+  return limits._replace(max_instances_per_category=int(most))
 
 
 def read_categories(path, limits):
@@ -124,7 +145,7 @@ def _is_segment(row):
 def _sources(content, path, folder, known, allows_crowds):
   """Returns a dict, image id -> CocoSource."""
   images.check_folder(folder, 'the folder of the id images of %s' % path)
-  sources = {}
+  sources, odd = {}, {}
   for annotation in content['annotations']:
     if not (isinstance(annotation, dict) and {'image_id', 'file_name'} <= set(annotation)
             and isinstance(annotation.get('segments_info'), np.ndarray)):
@@ -135,28 +156,40 @@ def _sources(content, path, folder, known, allows_crowds):
     where = '%s: image %s (%s)' % (path, image_id, file_name)
     if image_id in sources:
       raise ValueError('%s stands twice.' % where)
-    problem = _problem_of(annotation['segments_info'].tolist(), known, allows_crowds)
-    if problem:
-      raise ValueError('%s: segment %s' % (where, problem))
+    rows = _with_known_categories(annotation['segments_info'], known, where)
     sources[image_id] = CocoSource(os.path.join(folder, file_name),
-                                   annotation['segments_info'])
+                                   _settled(rows, allows_crowds, where, odd))
+  for what, places in odd.items():
+    logging.warning('%s; segments of %d images have it.', what % places[0], len(places))
   return sources
 
 
-def _problem_of(rows, known, allows_crowds):
-  """Returns how segments contradict each other or the categories, or None."""
-  seen = set()
-  for segment_id, category, is_crowd in rows:
-    if segment_id in seen:
-      return 'id %d stands twice.' % segment_id
-    seen.add(segment_id)
-    if segment_id == _VOID_ID:
-      return 'id %d stands for void and cannot have a category.' % segment_id
+def _with_known_categories(rows, known, where):
+  """Returns the rows; raises ValueError if one has another category than those known."""
+  for segment_id, category, _ in rows.tolist():
     if category not in known:
       numbers = sorted(known)
-      return '%d has the unknown category %d; the ground truth has %s%s.' % (
-          segment_id, category, ', '.join(map(str, numbers[:8])),
-          ', ... %d' % numbers[-1] if len(numbers) > 8 else '')
-    if is_crowd and not allows_crowds:
-      return '%d is a crowd, which only ground truth can have.' % segment_id
-  return None
+      raise ValueError('%s: segment %d has the unknown category %d; the ground truth has %s%s.' % (
+          where, segment_id, category, ', '.join(map(str, numbers[:8])),
+          ', ... %d' % numbers[-1] if len(numbers) > 8 else ''))
+  return rows
+
+
+def _settled(rows, allows_crowds, where, odd):
+  """Returns the rows as the tools of COCO take them; adds `where` to what is odd about them.
+
+  `odd` is a dict, what there is to say with a place for `where` -> the list of them.
+  """
+  def tell(what):
+    odd.setdefault(what, []).append(where)
+
+  last = {row[0]: row for row in rows.tolist()}
+  if len(last) < len(rows):
+    tell('%s: ids stand twice, and the last segment of an id counts')
+    rows = np.array(list(last.values()), rows.dtype)
+  if _VOID_ID in last:
+    tell('%%s: id %d, which means void elsewhere, is a segment here' % _VOID_ID)
+  if not allows_crowds and rows[:, 2].any():
+    tell('%s: predicted crowds are no crowds, only ground truth has them')
+    rows = rows * np.array([1, 1, 0], rows.dtype)
+  return rows

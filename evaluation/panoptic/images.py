@@ -33,6 +33,11 @@ class Limits(typing.NamedTuple):
   ignored_label: int
   max_instances_per_category: int
 
+  @property
+  def void_id(self):
+    """The segment id of void, instance 0 of the ignored category."""
+    return self.ignored_label * self.max_instances_per_category
+
 
 class Segmentation(typing.NamedTuple):
   """The segments of an image."""
@@ -43,22 +48,25 @@ class Segmentation(typing.NamedTuple):
   is_void: np.ndarray  # [S] booleans, ids that need not be in the image.
   crowds: dict  # Dict from an instance of the ignored category to the category of its objects.
 
-  def segments_of(self, values):
+  def segments_of(self, values, void_id=None):
     """Returns the segment ids, [R] int64, of the [R] ids of all runs of the image.
 
-    Raises ValueError if an id is not known, or a known one is not among them.
+    An id that is not known, or a known one that is not among them, is a ValueError. With void_id
+    it is a warning: the former becomes that segment id, the latter has no pixels.
     """
     index = np.minimum(np.searchsorted(self.ids, values), len(self.ids) - 1)
     is_unknown = self.ids[index] != values
-    if is_unknown.any():
-      raise ValueError('%s: segment id %d is in the image, but not among the %d segments '
-                       'listed for it.' % (self.path, values[is_unknown][0],
-                                           (~self.is_void).sum()))
     is_absent = (np.bincount(index, minlength=len(self.ids)) == 0) & ~self.is_void
-    if is_absent.any():
-      raise ValueError('%s: segment id %d is listed in the JSON file, but not in the image.'
-                       % (self.path, self.ids[is_absent][0]))
-    return self.segment_ids[index]
+    for ids, problem, effect in (
+        (values[is_unknown], 'is in the image, but not among the %d segments listed for it'
+         % (~self.is_void).sum(), 'void'),
+        (self.ids[is_absent], 'is listed in the JSON file, but not in the image', 'left out')):
+      if ids.size:
+        message = '%s: segment id %d %s' % (self.path, ids[0], problem)
+        if void_id is None:
+          raise ValueError('%s.' % message)
+        logging.warning('%s: it is taken as %s.', message, effect)
+    return np.where(is_unknown, void_id or 0, self.segment_ids[index])
 
 
 class Segments(typing.NamedTuple):
@@ -132,30 +140,32 @@ def _compare_piece(empty, uses_crowd_categories, pairs, on_item):
     truth = pair.groundtruth.read(limits)
     predicted = (_void(truth.id_image.shape, limits) if pair.prediction is None
                  else pair.prediction.read(limits))
-    metric.accumulate_pairs(_compare(truth, predicted),
+    metric.accumulate_pairs(_compare(truth, predicted, limits),
                             truth.crowds if uses_crowd_categories else None)
     on_item()
   return metric
 
 
-def _compare(truth, predicted):
-  """Returns the base_metric.SegmentPairs of two Segmentations of an image."""
+def _compare(truth, predicted, limits):
+  """Returns the base_metric.SegmentPairs of two Segmentations of an image.
+
+  As in the tools of COCO, the ground truth's list need not be that of its image.
+  """
   shapes = truth.id_image.shape, predicted.id_image.shape
   if shapes[0] != shapes[1]:
     raise ValueError('%s is %dx%d (height x width), but its ground truth %s is %dx%d.' % (
         (predicted.path,) + shapes[1] + (truth.path,) + shapes[0]))
   (values, predicted_values), lengths = base_metric.joint_runs(truth.id_image,
                                                                predicted.id_image)
-  return base_metric.count_pairs(truth.segments_of(values),
+  return base_metric.count_pairs(truth.segments_of(values, limits.void_id),
                                  predicted.segments_of(predicted_values), lengths)
 
 
 def _void(shape, limits):
   """Returns the Segmentation of an image of a (height, width) without any segment."""
   return Segmentation(
-      'no file', np.zeros(shape, np.uint32), np.zeros([1], np.int64),
-      np.array([limits.ignored_label * limits.max_instances_per_category]), np.ones([1], bool),
-      {})
+      'no file', np.zeros(shape, np.uint32), np.zeros([1], np.int64), np.array([limits.void_id]),
+      np.ones([1], bool), {})
 
 
 def read_color_ids(path):

@@ -1,6 +1,7 @@
 """Tests of what is said about files that cannot be used, and of missing predictions."""
 import json
 import os
+import re
 import struct
 import zlib
 
@@ -81,15 +82,7 @@ def _drop_listing(files):
 
 
 def _list_too_much(files):
-  files.segments('gt', 1).append(segment(5, 1))
-
-
-def _list_twice(files):
-  files.segments('pred', 1).append(segment(7, 2))
-
-
-def _list_void(files):
-  files.segments('pred', 1).append(segment(0, 2))
+  files.segments('pred', 1).append(segment(5, 1))
 
 
 def _many_instances(files):
@@ -100,10 +93,6 @@ def _many_instances(files):
 def _many_crowds(files):
   files.segments('gt', 2)[:] = [segment(i, 1, iscrowd=1) for i in (1, 2, 3)]
   write_ids(files.png('gt', 2), [[1, 2, 2], [3, 3, 3]])
-
-
-def _crowd_predicted(files):
-  files.segments('pred', 1)[0]['iscrowd'] = 1
 
 
 def _other_size(files):
@@ -203,13 +192,10 @@ def _no_json(files):
 BAD = [
     (_rename_category, r'pred\.json: image 2 \(2\.png\): segment 7 has the unknown category 9'),
     (_drop_listing, r'pred/2\.png: segment id 300 is in the image, but not among the 1 segm'),
-    (_list_too_much, r'gt/1\.png: segment id 5 is listed in the JSON file, but not in the im'),
-    (_list_twice, r'pred\.json: image 1 \(1\.png\): segment id 7 stands twice'),
-    (_list_void, r'pred\.json: image 1 \(1\.png\): segment id 0 stands for void'),
+    (_list_too_much, r'pred/1\.png: segment id 5 is listed in the JSON file, but not in the im'),
     (_many_instances, r'gt/2\.png: category 1 has more segments than max_instances_per_cate'
                       r'gory=3 allows'),
     (_many_crowds, r'gt/2\.png: category 0 \(ignored, with crowds\) has more segments than'),
-    (_crowd_predicted, r'pred\.json: image 1 \(1\.png\): segment 7 is a crowd'),
     (_other_size, r'pred/2\.png is 3x2 \(height x width\), but its ground truth .*gt/2\.png '
                   r'is 2x3'),
     (_gray, r'pred/2\.png is a PNG of 16-bit grayscale, expected ids as 8-bit RGB'),
@@ -242,6 +228,63 @@ def test_bad_file_is_told_in_one_line_with_its_name(files, spoil, message):
   with pytest.raises(ValueError, match=message) as error:
     files.evaluate()
   assert '\n' not in str(error.value)
+
+
+def _truth_lists_too_much(files):
+  files.segments('gt', 1).append(segment(5, 1))
+
+
+def _truth_lists_too_little(files):
+  del files.segments('gt', 1)[1]
+
+
+def _twice(files):
+  files.segments('pred', 1).insert(0, segment(7, 2))
+
+
+def _void_is_a_segment(files):
+  files.segments('pred', 1).append(segment(0, 2))
+
+
+def _void_is_a_segment_in_both(files):
+  for kind in ('gt', 'pred'):
+    files.segments(kind, 1).append(segment(0, 2))
+
+
+def _crowd_predicted(files):
+  files.segments('pred', 1)[0]['iscrowd'] = 1
+
+
+# Per category, 0 is void: matched, missed, made up.
+ODD = [
+    (_truth_lists_too_much, [2, 2], [0, 0], [0, 0],
+     r'gt/1\.png: segment id 5 is listed in the JSON file, but not in the image: it is taken as '
+     r'left out'),
+    (_truth_lists_too_little, [2, 1], [0, 0], [0, 0],
+     r'gt/1\.png: segment id 300 is in the image, but not among the 1 segments listed for it: it '
+     r'is taken as void'),
+    (_twice, [2, 2], [0, 0], [0, 0],
+     r'pred\.json: image 1 \(1\.png\): ids stand twice, and the last segment of an id counts'),
+    # Its one pixel lies on void.
+    (_void_is_a_segment, [2, 2], [0, 0], [0, 0],
+     r'pred\.json: image 1 \(1\.png\): id 0, which means void elsewhere, is a segment here; '
+     r'segments of 1 images'),
+    (_void_is_a_segment_in_both, [2, 3], [0, 0], [0, 0], r'gt\.json: image 1 \(1\.png\): id 0'),
+    (_crowd_predicted, [2, 2], [0, 0], [0, 0],
+     r'pred\.json: image 1 \(1\.png\): predicted crowds are no crowds'),
+]
+
+
+@pytest.mark.parametrize('spoil, found, missed, made_up, message', ODD,
+                         ids=[row[0].__name__[1:] for row in ODD])
+def test_what_the_tools_of_coco_accept_is_taken_with_a_warning(files, caplog, spoil, found, missed,
+                                                               made_up, message):
+  spoil(files)
+  metric, _ = files.evaluate(max_instances=4)
+  assert metric.tp_per_class[1:].tolist() == found
+  assert metric.fn_per_class[1:].tolist() == missed
+  assert metric.fp_per_class[1:].tolist() == made_up
+  assert re.search(message, caplog.text)
 
 
 @pytest.mark.parametrize('spoil', [_no_prediction_file, _no_prediction_listed])
