@@ -98,11 +98,14 @@ class ModelOptions(options.NetworkOptions):
               output_stride=8, preprocessed_images_dtype='float32'):
     """Returns a record of these fields, see NetworkOptions, and of the flags on the command line.
 
+    Before a command line is parsed, that of the rows' defaults.
+
     Raises ValueError if a flag's value cannot be used.
     """
-    usage.lookup(backbones.BACKBONES, FLAGS.model_variant, what='model_variant')
+    # Flags that are not parsed yet have their defaults, and no attributes.
+    usage.lookup(backbones.BACKBONES, FLAGS['model_variant'].value, what='model_variant')
     # Empty: no decoder, as in other versions of DeepLab.
-    strides = size_list('decoder_output_stride', None) if FLAGS.decoder_output_stride else None
+    strides = FLAGS['decoder_output_stride'].value and size_list('decoder_output_stride', None)
     return cls._make(options.NetworkOptions(**dict(
         values_of(options.NetworkOptions),
         outputs_to_num_classes=outputs_to_num_classes,
@@ -113,7 +116,7 @@ class ModelOptions(options.NetworkOptions):
         image_pooling_crop_size=_pooling_size('image_pooling_crop_size', None),
         image_pooling_stride=_pooling_size('image_pooling_stride', [1, 1]),
         multi_grid=flag_reading.repeated('multi_grid'),
-        decoder_output_stride=strides,
+        decoder_output_stride=strides or None,
         dense_prediction_cell_config=_read_dense_prediction_cell())))
 
   def __deepcopy__(self, memo):
@@ -155,7 +158,7 @@ def flag_values():
 
 def _read_dense_prediction_cell(value=None):
   """Returns the cell that a value of the flag, or its own, names or is; None for ASPP."""
-  value = FLAGS.dense_prediction_cell_json if value is None else value
+  value = FLAGS['dense_prediction_cell_json'].value if value is None else value
   if not value:
     return None
   flag = '--dense_prediction_cell_json:'

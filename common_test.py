@@ -36,6 +36,13 @@ def test_model_options_come_from_flags():
   assert (options.output_stride, options.crop_size) == (16, [65, 97])
 
 
+def test_model_options_before_a_command_line_is_parsed_are_the_defaults():
+  FLAGS.unparse_flags()
+  options = common.ModelOptions({'semantic': 3}, crop_size=[65, 97], atrous_rates=[6])
+  assert options._replace(image_pooling_stride=(1, 1)) == common.options.NetworkOptions(
+      {'semantic': 3}, crop_size=[65, 97], atrous_rates=[6], output_stride=8)
+
+
 def test_parsing_again_replaces_repeated_flags():
   for grid in ([1, 2, 4], [1, 1, 2]):
     FLAGS(['test'] + ['--multi_grid=%d' % rate for rate in grid])

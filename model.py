@@ -17,7 +17,11 @@ import itertools
 from deeplab.core import aspp, feature_extractor, layers, quantization, usage, utils
 from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE, refine_by_decoder
-from deeplab.core.dense_prediction_cell import META_ARCHITECTURE_SCOPE, DensePredictionCell
+from deeplab.core.dense_prediction_cell import (
+    META_ARCHITECTURE_SCOPE,
+    DensePredictionCell,
+    hparams_of,
+)
 from deeplab.core.head import LOGITS_SCOPE_NAME, get_branch_logits
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError, with_known
@@ -188,7 +192,8 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
     features = aspp.build_aspp(features, model_options, **training)
   elif model_options.aspp_with_batch_norm:
     settings = dict(model_options._asdict(), **training)
-    features = with_known(DensePredictionCell(cell_config).build_cell, settings)(features)
+    cell = DensePredictionCell(cell_config, hparams_of(model_options.output_stride))
+    features = with_known(cell.build_cell, settings)(features)
   elif cell_config is not None:
     raise UsageError('A dense prediction cell needs aspp_with_batch_norm.')
   return features, end_points

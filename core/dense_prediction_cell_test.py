@@ -1,6 +1,7 @@
 """The dense prediction cell: sizes, rates, dropout and malformed configurations."""
 import json
 import os
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -23,14 +24,41 @@ def test_pooling_windows_divide_the_crop_into_the_grid():
     return operation['target_size'], operation['kernel']
 
   assert sizes([4, 4], [513, 513], 16) == ([33, 33], [9, 9])
+  assert sizes([1, 1], [257, 257], 16) == ([17, 17], [17, 17])
+  assert sizes([2, 2], [513, 513], 16) == ([33, 33], [17, 17])
   assert sizes([1, 2], [513, 257], 16, [257, 257]) == ([33, 17], [17, 9])
+
+
+def dilations(hparams, conv=CONV3, **kwargs):
+  """Returns (rates of the depthwise convs of a cell, channels of its result)."""
+  with tf.Graph().as_default(), mock.patch.object(
+      dpc.utils.layers, 'depthwise_conv2d', wraps=dpc.utils.layers.depthwise_conv2d) as layer:
+    output = dpc.DensePredictionCell([CONV1, conv], hparams).build_cell(
+        tf.zeros([1, 9, 9, 3]), **kwargs)
+    return [call[1]['rate'] for call in layer.call_args_list], output.shape.as_list()[3]
 
 
 @pytest.mark.parametrize('output_stride, rate', [(16, [1, 3]), (8, [2, 6]), (4, [4, 12])])
 def test_rates_grow_as_the_output_stride_shrinks(output_stride, rate):
-  operation = dpc.DensePredictionCell([CONV1, CONV3])._parse_operation(
-      CONV3, [257, 257], output_stride)
-  assert operation == {'op': 'conv', 'kernel': 3, 'rate': rate}
+  assert dilations(dpc.hparams_of(output_stride)) == ([rate], 256)
+
+
+def test_hparams_are_the_defaults_with_what_is_other():
+  cell = dpc.DensePredictionCell([CONV1], {'conv_rate_multiplier': 2})
+  assert cell.hparams == dict(dpc.dense_prediction_cell_hparams(), conv_rate_multiplier=2)
+  assert dilations({'conv_rate_multiplier': 2, 'concat_channels': 7}) == ([[2, 6]], 7)
+  # Without it rates are as they stand, whatever the output stride.
+  assert dilations(None, dict(CONV3, kernel=[3, 3]), output_stride=8) == ([[1, 3]], 256)
+
+
+@pytest.mark.parametrize('hparams, message', [
+    ({'conv_rate_multiplier': 0}, 'conv_rate_multiplier must be an integer from 1 up, got 0'),
+    ({'conv_rate_multiplier': 1.5}, 'conv_rate_multiplier must be an integer from 1 up, got 1.5'),
+    ({'conv_rate': 2}, "Unknown key of hparams 'conv_rate'. Did you mean 'conv_rate_multiplier'"),
+])
+def test_hparams_that_do_not_fit_are_told(hparams, message):
+  with pytest.raises(ValueError, match=message):
+    dpc.DensePredictionCell([CONV1], hparams)
 
 
 def run(config, values, is_static=True, **kwargs):
@@ -116,5 +144,5 @@ def test_malformed_entries_are_named(config, message):
 
 
 def test_output_stride_must_divide_sixteen():
-  with tf.Graph().as_default(), pytest.raises(ValueError, match='divide 16 .* got 32'):
-    dpc.DensePredictionCell([CONV1]).build_cell(tf.zeros([1, 3, 3, 3]), output_stride=32)
+  with pytest.raises(ValueError, match='divide 16 .* got 32'):
+    dpc.hparams_of(32)

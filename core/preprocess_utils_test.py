@@ -97,6 +97,27 @@ def test_padding_that_cannot_be_is_refused(offsets, target, message):
       session.run(padded, {unknown: _CUBE})
 
 
+@pytest.mark.parametrize('process', [
+    lambda image: preprocess_utils.pad_to_bounding_box(image, 1, 2, 9, 12, 7.0),
+    lambda image: preprocess_utils.random_crop([image], 7, 9)[0],
+    lambda image: preprocess_utils.centered_affine_perturbation([image], 1, 1, 4, 5)[0],
+    lambda image: preprocess_utils.randomly_scale_image_and_label(image, scale=0.5)[0],
+    lambda image: preprocess_utils.resize_to_range(image, min_size=5)[0],
+], ids=['pad', 'crop', 'warp', 'scale', 'resize'])
+def test_tensors_of_unknown_rank_are_images_and_stay_unknown_to_the_caller(process):
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(1)
+    unknown = tf.placeholder(tf.float32)
+    result = process(unknown)
+    tf.set_random_seed(1)
+    expected = process(tf.constant(ramp(7, 9, 2)))
+    assert unknown.shape.ndims is None and result.shape.ndims == 3
+    actual, expected = session.run([result, expected], {unknown: ramp(7, 9, 2)})
+    assert actual.shape == expected.shape
+    with pytest.raises(tf.errors.InvalidArgumentError):
+      session.run(result, {unknown: ramp(7, 9)[..., 0]})
+
+
 def test_padding_refuses_an_image_without_channels():
   with pytest.raises(ValueError, match=r'needs a \[height, width, channels\] image'):
     preprocess_utils.pad_to_bounding_box(tf.zeros([2, 3]), 0, 0, 5, 5, 0)

@@ -2,7 +2,7 @@
 from deeplab.core import utils
 from deeplab.core.images import affine
 from deeplab.core.images.augmentation import RandomSource
-from deeplab.core.images.resizing import resolve_shape
+from deeplab.core.images.resizing import of_rank, resolve_shape
 from deeplab.core.tf_compat import tf
 
 # Colours outside the image where the caller gives none: mid grey, and the usual ignore id.
@@ -50,9 +50,7 @@ def pad_to_bounding_box(image, offset_height, offset_width, target_height, targe
   Raises ValueError if the image has another rank, or is statically too large. A dynamically too
   large image fails when it is run.
   """
-  image = tf.convert_to_tensor(image)
-  if image.shape.ndims is None:
-    image.set_shape([None] * 3)
+  image = of_rank(tf.convert_to_tensor(image), 3)
   if image.shape.ndims not in (3, 4):
     raise ValueError('pad_to_bounding_box needs a [height, width, channels] image or a batch '
                      'of them, got shape %s.' % image.shape)
@@ -136,7 +134,7 @@ def centered_affine_perturbation(image_list, offset_height, offset_width, crop_h
   transform = window_transform(offset_height, offset_width, crop_height, crop_width,
                                perturbation)
   outputs = []
-  for index, image in enumerate(image_list):
+  for index, image in enumerate(of_rank(image, 3) for image in image_list):
     if fill_values is not None:
       fill = fill_values[index]
     else:
@@ -176,6 +174,7 @@ def _fits(what, size, offset, rest):
 
 def _of_one_size(image_list, crop_height, crop_width):
   """Returns the images, which fail when run unless equal in size and not below the crop."""
+  image_list = [of_rank(image, 3) for image in image_list]
   sizes = [image.shape.with_rank(3).as_list()[:2] for image in image_list]
   for size in sizes:
     if (size[0] or crop_height) < crop_height or (size[1] or crop_width) < crop_width:

@@ -17,6 +17,14 @@ def resolve_shape(tensor, rank=None, scope=None):
     return [dynamic[i] if d is None else d for i, d in enumerate(static)]
 
 
+def of_rank(tensor, rank):
+  """Returns a tensor, taken to be of `rank` if its rank is not known; others fail when run.
+
+  The tensor itself stays as it is.
+  """
+  return tf.ensure_shape(tensor, [None] * rank) if tensor.shape.ndims is None else tensor
+
+
 def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_source=None):
   """Returns a random scale factor, a float or a float32 scalar tensor.
 
@@ -54,6 +62,7 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
   """
   if isinstance(scale, (int, float)) and scale == 1.0:
     return image, label
+  image = of_rank(image, 3)
   size = tf.cast(tf.cast(tf.shape(image)[:2], tf.float32) * scale, tf.int32)
   size = tf.maximum(size, 1)
   image = _resize(image, size, tf.image.ResizeMethod.BILINEAR)
@@ -117,6 +126,7 @@ def resized_size(size, min_size, max_size=None, factor=None):
 
 
 def _resize(image, size, method, align_corners=True):
+  image = of_rank(image, 3)
   channels = image.shape.as_list()[2]
   resized = tf.image.resize_images(tf.expand_dims(image, 0), size, method=method,
                                    align_corners=align_corners)
