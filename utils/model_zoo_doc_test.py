@@ -18,13 +18,16 @@ with open(os.path.join(_ROOT, 'g3doc', 'model_zoo.md')) as f:
 
 # Section of the page -> the inventories that its lines `model=` are of, in their order.
 _SECTIONS = {
-    'PASCAL VOC 2012': ['mobilenet_v2_dm05', 'mobilenet_v2', 'xception_65'],
+    'PASCAL VOC 2012': ['mobilenet_v2_dm05', 'mobilenet_v2_dm05_8bit', 'mobilenet_v2',
+                        'mobilenet_v2_8bit', 'xception_65'],
     'Cityscapes': ['mobilenet_v2', 'xception_65', 'xception_71_dpc'],
     'ADE20K': ['mobilenet_v2_dec4', 'xception_65'],
     'ImageNet weights': ['mobilenet_v2', 'xception_41', 'xception_65', 'xception_71',
                          'resnet_v1_50_beta', 'resnet_v1_101_beta'],
     'Fine-tuning on classes of your own': ['mobilenet_v2', 'xception_65'],
 }
+# End of the name of an inventory that has ranges of activations too.
+_8BIT = '_8bit'
 # Cannot be guessed, see the notes of inspect_checkpoint.
 _UNSEEN_FLAG = '--multi_grid'
 
@@ -117,7 +120,10 @@ def test_flags_of_models_are_those_of_their_weights(section, monkeypatch):
   assert len(lines) == len(_SECTIONS[section])
   for line, name in zip(lines, _SECTIONS[section]):
     flags = [word for word in line.split() if not word.startswith(_UNSEEN_FLAG)]
-    found = architecture_guess.guess(dict(inventories[name]))
+    shapes = dict(inventories[name.replace(_8BIT, '')])
+    if name.endswith(_8BIT):
+      shapes['logits/semantic/act_quant/min'] = []
+    found = architecture_guess.guess(shapes)
     assert sorted(flags) == sorted(architecture_guess.to_flags(found))
 
 
@@ -127,3 +133,16 @@ def test_variants_exist_and_mobilenet_v3_does_not():
   assert set(variants) <= set(backbones.BACKBONES)
   # The page says so; a row of this name has to change it.
   assert not any(variant.startswith('mobilenet_v3') for variant in backbones.BACKBONES)
+
+
+def test_tables_have_a_figure_of_cost_for_each_figure_of_accuracy():
+  names, archives = set(), set()
+  for name, archive, accuracy, cost in re.findall(
+      r'^\| `([^`]+)` \| `([^`]+)` \| (\d[^|]*) \| ([^|]*\d?) \|$', _PAGE, re.MULTILINE):
+    figures = re.findall(r'\d+\.\d+ % (?:val|test)', accuracy)
+    assert figures and len(accuracy.split('; ')) == len(figures), name
+    assert cost == '-' or len(cost.split('; ')) == len(figures), name
+    assert name not in names and archive not in archives
+    names.add(name)
+    archives.add(archive)
+  assert len(names) == 16
