@@ -78,7 +78,7 @@ def _from_hex(text):
 
 # Cityscapes: train ids. ADE20K: id 0 is 'other'. Mapillary Vistas and ADE20K repeat colours.
 COLORMAPS = {
-    'pascal': interleaved_bits(256),
+    'pascal': interleaved_bits(512),
     'cityscapes': _from_hex('''
         804080 f423e8 464646 66669c be9999 999999 faaa1e dcdc00 6b8e23 98fb98 4682b4 dc143c ff0000
         00008e 000046 003c64 005064 0000e6 770b20'''),

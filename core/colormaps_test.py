@@ -8,14 +8,14 @@ from deeplab.core import colormaps
 
 # Rows and CRC-32 of the published tables.
 _EXPECTED = {
-    'pascal': (256, [[0, 0, 0], [128, 0, 0], [0, 128, 0]]),
+    'pascal': (512, [[0, 0, 0], [128, 0, 0], [0, 128, 0]]),
     'cityscapes': (19, [[128, 64, 128], [244, 35, 232], [70, 70, 70]]),
     'ade20k': (151, [[0, 0, 0], [120, 120, 120], [180, 120, 120]]),
     'mapillary_vistas': (66, [[165, 42, 42], [0, 192, 0], [196, 196, 196]]),
     'forma': (9, [[0, 0, 0], [255, 0, 0], [0, 255, 0]]),
 }
 _CHECKSUMS = {
-    'pascal': 3699290587,
+    'pascal': 3290839668,
     'cityscapes': 2656065188,
     'ade20k': 1595285335,
     'mapillary_vistas': 1939570955,
@@ -37,6 +37,8 @@ def test_interleaved_bits_follow_the_voc_rule():
   colors = colormaps.interleaved_bits(256)
   assert colors[[3, 7, 8, 255]].tolist() == [
       [128, 128, 0], [128, 128, 128], [64, 0, 0], [224, 224, 192]]
+  # Longer maps begin with the published one.
+  assert zlib.crc32(colormaps.colormap('pascal', 256).tobytes()) == 3699290587
 
 
 @pytest.mark.parametrize('name', sorted(colormaps.COLORMAPS))

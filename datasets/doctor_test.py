@@ -237,6 +237,10 @@ def test_built_in_table_is_compared_without_harm(tmp_path):
   assert not examination.findings.of_severity(rules.ERROR)
   assert 'pascal_voc_seg says 1449' in examination.findings.named['table_size'][0]
   assert examination.findings.counts['absent_split'] == 3
+  # Other names of the same splits are not asked for.
+  examination = doctor_checks.examine(str(tmp_path), registry.resolve('cityscapes'),
+                                      num_processes=1)
+  assert examination.findings.counts['absent_split'] == 1
 
 
 def test_copies_within_and_across_splits_are_named(tmp_path):

@@ -42,6 +42,8 @@ class DatasetDescriptor(typing.NamedTuple):
   name: str = ''  # Name of the dataset.
   # Names of the splits whose records have no labels.
   unlabelled_splits: typing.Sequence[str] = (keys.TEST_SET,)
+  # Names of the splits that a folder of records may well be without.
+  optional_splits: typing.Collection[str] = ()
 
   def has_labels(self, split):
     """Returns whether the records of a split have labels."""
@@ -65,6 +67,10 @@ _CITYSCAPES_CLASSES = (
     'motorcycle', 'bicycle')
 _CITYSCAPES_EVAL_IDS = (
     7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+# As the records of other versions of DeepLab have them.
+_FINE_AND_COARSE = {
+    'train_fine': 2975, 'val_fine': 500, 'test_fine': 1525, 'trainval_fine': 3475,
+    'train_coarse': 22973, 'trainval_coarse': 23473}
 FORMA_IGNORE_LABEL = 255
 FORMA_CLASSES = (
     'background', 'other', 'garment', 'skin', 'hair', 'arms', 'shoe', 'sleeves', 'pants')
@@ -111,8 +117,8 @@ def _forma(name):
 
 _ROWS = {
     'cityscapes': DatasetDescriptor(
-        {'train': 2975, 'val': 500}, 19, 255, _CITYSCAPES_CLASSES, 'cityscapes',
-        _CITYSCAPES_EVAL_IDS),
+        dict({'train': 2975, 'val': 500}, **_FINE_AND_COARSE), 19, 255, _CITYSCAPES_CLASSES,
+        'cityscapes', _CITYSCAPES_EVAL_IDS, optional_splits=tuple(_FINE_AND_COARSE)),
     'pascal_voc_seg': DatasetDescriptor(
         {'train': 1464, 'train_aug': 10582, 'trainval': 2913, 'val': 1449}, 21, 255,
         _VOC_CLASSES, 'pascal'),

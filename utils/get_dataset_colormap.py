@@ -6,7 +6,7 @@ import numpy as np
 from deeplab.core import colormaps, usage
 
 # Of these and no more ids there are colours.
-_MAX_ENTRIES = {'ade20k': 151, 'cityscapes': 256, 'mapillary_vistas': 66, 'pascal': 256, 'forma': 9}
+_MAX_ENTRIES = {'ade20k': 151, 'cityscapes': 256, 'mapillary_vistas': 66, 'pascal': 512, 'forma': 9}
 
 
 def create_label_colormap(dataset='pascal'):

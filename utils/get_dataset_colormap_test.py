@@ -9,7 +9,7 @@ _NAMES = (names.get_ade20k_name(), names.get_cityscapes_name(), names.get_forma_
 
 
 @pytest.mark.parametrize('name, rows, dtype', [
-    ('pascal', 256, np.int64), ('cityscapes', 256, np.uint8), ('ade20k', 151, np.int64),
+    ('pascal', 512, np.int64), ('cityscapes', 256, np.uint8), ('ade20k', 151, np.int64),
     ('mapillary_vistas', 66, np.int64), ('forma', 9, np.int64)])
 def test_every_name_has_its_rows_and_dtype(name, rows, dtype):
   assert name in _NAMES

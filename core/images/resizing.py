@@ -49,16 +49,19 @@ def get_random_scale(min_scale_factor, max_scale_factor, step_size, random_sourc
 
 
 def randomly_scale_image_and_label(image, label=None, scale=1.0):
-  """Scales an image (bilinear) and its label (nearest) by the same factor.
+  """Scales an image (bilinear) and its label by the same factor.
 
   Args:
     image: [height, width, channels] tensor.
-    label: [height, width, 1] tensor, or None.
+    label: [height, width, 1] tensor, or None. Integers take the nearest pixel; floats, such as
+      shares of a class, are blended (bilinear).
     scale: float or float32 scalar tensor.
 
   Returns:
     image: float32 of size int(size * scale), at least 1; unchanged where scale is the number 1.
     label: of the same size, dtype unchanged; or None.
+
+  Raises ValueError for a label that is neither integer nor float.
   """
   if isinstance(scale, (int, float)) and scale == 1.0:
     return image, label
@@ -67,7 +70,7 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
   size = tf.maximum(size, 1)
   image = _resize(image, size, tf.image.ResizeMethod.BILINEAR)
   if label is not None:
-    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR)
+    label = _resize_label(label, size)
   return image, label
 
 
@@ -78,17 +81,18 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
 
   Args:
     image: [height, width, channels] tensor.
-    label: [height, width, 1] tensor, or [1, height, width]; or None.
+    label: [height, width, 1] tensor, or [1, height, width]; or None. For its values see
+      `randomly_scale_image_and_label`.
     min_size: short side in pixels, or None for no resizing.
     max_size: limit of the long side in pixels, or None.
     factor: sides become multiples of this plus one, or None.
     align_corners: whether the corner pixels keep their place.
     label_layout_is_chw: whether the label's channel comes first.
-    method: tf.image.ResizeMethod of the image; labels take the nearest pixel.
+    method: tf.image.ResizeMethod of the image.
 
   Returns [image, label]; the label is None if none was given.
 
-  Raises ValueError for max_size without min_size.
+  Raises ValueError for max_size without min_size, or a label that is neither integer nor float.
   """
   with tf.name_scope(scope, 'resize_to_range', [image]):
     if not min_size:
@@ -101,7 +105,7 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
       return [image, None]
     if label_layout_is_chw:
       label = tf.transpose(label, [1, 2, 0])
-    label = _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR, align_corners)
+    label = _resize_label(label, size, align_corners)
     return [image, tf.transpose(label, [2, 0, 1]) if label_layout_is_chw else label]
 
 
@@ -123,6 +127,16 @@ def resized_size(size, min_size, max_size=None, factor=None):
   if factor:
     result += (factor - (result - 1) % factor) % factor
   return result
+
+
+def _resize_label(label, size, align_corners=True):
+  if label.dtype.is_integer:
+    return _resize(label, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR, align_corners)
+  if label.dtype.is_floating:
+    resized = _resize(label, size, tf.image.ResizeMethod.BILINEAR, align_corners)
+    return tf.cast(resized, label.dtype)
+  raise ValueError('A label must hold integers or floats to be resized, got %s.'
+                   % label.dtype.name)
 
 
 def _resize(image, size, method, align_corners=True):

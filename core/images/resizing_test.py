@@ -56,6 +56,19 @@ def test_scaling_keeps_corners_and_label_values(dynamic):
   np.testing.assert_array_equal(scaled[::10, ::14], label[::6, ::8])
 
 
+@pytest.mark.parametrize('dtype', [np.uint8, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize('resize', [
+    lambda image, label: resizing.randomly_scale_image_and_label(image, label, 2.5),
+    lambda image, label: resizing.resize_to_range(image, label, 5)], ids=['scale', 'range'])
+def test_labels_of_integers_take_the_nearest_pixel_and_shares_are_blended(dtype, resize):
+  _, label = run(resize, ramp(2, 2), np.array([[[0], [4]]] * 2, dtype))
+  assert label.dtype == dtype
+  middle = 4 if np.issubdtype(dtype, np.integer) else 2
+  assert label[0, [0, 2, 4], 0].tolist() in ([0, middle, 4], [0, 4 - middle, 4])
+  with pytest.raises(ValueError, match='must hold integers or floats to be resized, got bool'):
+    resize(tf.zeros([2, 2, 1]), tf.zeros([2, 2, 1], tf.bool))
+
+
 def test_scaling_without_label_and_to_nothing_gives_a_pixel():
   image, label = resizing.randomly_scale_image_and_label(
       tf.constant(ramp(7, 9)), scale=0.01)

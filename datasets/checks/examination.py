@@ -123,7 +123,7 @@ def _shards_by_split(dataset_dir, descriptor, info, only_split, findings):
         findings.add('bad_shards', str(error))
       elif info is not None and split in info.splits:
         findings.add('missing_split', 'Split %r has no shards in %s.' % (split, dataset_dir))
-      elif descriptor.splits_to_sizes[split]:
+      elif descriptor.splits_to_sizes[split] and split not in descriptor.optional_splits:
         findings.add('absent_split', 'Split %r of dataset %s has no shards in %s.'
                      % (split, descriptor.name, dataset_dir))
   if not paths and not on_disk:
