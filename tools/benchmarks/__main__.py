@@ -20,11 +20,11 @@ from deeplab import common
 from deeplab.core import usage
 from deeplab.core.storage import files
 from deeplab.tools.benchmarks import (
-    child,
     data,
     distributed,
     evaluation,
     inference,
+    options,
     training,
 )
 
@@ -32,7 +32,7 @@ FLAGS = flags.FLAGS
 
 common.begin_flag_group('measurements')
 flags.DEFINE_string('json', None, 'File to write the figures to. Default: none.')
-common.declare(child.Settings)
+common.declare(options.Settings)
 flags.DEFINE_bool('table', False,
                   'Also prints the figures as a table of Markdown, where the benchmark has one.')
 
@@ -40,7 +40,7 @@ flags.DEFINE_bool('table', False,
 class Benchmark(typing.NamedTuple):
   """A row of BENCHMARKS."""
   title: str  # What is measured.
-  # Function of child.Settings; it yields dicts with 'what', 'value' and 'unit', 'target' where
+  # Function of options.Settings; it yields dicts with 'what', 'value' and 'unit', 'target' where
   # the project has one and 'note' where there is more to say; or with 'what' and 'left_out', the
   # reason.
   measure: typing.Callable
@@ -68,7 +68,7 @@ def main(argv):
   """Runs the benchmarks named on the command line, or all."""
   names = argv[1:] or sorted(BENCHMARKS)
   benchmarks = [usage.lookup(BENCHMARKS, name, what='benchmark') for name in names]
-  results, settings = {}, child.Settings(**common.values_of(child.Settings))
+  results, settings = {}, options.Settings(**common.values_of(options.Settings))
   for name, benchmark in zip(names, benchmarks):
     print('%s (python -m deeplab.tools.benchmarks %s)' % (benchmark.title, name), flush=True)
     results[name] = []

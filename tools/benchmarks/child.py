@@ -13,9 +13,6 @@ import sys
 import time
 import typing
 
-from deeplab.core import settings
-from deeplab.core.settings import LIST, Setting
-
 TF1_LANE, PYTORCH = 'TF1 lane', 'PyTorch'
 # Why rows are left out where `other_interpreters` finds none.
 NO_INTERPRETER = {TF1_LANE: 'no Python 3.7 with TensorFlow 1.15; set TF1_PYTHON',
@@ -39,17 +36,6 @@ figures = getattr(loaded, function)(**arguments)
 figures['peak_memory_mib'] = child.peak_memory_mib()
 print('FIGURES ' + json.dumps(figures))
 """
-
-
-@settings.record
-class Settings(object):
-  """What a benchmark is asked for."""
-  repeats = Setting(
-      3, 'Measurements of each figure; the median counts.', at_least=1, group='measurements')
-  variants = Setting(None, 'Backbones to measure. Default: those with targets.', LIST)
-  peers = Setting(
-      False, 'Also measures the same network in PyTorch, where the Python that the environment '
-      'variable TORCH_PYTHON names, or this one, has torch and transformers.')
 
 
 class Run(typing.NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from deeplab.deployment.exporting import formats
 from deeplab.testing import slow
-from deeplab.tools.benchmarks import __main__, child, inference
+from deeplab.tools.benchmarks import __main__, child, inference, options
 
 pytestmark = slow.only_if_asked
 
@@ -65,7 +65,7 @@ def _rows(monkeypatch, tf1_python, peer_python, folder, peers=True):
   return collections.OrderedDict(
       (row['what'], row) for row in inference.rows_of(
           'mobilenet_v2', inference.INFERENCES['mobilenet_v2'],
-          child.Settings(3, peers=peers), str(folder)))
+          options.Settings(3, peers=peers), str(folder)))
 
 
 def test_ratios_are_medians_of_runs_in_turns(monkeypatch, tmp_path):
@@ -131,4 +131,4 @@ def test_pytorch_runs_on_demand_only(monkeypatch, tmp_path):
 
 def test_backbone_without_a_row_is_told():
   with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
-    next(inference.measure_all(child.Settings(variants=['mobilenet_v4'])))
+    next(inference.measure_all(options.Settings(variants=['mobilenet_v4'])))

@@ -1,5 +1,7 @@
 """Tests of the benchmark: figures come from processes of their own, and are written down."""
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +30,14 @@ def test_peak_memory_is_that_of_the_measured_process_alone():
 def test_failure_of_the_measured_process_is_told():
   with pytest.raises(RuntimeError, match='TypeError'):
     child.measure(child.Run(ALLOCATE, {'mebibytes': None}))
+
+
+def test_the_measuring_process_needs_nothing_of_this_project(tmp_path):
+  code = ('import importlib.util as util, sys\n'
+          'spec = util.spec_from_file_location("child", sys.argv[1])\n'
+          'spec.loader.exec_module(util.module_from_spec(spec))\n')
+  subprocess.run([sys.executable, '-I', '-S', '-c', code, child.__file__], cwd=str(tmp_path),
+                 check=True)
 
 
 def test_graph_benchmark_prints_and_writes_its_figures(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 
 from deeplab.core.tf_compat import IS_TF1
 from deeplab.testing import slow
-from deeplab.tools.benchmarks import __main__, child, data, training
+from deeplab.tools.benchmarks import __main__, child, data, options, training
 
 pytestmark = slow.only_if_asked
 
@@ -34,7 +34,7 @@ def test_rows_are_medians_of_ratios_taken_in_turns(monkeypatch):
   monkeypatch.setattr(child, 'peer_python', lambda: 'torch')
   rows = {row['what']: row for row in training.rows_of(
       'mobilenet_v2', training.TRAININGS['mobilenet_v2']._replace(
-          recompute_targets=(60, 70)), child.Settings(3, peers=True), 'records')}
+          recompute_targets=(60, 70)), options.Settings(3, peers=True), 'records')}
   value = lambda what: rows['mobilenet_v2, ' + what]['value']  # noqa: E731
   assert value('float32, batch 4') == pytest.approx(1 / 1.1)
   assert value('speed / TF1 lane') == pytest.approx(4)
@@ -57,7 +57,7 @@ def test_what_is_not_installed_is_told(monkeypatch):
   monkeypatch.setattr(child, 'peer_python', lambda: None)
   rows = list(training.rows_of(
       'mobilenet_v2', training.TRAININGS['mobilenet_v2'],
-      child.Settings(1, peers=True), 'records'))
+      options.Settings(1, peers=True), 'records'))
   lines = [__main__.format_row(row) for row in rows]
   assert any('mobilenet_v2, TF1 lane' in line and 'set TF1_PYTHON' in line for line in lines)
   assert any('mobilenet_v2, PyTorch' in line and 'set TORCH_PYTHON' in line for line in lines)
@@ -71,7 +71,7 @@ def test_interpreter_of_pytorch_that_is_none_is_told(monkeypatch, tmp_path):
 
 def test_backbone_without_a_row_is_told():
   with pytest.raises(ValueError, match="'mobilenet_v4'.*mobilenet_v2"):
-    next(training.measure_all(child.Settings(variants=['mobilenet_v4'])))
+    next(training.measure_all(options.Settings(variants=['mobilenet_v4'])))
 
 
 @pytest.mark.skipif(not child.peer_python(), reason='set TORCH_PYTHON')
@@ -131,7 +131,7 @@ _TINY_CONFIGURATION = training.Configuration(
 def test_rows_are_measured_and_become_a_table(monkeypatch):
   monkeypatch.setattr(training, 'CONFIGURATIONS',
                       (_TINY_CONFIGURATION, _TINY_CONFIGURATION._replace(variant='xception_65')))
-  row, = training.measure_memory(child.Settings(1, ['mobilenet_v2']))
+  row, = training.measure_memory(options.Settings(1, ['mobilenet_v2']))
   # TensorFlow alone has some hundred MiB.
   assert 200 < row['value'] < 1500
   assert 0.5 < row['estimated_memory_mib'] / row['value'] < 2
