@@ -53,8 +53,9 @@ sys.exit(not ((is_here or not sys.argv[1]) and all(map(
 ' "$2" >/dev/null 2>&1
 }
 
-# Whether the environment $venv is as pyproject.toml wants it, with the tests' packages if asked. Its own interpreter tells what it
-# was made on. One for GPUs serves where there is none too; one without a mark was made by hand.
+# Whether the environment $venv is as pyproject.toml wants it, with what the tests need if that is
+# asked for. Its own interpreter tells what it was made on. One for GPUs serves where there is none
+# too; one without a mark was made by hand.
 is_ready() {
   [ ! -e "$venv/setting-up" ] || return 1
   stamp=$(cat "$venv/installed" 2>/dev/null) || { has_packages "$venv/bin/python" here; return; }

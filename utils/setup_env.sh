@@ -11,8 +11,8 @@
 #      shell that sources this goes on, and keeps its options.
 
 if [ -f utils/make_env.sh ]; then
-  if { deeplab_env=$(PYTHON="${PYTHON:-}" WITH_TESTS="${WITH_TESTS:-0}" DRY_RUN="${DRY_RUN:-0}" sh utils/make_env.sh \
-    4>&1 >&3); } 3>&1; then
+  if { deeplab_env=$(PYTHON="${PYTHON:-}" WITH_TESTS="${WITH_TESTS:-0}" DRY_RUN="${DRY_RUN:-0}" \
+    sh utils/make_env.sh 4>&1 >&3); } 3>&1; then
     export PYTHON="${deeplab_env#* }" LANE="${deeplab_env%% *}"
     unset deeplab_env
   else
