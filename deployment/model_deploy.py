@@ -52,6 +52,9 @@ class DeploymentConfig(object):
     ps_device: device of the parameter servers, '' without them.
     worker_device: device of the replicas, '' without parameter servers.
   """
+  # The class has the attributes too, as in the original, where they are properties.
+  __slots__ = ('num_clones', 'clone_on_cpu', 'num_cpu_devices', 'replica_id', 'num_replicas',
+               'num_ps_tasks', 'ps_device', 'worker_device')
 
   def __init__(self, num_clones=NUM_CLONES.default, clone_on_cpu=CLONE_ON_CPU.default,
                replica_id=0, num_replicas=1, num_ps_tasks=0, worker_job_name='worker',

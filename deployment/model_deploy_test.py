@@ -288,3 +288,10 @@ def test_impossible_deployments_are_refused(arguments, message):
 def test_clones_that_do_not_exist_are_refused():
   with pytest.raises(ValueError, match=r'clone_index must be in 0\.\.1, got 2'):
     model_deploy.DeploymentConfig(num_clones=2).clone_device(2)
+
+
+def test_the_class_of_deployments_has_the_names_of_their_attributes():
+  # Old code looks them up there, as properties.
+  for name in ('num_clones', 'clone_on_cpu', 'replica_id', 'num_replicas', 'num_ps_tasks',
+               'ps_device', 'worker_device'):
+    assert hasattr(model_deploy.DeploymentConfig, name)
