@@ -69,7 +69,8 @@ class Settings(object):
       _IGNORED_LABEL, 'Category of pixels that are not evaluated; it may be outside of the '
       'categories, 255 for example. cityscapes: always 255.', at_least=0)
   max_instances_per_category = Setting(
-      _MAX_INSTANCES, 'An image has at most so many segments of a category.', at_least=1)
+      _MAX_INSTANCES, 'An image has at most so many segments of a category; coco: more are told in '
+      'a warning.', at_least=1)
   intersection_offset = Setting(
       None, 'Above all segment ids, category * max_instances_per_category + instance. Default: '
       'just large enough.', int, at_least=1)
