@@ -84,10 +84,14 @@ declare(options.NetworkOptions, NETWORK, HEAD, is_shown=False)
 declare_one('dense_prediction_cell_json', options.DENSE_PREDICTION_CELL_JSON, is_shown=False)
 
 
-def define_model_flags(output_stride=options.OUTPUT_STRIDE):
-  """Declares the flags that size atrous convolutions, of scripts that use the network."""
+def define_model_flags(output_stride=options.OUTPUT_STRIDE, is_training=False):
+  """Declares the flags that size atrous convolutions, of scripts that use the network.
+
+  And those of the training, which --help of other scripts does not show.
+  """
   flag_groups.show(RESIZING, BACKBONE, NETWORK, HEAD)
   declare(options.NetworkOptions, options.RESOLUTION, output_stride=output_stride)
+  declare(options.NetworkOptions, *options.OF_TRAINING, is_shown=is_training)
 
 
 class ModelOptions(options.NetworkOptions):

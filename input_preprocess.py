@@ -6,7 +6,7 @@ Outside training only resizing and padding take place. `core/images/one_pass_cro
 steps of training that move pixels at once.
 """
 from deeplab.core import feature_extractor, preprocess_utils, utils
-from deeplab.core.images import input_errors, leg_cut, photometric
+from deeplab.core.images import input_errors, leg_cut, photometric, resizing
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.tf_compat import tf
 
@@ -15,7 +15,8 @@ def preprocess_image_and_label(
     image, label, crop_height, crop_width, min_resize_value=None, max_resize_value=None,
     resize_factor=None, min_scale_factor=1.0, max_scale_factor=1.0,
     scale_factor_step_size=0, ignore_label=255, is_training=True, model_variant=None,
-    landmarks=None, augmentation=None, random_source=None, name=None):
+    landmarks=None, augmentation=None, random_source=None, name=None,
+    keep_aspect_ratio=resizing.KEEP_ASPECT_RATIO.default):
   """Prepares one image and its label.
 
   Args:
@@ -33,6 +34,7 @@ def preprocess_image_and_label(
     augmentation: Augmentation, or None for that of 'forma'.
     random_source: RandomSource, or None.
     name: string scalar, the record's name for messages, or None.
+    keep_aspect_ratio: see `preprocess_utils.resize_to_range`.
 
   Returns:
     original_image: the image after resizing (uint8 if there was none).
@@ -58,7 +60,7 @@ def preprocess_image_and_label(
   if min_resize_value or max_resize_value:
     image, label = preprocess_utils.resize_to_range(
         image, label, min_size=min_resize_value, max_size=max_resize_value,
-        factor=resize_factor)
+        factor=resize_factor, keep_aspect_ratio=keep_aspect_ratio)
     original_image = image
   if is_training:
     scale = preprocess_utils.get_random_scale(

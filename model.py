@@ -35,10 +35,13 @@ _MERGE_METHODS = {
 }
 
 
-def get_extra_layer_scopes(last_layers_contain_logits_only=False):
-  """Returns the scopes of the layers that come after the backbone, or that of the logits alone."""
+def get_extra_layer_scopes(last_layers_contain_logits_only=False, decoder_output_is_logits=False):
+  """Returns the scopes of the layers that come after the backbone, or that of the logits alone.
+
+  With `decoder_output_is_logits` the latter is that of the decoder, which makes them.
+  """
   if last_layers_contain_logits_only:
-    return [LOGITS_SCOPE_NAME]
+    return [DECODER_SCOPE if decoder_output_is_logits else LOGITS_SCOPE_NAME]
   return [LOGITS_SCOPE_NAME, IMAGE_POOLING_SCOPE, ASPP_SCOPE, CONCAT_PROJECTION_SCOPE,
           DECODER_SCOPE, META_ARCHITECTURE_SCOPE]
 
@@ -176,7 +179,7 @@ def extract_features(images, model_options, weight_decay=0.0001, reuse=None,
   Arguments but `model_options` are those of `feature_extractor.extract_features`.
 
   Returns:
-    features: [batch, h, w, 256] features of ASPP or the dense prediction cell, or the
+    features: [batch, h, w, channels] features of ASPP or the dense prediction cell, or the
       backbone's own without `aspp_with_batch_norm`.
     end_points: dict of the backbone's end points.
 
@@ -213,12 +216,31 @@ def _scale_input(images, model_options, scale):
 
 def _get_logits(images, model_options, **training):
   """Returns dict, output name -> logits of one scale; arguments as `extract_features`."""
+  _check_decoder_logits(model_options)
   features, end_points = extract_features(images, model_options, **training)
   settings = dict(model_options._asdict(), **training)
-  if model_options.decoder_output_stride is not None:
+  if model_options.decoder_output_stride:
     features = with_known(refine_by_decoder, settings)(features, end_points)
+  if model_options.decoder_output_is_logits:
+    return dict.fromkeys(model_options.outputs_to_num_classes, features)
   add_logits = with_known(get_branch_logits, settings)
   return {
       output: add_logits(features, num_classes, kernel_size=model_options.logits_kernel_size,
                          scope_suffix=output)
       for output, num_classes in sorted(model_options.outputs_to_num_classes.items())}
+
+
+def _check_decoder_logits(model_options):
+  """Stops where the decoder is to make logits and cannot."""
+  if not model_options.decoder_output_is_logits:
+    return
+  filters = model_options.decoder_filters
+  for is_fine, problem in [
+      (model_options.decoder_output_stride, 'there is no decoder; give decoder_output_stride'),
+      (model_options.logits_kernel_size == 1, 'no layer has logits_kernel_size=%d; leave it out'
+       % model_options.logits_kernel_size)] + [
+           (number == filters, 'decoder_filters is %d, and %r has %d classes; give '
+            'decoder_filters=%d' % (filters, output, number, number))
+           for output, number in sorted(model_options.outputs_to_num_classes.items())]:
+    if not is_fine:
+      raise UsageError('decoder_output_is_logits: %s.' % problem)

@@ -81,7 +81,7 @@ _TRAIN_FOLDER = 'train'
 _CHECKPOINT_FLAGS = options.ARCHITECTURE_FLAGS + (
     'eval_scales', 'inference_scales', 'add_flipped_images', 'tile_size', 'tile_overlap',
     'image_pyramid', 'merge_method', 'min_resize_value', 'max_resize_value', 'resize_factor',
-    'prediction_with_upsampled_logits')
+    'keep_aspect_ratio', 'prediction_with_upsampled_logits')
 
 
 def main(unused_argv):

@@ -37,10 +37,9 @@ flags.DEFINE_string('eval_split', 'val', 'Split that --eval_during_training eval
 common.declare(TrainOptions, train_options.OPTIMISATION)
 common.declare_one('train_crop_size', train_options.TRAIN_CROP_SIZE)
 common.declare(TrainOptions, train_options.SPEED_AND_MEMORY, options.FINE_TUNING)
-common.declare(options.NetworkOptions, options.FINE_TUNING)
 machine_flags.define_machine_flags()
 common.define_augmentation_flags()
-common.define_model_flags()
+common.define_model_flags(is_training=True)
 common.define_dataset_flags('train_split', 'train')
 common.define_data_check_flag()
 

@@ -50,6 +50,10 @@ def _is_padding(crop_flag):
   return ('tile_size', crop_flag), lambda tile, crop: not (tile and crop), 'is not for --tile_size'
 
 
+def _is_training():
+  return 'fine_tune_batch_norm' in FLAGS
+
+
 def _in_cluster(worker_hosts, ps_hosts, job_name):
   return bool(worker_hosts or ps_hosts or job_name != 'worker' or os.environ.get('TF_CONFIG'))
 
@@ -59,22 +63,35 @@ _ADVICE = 'Leave it out, or change what it depends on.'
 _left_out = []
 
 _CLUSTER = ('worker_hosts', 'ps_hosts', 'job_name')
+_RATE = ('optimizer', 'learning_policy')
+_ASPP = ('aspp_with_batch_norm', 'dense_prediction_cell_json')
+_OF_ASPP = (_ASPP, lambda aspp, cell: aspp and not cell, 'is for ASPP, which the head of the '
+            'network does not have')
 _POOLING = ('aspp_with_batch_norm', 'add_image_level_feature', 'dense_prediction_cell_json')
+_OF_POOLING_BRANCH = (
+    _POOLING, lambda aspp, image_level_feature, cell: aspp and image_level_feature and not cell,
+    'is for the image pooling branch of ASPP, --add_image_level_feature')
 _OF_CLUSTER = 'is for several processes: give --worker_hosts and --ps_hosts, or TF_CONFIG'
 _OF_OVERLAY = (('outputs',), lambda outputs: 'overlay' in outputs, 'is for --outputs=overlay')
 
 ROWS = (
     # --- optimizer and learning rate ---
-    Row('base_learning_rate', ('optimizer',), lambda chosen: chosen == 'momentum',
-        'is for --optimizer=momentum; adam goes by --adam_learning_rate'),
+    Row('base_learning_rate', _RATE, lambda chosen, policy: (
+        chosen == 'momentum' and policy != 'multi_steps'),
+        'is for --optimizer=momentum; adam goes by --adam_learning_rate, and '
+        '--learning_policy=multi_steps by --boundary_learning_rates'),
     Row('momentum', *_is_for('optimizer', 'momentum')),
-    Row('adam_learning_rate', *_is_for('optimizer', 'adam')),
+    Row('adam_learning_rate', _RATE, lambda chosen, policy: (
+        chosen == 'adam' and policy != 'multi_steps'),
+        'is for --optimizer=adam with a --learning_policy other than multi_steps'),
     Row('adam_epsilon', *_is_for('optimizer', 'adam')),
     Row('learning_power', *_is_for('learning_policy', 'poly')),
     Row('end_learning_rate', *_is_for('learning_policy', 'poly')),
     Row('decay_steps', *_is_for('learning_policy', 'poly')),
     Row('learning_rate_decay_factor', *_is_for('learning_policy', 'step')),
     Row('learning_rate_decay_step', *_is_for('learning_policy', 'step')),
+    Row('boundaries', *_is_for('learning_policy', 'multi_steps'), is_error=True),
+    Row('boundary_learning_rates', *_is_for('learning_policy', 'multi_steps'), is_error=True),
     Row('slow_start_learning_rate', *_needs('slow_start_step')),
     Row('slow_start_burnin_type', *_needs('slow_start_step')),
     # --- loss, weights and data of a training ---
@@ -86,7 +103,9 @@ ROWS = (
         lambda start, takes_all, multiplier: (start and not takes_all) or multiplier != 1,
         'is for --noinitialize_last_layer with --tf_initial_checkpoint, and for '
         '--last_layer_gradient_multiplier'),
-    Row('batch_norm_decay', *_needs('fine_tune_batch_norm'), is_error=True),
+    Row('batch_norm_decay', (), lambda: _is_training() and FLAGS.fine_tune_batch_norm,
+        'is for train.py with --fine_tune_batch_norm'),
+    Row('label_weights', (), lambda: _is_training(), 'is for train.py'),
     Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
     # The processes of a cluster may all be given the flags of the evaluator.
     Row('eval_split', ('eval_during_training',) + _CLUSTER,
@@ -100,6 +119,7 @@ ROWS = (
     Row('cluster_timeout_secs', _CLUSTER, _in_cluster, _OF_CLUSTER, is_error=True),
     # --- sizes ---
     Row('resize_factor', *_needs('min_resize_value')),
+    Row('keep_aspect_ratio', *_needs('min_resize_value')),
     Row('tile_overlap', *_needs('tile_size'), is_error=True),
     Row('eval_crop_size', *_is_padding('eval_crop_size')),
     Row('vis_crop_size', *_is_padding('vis_crop_size')),
@@ -117,11 +137,18 @@ ROWS = (
     # --- network ---
     Row('image_pooling_crop_size', _POOLING, options.has_image_pooling,
         'is for image pooling, which the head of the network does not have', is_of_network=True),
-    Row('image_pooling_stride', _POOLING,
-        lambda aspp, image_level_feature, cell: aspp and image_level_feature and not cell,
-        'is for the image pooling branch of ASPP, --add_image_level_feature',
+    Row('image_pooling_stride', *_OF_POOLING_BRANCH, is_of_network=True),
+    Row('aspp_convs_filters', *_OF_ASPP, is_of_network=True),
+    Row('aspp_with_concat_projection', *_OF_ASPP, is_of_network=True),
+    Row('aspp_with_squeeze_and_excitation', *_OF_POOLING_BRANCH, is_of_network=True),
+    Row('image_se_uses_qsigmoid', *_needs('aspp_with_squeeze_and_excitation'),
         is_of_network=True),
-    Row('decoder_use_separable_conv', *_needs('decoder_output_stride'), is_of_network=True),
+    Row('decoder_filters', *_needs('decoder_output_stride'), is_of_network=True),
+    Row('decoder_use_sum_merge', *_needs('decoder_output_stride'), is_of_network=True),
+    Row('decoder_use_separable_conv', ('decoder_output_stride', 'decoder_output_is_logits'),
+        lambda stride, is_logits: stride and not is_logits,
+        'needs --decoder_output_stride, and is not for --decoder_output_is_logits',
+        is_of_network=True),
     Row('merge_method', *_needs('image_pyramid'), is_of_network=True),
     Row('atrous_rates', *_is_not_for('dense_prediction_cell_json'), is_of_network=True),
     Row('add_image_level_feature', *_is_not_for('dense_prediction_cell_json'),

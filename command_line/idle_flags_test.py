@@ -27,6 +27,18 @@ EXAMPLES = {
     'last_layers_contain_logits_only': (
         'train', '=true', ['--tf_initial_checkpoint=x'],
         ['--tf_initial_checkpoint=x', '--noinitialize_last_layer']),
+    'boundaries': ('train', '=5', [], ['--learning_policy=multi_steps']),
+    'boundary_learning_rates': ('train', '=0.5', [], ['--learning_policy=multi_steps']),
+    # Without effect beside any other flag.
+    'label_weights': ('eval', '=1,2', [], None),
+    'keep_aspect_ratio': ('train', '=false', [], ['--min_resize_value=33']),
+    'aspp_convs_filters': ('train', '=64', ['--dense_prediction_cell_json=x'], []),
+    'aspp_with_concat_projection': ('train', '=false', ['--noaspp_with_batch_norm'], []),
+    'aspp_with_squeeze_and_excitation': (
+        'train', '=true', ['--noadd_image_level_feature'], []),
+    'image_se_uses_qsigmoid': ('train', '=true', [], ['--aspp_with_squeeze_and_excitation']),
+    'decoder_filters': ('train', '=64', [], ['--decoder_output_stride=4']),
+    'decoder_use_sum_merge': ('train', '=true', [], ['--decoder_output_stride=4']),
     'batch_norm_decay': ('train', '=0.5', ['--nofine_tune_batch_norm'], []),
     'max_bad_fraction': ('train', '=0.5', [], ['--on_bad_record=skip']),
     'eval_split': ('train', '=test', [], ['--eval_during_training']),
@@ -54,8 +66,11 @@ EXAMPLES = {
     'add_image_level_feature': ('train', '=false', ['--dense_prediction_cell_json=x'], []),
 }
 # Of versions of DeepLab that are newer than the reference.
-_OF_LATER_SCRIPTS = ['adam_learning_rate', 'adam_epsilon', 'end_learning_rate', 'decay_steps',
-                     'slow_start_burnin_type']
+_OF_LATER_SCRIPTS = [
+    'adam_learning_rate', 'adam_epsilon', 'end_learning_rate', 'decay_steps',
+    'slow_start_burnin_type', 'batch_norm_decay', 'label_weights', 'keep_aspect_ratio',
+    'aspp_convs_filters', 'aspp_with_concat_projection', 'aspp_with_squeeze_and_excitation',
+    'image_se_uses_qsigmoid', 'decoder_filters', 'decoder_use_sum_merge']
 # Settings that the results would tell though they were not made with them.
 _IN_RESULTS = ['normalize_by_image_size']
 _SCRIPTS = ['train.py', 'eval.py', 'vis.py', 'predict.py', 'export_model.py',
@@ -121,7 +136,7 @@ def fixture_said_of_examples():
   found = {}
   for module in sorted({example[0] for example in EXAMPLES.values()}):
     names = [name for name in EXAMPLES if EXAMPLES[name][0] == module]
-    lines = [['--%s%s' % (name, EXAMPLES[name][1])] + words
+    lines = [['--%s%s' % (name, EXAMPLES[name][1])] + words if words is not None else []
              for name in names for words in EXAMPLES[name][2:]]
     said = said_by(module, lines)
     found.update((name, said[2 * index:2 * index + 2]) for index, name in enumerate(names))
@@ -151,7 +166,7 @@ def test_values_out_of_range_are_no_errors_where_they_have_no_effect():
   names = []
   for module in sorted({example[0] for example in EXAMPLES.values()}):
     rows = [row for row in idle_flags.ROWS if EXAMPLES[row.flag][0] == module]
-    said = said_by(module, [['--%s=BEYOND' % row.flag] + words for row in rows
+    said = said_by(module, [['--%s=BEYOND' % row.flag] + (words or []) for row in rows
                             for words in EXAMPLES[row.flag][2:]])
     for row, (idle, _), (active, _) in zip(rows, said[::2], said[1::2]):
       if idle is None:  # A list, a choice or a number of any size.

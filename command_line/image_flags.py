@@ -4,9 +4,9 @@ import math
 
 from absl import flags
 
-from deeplab.command_line import flag_groups, flag_reading
+from deeplab.command_line import declaring, flag_groups, flag_reading
 from deeplab.core import preprocess_utils
-from deeplab.core.images import limits
+from deeplab.core.images import limits, resizing
 from deeplab.core.usage import UsageError
 
 FLAGS = flags.FLAGS
@@ -81,6 +81,8 @@ def define_resizing_flags():
   flags.DEFINE_integer('resize_factor', None,
                        'Resized sides become multiples of this plus one, in pixels; the output '
                        'stride aligns them with the features. Default: any side.', lower_bound=1)
+  declaring.declare_one(
+      'keep_aspect_ratio', resizing.KEEP_ASPECT_RATIO._replace(group=RESIZING), is_shown=False)
 
 
 def resized_size_function():
@@ -95,4 +97,5 @@ def resized_size_function():
     return None
   return functools.partial(
       preprocess_utils.resized_size, min_size=FLAGS.min_resize_value,
-      max_size=FLAGS.max_resize_value, factor=FLAGS.resize_factor)
+      max_size=FLAGS.max_resize_value, factor=FLAGS.resize_factor,
+      keep_aspect_ratio=FLAGS.keep_aspect_ratio)

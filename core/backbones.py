@@ -17,6 +17,8 @@ OWN_SETTINGS = {
     'depth_multiplier': ('depth_multiplier', 1.0),
     'divisible_by': ('divisible_by', None),
     'nas_stem_output_num_conv_filters': ('nas_stem_output_num_conv_filters', 20),
+    'nas_use_classification_head': ('nas_use_classification_head', False),
+    'nas_remove_os32_stride': ('nas_remove_os32_stride', False),
     'drop_path_keep_prob': ('nas_training_hyper_parameters', 1.0),
 }
 

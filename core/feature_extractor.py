@@ -4,7 +4,7 @@ The reference's names of that table are here too.
 """
 import functools
 
-from deeplab.core import backbones, usage
+from deeplab.core import backbones, nas_network, usage
 from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import slim
 from deeplab.core.usage import UsageError
@@ -18,7 +18,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
                      num_classes=None, global_pool=False,
                      nas_stem_output_num_conv_filters=20,
                      nas_training_hyper_parameters=None, use_bounded_activation=False,
-                     batch_norm_decay=None):
+                     batch_norm_decay=None, nas_architecture_options=None):
   """Runs the backbone `model_variant` on images.
 
   Args:
@@ -42,6 +42,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
       'total_training_steps' (NAS), or None.
     use_bounded_activation: whether activations are bounded to [0, 6] (Xception).
     batch_norm_decay: decay of the moving averages, or None for the network's own.
+    nas_architecture_options: dict of settings of searched networks, see NetworkOptions, or None.
 
   Returns:
     features: [batch, ceil(height/output_stride), ceil(width/output_stride), channels].
@@ -50,6 +51,7 @@ def extract_features(images, output_stride=8, multi_grid=None, depth_multiplier=
   Raises ValueError for an unknown model_variant, or a setting the backbone cannot serve.
   """
   settings = dict(locals())
+  settings.update(settings.pop('nas_architecture_options') or {})
   fields = {name: settings.pop(name) for name in NetworkOptions.SETTINGS if name in settings}
   return features_of(settings.pop('images'), NetworkOptions(**fields), **settings)
 
@@ -109,7 +111,11 @@ def _refuse_what_it_cannot_serve(options, backbone, nas_training_hyper_parameter
           name, values[name], options.model_variant, ', '.join(
               variant for variant, other in sorted(backbones.BACKBONES.items())
               if name in other.settings)))
-  strides = backbone.output_strides
+  if options.sync_batch_norm_method != 'None':
+    raise UsageError("sync_batch_norm_method=%r: each clone has batch norm of its own, 'None' is "
+                     'the only value.' % (options.sync_batch_norm_method,))
+  strides = (nas_network.CLASSIFICATION_HEAD if options.nas_use_classification_head
+             else backbone.output_strides)
   if strides and options.output_stride not in strides:
     raise UsageError('output_stride=%s: %s gives features at stride %s only.' % (
         options.output_stride, options.model_variant, ', '.join(map(str, sorted(strides)))))

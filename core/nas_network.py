@@ -15,6 +15,7 @@ from deeplab.core import blocks as blocks_lib
 from deeplab.core import nas_cell, nas_genotypes, usage, utils
 from deeplab.core.blocks import conv2d_same
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 # End point of the last features at stride 2, inside the stem, and of the stem.
 STEM_STRIDE_2 = 'Conv1'
@@ -30,6 +31,12 @@ PNASNET_LEVELS = {
     32: [1] * 4 + [2] * 4 + [3] * 4,
 }
 HNASNET_LEVELS = {8: [0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1]}
+_STRIDE_OF_LEVEL_0 = 4
+_LEVEL_OF_STRIDE_32 = 3
+# Stride that a stage of the classification head is designed for -> its channels. Each network has
+# those above its own stride, and they keep the output stride that is asked for.
+CLASSIFICATION_HEAD = {8: 256, 16: 512, 32: 1024}
+_CLASSIFICATION_HEAD_OUTPUTS = 2048
 
 
 class NASConfig(typing.NamedTuple):
@@ -86,8 +93,12 @@ def _nas_stem(inputs):
 
 
 def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=False,
-                    reuse=None, scope=None, final_endpoint=None):
+                    reuse=None, scope=None, final_endpoint=None, removes_os32_stride=False,
+                    head_stride=None):
   """Builds stem and cells; `backbone` is the list of the level of each cell.
+
+  `removes_os32_stride` is nas_remove_os32_stride; `head_stride` is the output stride of the
+  classification head, or None for no such head.
 
   The other arguments, results and errors are those of `pnasnet`.
   """
@@ -99,16 +110,46 @@ def _build_nas_base(images, cell, backbone, num_classes, hparams, global_pool=Fa
     layers = _nas_stem(images)
     num_cells = names.index(final_endpoint or names[-1]) + 1 - len(layers)
     if num_cells > 0:
-      _stack_cells(layers, cell, backbone[:num_cells], hparams.filter_scaling_rate)
+      _stack_cells(layers, cell, backbone[:num_cells], hparams.filter_scaling_rate,
+                   removes_os32_stride)
     end_points = dict(zip(names, layers))
     if final_endpoint is not None:
       return end_points[final_endpoint], end_points
-    net = blocks_lib.classify(tf.nn.relu(layers[-1]), end_points, global_pool, num_classes,
-                              network_scope.name)
+    net = tf.nn.relu(layers[-1])
+    if head_stride is not None:
+      net = _classification_head(
+          net, end_points, _STRIDE_OF_LEVEL_0 * 2 ** backbone[-1], head_stride)
+    net = blocks_lib.classify(net, end_points, global_pool, num_classes, network_scope.name)
     return net, end_points
 
 
-def _stack_cells(layers, cell, levels, filter_scaling_rate):
+def _classification_head(net, end_points, stride, output_stride):
+  """Returns features of 2048 channels at an output stride, of those at a stride.
+
+  Stages that must not stride dilate instead: `StrideBudget` gives a stage the rate before it is
+  multiplied, these take the one after.
+  """
+  if output_stride % stride:
+    raise UsageError('output_stride=%d: the cells give features at stride %d, and the '
+                     'classification head cannot enlarge them.' % (output_stride, stride))
+  rate = 1
+  for designed_stride, num_outputs in CLASSIFICATION_HEAD.items():
+    if designed_stride <= stride:
+      continue
+    is_strided = designed_stride <= output_stride
+    rate = rate if is_strided else 2 * rate
+    name = 'downsample_os%d' % designed_stride
+    net = conv2d_same(net, num_outputs, 3, stride=2 if is_strided else 1, rate=rate,
+                      scope=name + '_conv')
+    end_points[name] = slim.batch_norm(net, scope=name + '_bn')
+    net = tf.nn.relu(end_points[name])
+  name = 'classification_head'
+  net = slim.conv2d(net, _CLASSIFICATION_HEAD_OUTPUTS, 1, scope=name + '_conv')
+  end_points[name] = slim.batch_norm(net, scope=name + '_bn')
+  return tf.nn.relu(end_points[name])
+
+
+def _stack_cells(layers, cell, levels, filter_scaling_rate, removes_os32_stride):
   """Appends the output of every cell to `layers`, which holds those of the stem.
 
   The input of a cell that goes up a level is resized to the size that the network had at
@@ -120,8 +161,10 @@ def _stack_cells(layers, cell, levels, filter_scaling_rate):
     net = layers[-1]
     if level < before:
       net = nas_cell.resize_to(net, sizes[level])
+    is_strided = level > before and not (
+        removes_os32_stride and level == _LEVEL_OF_STRIDE_32)
     net = cell(net, scope='cell_%d' % number, filter_scaling=filter_scaling_rate ** level,
-               stride=2 if level > before else 1, prev_layer=layers[-2], cell_num=number)
+               stride=2 if is_strided else 1, prev_layer=layers[-2], cell_num=number)
     layers.append(net)
     sizes.setdefault(level, utils.image_size(net))
     before = level
@@ -131,7 +174,8 @@ def _variant(name, cell_type, levels_at):
   """Returns the function of a network: name and scope, cell, and output stride -> levels."""
   def network(images, num_classes, is_training=True, global_pool=False, output_stride=16,
               nas_stem_output_num_conv_filters=20, nas_training_hyper_parameters=None,
-              reuse=None, scope=name, final_endpoint=None):
+              reuse=None, scope=name, final_endpoint=None, nas_use_classification_head=False,
+              nas_remove_os32_stride=False):
     """Builds the network; call within `nas_arg_scope`.
 
     Args:
@@ -139,21 +183,28 @@ def _variant(name, cell_type, levels_at):
       num_classes: adds an image classifier when set, else None.
       is_training: whether batch norm uses batch statistics and drop path is active.
       global_pool: whether features are averaged over the image.
-      output_stride: input size over feature size, 8, 16 or 32; that of hnasnet is 8 whatever
-        this says, the table of backbones refuses other values.
+      output_stride: input size over feature size, 8, 16 or 32; that of hnasnet without
+        classification head is 8 whatever this says, the table of backbones refuses other values.
       nas_stem_output_num_conv_filters: channels of a state at stride 4.
       nas_training_hyper_parameters: dict with 'drop_path_keep_prob' and
         'total_training_steps', or None for no drop path.
       scope, reuse: variable scope, and whether its variables are reused.
       final_endpoint: end point to stop at, 'Conv1', 'Stem' or 'Cell_<i>'; None: the end.
+      nas_use_classification_head: whether the convolutions of an image classifier follow.
+      nas_remove_os32_stride: whether cells that are designed for stride 32 stay at 16 (hnasnet).
 
     Returns features (or logits) [batch, h, w, channels], and a dict of end points. Features of
     pnasnet have 5 * filters * output_stride / 4 channels, those of hnasnet 10 * filters, filters
-    being nas_stem_output_num_conv_filters.
+    being nas_stem_output_num_conv_filters; those of the classification head 2048.
 
-    Raises ValueError for another output_stride, or if there is no end point of that name.
+    Raises ValueError for another output_stride, if there is no end point of that name, or no
+    stride to remove that is taken back later.
     """
     levels = levels_at(output_stride)
+    if nas_remove_os32_stride and (
+        _LEVEL_OF_STRIDE_32 not in levels or levels[-1] == _LEVEL_OF_STRIDE_32):
+      raise UsageError('nas_remove_os32_stride is for networks that go to stride 32 and come back, '
+                       'nas_hnasnet; %s does not.' % name)
     training = nas_training_hyper_parameters or {}
     unknown = sorted(set(training) - set(_HYPER_PARAMETERS))
     if unknown:
@@ -164,7 +215,8 @@ def _variant(name, cell_type, levels_at):
                      len(levels), hparams.total_training_steps)
     with slim.arg_scope([slim.batch_norm], is_training=is_training):
       return _build_nas_base(images, cell, levels, num_classes, hparams, global_pool, reuse,
-                             scope, final_endpoint)
+                             scope, final_endpoint, nas_remove_os32_stride,
+                             output_stride if nas_use_classification_head else None)
 
   network.__name__ = network.__qualname__ = name
   return network

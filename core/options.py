@@ -4,7 +4,10 @@ from deeplab.core.settings import FLOATS, INTS, LIST, NO_FLAG, Setting
 
 BACKBONE, NETWORK, HEAD = 'backbone', 'network', 'head of the network'
 RESOLUTION = 'resolution of the features, quantisation'
-FINE_TUNING = 'fine-tuning'
+FINE_TUNING, OPTIMISATION = 'fine-tuning', 'optimisation'
+
+# Of the training alone: other scripts take such flags, and do without.
+OF_TRAINING = (OPTIMISATION, FINE_TUNING)
 
 # Not in the record: the network is built once for each scale.
 IMAGE_PYRAMID = Setting(
@@ -92,16 +95,50 @@ class NetworkOptions(object):
       20, 'Filters of the NAS stem (20 or 32 in the papers).', at_least=1, group=NETWORK)
   use_bounded_activation = Setting(
       False, 'Bounds activations to [0, 6]; suits quantisation (Xception, head).')
+  aspp_with_concat_projection = Setting(
+      True, 'Projects the concatenated branches of ASPP to aspp_convs_filters channels, with '
+      'dropout; off: all their channels go on.', group=HEAD)
+  aspp_with_squeeze_and_excitation = Setting(
+      False, 'Makes image pooling a gate: it multiplies the features of ASPP instead of being a '
+      'branch (MobileNetV3).')
+  aspp_convs_filters = Setting(
+      256, 'Channels of each convolution of ASPP; fewer are faster.', at_least=1)
+  decoder_use_sum_merge = Setting(
+      False, 'The decoder adds low-level features to those of the encoder, after one convolution '
+      'each; off: it concatenates them, and two convolutions follow.')
+  decoder_filters = Setting(256, 'Channels of the decoder; fewer are faster.', at_least=1)
+  decoder_output_is_logits = Setting(
+      False, 'The decoder makes the logits itself, in linear convolutions; decoder_filters is then '
+      'the number of classes.')
+  image_se_uses_qsigmoid = Setting(
+      False, 'The gate of aspp_with_squeeze_and_excitation is relu6(x + 3) / 6 instead of a '
+      'sigmoid; suits quantisation.')
+  label_weights = Setting(
+      None, 'Factor, 0 or more, on the loss of each class, one number per class, or auto: median '
+      'frequency / frequency of the class, by the dataset_info.json, within 0.1 to 10. Default: 1 '
+      'for all.', LIST, group=OPTIMISATION)
+  sync_batch_norm_method = Setting(
+      'None', 'How statistics of batch norm are shared among clones: not at all.', group=NO_FLAG)
   batch_norm_decay = Setting(
       None, 'Decay of the moving averages of batch norm, 0..1; 0.99 suits runs of a thousand '
       "steps. Default: each network's own, made for long runs.", float, at_least=0, at_most=1,
       group=FINE_TUNING)
+  nas_use_classification_head = Setting(
+      False, 'Ends searched networks as image classifiers do: convolutions towards stride 32 and '
+      'one of 2048 channels.', group=NETWORK)
+  nas_remove_os32_stride = Setting(
+      False, 'Cells at stride 32 stay at stride 16, with the same channels (nas_hnasnet).')
   quantize_delay_step = Setting(
       -1, 'Step at which 8-bit fake quantisation starts, 0 or more; negative: none.',
       group=RESOLUTION)
   quantize_freeze_step = Setting(
       None, 'Step from which such training uses the moving averages of batch norm; None: never.',
       group=NO_FLAG)
+
+  @property
+  def nas_architecture_options(self):
+    """Dict of the settings of searched networks, as the reference groups them."""
+    return {name: value for name, value in self._asdict().items() if name.startswith('nas_')}
 
   @property
   def pooling_window(self):
@@ -120,5 +157,5 @@ def has_image_pooling(aspp_with_batch_norm, add_image_level_feature, dense_predi
 # What is decided per use (crop sizes, input scales, how labels are resized) is not here.
 ARCHITECTURE_FLAGS = tuple(sorted(
     [name for name, row in NetworkOptions.SETTINGS.items()
-     if row.group not in (NO_FLAG, FINE_TUNING) and name not in PER_USE]
+     if row.group not in (NO_FLAG,) + OF_TRAINING and name not in PER_USE]
     + ['dense_prediction_cell_json']))

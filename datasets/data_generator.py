@@ -6,7 +6,7 @@ For training the image stays encoded until it is known which part of it the crop
 """
 from deeplab import input_preprocess
 from deeplab.core import feature_extractor, keys, preprocess_utils, settings, tf_compat, usage
-from deeplab.core.images import crop_geometry, one_pass_crop
+from deeplab.core.images import crop_geometry, one_pass_crop, resizing
 from deeplab.core.images.augmentation import AUGMENTATIONS, Padding, RandomSource
 from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.tf_compat import tf
@@ -63,7 +63,8 @@ class Dataset(object):
                min_resize_value=None, max_resize_value=None, resize_factor=None,
                min_scale_factor=1., max_scale_factor=1., scale_factor_step_size=0,
                model_variant=None, num_readers=1, is_training=False, should_shuffle=False,
-               should_repeat=False, reading=None):
+               should_repeat=False, reading=None,
+               keep_aspect_ratio=resizing.KEEP_ASPECT_RATIO.default):
     """Looks the dataset up and finds its shards.
 
     Args:
@@ -72,7 +73,8 @@ class Dataset(object):
       batch_size, num_readers: images per batch, and shards read at once.
       crop_size: (height, width) of the samples in pixels.
       min_resize_value, max_resize_value, resize_factor, min_scale_factor, max_scale_factor,
-        scale_factor_step_size, model_variant: see `input_preprocess.preprocess_image_and_label`.
+        scale_factor_step_size, model_variant, keep_aspect_ratio: see
+        `input_preprocess.preprocess_image_and_label`.
       is_training, should_shuffle: whether to augment, and to shuffle shards and records.
       should_repeat: whether to go on for ever; in training, batches then have a static size.
       reading: Reading, or None for its defaults.
@@ -96,6 +98,7 @@ class Dataset(object):
     self.min_resize_value = min_resize_value
     self.max_resize_value = max_resize_value
     self.resize_factor = resize_factor
+    self.keep_aspect_ratio = keep_aspect_ratio
     self.min_scale_factor = min_scale_factor
     self.max_scale_factor = max_scale_factor
     self.scale_factor_step_size = scale_factor_step_size
@@ -138,7 +141,7 @@ class Dataset(object):
     if not self.min_resize_value:
       return size
     return preprocess_utils.resized_size(size, self.min_resize_value, self.max_resize_value,
-                                         self.resize_factor)
+                                         self.resize_factor, self.keep_aspect_ratio)
 
   def get_one_shot_iterator(self):
     """Returns an iterator over `get_dataset`."""
@@ -245,7 +248,8 @@ class Dataset(object):
     bank = normal_bank if self.reading.augmentation.noise_stddev else None
     crops = one_pass_crop.TrainingCrops(
         tuple(self.crop_size),
-        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor),
+        crop_geometry.Resizing(self.min_resize_value, self.max_resize_value, self.resize_factor,
+                               self.keep_aspect_ratio),
         (self.min_scale_factor, self.max_scale_factor, self.scale_factor_step_size),
         Padding(feature_extractor.mean_pixel(self.model_variant), self.ignore_label),
         self.reading.augmentation)
@@ -270,7 +274,7 @@ class Dataset(object):
     if self.min_resize_value or self.max_resize_value:
       image, label = preprocess_utils.resize_to_range(
           tf.cast(image, tf.float32), label, self.min_resize_value, self.max_resize_value,
-          self.resize_factor)
+          self.resize_factor, keep_aspect_ratio=self.keep_aspect_ratio)
     return _with_pixels(sample, image, label)
 
   def _preprocess_image(self, sample):
@@ -280,7 +284,7 @@ class Dataset(object):
         sample[keys.IMAGE], sample.pop(keys.LABELS_CLASS, None), crop_height, crop_width,
         self.min_resize_value, self.max_resize_value, self.resize_factor,
         ignore_label=self.ignore_label, is_training=False, model_variant=self.model_variant,
-        name=sample[keys.IMAGE_NAME])
+        name=sample[keys.IMAGE_NAME], keep_aspect_ratio=self.keep_aspect_ratio)
     # All of one size, so that they form batches; after the check that the crop holds it.
     with tf.control_dependencies([image]):
       original_image = tf.identity(original_image)

@@ -12,7 +12,7 @@ import numpy as np
 from absl import logging
 
 from deeplab.core import quantization
-from deeplab.core.checkpoints import restoring
+from deeplab.core.checkpoints import other_models, restoring
 from deeplab.core.storage import errors
 from deeplab.core.tf_compat import tf
 
@@ -115,7 +115,7 @@ def _is_in(name, scopes):
 
 def _model_names(weights):
   return [name for name in weights.shapes if name != restoring.GLOBAL_STEP
-          and not restoring.is_slot(name) and not name.endswith(_TRAINING_SUFFIXES)]
+          and not other_models.is_slot(name) and not name.endswith(_TRAINING_SUFFIXES)]
 
 
 def _reshaped_message(weights, reshaped, last_layer_scopes):

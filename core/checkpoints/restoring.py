@@ -7,8 +7,9 @@ import time
 
 from absl import logging
 
-from deeplab.core import keys, quantization
+from deeplab.core import keys
 from deeplab.core.checkpoints import folder as checkpoint_folder
+from deeplab.core.checkpoints import other_models
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 
@@ -20,23 +21,6 @@ _PREFIX = '.ckpt'
 _POLL_SECS = 2.0
 # Between two lines that say what is being waited for.
 _REMIND_SECS = 300.0
-
-# Names of a message; the rest is counted.
-_MAX_NAMED = 3
-
-# Ends of the names of what an optimizer keeps beside a weight, in its shape -> the optimizer.
-_SLOTS = {'/Momentum': 'momentum', '/Adam': 'adam', '/Adam_1': 'adam'}
-_SLOT_NAMES = ('beta1_power', 'beta2_power')
-
-# Scopes that exist or not by an option -> that option. A prefix is enough.
-_SCOPES_TO_OPTIONS = (
-    ('decoder', '--decoder_output_stride'),
-    ('image_pooling', '--add_image_level_feature'),
-    ('aspp0', '--aspp_with_batch_norm'),
-    ('aspp', '--atrous_rates and --aspp_with_separable_conv'),
-    ('concat_projection', '--aspp_with_batch_norm'),
-    ('meta_architecture', '--dense_prediction_cell_json'),
-)
 
 
 class OtherModelError(ValueError):
@@ -89,7 +73,8 @@ def require_checkpoint(path, flag):
         flag, path, ' Its file `checkpoint` names another one: --%s=%s.' % (flag, elsewhere)
         if elsewhere else ''))
   folder = os.path.dirname(path) or '.'
-  near = [os.path.basename(prefix) for prefix in checkpoint_folder.prefixes(folder)][-_MAX_NAMED:]
+  near = [os.path.basename(prefix) for prefix in checkpoint_folder.prefixes(folder)][
+      -other_models.MAX_NAMED:]
   raise ValueError('--%s=%s: no such checkpoint; %s' % (
       flag, path,
       'there are %s in %s.' % (', '.join(near), folder) if near
@@ -116,10 +101,11 @@ def num_classes(checkpoint):
   """
   shapes = open_reader(checkpoint).get_variable_to_shape_map()
   name = 'logits/%s/biases' % keys.OUTPUT_TYPE
-  if name not in shapes:
+  found = [shapes[name]] if name in shapes else other_models.biases_of_decoder(shapes)
+  if not found:
     raise ValueError('%s is no checkpoint of this package: it has no variable %s.'
                      % (checkpoint, name))
-  return shapes[name][0]
+  return found[0][0]
 
 
 def check_restorable(checkpoint_path, variables):
@@ -134,29 +120,15 @@ def check_restorable(checkpoint_path, variables):
   """
   stored = open_reader(checkpoint_path).get_variable_to_shape_map()
   expected = {v.op.name: v.shape.as_list() for v in variables}
-  missing = sorted(name for name in expected if name not in stored)
-  reshaped = sorted(name for name in expected
-                    if name in stored and list(stored[name]) != expected[name])
-  unused = _unused_head_scopes(stored, expected)
-  if not missing and not reshaped and not unused:
+  told = other_models.differences(stored, expected)
+  if told is None:
     _check_finite(checkpoint_path, expected)
     return
-  missing, reshaped = [[name for name in names if not is_slot(name)]
-                       for names in (missing, reshaped)]
-  problems = []
-  if reshaped:
-    problems.append(_some(
-        ['%s is %s in the checkpoint, %s here' % (name, _text(stored[name]),
-                                                  _text(expected[name]))
-         for name in reshaped], 'variables of another shape', '; '))
-  if missing:
-    problems.append('not in the checkpoint: %s' % _some(missing, 'variables'))
-  if unused:
-    problems.append('only in the checkpoint: %s' % ', '.join(s + '/...' for s in unused))
-  told = [': '.join([checkpoint_path] + ['; '.join(problems)] * bool(problems))]
-  told += _hints(stored, expected, missing, reshaped)
-  raise OtherModelError('Checkpoint of another model: %s.' % '. '.join(told), checkpoint_path,
-                        _num_classes(stored, expected))
+  problems, hints = told
+  raise OtherModelError(
+      'Checkpoint of another model: %s.' % '. '.join([
+          ': '.join([checkpoint_path] + ['; '.join(problems)] * bool(problems))] + hints),
+      checkpoint_path, other_models.differing_num_classes(stored, expected))
 
 
 def _check_finite(checkpoint, names):
@@ -248,73 +220,3 @@ def open_session(saver, checkpoint, master=None):
       saver.restore(session, checkpoint)
     after_error.pop_all()
   return session
-
-
-def is_slot(name):
-  """Whether a variable is of an optimizer."""
-  return name.endswith(tuple(_SLOTS)) or name in _SLOT_NAMES
-
-
-def _some(items, what, separator=', '):
-  shown = separator.join(items[:_MAX_NAMED])
-  rest = len(items) - _MAX_NAMED
-  return shown if rest <= 0 else '%s and %d more %s' % (shown, rest, what)
-
-
-def _text(shape):
-  return '[%s]' % ','.join(str(d) for d in shape)
-
-
-def _unused_head_scopes(stored, expected):
-  """Returns the scopes of the head that only the checkpoint has."""
-  present = {name.split('/')[0] for name in expected}
-  return [scope for scope in sorted({name.split('/')[0] for name in stored} - present)
-          if _option_of(scope)]
-
-
-def _num_classes(stored, expected):
-  """Returns (number of classes of the checkpoint, that of the graph), or None where they agree."""
-  for name in sorted(set(stored) & set(expected)):
-    there, here = list(stored[name]), list(expected[name])
-    if name.startswith('logits/') and there[:-1] == here[:-1] and there[-1] != here[-1]:
-      return there[-1], here[-1]
-  return None
-
-
-def _hints(stored, expected, missing, reshaped):
-  """Returns sentences, without full stop, on options that differ; arguments: check_restorable."""
-  found = _optimizer_hints(stored, expected)
-  if any(quantization.is_range(name) for name in missing):
-    found.append('It was trained in floats: leave out --quantize_delay_step, or train with it, '
-                 'starting from this checkpoint as --tf_initial_checkpoint')
-  classes = _num_classes(stored, expected)
-  if classes:
-    found.append('It was trained with another number of classes, %d, and this is for %d: check '
-                 'the dataset' % classes)
-  scopes = {name.split('/')[0] for name in stored}
-  absent = sorted({name.split('/')[0] for name in missing} - scopes)
-  options = {_option_of(scope) for scope in absent + _unused_head_scopes(stored, expected)}
-  found.extend('Check %s' % option for option in sorted(o for o in options if o))
-  if any(_option_of(scope) is None for scope in absent) or any(
-      not name.startswith('logits/') for name in reshaped) or reshaped and not found:
-    backbones = sorted(scope for scope in scopes
-                       if scope not in (GLOBAL_STEP, 'logits') and not _option_of(scope))
-    found.append('Check --model_variant, --depth_multiplier and --divisible_by; it has %s'
-                 % (', '.join(s + '/...' for s in backbones[:_MAX_NAMED]) or 'no backbone'))
-  return found
-
-
-def _optimizer_hints(stored, expected):
-  trained, here = [{_SLOTS[end] for name in names for end in _SLOTS if name.endswith(end)}
-                   for names in (stored, expected)]
-  if not here or here == trained:
-    return []
-  if not trained:
-    return ['It holds weights alone: start from it as --tf_initial_checkpoint, in another '
-            '--train_logdir']
-  return ['It was trained with --optimizer=%s, and this is %s' % (
-      ' and '.join(sorted(trained)), ' and '.join(sorted(here)))]
-
-
-def _option_of(scope):
-  return next((option for prefix, option in _SCOPES_TO_OPTIONS if scope.startswith(prefix)), None)

@@ -14,7 +14,7 @@ import numpy as np
 
 from deeplab.core.images import geometry
 from deeplab.core.images.augmentation import RandomSource
-from deeplab.core.images.resizing import get_random_scale, resized_size
+from deeplab.core.images.resizing import KEEP_ASPECT_RATIO, get_random_scale, resized_size
 from deeplab.core.tf_compat import tf
 
 # Pixels read around a position: its neighbours, and one for rounding.
@@ -30,6 +30,7 @@ class Resizing(typing.NamedTuple):
   min_size: typing.Optional[int] = None
   max_size: typing.Optional[int] = None
   factor: typing.Optional[int] = None
+  keep_aspect_ratio: bool = KEEP_ASPECT_RATIO.default
 
 
 class CropGeometry(typing.NamedTuple):

@@ -1,7 +1,11 @@
 """Sizes of images and labels: what they are, and resizing by a factor or to a range."""
 from deeplab.core.images.augmentation import RandomSource
+from deeplab.core.settings import Setting
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
+
+KEEP_ASPECT_RATIO = Setting(
+    True, 'Resizing keeps the shape of images; off: both sides become the longer one.')
 
 
 def resolve_shape(tensor, rank=None, scope=None):
@@ -76,7 +80,7 @@ def randomly_scale_image_and_label(image, label=None, scale=1.0):
 
 def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None,
                     align_corners=True, label_layout_is_chw=False, scope=None,
-                    method='bilinear'):
+                    method='bilinear', keep_aspect_ratio=KEEP_ASPECT_RATIO.default):
   """Resizes so that the short side is min_size and the long side at most max_size.
 
   Args:
@@ -89,6 +93,7 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
     align_corners: whether the corner pixels keep their place.
     label_layout_is_chw: whether the label's channel comes first.
     method: tf.image.ResizeMethod of the image.
+    keep_aspect_ratio: off: both sides become the longer one of the resized image.
 
   Returns [image, label]; the label is None if none was given.
 
@@ -99,7 +104,8 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
       if max_size:
         raise UsageError('max_resize_value=%s needs min_resize_value too.' % max_size)
       return [image, label]
-    size = resized_size(resolve_shape(image, rank=3)[:2], min_size, max_size, factor)
+    size = resized_size(resolve_shape(image, rank=3)[:2], min_size, max_size, factor,
+                        keep_aspect_ratio)
     image = _resize(image, size, method, align_corners)
     if label is None:
       return [image, None]
@@ -109,7 +115,8 @@ def resize_to_range(image, label=None, min_size=None, max_size=None, factor=None
     return [image, tf.transpose(label, [2, 0, 1]) if label_layout_is_chw else label]
 
 
-def resized_size(size, min_size, max_size=None, factor=None):
+def resized_size(size, min_size, max_size=None, factor=None,
+                 keep_aspect_ratio=KEEP_ASPECT_RATIO.default):
   """Returns the int32 [2] tensor (height, width) that `resize_to_range` gives, see there.
 
   `size` is (height, width) before, ints or int32 scalars or one int32 tensor.
@@ -126,7 +133,7 @@ def resized_size(size, min_size, max_size=None, factor=None):
   result = tf.cast(result, tf.int32)
   if factor:
     result += (factor - (result - 1) % factor) % factor
-  return result
+  return result if keep_aspect_ratio else tf.fill([2], tf.reduce_max(result))
 
 
 def _resize_label(label, size, align_corners=True):

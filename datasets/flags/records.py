@@ -99,6 +99,7 @@ def dataset_of_split(split, batch_size, crop_size, **settings):
       min_resize_value=FLAGS.min_resize_value,
       max_resize_value=FLAGS.max_resize_value,
       resize_factor=FLAGS.resize_factor,
+      keep_aspect_ratio=FLAGS.keep_aspect_ratio,
       model_variant=FLAGS.model_variant,
       **settings)
 

@@ -42,13 +42,22 @@ NOT_OF_WEIGHTS = (
 
 # What another value of a flag means for the checkpoint of a run.
 _CHANNELS = 'the layers have another number of channels'
+_LAYERS_OF_DECODER, _LAYERS_OF_HEAD = 'the decoder has other layers', 'the head has other layers'
 MEANINGS = {
-    'decoder_output_stride': 'the decoder has other layers',
-    'dense_prediction_cell_json': 'the head has other layers',
+    'aspp_convs_filters': _CHANNELS,
+    'aspp_with_concat_projection': _LAYERS_OF_HEAD,
+    'aspp_with_squeeze_and_excitation': _LAYERS_OF_HEAD,
+    'decoder_filters': _CHANNELS,
+    'decoder_output_is_logits': _LAYERS_OF_DECODER,
+    'decoder_output_stride': _LAYERS_OF_DECODER,
+    'decoder_use_sum_merge': _LAYERS_OF_DECODER,
+    'dense_prediction_cell_json': _LAYERS_OF_HEAD,
     'depth_multiplier': _CHANNELS,
     'divisible_by': _CHANNELS,
     'model_variant': 'it is another backbone',
+    'nas_remove_os32_stride': 'cells see features of another stride',
     'nas_stem_output_num_conv_filters': _CHANNELS,
+    'nas_use_classification_head': 'the backbone has other layers',
     'optimizer': 'each optimizer keeps values of its own beside the weights',
     'quantize_delay_step': 'training in 8 bits keeps the ranges of the activations too',
     'tf_initial_checkpoint': 'it is not read, for the run goes on with its own weights',

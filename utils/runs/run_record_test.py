@@ -156,7 +156,8 @@ def test_a_finer_stride_with_rates_to_match_is_no_contradiction(tmp_path):
 def test_flags_of_the_network_are_those_of_its_options_but_for_what_is_decided_per_use():
   decided_per_use = {'outputs_to_num_classes', 'crop_size', 'preprocessed_images_dtype',
                      'merge_method', 'prediction_with_upsampled_logits', 'batch_norm_decay',
-                     'dense_prediction_cell_config', 'quantize_freeze_step'}
+                     'dense_prediction_cell_config', 'quantize_freeze_step', 'label_weights',
+                     'sync_batch_norm_method'}
   assert set(options.ARCHITECTURE_FLAGS) == (
       set(options.NetworkOptions._fields) - decided_per_use | {'dense_prediction_cell_json'})
 

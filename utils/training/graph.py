@@ -43,7 +43,8 @@ def build_train_graph(samples, dataset, model_options, options, clones=None, rep
   grads_and_vars = optimizing.multiply_gradients(
       grads_and_vars,
       optimizing.get_model_gradient_multipliers(
-          model.get_extra_layer_scopes(options.last_layers_contain_logits_only),
+          model.get_extra_layer_scopes(options.last_layers_contain_logits_only,
+                                       model_options.decoder_output_is_logits),
           options.last_layer_gradient_multiplier))
   norm = tf.global_norm([gradient for gradient, _ in grads_and_vars])
 

@@ -70,7 +70,8 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
                    '--training_number_of_steps; to begin anew, another --train_logdir.', step,
                    options.training_number_of_steps)
       return newest
-    start = _plan_start(graph, options) if placement.is_chief and not newest else None
+    start = _plan_start(graph, model_options, options) if (
+        placement.is_chief and not newest) else None
     if placement.is_chief:
       tf.gfile.MakeDirs(options.train_logdir)
       if placement.lock:
@@ -157,12 +158,13 @@ def _saved_listener(train_logdir, on_saved, start_step, stop):
       begin=nothing, before_save=nothing, after_save=after_save, end=nothing)
 
 
-def _plan_start(graph, options):
+def _plan_start(graph, model_options, options):
   """Returns the initial_weights.Plan of tf_initial_checkpoint, None without one."""
   if not options.tf_initial_checkpoint:
     logging.info('All weights start at random: there is no --tf_initial_checkpoint.')
     return None
-  last_layers = model.get_extra_layer_scopes(options.last_layers_contain_logits_only)
+  last_layers = model.get_extra_layer_scopes(
+      options.last_layers_contain_logits_only, model_options.decoder_output_is_logits)
   return initial_weights.plan_restore(
       initial_weights.read_weights(options.tf_initial_checkpoint, 'tf_initial_checkpoint'),
       graph.model_variables, [] if options.initialize_last_layer else last_layers,

@@ -8,6 +8,7 @@ import typing
 
 from deeplab.core import usage
 from deeplab.core.tf_compat import tf
+from deeplab.core.usage import UsageError
 
 # Biases learn at twice the rate of weights (Chen et al., "DeepLab", TPAMI 2017, 4.1.1).
 _BIAS_MULTIPLIER = 2.0
@@ -26,16 +27,36 @@ def _step(step, base_learning_rate, options):
       options.learning_rate_decay_factor, staircase=False)
 
 
+def _cosine(step, base_learning_rate, options):
+  num_steps = max(1, options.training_number_of_steps - options.slow_start_step)
+  return tf.train.cosine_decay(base_learning_rate, step, num_steps)
+
+
+def _multi_steps(step, unused_base_learning_rate, options):
+  boundaries, rates = options.boundaries or [], options.boundary_learning_rates or []
+  if not boundaries or len(rates) != len(boundaries) + 1 or boundaries != sorted(set(boundaries)):
+    raise UsageError(
+        'learning_policy=multi_steps needs boundaries, ascending steps such as 20000,25000, and '
+        'one more of boundary_learning_rates, such as 0.1,0.01,0.001; got %s and %s.'
+        % (boundaries or 'none', rates or 'none'))
+  return tf.train.piecewise_constant(step, boundaries, rates)
+
+
 class Policy(typing.NamedTuple):
   """A row of LEARNING_POLICIES."""
   rate: typing.Callable  # Function (step, base learning rate, TrainOptions) -> learning rate.
   text: str  # What the rate does, for --help.
+  # Whether its steps begin behind the slow start, whatever kind that is.
+  begins_behind_slow_start: bool = False
 
 
 LEARNING_POLICIES = {
     'poly': Policy(_poly, 'falls to end_learning_rate at the last step'),
     'step': Policy(_step, 'falls by learning_rate_decay_factor per learning_rate_decay_step steps, '
                           'smoothly'),
+    # Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
+    'cosine': Policy(_cosine, 'falls to 0 there along a cosine', True),
+    'multi_steps': Policy(_multi_steps, 'is one of boundary_learning_rates', True),
 }
 
 
@@ -60,27 +81,32 @@ def rate_at_step(base_learning_rate, options):
 
   poly: (base - end) * (1 - step / N) ^ power + end (Liu et al., "ParseNet", 2015).
   step: base * factor ^ (step / decay_step).
+  cosine: base * (1 + cos(pi * step / N)) / 2.
+  multi_steps: boundary_learning_rates[number of boundaries below the step].
 
   The base is the rate at step 0 of the policy; options are TrainOptions, or a record with its
-  fields of learning rates. Raises ValueError for an unknown policy or burn-in.
+  fields of learning rates. Raises ValueError for an unknown policy or burn-in, or numbers that a
+  policy lacks.
   """
   policy = usage.lookup(
-      LEARNING_POLICIES, options.learning_policy, what='learning_policy').rate
+      LEARNING_POLICIES, options.learning_policy, what='learning_policy')
   burnin = usage.lookup(
       BURNIN_TYPES, options.slow_start_burnin_type, what='slow_start_burnin_type')
   global_step = tf.train.get_or_create_global_step()
   if options.slow_start_step <= 0:
-    return policy(global_step, base_learning_rate, options)
+    return policy.rate(global_step, base_learning_rate, options)
   step, slow_rate = burnin(global_step, base_learning_rate, options)
+  if policy.begins_behind_slow_start:
+    step = tf.maximum(global_step - options.slow_start_step, 0)
   return tf.where(global_step < options.slow_start_step, slow_rate,
-                  policy(step, base_learning_rate, options))
+                  policy.rate(step, base_learning_rate, options))
 
 
 def get_model_learning_rate(
     learning_policy, base_learning_rate, learning_rate_decay_step,
     learning_rate_decay_factor, training_number_of_steps, learning_power, slow_start_step,
     slow_start_learning_rate, slow_start_burnin_type='none', decay_steps=0,
-    end_learning_rate=0.0):
+    end_learning_rate=0.0, boundaries=None, boundary_learning_rates=None):
   """Returns the `rate_at_step` of settings one by one, named like those of TrainOptions."""
   return rate_at_step(base_learning_rate, argparse.Namespace(**locals()))
 

@@ -4,6 +4,7 @@ import pytest
 
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 from deeplab.utils.training import optimizing
 
 
@@ -233,6 +234,24 @@ def test_linear_burn_in_rises_and_then_starts_the_schedule():
   np.testing.assert_allclose(
       rates([0, 5, 10, 60], slow_start_burnin_type='linear'),
       [1e-4, 1e-4 + .5 * (.01 - 1e-4), .01, .01 * .5 ** .9], rtol=1e-5)
+
+
+@pytest.mark.parametrize('burnin', ['none', 'linear'])
+@pytest.mark.parametrize('policy, first, later', [
+    ('cosine', .01, [.00586824, 3.0458e-6, 0]), ('multi_steps', .1, [.01, .001, .001])])
+def test_policies_that_begin_behind_the_slow_start(policy, burnin, first, later):
+  found = rates([5, 10, 50, 99, 150], learning_policy=policy, boundaries=[30, 60],
+                boundary_learning_rates=[.1, .01, .001], slow_start_burnin_type=burnin)
+  np.testing.assert_allclose(
+      found, [.00505 if burnin == 'linear' else 1e-4, first] + later, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize('kwargs', [
+    {}, {'boundaries': [30]}, {'boundaries': [30], 'boundary_learning_rates': [.1]},
+    {'boundaries': [60, 30], 'boundary_learning_rates': [.1, .01, .001]}])
+def test_multi_steps_needs_a_rate_around_each_boundary(kwargs):
+  with pytest.raises(UsageError, match='multi_steps needs boundaries, ascending .*; got '):
+    rates([0], learning_policy='multi_steps', **kwargs)
 
 
 @pytest.mark.parametrize('kwargs, message', [

@@ -1,10 +1,11 @@
 """The settings of a training run beside the model and the data: one row each."""
 from deeplab.core import options, settings
-from deeplab.core.settings import LIST, Setting
+from deeplab.core.settings import FLOATS, INTS, LIST, NO_FLAG, Setting
 from deeplab.utils.speed_and_memory import graph_rewrites, recomputation
 from deeplab.utils.training import optimizing
 
-LOGS, OPTIMISATION, SPEED_AND_MEMORY = 'logs', 'optimisation', 'speed and memory'
+LOGS, SPEED_AND_MEMORY = 'logs', 'speed and memory'
+OPTIMISATION = options.OPTIMISATION
 
 TRAIN_CROP_SIZE = Setting(
     options.CROP_SIZE, 'Crop height,width in pixels, 1 or more, best k * output_stride + 1; larger '
@@ -70,16 +71,18 @@ class TrainOptions(object):
   decay_steps = Setting(
       0, 'Global step at which policy poly ends; 0: training_number_of_steps.', at_least=0)
   end_learning_rate = Setting(0.0, 'Learning rate that policy poly ends at.', at_least=0)
+  boundaries = Setting(
+      None, 'Step at which policy multi_steps goes on to the next of boundary_learning_rates, '
+      'counted from the end of the slow start. Default: none.', INTS, at_least=1)
+  boundary_learning_rates = Setting(
+      None, 'Learning rate of policy multi_steps, up to a boundary or behind the last one. '
+      'Default: none.', FLOATS, at_least=0)
   slow_start_burnin_type = Setting(
       'none', 'none: slow_start_learning_rate for slow_start_step steps; linear: rises from it to '
       'the base learning rate, and the policy starts after it.',
       choices=optimizing.BURNIN_TYPES)
   clip_gradient_norm = Setting(
       0.0, 'Largest L2 norm of all gradients together; 0: any.', at_least=0)
-  label_weights = Setting(
-      None, 'Factor, 0 or more, on the loss of each class, one number per class, or auto: median '
-      'frequency / frequency of the class, by the dataset_info.json, within 0.1 to 10. Default: 1 '
-      'for all.', LIST)
   slow_start_step = Setting(0, 'First steps with slow_start_learning_rate.', at_least=0)
   slow_start_learning_rate = Setting(.0001, 'Learning rate of the slow start.', at_least=0)
   hard_example_mining_step = Setting(
@@ -113,3 +116,4 @@ class TrainOptions(object):
       True, 'Trains batch norm on the batches; off: frozen, for small batches.')
 
   image_pyramid = options.IMAGE_PYRAMID
+  label_weights = Setting(None, group=NO_FLAG)
