@@ -109,7 +109,8 @@ def test_bash_completes_values_of_enumerations(bash):
   # As bash splits the line at =, and where a user has told it not to.
   assert bash('deeplab', 'train', '--learning_policy', '=', 'p') == ['poly']
   assert bash('deeplab', 'train', '--learning_policy=p') == ['--learning_policy=poly']
-  assert bash('deeplab', 'train', '--learning_policy', '=') == ['poly', 'step', 'cosine', 'multi_steps']
+  assert bash('deeplab', 'train', '--learning_policy', '=') == [
+      'poly', 'step', 'cosine', 'multi_steps']
   assert bash('deeplab', 'train', '--model_variant', '=', 'xception_6') == ['xception_65']
   assert bash('deeplab', 'export', '--format', '=', 'frozen,tf') == ['frozen,tflite']
   assert bash('deeplab', 'train', '--train_logdir', '=', 'x') == []
