@@ -64,6 +64,16 @@ _DECODER = _SEPARABLE_DECODER | {'decoder/feature_projection0'}
     ({'outputs_to_num_classes': {'semantic': 21, 'direction': 2}}, {'logits/direction'},
      set()),
     ({'use_bounded_activation': True}, set(), set()),
+    ({'aspp_with_concat_projection': False}, set(), {'concat_projection'}),
+    ({'aspp_with_squeeze_and_excitation': True}, set(), set()),
+    ({'decoder_use_sum_merge': True},
+     {'decoder/decoder_split_sep_conv0_depthwise', 'decoder/decoder_split_sep_conv0_pointwise'},
+     _SEPARABLE_DECODER),
+    ({'decoder_use_sum_merge': True, 'decoder_use_separable_conv': False},
+     {'decoder/decoder_conv0'}, _SEPARABLE_DECODER),
+    ({'decoder_output_is_logits': True, 'decoder_filters': 21},
+     {'decoder/decoder_conv0/decoder_conv0_1', 'decoder/decoder_conv0/decoder_conv0_2'},
+     _SEPARABLE_DECODER | {'logits/semantic'}),
     ({'divisible_by': 1}, set(), set()),
 ])
 def test_an_option_adds_and_removes_just_these_layers(changes, added, removed):
@@ -72,6 +82,39 @@ def test_an_option_adds_and_removes_just_these_layers(changes, added, removed):
   assert set(base) - set(changed) == removed
   if 'logits_kernel_size' in changes:
     assert changed['logits/semantic'] == changed['logits/semantic_2'] == [3, 3, 320, 21]
+
+
+def test_heads_have_the_channels_that_are_asked_for():
+  found = layers(aspp_convs_filters=64, decoder_filters=32)
+  assert found['aspp1_pointwise'] == [1, 1, 320, 64]
+  assert found['image_pooling'] == [1, 1, 320, 64]
+  assert found['concat_projection'] == [1, 1, 320, 64]
+  assert found['decoder/decoder_conv0_depthwise'] == [3, 3, 112, 1]
+  assert found['decoder/decoder_conv1_pointwise'] == found['logits/semantic'][:3] + [32]
+  assert layers(aspp_with_concat_projection=False)['logits/semantic'] == [1, 1, 256, 21]
+  assert layers(aspp_with_concat_projection=False, decoder_output_stride=None)[
+      'logits/semantic'] == [1, 1, 1280, 21]
+
+
+def test_the_lightest_decoder_is_linear_with_biases():
+  options = CASES['mobilenet_v2'].options(
+      'mobilenet_v2', crop_size=[33, 33], decoder_output_stride=[8], decoder_use_sum_merge=True,
+      decoder_filters=21, decoder_output_is_logits=True)
+  with tf.Graph().as_default():
+    logits = merged_logits(tf.zeros([1, 33, 33, 3]), options)
+    head = {name: shape for name, shape in graph_variables() if name.startswith('decoder')}
+    assert tf.losses.get_regularization_losses()
+  assert logits.shape.as_list() == [1, 5, 5, 21]
+  assert head == {
+      'decoder/decoder_conv0/weights': (1, 1, 256, 21), 'decoder/decoder_conv0/biases': (21,),
+      'decoder/feature_projection0/weights': (1, 1, 192, 21),
+      'decoder/feature_projection0/biases': (21,)}
+
+
+@pytest.mark.parametrize('logits_only, makes_logits, scopes', [
+    (True, False, ['logits']), (True, True, ['decoder'])])
+def test_the_last_layer_is_what_makes_the_logits(logits_only, makes_logits, scopes):
+  assert model.get_extra_layer_scopes(logits_only, makes_logits) == scopes
 
 
 @pytest.mark.parametrize('variant, strides', [
@@ -99,6 +142,24 @@ def test_decoders_of_several_strides(variant, strides):
      'Dense prediction cell, entry 0: no "input"'),
     ('mobilenet_v2', {'dense_prediction_cell_config': read_cell(),
                       'aspp_with_batch_norm': False}, None, 'needs aspp_with_batch_norm'),
+    ('mobilenet_v2', {'aspp_with_squeeze_and_excitation': True, 'atrous_rates': [6, 12],
+                      'aspp_with_concat_projection': False}, None,
+     'the gate has aspp_convs_filters=256 channels, and the 3 branches together have 768. Leave'),
+    ('mobilenet_v2', {'decoder_output_is_logits': True}, None,
+     'decoder_output_is_logits: there is no decoder; give decoder_output_stride.$'),
+    ('mobilenet_v2', {'decoder_output_is_logits': True, 'decoder_output_stride': [4]}, None,
+     "decoder_filters is 256, and 'semantic' has 3 classes; give decoder_filters=3.$"),
+    ('mobilenet_v2', {'decoder_output_is_logits': True, 'decoder_output_stride': [4],
+                      'decoder_filters': 3, 'logits_kernel_size': 3}, None,
+     'no layer has logits_kernel_size=3; leave it out'),
+    ('mobilenet_v2', {'nas_use_classification_head': True}, None,
+     'nas_use_classification_head=True: mobilenet_v2 does not know this setting; leave it out. '
+     'It is for nas_hnasnet, nas_pnasnet'),
+    ('nas_pnasnet', {'nas_remove_os32_stride': True}, None,
+     'nas_remove_os32_stride is for networks that go to stride 32 and come back, nas_hnasnet'),
+    ('nas_pnasnet', {'nas_remove_os32_stride': True, 'output_stride': 32}, None,
+     'come back, nas_hnasnet; pnasnet does not'),
+    ('mobilenet_v2', {'sync_batch_norm_method': 'x'}, None, "sync_batch_norm_method='x': each"),
 ])
 def test_options_that_do_not_fit_are_refused(variant, changes, pyramid, message):
   options = NetworkOptions({'semantic': 3}, model_variant=variant, output_stride=16,

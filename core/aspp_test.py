@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core import aspp
+from deeplab.core.checkpoints import initial_weights
 from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.testing import networks
@@ -62,6 +63,54 @@ def test_bounded_activations_end_at_six():
   features = random_features()
   bounded = run(100 * features, use_bounded_activation=True)
   assert bounded.max() <= 6 < run(100 * features).max()
+
+
+def gated(features, gate, **changes):
+  """Returns ASPP features of a gate whose weights are 0: it is a function of the bias alone."""
+  options = OPTIONS._replace(aspp_with_squeeze_and_excitation=True, aspp_convs_filters=8, **changes)
+  with tf.Graph().as_default(), tf.Session() as session:
+    output = aspp.build_aspp(tf.constant(features), options, 0.0)
+    networks.load_golden_weights(session, tf.global_variables())
+    if options.add_image_level_feature:
+      weights, biases = [v for v in tf.global_variables() if v.op.name.startswith('image_pooling/')]
+      initial_weights.assign(session, {
+          weights: np.zeros([1, 1, 4, 8]), biases: np.full([8], gate)})
+    return session.run(output)
+
+
+@pytest.mark.parametrize('image_se_uses_qsigmoid, gate, value', [
+    (True, -3, 0), (True, 0, .50001), (True, 3, 1.00002), (True, 9, 1.00002),
+    (False, 0, .5), (False, 2, 1 / (1 + np.exp(-2)))])
+def test_image_pooling_becomes_a_gate(image_se_uses_qsigmoid, gate, value):
+  features = random_features()
+  plain = gated(features, None, add_image_level_feature=False)
+  found = gated(features, gate, image_se_uses_qsigmoid=image_se_uses_qsigmoid)
+  np.testing.assert_allclose(found, value * plain, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gate_goes_with_rates_or_without_projection():
+  assert gated(random_features(), 0).shape == (2, 5, 7, 8)
+  assert gated(random_features(), 0, atrous_rates=None,
+               aspp_with_concat_projection=False).shape == (2, 5, 7, 8)
+
+
+def test_a_gate_of_windows_is_resized_after_its_activation():
+  found = run(random_features(), aspp_with_squeeze_and_excitation=True,
+              image_pooling_crop_size=[33, 33], image_pooling_stride=[2, 2])
+  assert found.shape == (2, 5, 7, 256)
+  with tf.Graph().as_default() as graph:
+    aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS._replace(
+        aspp_with_squeeze_and_excitation=True), 0.0)
+    resize, = [op for op in graph.get_operations() if op.type == 'ResizeBilinear']
+    assert resize.inputs[0].op.type == 'Sigmoid'
+
+
+def test_without_projection_all_channels_go_on_without_dropout():
+  with tf.Graph().as_default() as graph:
+    output = aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS._replace(
+        aspp_with_concat_projection=False, aspp_convs_filters=16), 0.0, is_training=True)
+    assert output.shape.as_list() == [2, 5, 7, 64]
+    assert not [op for op in graph.get_operations() if 'dropout' in op.name]
 
 
 @pytest.mark.parametrize('is_training', [False, True])

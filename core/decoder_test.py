@@ -43,6 +43,33 @@ def test_plain_convolutions():
     assert len(tf.losses.get_regularization_losses()) == 3
 
 
+def test_sums_of_several_strides():
+  with tf.Graph().as_default():
+    features = refine([8, 4], decoder_use_sum_merge=True, decoder_filters=16,
+                      decoder_use_separable_conv=True)
+    assert features.op.type == 'AddV2' and features.shape.as_list() == [2, 17, 25, 16]
+    assert shapes() == {
+        'decoder/feature_projection0/weights': [1, 1, 5, 16],
+        'decoder/feature_projection0_1/weights': [1, 1, 6, 16],
+        'decoder/decoder_split_sep_conv0_depthwise/depthwise_weights': [3, 3, 8, 1],
+        'decoder/decoder_split_sep_conv0_pointwise/weights': [1, 1, 8, 16],
+        'decoder/decoder_split_sep_conv0_1_depthwise/depthwise_weights': [3, 3, 16, 1],
+        'decoder/decoder_split_sep_conv0_1_pointwise/weights': [1, 1, 16, 16]}
+
+
+def test_a_decoder_that_makes_logits_is_linear_in_every_stage():
+  with tf.Graph().as_default() as graph:
+    logits = refine([8, 4], decoder_output_is_logits=True, decoder_filters=7,
+                    decoder_use_separable_conv=True)
+    assert logits.shape.as_list() == [2, 17, 25, 7]
+    assert not [op for op in graph.get_operations() if op.type in ('Relu', 'FusedBatchNormV3')]
+    biases = {v.op.name for v in tf.trainable_variables() if v.op.name.endswith('biases')}
+  assert biases == {'decoder/%s/biases' % name for name in (
+      'feature_projection0', 'feature_projection0_1', 'decoder_conv0/decoder_conv0_1',
+      'decoder_conv0/decoder_conv0_2', 'decoder_conv0_1/decoder_conv0_1_1',
+      'decoder_conv0_1/decoder_conv0_1_2')}
+
+
 @pytest.mark.parametrize('strides, message', [
     ([4, 8], r'must be descending strides such as 4 or 16,4; got \[4, 8\]'),
     (None, 'must be descending strides .* got None'),

@@ -4,6 +4,7 @@ import pytest
 
 from deeplab.core import backbones, feature_extractor, nas_genotypes, nas_network
 from deeplab.core.tf_compat import slim, tf
+from deeplab.core.usage import UsageError
 
 # Few filters: sizes and wiring are those of the full width.
 FILTERS = 2
@@ -173,3 +174,48 @@ def test_config_doubles_filters_per_level():
 def test_bad_settings(variant, settings, message):
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
     extract(tf.zeros([1, 33, 33, 3]), variant, **settings)
+
+
+HEAD = {'nas_use_classification_head': True}
+
+
+@pytest.mark.parametrize('output_stride, size', [(8, [13, 17]), (16, [7, 9]), (32, [4, 5])])
+def test_the_classification_head_of_hnasnet_honours_the_output_stride(output_stride, size):
+  with tf.Graph().as_default():
+    features, end_points = extract(tf.zeros([1, 97, 129, 3]), 'nas_hnasnet', output_stride,
+                                   nas_architecture_options=HEAD)
+    assert features.op.type == 'Relu'
+  assert features.shape.as_list() == [1] + size + [2048]
+  assert end_points['downsample_os16'].shape.as_list()[3] == 512
+  assert end_points['downsample_os32'].shape.as_list() == [1] + size + [1024]
+  assert end_points['classification_head'].op.type == 'FusedBatchNormV3'
+
+
+@pytest.mark.parametrize('output_stride, stages', [(8, ['16', '32']), (16, ['32']), (32, [])])
+def test_stages_of_the_classification_head_dilate_where_they_do_not_stride(output_stride, stages):
+  with tf.Graph().as_default() as graph:
+    _, end_points = extract(tf.zeros([1, 65, 65, 3]), 'nas_pnasnet', output_stride,
+                            nas_architecture_options=HEAD)
+    rates = [tf.make_ndarray(op.inputs[1].op.get_attr('value')).tolist()
+             for op in graph.get_operations()
+             if op.type == 'SpaceToBatchND' and 'downsample' in op.name]
+  assert sorted(name[-2:] for name in end_points if name.startswith('downsample')) == stages
+  assert rates == [[2, 2], [4, 4]][:len(stages)]
+
+
+def test_hnasnet_without_stride_32_has_the_same_layers_and_sizes():
+  found = []
+  for is_removed, size in ((False, 3), (True, 5)):
+    with tf.Graph().as_default():
+      features, end_points = extract(
+          tf.zeros([1, 65, 65, 3]), 'nas_hnasnet',
+          nas_architecture_options={'nas_remove_os32_stride': is_removed})
+      found.append((features.shape.as_list(), sorted(
+          (v.op.name, v.shape.as_list()) for v in tf.global_variables())))
+    assert end_points['Cell_8'].shape.as_list() == [1, size, size, 40 * FILTERS]
+  assert found[0] == found[1]
+
+
+def test_a_head_cannot_enlarge_features():
+  with tf.Graph().as_default(), pytest.raises(UsageError, match='output_stride=8: the cells give'):
+    build_base([0, 1, 2], head_stride=8)

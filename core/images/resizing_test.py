@@ -137,3 +137,12 @@ def test_resizing_without_label_or_limits():
 def test_largest_size_alone_is_an_error():
   with pytest.raises(ValueError, match='max_resize_value=70 needs min_resize_value'):
     resizing.resize_to_range(tf.zeros([3, 4, 3]), max_size=70)
+
+
+@pytest.mark.parametrize('size, limits, side', [
+    ((30, 40), (60, 70), 70), ((30, 40), (20, 30, 16), 17), ((30, 40), (20,), 27)])
+def test_images_become_square_where_their_shape_is_not_kept(size, limits, side):
+  with tf.Graph().as_default(), tf.Session() as session:
+    image, label = session.run(resizing.resize_to_range(
+        tf.zeros(size + (3,)), tf.zeros(size + (1,), tf.int32), *limits, keep_aspect_ratio=False))
+  assert image.shape[:2] == label.shape[:2] == (side, side)
