@@ -5,6 +5,7 @@ import os
 import pytest
 
 from deeplab import model
+from deeplab.core.checkpoints import other_models
 from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
 from deeplab.model_test import CASES, graph_variables, merged_logits, recorded_variables
@@ -166,3 +167,28 @@ def test_options_that_do_not_fit_are_refused(variant, changes, pyramid, message)
                          crop_size=[33, 33])._replace(**changes)
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
     model.multi_scale_logits(tf.zeros([1, 33, 33, 3]), options, pyramid)
+
+
+def shapes_of(**changes):
+  """Returns dict, name -> shape of the variables of a network with a decoder."""
+  options = NetworkOptions({'semantic': 3}, crop_size=[33, 33], output_stride=16,
+                           decoder_output_stride=[4])._replace(**changes)
+  with tf.Graph().as_default():
+    merged_logits(tf.zeros([1, 33, 33, 3]), options)
+    return {name: list(shape) for name, shape in graph_variables()}
+
+
+@pytest.mark.parametrize('changes, hints', [
+    ({'aspp_with_squeeze_and_excitation': True}, ['--aspp_with_squeeze_and_excitation']),
+    ({'aspp_convs_filters': 64}, ['--aspp_convs_filters']),
+    ({'aspp_with_concat_projection': False},
+     ['--aspp_with_batch_norm and --aspp_with_concat_projection']),
+    ({'decoder_filters': 64}, ['--decoder_filters']),
+    ({'decoder_use_sum_merge': True}, ['--decoder_use_sum_merge']),
+    ({'decoder_filters': 3, 'decoder_output_is_logits': True}, ['--decoder_output_is_logits'])])
+def test_options_of_the_head_that_differ_are_named(changes, hints):
+  plain, changed = shapes_of(), shapes_of(**changes)
+  for stored, expected in ((plain, changed), (changed, plain)):
+    _, found = other_models.differences(stored, expected)
+    assert found == ['Check %s' % hint for hint in hints]
+  assert other_models.differences(changed, changed) is None

@@ -97,9 +97,9 @@ class _Refinement(typing.NamedTuple):
     for low_level in inputs[1:]:
       net = net + low_level
     if not suffix:
-      return layers.quantize_result(net)
+      return layers.quantize_sum(net)
     with tf.variable_scope('sum' + suffix):  # Each sum has a range of its own.
-      return layers.quantize_result(net)
+      return layers.quantize_sum(net)
 
   def _convolve_twice(self, features, suffix):
     if not self.is_separable:

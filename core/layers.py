@@ -24,8 +24,7 @@ from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 def quantize(quantizer):
   """Returns an arg scope of these layers: quantised by a `quantization.Quantizer`; None: plain."""
-  return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum, quantize_result],
-                        quantizer=quantizer)
+  return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum], quantizer=quantizer)
 
 
 @add_arg_scope
@@ -75,12 +74,6 @@ def quantize_sum(total, quantizer=None):
   if quantizer is None:
     return total
   return quantization.fake_quantize(total, quantizer, quantization.SUM_SCOPE)
-
-
-@add_arg_scope
-def quantize_result(tensor, quantizer=None):
-  """Returns what is not made by a layer, such as a product, as it is or quantised."""
-  return tensor if quantizer is None else quantization.fake_quantize(tensor, quantizer)
 
 
 def _relu(net):

@@ -33,9 +33,9 @@ _NAMES_TO_OPTIONS = (
 )
 # Variables whose last dimension is that of an option -> that option.
 _DEPTHS_TO_OPTIONS = (
-    ('aspp0/weights', '--aspp_convs_filters'),
-    ('decoder/decoder_conv0', '--decoder_filters'),
-    ('decoder/decoder_split_sep_conv0_pointwise/weights', '--decoder_filters'),
+    (re.compile('aspp0/weights$'), '--aspp_convs_filters'),
+    (re.compile('decoder/decoder_(split_sep_)?conv0(_pointwise|/decoder_conv0_1)?/weights$'),
+     '--decoder_filters'),
 )
 
 
@@ -118,8 +118,8 @@ def _hints(stored, expected, missing, reshaped):
   options = {_option_of(scope) for scope in absent + _unused_head_scopes(stored, expected)}
   options.update(option for names, option in _NAMES_TO_OPTIONS
                  if any(map(names.match, stored)) != any(map(names.match, expected)))
-  options.update(option for name in reshaped for prefix, option in _DEPTHS_TO_OPTIONS
-                 if name.startswith(prefix) and stored[name][-1] != expected[name][-1])
+  options.update(option for name in reshaped for names, option in _DEPTHS_TO_OPTIONS
+                 if names.match(name) and stored[name][-1] != expected[name][-1])
   found.extend('Check %s' % option for option in sorted(o for o in options if o))
   if any(_option_of(scope) is None for scope in absent) or any(
       not _is_of_head(name) for name in reshaped) or reshaped and not found:

@@ -163,6 +163,13 @@ def test_head_parts_on_one_side_only_are_refused(tmp_path):
     check(prefix, NAMES_TO_SHAPES)
 
 
+@pytest.mark.parametrize('name', ['decoder_conv0', 'decoder_conv0/decoder_conv0_2'])
+def test_the_number_of_classes_is_that_of_a_decoder_that_makes_the_logits(tmp_path, name):
+  prefix = write_checkpoint(tmp_path, 1, {'decoder/%s/biases' % name: [19],
+                                          'decoder/feature_projection0/biases': [48]})
+  assert restoring.num_classes(prefix) == 19
+
+
 def test_waiting_starts_at_the_newest_and_goes_on_to_newer_ones(tmp_path):
   write_checkpoint(tmp_path, 1)
   newest = write_checkpoint(tmp_path, 2)

@@ -14,8 +14,9 @@ import typing
 
 from deeplab import model
 from deeplab.core import backbones, dense_prediction_cell, options
-from deeplab.core.aspp import ASPP_SCOPE, IMAGE_POOLING_SCOPE
+from deeplab.core.aspp import ASPP_SCOPE, CONCAT_PROJECTION_SCOPE, IMAGE_POOLING_SCOPE
 from deeplab.core.decoder import DECODER_SCOPE
+from deeplab.core.keys import OUTPUT_TYPE
 from deeplab.core.storage import json_text
 from deeplab.core.tf_compat import tf
 from deeplab.tools.checkpoints import weight_names
@@ -68,6 +69,8 @@ def guess(shapes):
     unseen.append('output_stride: %d is usual; 8 is finer and slower, with twice the rates.'
                   % stride)
   found = found._replace(output_stride=stride)
+  if '%s/classification_head_conv/weights' % backbones.BACKBONES[variant].scope in weights:
+    found = found._replace(nas_use_classification_head=True)
   has_head = any(name.startswith(tuple(model.get_extra_layer_scopes())) for name in weights)
   cell_json = None
   if has_head:
@@ -97,11 +100,16 @@ def to_flags(found):
         str(stride) for stride in chosen.decoder_output_stride))
   defaults = options.NetworkOptions({})
   for name in ('depth_multiplier', 'divisible_by', 'nas_stem_output_num_conv_filters',
-               'logits_kernel_size', 'quantize_delay_step', 'add_image_level_feature',
-               'aspp_with_batch_norm', 'aspp_with_separable_conv', 'decoder_use_separable_conv'):
+               'nas_use_classification_head', 'logits_kernel_size', 'quantize_delay_step',
+               'add_image_level_feature', 'aspp_with_batch_norm', 'aspp_with_separable_conv',
+               'aspp_convs_filters', 'aspp_with_concat_projection',
+               'aspp_with_squeeze_and_excitation', 'image_se_uses_qsigmoid',
+               'decoder_use_separable_conv', 'decoder_use_sum_merge', 'decoder_filters',
+               'decoder_output_is_logits'):
     value = getattr(chosen, name)
     if value != getattr(defaults, name):
-      flags.append('--no' + name if value is False else '--%s=%g' % (name, value))
+      flags.append('--%s%s' % ('' if value else 'no', name) if isinstance(value, bool)
+                   else '--%s=%g' % (name, value))
   if chosen.dense_prediction_cell_config:
     path = os.path.relpath(found.cell_json or 'CELL.json')
     flags.append('--dense_prediction_cell_json=%s' % (
@@ -148,17 +156,48 @@ def _head_options(found, weights, seen):
   if model.META_ARCHITECTURE_SCOPE in scopes:
     head['dense_prediction_cell_config'], cell_json = _cell(weights, seen)
   elif head['aspp_with_batch_norm']:
-    head['add_image_level_feature'] = IMAGE_POOLING_SCOPE in scopes
-    separable = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*_depthwise$', s)]
-    plain = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*$', s)]
-    head['aspp_with_separable_conv'] = not plain
-    head['atrous_rates'] = _rates(len(separable) + len(plain), found.output_stride)
-  head.update(_logits_options(found._replace(**head), weights, seen))
+    head.update(_aspp_options(scopes, weights, found.output_stride))
   if DECODER_SCOPE in scopes:
-    head['decoder_use_separable_conv'] = (
-        '%s/decoder_conv0_depthwise/depthwise_weights' % DECODER_SCOPE in weights)
+    head.update(_decoder_options(weights))
     head['decoder_output_stride'] = _decoder_strides(found, weights, seen)
+  if head.get('decoder_output_is_logits'):
+    head['outputs_to_num_classes'] = {OUTPUT_TYPE: head['decoder_filters']}
+    # A gate for a decoder like this is that of the published MobileNetV3.
+    head['image_se_uses_qsigmoid'] = head.get('aspp_with_squeeze_and_excitation', False)
+  else:
+    head.update(_logits_options(found._replace(**head), weights, seen))
   return head, cell_json
+
+
+def _aspp_options(scopes, weights, output_stride):
+  """Returns dict of the options of ASPP."""
+  separable = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*_depthwise$', s)]
+  plain = [s for s in scopes if re.match(ASPP_SCOPE + r'[1-9]\d*$', s)]
+  return {
+      'add_image_level_feature': IMAGE_POOLING_SCOPE in scopes,
+      'aspp_with_separable_conv': not plain,
+      'atrous_rates': _rates(len(separable) + len(plain), output_stride),
+      'aspp_convs_filters': weights[ASPP_SCOPE + '0/weights'][-1],
+      'aspp_with_concat_projection': CONCAT_PROJECTION_SCOPE in scopes,
+      'aspp_with_squeeze_and_excitation': IMAGE_POOLING_SCOPE + '/biases' in weights,
+  }
+
+
+def _decoder_options(weights):
+  """Returns dict of the options of the decoder but for its strides."""
+  first = {name.split('/', 1)[1]: shape for name, shape in weights.items()
+           if re.match(DECODER_SCOPE + r'/decoder_(split_sep_)?conv0(_pointwise)?/', name)}
+  makes_logits = any(name.endswith('/biases') for name in first)
+  return {
+      # Decoders that make the logits do without, whatever the option says.
+      'decoder_use_separable_conv': makes_logits or any('_pointwise/' in name for name in first),
+      'decoder_use_sum_merge': any(re.match('decoder_(split_sep_conv0|conv0/weights)', name)
+                                   for name in first),
+      'decoder_filters': next(
+          (shape[-1] for name, shape in first.items() if name.endswith('weights')),
+          options.NetworkOptions().decoder_filters),
+      'decoder_output_is_logits': makes_logits,
+  }
 
 
 def _rates(count, output_stride):
@@ -260,5 +299,10 @@ def _always_unseen(found):
         'published _beta ResNets with a DeepLab head were trained with --multi_grid=1 '
         '--multi_grid=2 --multi_grid=4.' if found.model_variant.endswith('_beta')
         else 'none is usual.'))
+  if found.aspp_with_squeeze_and_excitation:
+    notes.append('image_se_uses_qsigmoid: both kinds of gate have these weights; published '
+                 'MobileNetV3 networks have it.')
+  if found.model_variant == 'nas_hnasnet':
+    notes.append('nas_remove_os32_stride.')
   return notes + ['The crop size, image_pooling_crop_size, image_pyramid, merge_method and '
                   'use_bounded_activation.']

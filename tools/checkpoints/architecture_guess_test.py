@@ -66,6 +66,20 @@ _CONFIGURATIONS = {
                                     add_image_level_feature=False),
     'decoder of all strides': dict(decoder_output_stride=[16, 8, 4, 2], atrous_rates=None,
                                    depth_multiplier=0.35, divisible_by=8),
+    'gate and sum': dict(
+        aspp_with_squeeze_and_excitation=True, aspp_convs_filters=64, decoder_use_sum_merge=True,
+        decoder_filters=32, decoder_output_stride=[8]),
+    'plain sum': dict(decoder_use_sum_merge=True, decoder_use_separable_conv=False,
+                      decoder_output_stride=[8, 4]),
+    'head of MobileNetV3': dict(
+        atrous_rates=None, aspp_convs_filters=128, aspp_with_concat_projection=False,
+        aspp_with_squeeze_and_excitation=True, image_se_uses_qsigmoid=True,
+        decoder_use_sum_merge=True, decoder_filters=5, decoder_output_is_logits=True,
+        decoder_output_stride=[8]),
+    'concatenated logits': dict(decoder_filters=5, decoder_output_is_logits=True),
+    'NAS with a classification head': dict(
+        model_variant='nas_pnasnet', depth_multiplier=1.0, nas_use_classification_head=True,
+        nas_stem_output_num_conv_filters=8),
     'published cell': dict(atrous_rates=None, dense_prediction_cell_config=_PUBLISHED_CELL),
     'ResNet': dict(model_variant='resnet_v1_50', depth_multiplier=1.0,
                    decoder_output_stride=[16, 8, 2], multi_grid=[1, 2, 4]),
@@ -216,11 +230,12 @@ def test_one_kernel_of_logits_larger_than_1_has_a_rate():
 
 def test_differences_are_named():
   shapes = published_shapes('mobilenet_v2_dec4')
-  shapes['aspp0/weights'] = [1, 1, 320, 128]
+  shapes['concat_projection/weights'] = [1, 1, 512, 128]
   del shapes['image_pooling/weights']
   shapes['extra/weights'] = [3]
   comparison = architecture_guess.compare(architecture_guess.guess(shapes), shapes)
-  assert comparison == (['image_pooling/weights'], ['aspp0/weights'], ['extra/weights'], 295)
+  assert comparison == (
+      ['image_pooling/weights'], ['concat_projection/weights'], ['extra/weights'], 295)
 
 
 def test_channels_of_no_width_are_told():
