@@ -101,6 +101,9 @@ def test_every_command_has_flags_that_its_script_knows():
     found.setdefault(script, []).append(words)
   assert set(found) == {'train', 'eval', 'vis', 'export_model', 'predict',
                                              'tools.checkpoints.inspect_checkpoint'}
+  heads = re.findall(r'^\|[^|]+\| `(--[^`]*)`', _PAGE, re.MULTILINE)
+  assert len(heads) == 2
+  found['eval'] += [head.split() for head in heads]
   # A flag that is not there must show.
   found['eval'].append(['--no_such_flag=1'])
   output = subprocess.run(
