@@ -65,7 +65,7 @@ _UNUSABLE = [
     ('train.py', ('--top_k_percent_pixels=0',), 'top_k_percent_pixels'),
     ('train.py', ('--quantize_delay_step=0', '--model_variant=resnet_v1_50'), '--model_variant'),
     ('train.py', ('--quantize_delay_step=0', '--precision=bfloat16'), '--precision=float32'),
-    ('train.py', ('--batch_norm_decay=0.9', '--nofine_tune_batch_norm'), 'has no effect'),
+    ('train.py', ('--max_bad_fraction=0.5',), 'has no effect'),
     ('train.py', ('--worker_hosts=a',), 'hosts are written host:port'),
     ('train.py', ('--worker_hosts=a:1,b:1',), 'at least one parameter server'),
     ('train.py', ('--worker_hosts=a:1,a:1', '--ps_hosts=b:1'), 'is there twice'),
