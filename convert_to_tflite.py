@@ -15,24 +15,30 @@ import numpy as np
 from absl import flags, logging
 
 from deeplab import common
-from deeplab.core.storage import files
+from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment import opened_models
 from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
-from deeplab.deployment.graphs import editing, record
+from deeplab.deployment.graphs import cutting, ends, fitting, record
 from deeplab.utils.pictures import of_files
 
 FLAGS = flags.FLAGS
 
+_ARG_MAX = 'ArgMax'
+
 common.begin_flag_group('files and tensors')
 flags.DEFINE_string('quantized_graph_def_path', None,
                     'Frozen graph, with fake quantisation or without. Required.')
-flags.DEFINE_string('input_tensor_name', record.INPUT_NAME + ':0',
-                    'Placeholder of the image, [1, height, width, 3], 0..255.')
+flags.DEFINE_string('input_tensor_name', None,
+                    'Images, [1, height, width, 3]; the graph is cut there. uint8, or float32: '
+                    '0..255 where the graph scales them, else -1..1. Default: ImageTensor:0, else '
+                    'the only placeholder of images.')
 flags.DEFINE_string('output_tflite_path', None, 'TFLite file to write. Required.')
-flags.DEFINE_string('output_tensor_name', record.OUTPUT_NAME + ':0',
-                    'Labels, [1, height, width] of integers.')
+flags.DEFINE_string('output_tensor_name', None,
+                    'Labels, numbers [1, height, width], or scores, [1, height, width, classes]. '
+                    'Default: SemanticPredictions:0, ArgMax:0, else the only such tensor at the '
+                    'end; the first that needs no more than the input.')
 flags.DEFINE_string('test_image_path', None,
                     'Picture to label with the file; the share of each class is printed. Default: '
                     'none.')
@@ -48,16 +54,15 @@ def main(unused_argv):
   image = of_files.read_picture(FLAGS.test_image_path) if FLAGS.test_image_path else None
   path = FLAGS.output_tflite_path
   graph_def = opened_models.read_graph_def(FLAGS.quantized_graph_def_path)
-  placeholder = _find_node(graph_def, 'input_tensor_name')
-  output = _find_node(graph_def, 'output_tensor_name')
-  size = _input_size(placeholder, asked_size)
+  images, labels = _find_ends(graph_def)
+  size = _input_size(images, asked_size)
   kind = 'qat' if tflite_rewrites.has_fake_quantization(graph_def) else 'float32'
   if kind == 'float32':
     logging.info('%s has no fake quantisation: the file computes in floats.',
                  FLAGS.quantized_graph_def_path)
-  content = tflite_converter.convert(graph_def, kind, placeholder.name, output.name, size)
+  content = tflite_converter.convert(graph_def, kind, images.op.name, labels.op.name, size)
   model = tflite_runner.TfliteModel(path, content=content)
-  _check_labels(model, graph_def, (placeholder.name, output.name), kind, image)
+  _check_labels(model, images, labels, kind, image)
   with files.telling_of_disk(path):
     files.make_dirs(os.path.dirname(files.absolute(path)))
     files.write_bytes(path, content)
@@ -70,48 +75,59 @@ def main(unused_argv):
       print('class %d: %.2f %%' % (class_id, 100. * counts[class_id] / labels.size))
 
 
-def _find_node(graph_def, flag):
-  """Returns the node of the tensor that a flag names."""
-  tensor = FLAGS[flag].value
-  name = tensor[:-2] if tensor.endswith(':0') else tensor
-  read = {editing.node_name(other) for node in graph_def.node for other in node.input}
-  if flag == 'input_tensor_name':
-    what, choice = 'placeholders', [node for node in graph_def.node if node.op == 'Placeholder']
-    usable = choice
-  else:
-    what, choice = 'outputs', [node for node in graph_def.node if node.name not in read]
-    usable = graph_def.node
-  for node in usable:
-    if node.name == name:
-      return node
-  raise ValueError('--%s=%s is not in the graph. Its %s: %s.' % (
-      flag, tensor, what, ', '.join(node.name + ':0' for node in choice) or 'none'))
+def _find_ends(graph_def):
+  """Returns the tensors of images and labels in a graph of its own, by the flags or by kind."""
+  path = FLAGS.quantized_graph_def_path
+  with tf.Graph().as_default() as graph, errors.told(
+      '%s cannot be used as a graph' % path, ValueError, tf.errors.OpError):
+    tf.import_graph_def(graph_def, name='')
+  known = ends.by_name(graph)
+  placeholders, last = ends.placeholders(graph), ends.last_tensors(graph)
+  images = (_named_end(known, 'input_tensor_name', 'placeholders', placeholders)
+            or known.get(record.INPUT_NAME) or ends.image_among(path, placeholders)).value
+  labels = _named_end(known, 'output_tensor_name', 'outputs', last)
+  for name in (record.OUTPUT_NAME, _ARG_MAX):
+    if not labels and name in known and cutting.is_enough(images, known[name].value):
+      labels = known[name]
+  return images, (labels or ends.labels_among(path, last)).value
 
 
-def _input_size(placeholder, size):
-  """Returns the (height, width) asked for, or that of the placeholder where it is None."""
-  shape = tf.TensorShape(placeholder.attr['shape'].shape)
-  sides = shape.as_list() if shape.rank == 4 else [None] * 4
+def _named_end(known, flag, what, choice):
+  """Returns the End that a flag names, None where it names none; `choice` is what it could."""
+  name = FLAGS[flag].value
+  if not name:
+    return None
+  end = known.get(name[:-2] if name.endswith(':0') else name)
+  if end is None:
+    raise ValueError('--%s=%s is not in the graph. Its %s: %s.' % (
+        flag, name, what, ', '.join(other.name + ':0' for other in choice) or 'none'))
+  return end
+
+
+def _input_size(images, size):
+  """Returns the (height, width) asked for, or that of the images where it is None."""
+  sides = images.shape.as_list() if images.shape.rank == 4 else [None] * 4
   if size is None and None in sides[1:3]:
     raise ValueError('%s takes images of any size, a TFLite file of one: give '
-                     '--input_size=height,width.' % placeholder.name)
+                     '--input_size=height,width.' % images.op.name)
   if size and any(side not in (None, given) for side, given in zip(sides[1:3], size)):
     raise ValueError('--input_size=%d,%d: %s takes images of %s,%s.' % (
-        size[0], size[1], placeholder.name, sides[1], sides[2]))
+        size[0], size[1], images.op.name, sides[1], sides[2]))
   return size or sides[1:3]
 
 
-def _check_labels(model, graph_def, names, kind, image):
+def _check_labels(model, images, labels, kind, image):
   """Stops if a TfliteModel labels an image, or else drawn ones, otherwise than its graph.
 
-  `names` are those of the placeholder and of the node of the labels in the GraphDef.
+  `images` and `labels` are the tensors of the graph.
   """
-  pictures = [tflite_runner.fit(picture, model.input_size, model.mean_pixel)[0] for picture in (
-      comparison.drawn_pictures(model.input_size) if image is None else [image])]
-  with tf.Graph().as_default(), tf.Session() as session:
-    images, labels = tf.import_graph_def(
-        graph_def, name='', return_elements=[name + ':0' for name in names])
-    wanted = [session.run(labels, {images: picture[np.newaxis]})[0] for picture in pictures]
+  size = model.input_size
+  pictures = [fitting.fit(picture, size, model.mean_pixel)[0] for picture in (
+      comparison.drawn_pictures(size) if image is None else [image])]
+  with tf.Session(graph=images.graph) as session:
+    wanted = [fitting.as_labels(session.run(labels, {images: fitting.as_input(
+        picture[np.newaxis], images.dtype.name, ends.pixel_range(images))})[0], size)
+              for picture in pictures]
   share = comparison.equal_share(
       [model.predict(picture[np.newaxis])[0][0] for picture in pictures], wanted)
   comparison.check_share(

@@ -24,8 +24,7 @@ from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
 from deeplab.datasets.records import dataset_info
 from deeplab.deployment.exporting import checked_export, comparison, formats
-from deeplab.deployment.formats import tflite_runner
-from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import fitting, freezing
 from deeplab.deployment.graphs import record as exported
 from deeplab.evaluation.semantic import segmentation_metrics
 from deeplab.utils.runs import run_record
@@ -176,7 +175,7 @@ def _representative_images(model_options):
 def _fitted_pictures(size, mean_pixel):
   pictures = comparison.pictures_of_records(
       FLAGS.dataset_dir, _NUM_REPRESENTATIVE_IMAGES, split='train')
-  return [tflite_runner.fit(picture, size, mean_pixel)[0] for picture in pictures]
+  return [fitting.fit(picture, size, mean_pixel)[0] for picture in pictures]
 
 
 def _num_classes(descriptor, checkpoint):

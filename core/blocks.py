@@ -5,6 +5,21 @@ from deeplab.core.tf_compat import add_arg_scope, slim, tf
 from deeplab.core.usage import UsageError
 
 DEFAULT_MULTI_GRID = [1, 1, 1]
+_INPUT = 'input'
+
+
+def name_input(images, scope):
+  """Returns what a network sees as the tensor `input_name(scope)`; call within its scope.
+
+  Scripts for published frozen graphs cut them there.
+  """
+  with tf.name_scope(scope):
+    return tf.identity(images, _INPUT)
+
+
+def input_name(scope):
+  """Returns the name of the input of a network of a scope that has one."""
+  return '%s/%s/%s' % (scope, scope, _INPUT)
 
 
 class StrideBudget(object):

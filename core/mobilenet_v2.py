@@ -94,7 +94,8 @@ def mobilenet_v2_base(images, depth_multiplier=1.0, output_stride=None, divisibl
 
   with tf.variable_scope(scope, 'MobilenetV2', [images], reuse=reuse):
     stride, rate = strides.next(2)
-    net = layers.conv2d(images, depth(STEM_OUTPUTS), 3, stride=stride, rate=rate, scope='Conv')
+    net = blocks.name_input(images, scope or 'MobilenetV2')
+    net = layers.conv2d(net, depth(STEM_OUTPUTS), 3, stride=stride, rate=rate, scope='Conv')
     end_points['layer_1'] = net
     for index, block in enumerate(BLOCKS):
       name = 'layer_%d' % (index + 2)

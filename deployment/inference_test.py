@@ -90,8 +90,12 @@ def test_files_that_are_no_exported_graph_are_named(tmp_path):
   (tmp_path / 'text.pb').write_text('no graph')
   with pytest.raises(ValueError, match='text.pb is not a frozen graph'):
     inference.Segmenter(str(tmp_path / 'text.pb'))
-  with pytest.raises(ValueError, match='other.pb cannot be used as an exported model'):
-    inference.Segmenter(write_graph(tmp_path / 'other.pb', output_name='Labels'))
+  with tf.Graph().as_default() as graph:
+    tf.identity(tf.placeholder(tf.float32, [1, 3, 9, 9], name='other'), name='same')
+  (tmp_path / 'other.pb').write_bytes(graph.as_graph_def().SerializeToString())
+  with pytest.raises(ValueError, match=r'other.pb must have one input that takes images.*; its '
+                                       r'inputs: other float32 \[1, 3, 9, 9\]. convert_to_tflite'):
+    inference.Segmenter(str(tmp_path / 'other.pb'))
 
 
 def test_a_model_that_may_not_be_read_is_named(tmp_path, monkeypatch):

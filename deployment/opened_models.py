@@ -17,16 +17,19 @@ import zlib
 import numpy as np
 
 from deeplab import model
+from deeplab.core import feature_extractor
 from deeplab.core.storage import errors, files
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.formats import onnx, tflite_runner
-from deeplab.deployment.graphs import freezing, record
+from deeplab.deployment.graphs import ends, fitting, freezing, record
 
 ARCHIVE_SUFFIXES = ('.tar', '.tar.gz', '.tgz')
 # As all published archives call it.
 _ARCHIVED_GRAPH = 'frozen_inference_graph.pb'
 _GRAPH_SUFFIX = '.pb'
 _MAX_NAMED = 5
+_NAME_TENSORS = ('convert_to_tflite.py takes tensors by name, --input_tensor_name and '
+                 '--output_tensor_name, and makes a file that opens here.')
 
 
 class SessionModel(object):
@@ -37,30 +40,59 @@ class SessionModel(object):
     takes_batches: whether it takes more than one image at once.
   """
 
-  def __init__(self, session, images, labels, probabilities=None):
-    """Takes over a tf.Session with a uint8 [batch, height, width, 3] placeholder of images.
+  def __init__(self, session, images, labels, probabilities=None, mean_pixel=None):
+    """Takes over a tf.Session with a placeholder of images, uint8 or float32 [batch, h, w, 3].
 
-    Labels are an integer tensor [batch, height, width]; probabilities float32 [batch, height,
-    width, classes], or None.
+    Floats are as `ends.pixel_range` says. Labels are a tensor of numbers [batch, height, width], or
+    of scores, [batch, height, width, classes]; probabilities float32 of that shape, or None. Of the
+    mean pixel, an RGB colour, is what is left of images of fixed size; None: the usual colour.
     """
     self._session = session
     self._images = images
-    self._labels = labels
-    self._probabilities = probabilities
+    self._fetches = [labels] + ([] if probabilities is None else [probabilities])
+    self._mean_pixel = mean_pixel or feature_extractor.mean_pixel()
+    self._pixel_range = ends.pixel_range(images)
+    sides = [None] * 4 if images.shape.rank is None else images.shape.as_list()
+    self._fixed_size = sides[1:3]
+    # Graphs that pad to one size fail on what is larger, unless they resize it first.
+    self._padded_size, self._takes_larger = _padded_size(labels), True
     self.has_probabilities = probabilities is not None
-    self.takes_batches = images.shape.rank is None or images.shape.as_list()[0] != 1
+    self.takes_batches = sides[0] != 1
 
   def predict(self, images, with_probabilities=False):
     """Returns labels, int32 [B, h, w], and probabilities, float32 [B, h, w, classes] or None.
 
     Images are a [B, h, w, 3] uint8 RGB array; the model must have probabilities that are asked for.
+    Where its graph takes one size, or up to one size, they are fitted to that as for a TFLite file.
     Raises ValueError if the graph fails on such images.
     """
-    fetches = [self._labels] + ([self._probabilities] if with_probabilities else [])
+    fetches = self._fetches[:1 + with_probabilities]
+    sides = images.shape[1:3]
+    fixed = [known or side for known, side in zip(self._fixed_size, sides)]
+    is_larger = self._padded_size and any(
+        side > limit for side, limit in zip(sides, self._padded_size))
     with errors.told(record.FAILS_ON % images.shape[:3], tf.errors.InvalidArgumentError,
                      tf.errors.ResourceExhaustedError):
-      values = self._session.run(fetches, {self._images: images})
-    return values[0].astype(np.int32), values[1] if with_probabilities else None
+      if is_larger and self._takes_larger:
+        try:
+          return self._run(fetches, images, fixed)
+        except tf.errors.InvalidArgumentError:
+          self._takes_larger = False
+      return self._run(fetches, images, self._padded_size if is_larger else fixed)
+
+  def _run(self, fetches, images, size):
+    """Returns what `predict` does, of images that are fitted to a (height, width)."""
+    fitted, parts = zip(*[fitting.fit(image, size, self._mean_pixel) for image in images])
+    # Sides that are free are not padded.
+    height, width = [known or side for known, side in zip(self._fixed_size, parts[0])]
+    values = self._session.run(fetches, {self._images: fitting.as_input(
+        np.stack(fitted)[:, :height, :width], self._images.dtype.name, self._pixel_range)})
+    sides = images.shape[1:3]
+    labels = np.stack([fitting.unfit(fitting.as_labels(each, (height, width)), parts[0], sides)
+                       for each in values[0]])
+    probabilities = [fitting.unfit(each, parts[0], sides)
+                     for value in values[1:] for each in value]
+    return labels, np.stack(probabilities) if probabilities else None
 
   def close(self):
     """Releases the memory of the graph."""
@@ -74,12 +106,12 @@ def open_exported(path, mean_pixel=None):
   ValueError if there is no model of a known format; names the path.
   """
   if files.is_dir(path):
-    return _open_saved_model(path)
+    return _open_saved_model(path, mean_pixel)
   if path.endswith(tflite_runner.SUFFIX):
     return tflite_runner.TfliteModel(path, mean_pixel)
   if path.endswith(onnx.SUFFIX):
     return onnx.OnnxModel(path)
-  return _open_frozen_graph(path)
+  return _open_frozen_graph(path, mean_pixel)
 
 
 def open_checkpoint(checkpoint, model_options, predict=model.predict_labels,
@@ -112,19 +144,21 @@ def read_graph_def(path):
   return graph_def
 
 
-def _open_frozen_graph(path):
-  graph_def = read_graph_def(path)
-  ends = [record.INPUT_NAME, record.OUTPUT_NAME]
-  if any(node.name == record.PROBABILITIES_NAME for node in graph_def.node):
-    ends.append(record.PROBABILITIES_NAME)
+def _open_frozen_graph(path, mean_pixel):
   with tf.Graph().as_default() as graph, errors.told(
       '%s cannot be used as an exported model' % path, ValueError, tf.errors.OpError):
-    tensors = tf.import_graph_def(graph_def, name='',
-                                  return_elements=[name + ':0' for name in ends])
-  return SessionModel(tf.Session(graph=graph), *tensors)
+    tf.import_graph_def(read_graph_def(path), name='')
+  known = ends.by_name(graph)
+  images = known.get(record.INPUT_NAME) or ends.image_among(
+      path, ends.placeholders(graph), _NAME_TENSORS)
+  labels = known.get(record.OUTPUT_NAME) or ends.labels_among(
+      path, ends.last_tensors(graph), _NAME_TENSORS)
+  probabilities = known.get(record.PROBABILITIES_NAME)
+  return SessionModel(tf.Session(graph=graph), images.value, labels.value,
+                      probabilities and probabilities.value, mean_pixel)
 
 
-def _open_saved_model(folder):
+def _open_saved_model(folder, mean_pixel):
   if not files.exists(os.path.join(folder, record.SAVED_MODEL_FILE_NAME)):
     raise ValueError('%s is no SavedModel: the folder has no %s. Checkpoints are no exported '
                      'models.' % (folder, record.SAVED_MODEL_FILE_NAME))
@@ -140,7 +174,18 @@ def _open_saved_model(folder):
       ends.append(signature.outputs[record.PROBABILITIES_KEY])
     tensors = [graph.get_tensor_by_name(end.name) for end in ends]
     after_error.pop_all()
-  return SessionModel(session, *tensors)
+  return SessionModel(session, *tensors, mean_pixel=mean_pixel)
+
+
+def _padded_size(labels):
+  """Returns the (height, width) of the ArgMax behind a tensor of labels, None where it is free."""
+  operation, seen = labels.op, set()
+  while operation.type != 'ArgMax' and operation.inputs and operation not in seen:
+    seen.add(operation)
+    operation = operation.inputs[0].op
+  shape = operation.outputs[0].shape if operation.type == 'ArgMax' else None
+  sides = shape.as_list()[1:3] if shape is not None and shape.rank == 3 else [None]
+  return None if None in sides else tuple(sides)
 
 
 # --- archives ------------------------------------------------------------------------------

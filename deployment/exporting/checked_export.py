@@ -13,8 +13,7 @@ from deeplab.core import feature_extractor
 from deeplab.core.storage import files
 from deeplab.deployment.exporting import comparison as export_check
 from deeplab.deployment.exporting import formats as export_formats
-from deeplab.deployment.formats import tflite_runner
-from deeplab.deployment.graphs import freezing
+from deeplab.deployment.graphs import fitting, freezing
 from deeplab.deployment.graphs import record as exported
 
 _STAGE_PREFIX = '.export-'
@@ -116,12 +115,12 @@ def _compare(formats, staged, source):
 def _checkpoint_labels(source, pictures, mean_pixel):
   """Returns the labels by the checkpoint, of pictures fitted to the crop size with a colour."""
   crop_size = source.model_options.crop_size
-  fitted = [tflite_runner.fit(picture, crop_size, mean_pixel) if mean_pixel
+  fitted = [fitting.fit(picture, crop_size, mean_pixel) if mean_pixel
             else (picture, picture.shape[:2]) for picture in pictures]
   labels = export_check.checkpoint_labels(
       source.checkpoint, source.model_options, source.predict, source.options,
       [picture for picture, _ in fitted])
-  return [tflite_runner.unfit(each, size, picture.shape[:2])
+  return [fitting.unfit(each, size, picture.shape[:2])
           for each, (_, size), picture in zip(labels, fitted, pictures)]
 
 

@@ -126,7 +126,8 @@ def _save_saved_model(graph_def, unused_source, folder):
         outputs={record.LABELS_KEY: labels, record.PROBABILITIES_KEY: probabilities})
     builder = tf.saved_model.Builder(folder)
     builder.add_meta_graph_and_variables(
-        session, [record.TAG], signature_def_map={record.SIGNATURE: signature})
+        session, [record.TAG], signature_def_map={record.SIGNATURE: signature},
+        strip_default_attrs=True)
     builder.save()
 
 

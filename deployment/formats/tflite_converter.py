@@ -14,7 +14,7 @@ import numpy as np
 from deeplab.core import tf_compat, usage
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.formats import tflite_rewrites
-from deeplab.deployment.graphs import editing, folding
+from deeplab.deployment.graphs import cutting, editing, ends, folding
 
 _MAX_PIXEL = 255.
 
@@ -33,32 +33,32 @@ class Kind(typing.NamedTuple):
   is_of_tf1: bool = True  # Whether the converter of TensorFlow 1.15 can do it.
 
 
-def _float32(converter, name, unused_ends, unused_images):
+def _float32(converter, name, unused_range, unused_images):
   take_pixels(converter, name)
 
 
-def _dynamic(converter, unused_name, unused_ends, unused_images):
+def _dynamic(converter, unused_name, unused_range, unused_images):
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
-def _float16(converter, unused_name, unused_ends, unused_images):
+def _float16(converter, unused_name, unused_range, unused_images):
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.target_spec.supported_types = [tf.float16]
 
 
-def _int8(converter, unused_name, ends, images):
+def _int8(converter, unused_name, pixel_range, images):
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
   converter.inference_input_type = tf.uint8
-  scale = (ends[1] - ends[0]) / _MAX_PIXEL
+  scale = (pixel_range[1] - pixel_range[0]) / _MAX_PIXEL
   converter.representative_dataset = lambda: (
-      [(image[np.newaxis] * scale + ends[0]).astype(np.float32)]
+      [(image[np.newaxis] * scale + pixel_range[0]).astype(np.float32)]
       for image in images)
 
 
-def _qat(converter, name, ends, unused_images):
+def _qat(converter, name, pixel_range, unused_images):
   converter.inference_type = tf.uint8
-  take_pixels(converter, name, *ends)
+  take_pixels(converter, name, *pixel_range)
 
 
 KINDS = {
@@ -89,9 +89,10 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   Args:
     graph_def: frozen GraphDef.
     kind: key of `KINDS`.
-    input_name: name of the placeholder of the image, [1, height, width, 3], of uint8 or of
-      float32 in 0..255.
-    output_name: name of the node of the labels.
+    input_name: name of the node of the image, uint8 or float32 [1, height, width, 3]; what is
+      before it is left out. See `ends.pixel_range` for floats; the file takes uint8.
+    output_name: name of the node of the labels, numbers [1, h, w], or of scores, [1, h, w,
+      classes].
     input_size: (height, width) of the images of the file.
     representative_images: for kind 'int8', iterable of uint8 [height, width, 3] of that size.
 
@@ -104,6 +105,7 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   if kind == 'qat' and not tflite_rewrites.has_fake_quantization(graph_def):
     raise ValueError('TFLite files of kind %r need a graph with fake quantisation, as '
                      'training with --quantize_delay_step makes it.' % kind)
+  cutting.begin_at(graph, input_name)
   tflite_rewrites.fix_input(graph, input_name, input_size, row.input_dtype)
   tflite_rewrites.make_labels_int32(graph)
   if row.has_8_bits:
@@ -111,19 +113,17 @@ def convert(graph_def, kind, input_name, output_name, input_size, representative
   tflite_rewrites.gather_resized_labels(graph)
   folding.remove_identities(graph)
   tflite_rewrites.spell_out_dilations(graph)
-  ends = (0., _MAX_PIXEL)
+  pixel_range = ends.PIXELS
   if row.has_8_bits:
-    ends = tflite_rewrites.leave_out_scaling(graph, input_name)
+    pixel_range = tflite_rewrites.leave_out_scaling(graph, input_name)
   if kind == 'qat':
-    tflite_rewrites.quantize_input(graph, input_name, *ends)
+    tflite_rewrites.quantize_input(graph, input_name, *pixel_range)
   with tf.Graph().as_default(), tf.Session() as session:
     images, labels = tf.import_graph_def(
         graph.graph_def(), name='', return_elements=[input_name + ':0', output_name + ':0'])
-    if not labels.dtype.is_integer or labels.shape.as_list() != [1] + list(input_size):
-      raise ValueError('%s must be labels, integers %s, but is %s %s.' % (
-          output_name, [1] + list(input_size), labels.dtype.name, labels.shape))
+    ends.labels_among('A TFLite file', [ends.of_tensor(labels)])
     converter = tf.lite.TFLiteConverter.from_session(session, [images], [labels])
-    row.set_up(converter, input_name, ends, representative_images)
+    row.set_up(converter, input_name, pixel_range, representative_images)
     return run_converter(converter)
 
 

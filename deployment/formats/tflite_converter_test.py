@@ -125,8 +125,17 @@ def test_what_the_converter_does_not_know_is_told():
     convert(graph_def, 'float32')
 
 
-def test_outputs_other_than_labels_are_refused():
-  graph_def = make_graph()
+def test_scores_may_be_the_output():
+  graph_def, images = make_graph(), random_images(2)
   name = [node.name for node in graph_def.node if node.op == 'ResizeBilinear'][0]
-  with pytest.raises(ValueError, match=name + r' must be labels, integers \[1, 33, 49\], but is'):
-    tflite_converter.convert(graph_def, 'float32', 'ImageTensor', name, SIZE)
+  content = tflite_converter.convert(graph_def, 'float32', 'ImageTensor', name, SIZE)
+  labels, _ = tflite_runner.TfliteModel('m', content=content).predict(images)
+  assert np.mean(labels == run_graph(graph_def, images)) > 0.999
+
+
+def test_outputs_other_than_labels_are_refused():
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.uint8, (1,) + SIZE + (3,), name='ImageTensor')
+    tf.reduce_sum(tf.cast(images, tf.float32), [1, 2], name='sum')
+  with pytest.raises(ValueError, match=r'must have one output of labels.*: sum float32 \[1, 3\]'):
+    tflite_converter.convert(graph.as_graph_def(), 'float32', 'ImageTensor', 'sum', SIZE)

@@ -30,14 +30,17 @@ _HALF_TOLERANCE = 1e-3
 _ZERO_TOLERANCE = 1e-6
 
 
-def fold(graph_def, output_names):
+def fold(graph_def, output_names, kept_names=()):
   """Returns a GraphDef that computes what a frozen one does, with fewer operations.
 
-  Nodes called `output_names` are kept, and so are the placeholders that they need.
+  Nodes called `output_names` are kept, so are the placeholders that they need, and the identities
+  in `kept_names`.
   """
-  graph = editing.EditableGraph(graph_def, output_names)
+  graph = editing.EditableGraph(graph_def, list(output_names) + list(kept_names))
   fold_constants(graph)
   remove_identities(graph)
+  for name in kept_names:
+    fold_scaling_into_identity(graph, name)
   fold_input_scaling(graph)
   fold_batch_norm(graph)
   move_activations_into_atrous_batches(graph)
@@ -140,6 +143,20 @@ def fold_input_scaling(graph):
     reader.input[0] = tensor
     convolution.input[1] = graph.add_constant(
         name + '/scaled_weights', (weights * factor).astype(weights.dtype))
+  graph.prune()
+
+
+def fold_scaling_into_identity(graph, name):
+  """Does what `fold_input_scaling` does for an Identity that has to keep its name: it multiplies.
+
+  Cut at such a node, the graph takes what the network takes.
+  """
+  node = graph.nodes[name]
+  tensor, (scale, offset) = _affine_chain(graph, node.input[0], graph.num_uses())
+  if tensor != node.input[0] and np.max(np.abs(offset)) <= _ZERO_TOLERANCE:
+    dtype = tf.as_dtype(node.attr['T'].type).as_numpy_dtype
+    graph.put(name, 'Mul', [tensor, graph.add_constant(name + '/scale', scale.astype(dtype))],
+              T=editing.type_attribute(dtype))
   graph.prune()
 
 

@@ -8,11 +8,11 @@
 `record.write_record` adds what the class ids mean and how the graph was made.
 """
 from deeplab import model
-from deeplab.core import feature_extractor, keys, settings, utils
+from deeplab.core import backbones, blocks, feature_extractor, keys, settings, utils
 from deeplab.core.checkpoints import restoring
 from deeplab.core.settings import NO_FLAG, Setting
 from deeplab.core.tf_compat import tf
-from deeplab.deployment.graphs import folding
+from deeplab.deployment.graphs import cutting, editing, folding
 from deeplab.deployment.graphs.record import (
     INPUT_NAME,
     OUTPUT_NAME,
@@ -114,8 +114,9 @@ def open_session(checkpoint, model_options, predict, options):
 def freeze(checkpoint, model_options, predict, options=None):
   """Returns (frozen GraphDef, GraphDef with variables) of a checkpoint prefix.
 
-  The other arguments are those of `build_inference_graph`. Raises ValueError if the checkpoint is
-  of another model; names the variables.
+  The other arguments are those of `build_inference_graph`. Both open in other versions of
+  TensorFlow too. What follows the input of a MobileNet, `blocks.input_name`, needs that alone.
+  Raises ValueError if the checkpoint is of another model; names the variables.
   """
   options = options or ExportOptions()
   session, _ = open_session(checkpoint, model_options, predict, options)
@@ -123,11 +124,17 @@ def freeze(checkpoint, model_options, predict, options=None):
     graph_def = session.graph.as_graph_def()
     frozen = tf.graph_util.convert_variables_to_constants(
         session, graph_def, options.output_names)
+  graph = editing.EditableGraph(frozen, options.output_names)
+  network_input = blocks.input_name(backbones.row(model_options.model_variant).scope)
+  kept = [network_input] if network_input in graph.nodes else []
+  for name in kept:
+    cutting.measure_at(graph, name)
+  frozen = graph.graph_def()
   if options.optimize and model_options.quantize_delay_step < 0:
-    frozen = folding.fold(frozen, options.output_names)
+    frozen = folding.fold(frozen, options.output_names, kept)
   if options.half_weights:
     frozen = folding.halve_weights(frozen, options.output_names)
-  return frozen, graph_def
+  return cutting.without_defaults(frozen), cutting.without_defaults(graph_def)
 
 
 def _pad(images, model_options):
