@@ -7,7 +7,7 @@ from PIL import Image
 
 from deeplab.core.tf_compat import tf
 from deeplab.deployment.formats import tflite_runner
-from deeplab.testing import forked_scripts
+from deeplab.testing import foreign_graphs, forked_scripts
 
 SIZE = (33, 49)
 
@@ -100,6 +100,48 @@ def test_files_that_label_otherwise_than_their_graph_are_refused(tmp_path, pictu
   else:
     assert code == 0, log
     assert 'Drawn pictures tell little of 8 bits: give --test_image_path.' in log
+
+
+@pytest.mark.parametrize('more, is_quantized', [
+    (['--input_tensor_name=%s:0' % foreign_graphs.NETWORK_INPUT], True),
+    (['--input_tensor_name=%s:0' % foreign_graphs.NETWORK_INPUT], False),
+    (['--input_tensor_name=%s' % foreign_graphs.NETWORK_INPUT,
+      '--output_tensor_name=ResizeBilinear:0'], False)])
+def test_published_graphs_are_cut_at_a_tensor(tmp_path, picture, more, is_quantized):
+  graph = foreign_graphs.write(
+      tmp_path / 'graph.pb', lambda: foreign_graphs.published(SIZE, is_quantized))
+  output = tmp_path / 'model.tflite'
+  code, text, log = run(graph, output, '--input_size=33,49', '--test_image_path=%s' % picture,
+                        *more)
+  assert code == 0, log
+  assert ('ranges from the fake quantisation' in log) == is_quantized
+  shares = dict(re.findall(r'class (\d): ([\d.]+) %', text))
+  np.testing.assert_allclose(float(shares['0']), 25, atol=3)
+  opened = tflite_runner.TfliteModel(str(output))
+  image = np.random.RandomState(0).randint(0, 256, SIZE + (3,)).astype(np.uint8)
+  equal = opened.predict(image[np.newaxis])[0][0] == image.argmax(2)
+  assert equal.mean() > (0.95 if is_quantized else 0.999)
+
+
+def test_graphs_of_other_names_are_converted(tmp_path):
+  graph = foreign_graphs.write(tmp_path / 'graph.pb', foreign_graphs.scores)
+  output = tmp_path / 'model.tflite'
+  code, _, log = run(graph, output, '--input_size=12,20')
+  assert code == 0, log
+  image = np.random.RandomState(0).randint(0, 256, [12, 20, 3]).astype(np.uint8)
+  np.testing.assert_array_equal(
+      tflite_runner.TfliteModel(str(output)).predict(image[np.newaxis])[0][0], image.argmax(2))
+
+
+def test_an_output_that_needs_more_than_the_cut_is_told(tmp_path):
+  graph = foreign_graphs.write(tmp_path / 'graph.pb', lambda: foreign_graphs.published(SIZE))
+  code, _, log = run(graph, tmp_path / 'model.tflite', '--input_size=33,49',
+                     '--input_tensor_name=%s' % foreign_graphs.NETWORK_INPUT,
+                     '--output_tensor_name=SemanticPredictions')
+  assert code == 1
+  assert ('SemanticPredictions does not come from %s alone, but also from ImageTensor. Name an '
+          'output that does, such as ArgMax:0.' % foreign_graphs.NETWORK_INPUT
+          ) in log.splitlines()[-1]
 
 
 def test_bad_input_is_told_in_one_line(tmp_path):

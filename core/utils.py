@@ -24,6 +24,9 @@ def scale_dimension(dim, scale):
   It is an int, or an int32 scalar tensor if `dim` is one.
   """
   if isinstance(dim, tf.Tensor):
+    if float(1 / scale).is_integer():
+      # Converters work out integers beforehand.
+      return (dim - 1) // int(1 / scale) + 1
     return tf.cast((tf.cast(dim, tf.float32) - 1.0) * scale + 1.0, dtype=tf.int32)
   return int((float(dim) - 1.0) * scale + 1.0)
 

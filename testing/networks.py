@@ -25,6 +25,9 @@ _RULES = {
     'gamma': lambda rng, shape: 1.0 + 0.1 * rng.standard_normal(shape),
     'beta': lambda rng, shape: 0.1 * rng.standard_normal(shape),
     'moving_variance': lambda rng, shape: 1.0 + 0.1 * rng.uniform(size=shape),
+    # Of fake quantisation.
+    'min': lambda rng, shape: np.full(shape, -6.),
+    'max': lambda rng, shape: np.full(shape, 6.),
 }
 _RULES['pointwise_weights'] = _RULES['weights']
 _RULES['biases'] = _RULES['moving_mean'] = _RULES['beta']

@@ -53,6 +53,7 @@ def test_formats_and_paths_that_cannot_be_are_told(formats, path, message):
     ('tflite_kind', ['tflite']),
     ('dynamic_batch', ['frozen', 'savedmodel']),
     ('export_probabilities', ['frozen', 'savedmodel']),
+    ('half_weights', ['frozen', 'savedmodel']),
     ('optimize', ['frozen', 'onnx', 'savedmodel'])])
 def test_settings_that_no_format_serves_are_refused(name, formats):
   for chosen in export_formats.FORMATS:

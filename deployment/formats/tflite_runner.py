@@ -81,15 +81,22 @@ def _prepared(content):
   is_free = 'num_threads' in make.__init__.__code__.co_varnames
   settings = {'num_threads': os.cpu_count() or 1} if is_free else {}
   try:
-    interpreter = make(model_content=content, **settings)
-    interpreter.allocate_tensors()
+    return _run_once(make(model_content=content, **settings))
   except RuntimeError:
     kinds = getattr(sys.modules[make.__module__], 'OpResolverType', None)
     if kinds is None:
       raise
-    interpreter = make(model_content=content, **dict(
-        settings, experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES))
-    interpreter.allocate_tensors()
+    return _run_once(make(model_content=content, **dict(
+        settings, experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES)))
+
+
+def _run_once(interpreter):
+  """Prepares an interpreter and returns it; shapes that a file works out itself are known then."""
+  interpreter.allocate_tensors()
+  if not all(len(each['shape']) for each in interpreter.get_output_details()):
+    for each in interpreter.get_input_details():
+      interpreter.set_tensor(each['index'], np.zeros(each['shape'], each['dtype']))
+    interpreter.invoke()
   return interpreter
 
 

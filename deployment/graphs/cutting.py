@@ -9,17 +9,22 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment.graphs import editing, ends
 
 _SAME_SIZE = ('Add', 'AddV2', 'Cast', 'Identity', 'Mul', 'RealDiv', 'Sub')
+_FULL_TYPE = 'experimental_type'
 _DTYPES = ('float32', 'uint8')
 
 
 def without_defaults(graph_def):
   """Returns a GraphDef whose nodes do not name attributes that have their default value.
 
-  Other versions of TensorFlow refuse attributes that they do not know, but have defaults for those
-  that they miss.
+  Other versions of TensorFlow refuse attributes that they do not know, and have defaults for those
+  that they miss. The types of tensors beyond dtypes go too: 1.15 does not read them in texts.
   """
-  return tf.train.export_meta_graph(graph_def=graph_def, graph=tf.Graph(),
-                                    strip_default_attrs=True).graph_def
+  stripped = tf.train.export_meta_graph(graph_def=graph_def, graph=tf.Graph(),
+                                        strip_default_attrs=True).graph_def
+  if _FULL_TYPE in tf.NodeDef.DESCRIPTOR.fields_by_name:
+    for node in stripped.node:
+      node.ClearField(_FULL_TYPE)
+  return stripped
 
 
 def measure_at(graph, name):
@@ -61,6 +66,8 @@ def begin_at(graph, name):
   What is before it goes. Where the graph does not scale pixels itself, it takes -1..1 at this node,
   and now scales. Raises ValueError if it is no tensor of images, or the outputs need more than it.
   """
+  if name not in graph.nodes:
+    raise ValueError('%s does not come from %s.' % (graph.output_names[0], name))
   images = graph.imported().get_tensor_by_name(name + ':0')
   shape = images.shape.as_list() if images.shape.rank is not None else [None] * 4
   if images.dtype.name not in _DTYPES or len(shape) != 4 or shape[3] not in (None, 3):
@@ -73,11 +80,11 @@ def begin_at(graph, name):
   if (low, high) != ends.PIXELS:
     _scale(graph, name, low, (high - low) / (ends.PIXELS[1] - ends.PIXELS[0]))
   graph.prune()
-  needed = [node.name for node in graph.nodes.values() if node.op == 'Placeholder']
-  if needed != [name]:
-    raise ValueError('%s does not come from %s alone, but from %s. Name an output that does, such '
-                     'as ArgMax:0.' % (', '.join(graph.output_names), name,
-                                       ', '.join(sorted(needed)) or 'no placeholder'))
+  more = sorted(node.name for node in graph.nodes.values()
+                if node.op == 'Placeholder' and node.name != name)
+  if more:
+    raise ValueError('%s does not come from %s alone, but also from %s. Name an output that does, '
+                     'such as ArgMax:0.' % (graph.output_names[0], name, ', '.join(more)))
 
 
 def _scale(graph, name, low, factor):
