@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from deeplab import model
-from deeplab.core import feature_extractor, options, preprocess_utils, quantization
+from deeplab.core import blocks, feature_extractor, options, preprocess_utils, quantization
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
-from deeplab.deployment.graphs import folding, freezing, record
+from deeplab.deployment.graphs import cutting, folding, freezing, record
 from deeplab.testing import tiny_run
 
 pytestmark = pytest.mark.usefixtures('shallow_network')
@@ -200,3 +200,30 @@ def test_fake_quantisation_is_kept_for_converters(tmp_path):
   names = [node.name for node in frozen.node if node.op.startswith('FakeQuant')]
   assert any(quantization.WEIGHTS_SCOPE in name for name in names)
   assert any(quantization.ACTIVATION_SCOPE in name for name in names)
+
+
+def test_nodes_leave_out_attributes_of_default_value(checkpoint):
+  for graph_def in freezing.freeze(checkpoint, OPTIONS, model.predict_labels):
+    named = {attribute for node in graph_def.node if node.op in folding.CONVOLUTIONS
+             for attribute in node.attr}
+    assert named <= {'T', 'strides', 'padding', 'dilations'}
+    assert 'experimental_type' not in str(graph_def)
+
+
+@pytest.mark.parametrize('optimize, quantize_delay_step', [(True, -1), (False, -1), (True, 0)])
+def test_the_graph_can_be_cut_at_the_input_of_mobilenet(tmp_path, optimize, quantize_delay_step):
+  model_options = OPTIONS._replace(quantize_delay_step=quantize_delay_step)
+  image = random_image(*CROP)
+  checkpoint = tiny_run.write_checkpoint(tmp_path, image, model_options)
+  frozen, _ = freezing.freeze(checkpoint, model_options, model.predict_labels,
+                              freezing.ExportOptions(optimize=optimize))
+  name = blocks.input_name('MobilenetV2')
+  assert name == 'MobilenetV2/MobilenetV2/input'
+  with tf.Graph().as_default(), tf.Session() as session:
+    whole, raw, end, cut = tf.import_graph_def(frozen, name='', return_elements=[
+        '%s:0' % each for each in (record.INPUT_NAME, record.RAW_OUTPUT_NAME, 'ArgMax', name)])
+    assert cutting.is_enough(cut, end)
+    # As the original's line for the converter has it, pixels are -1..1 there.
+    labels = session.run(end, {cut: image[np.newaxis] / 127.5 - 1})
+    assert np.mean(labels == session.run(raw, {whole: image[np.newaxis]})) > 0.999
+    assert len(np.unique(labels)) > 1
