@@ -119,16 +119,24 @@ def problem_of(prefix, is_read=False):
     reader = tf.train.NewCheckpointReader(prefix)
     if not files.exists(prefix + _INDEX_SUFFIX):
       return None  # A single file, as TensorFlow wrote before 0.12.
-    parts = [path for path in files.with_prefix(prefix + '.') if _DATA_SUFFIX.search(path)]
-    num_parts = max([int(_DATA_SUFFIX.search(path).group(1)) for path in parts] or [1])
-    if len(parts) != num_parts:
-      return 'only %d of its %d data files (*.data-...) are there' % (len(parts), num_parts)
-    num_bytes, num_needed = sum(map(files.size, parts)), _num_bytes(reader)
+    missing = missing_data(prefix)
+    if missing:
+      return missing
+    num_bytes, num_needed = sum(map(files.size, _data_files(prefix))), _num_bytes(reader)
     if num_bytes < num_needed:
       return 'its data have %d of %d bytes' % (num_bytes, num_needed)
     return not_finite(reader, reader.get_variable_to_shape_map()) if is_read else None
   except reader_errors() + (OSError,) as error:
     return 'it cannot be read: %s' % errors.reason_of(error)
+
+
+def missing_data(prefix):
+  """Returns a sentence on the data files that a checkpoint with an index lacks, or None."""
+  parts = _data_files(prefix)
+  num_parts = max([int(_DATA_SUFFIX.search(path).group(1)) for path in parts] or [1])
+  if len(parts) == num_parts or not files.exists(prefix + _INDEX_SUFFIX):
+    return None
+  return 'only %d of its %d data files (*.data-...) are there' % (len(parts), num_parts)
 
 
 def not_finite(reader, names):
@@ -187,6 +195,10 @@ class ChiefSessionCreator(typing.NamedTuple):
     kept = [prefix for prefix in recorded(self.folder) if prefix != newest]
     self.scaffold.saver.recover_last_checkpoints(kept + [newest])
     return session
+
+
+def _data_files(prefix):
+  return [path for path in files.with_prefix(prefix + '.') if _DATA_SUFFIX.search(path)]
 
 
 def _num_bytes(reader):

@@ -47,8 +47,13 @@ def resolve_checkpoint(path):
     return None
   if files.is_dir(path):
     return checkpoint_folder.newest(path)
-  prefix = _FILE_SUFFIX.sub('', path)
+  prefix = prefix_of(path)
   return prefix if checkpoint_folder.exists(prefix) else None
+
+
+def prefix_of(path):
+  """Returns the prefix of a checkpoint, given that or the path of one of its files."""
+  return _FILE_SUFFIX.sub('', path)
 
 
 def require_checkpoint(path, flag):

@@ -19,7 +19,7 @@ from deeplab.core.decoder import DECODER_SCOPE
 from deeplab.core.keys import OUTPUT_TYPE
 from deeplab.core.storage import json_text
 from deeplab.core.tf_compat import tf
-from deeplab.tools.checkpoints import weight_names
+from deeplab.tools.checkpoints import graph_strides, weight_names
 
 PUBLISHED_CELL = os.path.join(os.path.dirname(os.path.abspath(dense_prediction_cell.__file__)),
                               'dense_prediction_cell_branch5_top1_cityscapes.json')
@@ -51,10 +51,10 @@ class Comparison(typing.NamedTuple):
   num_same: int
 
 
-def guess(shapes):
+def guess(shapes, graph_def=None):
   """Returns the Guess for weights, a dict of variable names and their shapes, lists of int.
 
-  Raises ValueError if they are not of a model of this code; lists their scopes.
+  The GraphDef of a frozen graph, where they are of one, tells the output stride. Raises ValueError if they are not of a model of this code; lists their scopes.
   """
   weights = weight_names.model_shapes(shapes)
   variant = weight_names.find_variant(weights)
@@ -62,8 +62,13 @@ def guess(shapes):
   found = options.NetworkOptions({}, model_variant=variant)._replace(
       **weight_names.width_options(variant, weights, seen))
   stride = weight_names.known_output_stride(variant, weights)
+  graph_stride = graph_def and graph_strides.output_stride(
+      graph_def, backbones.row(variant).scope)
   if stride:
     seen.append('%s: its features have stride %d.' % (variant, stride))
+  elif graph_stride:
+    stride = graph_stride
+    seen.append('output_stride: the convolutions of the graph stride %d pixels.' % stride)
   else:
     stride = _USUAL_OUTPUT_STRIDE
     unseen.append('output_stride: %d is usual; 8 is finer and slower, with twice the rates.'

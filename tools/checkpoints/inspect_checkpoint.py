@@ -17,10 +17,11 @@ import numpy as np
 from absl import flags
 
 from deeplab import common
-from deeplab.core.checkpoints import folder, initial_weights
-from deeplab.core.storage import errors
+from deeplab.core.checkpoints import folder, initial_weights, restoring
+from deeplab.core.storage import errors, files
 from deeplab.core.usage import UsageError
 from deeplab.datasets import registry
+from deeplab.deployment import opened_models
 from deeplab.tools.checkpoints import architecture_guess, weight_names
 
 FLAGS = flags.FLAGS
@@ -41,20 +42,23 @@ _MAX_DATASETS = 4
 def main(argv):
   """Prints tables, flags and notes."""
   path = _path(argv)
-  weights = initial_weights.read_weights(path, 'checkpoint_path')
-  shapes = weights.shapes
+  weights, missing = _weights(path)
+  shapes, graph_def = weights.shapes, None
   if os.path.splitext(path)[1] == '.pb':
+    graph_def = opened_models.read_graph_def(path)
     with errors.told(weights.where, ValueError):
       shapes = weight_names.weights_of_constants(shapes)
-  step = _global_step(weights)
+  step = 'not known' if missing else _global_step(weights)
   print('Checkpoint   %s' % weights.where)
-  print('Global step  %s' % ('not stored' if step is None else step))
+  print('Global step  %s' % step)
+  if missing:
+    print('\nThe weights are missing: %s. Names and shapes are those of the index.' % missing)
   print()
   print_table(all_rows(shapes) if FLAGS.all else scope_rows(shapes))
   print()
   print_table(total_rows(shapes))
   with errors.told(weights.where, ValueError):
-    found = architecture_guess.guess(shapes)
+    found = architecture_guess.guess(shapes, graph_def)
   print_guess(found)
   if FLAGS.compare:
     print_comparison(architecture_guess.compare(found, shapes))
@@ -68,10 +72,24 @@ def _path(argv):
   return os.path.expanduser(paths[0])
 
 
+def _weights(path):
+  """Returns the Weights of a checkpoint or graph, and a sentence on missing data files or None."""
+  try:
+    return initial_weights.read_weights(path, 'checkpoint_path'), None
+  except ValueError:
+    prefixes = folder.prefixes(path) if files.is_dir(path) else [restoring.prefix_of(path)]
+    missing = folder.missing_data(prefixes[-1]) if prefixes else None
+    # The index may be damaged besides.
+    if not missing or folder.problem_of(prefixes[-1]) != missing:
+      raise
+    reader = restoring.open_reader(prefixes[-1])
+    return initial_weights.Weights(prefixes[-1], reader.get_variable_to_shape_map(), None), missing
+
+
 def _global_step(weights):
-  """Returns the step that is stored, or None; raises ValueError if the data cannot be read."""
+  """Returns the step that is stored, or words; raises ValueError if the data cannot be read."""
   if weight_names.GLOBAL_STEP not in weights.shapes:
-    return None
+    return 'not stored'
   with errors.told('Checkpoint %s: its index can be read, its data cannot' % weights.where,
                    *folder.reader_errors()):
     return int(weights.read(weight_names.GLOBAL_STEP))

@@ -25,11 +25,12 @@ _FLAGS = ('  --model_variant=mobilenet_v2 --output_stride=16 --decoder_output_st
 _STEP = 7
 
 
-def save(folder, optimizer=None, is_frozen=False):
+def save(folder, optimizer=None, is_frozen=False, output_stride=16):
   """Writes a random model; returns its prefix (or .pb) and its variables, no slots."""
   path = os.path.join(str(folder), 'model.ckpt')
   with tf.Graph().as_default() as graph, tf.Session() as session:
-    logits = model.multi_scale_logits(tf.zeros([1, 33, 33, 3]), _OPTIONS, None)
+    logits = model.multi_scale_logits(
+        tf.zeros([1, 33, 33, 3]), _OPTIONS._replace(output_stride=output_stride), None)
     variables = tf.global_variables()
     step = tf.train.get_or_create_global_step()
     if optimizer:
@@ -120,6 +121,33 @@ def test_frozen_graph_has_the_weights_of_its_checkpoint(tmp_path):
   result = forked_scripts.run(_SCRIPT, '--checkpoint_path=' + path)
   assert result.code == 0, result.log
   assert 'Global step  not stored\n' in result.log
+  assert row_of(result.log, 'network') == [len(variables), num_values(variables)]
+  assert _FLAGS in result.log
+  assert 'all of them are here' in result.log
+
+
+@pytest.mark.parametrize('output_stride', [8, 16, 32])
+def test_frozen_graph_says_its_output_stride(tmp_path, output_stride):
+  path, variables = save(tmp_path, is_frozen=True, output_stride=output_stride)
+  result = forked_scripts.run(_SCRIPT, path)
+  assert result.code == 0, result.log
+  assert _FLAGS.replace('output_stride=16', 'output_stride=%d' % output_stride, 1) in result.log
+  assert 'output_stride: the convolutions of the graph stride %d pixels.' % output_stride in (
+      result.log.split('cannot say')[0])
+  assert 'all of them are here' in result.log
+
+
+@pytest.mark.parametrize('is_folder', [False, True])
+def test_an_index_without_its_data_tells_names_and_shapes(checkpoint, tmp_path, is_folder):
+  prefix, variables = checkpoint
+  shutil.copy(prefix + '.index', str(tmp_path))
+  name = os.path.basename(prefix)
+  result = forked_scripts.run(_SCRIPT, str(tmp_path) if is_folder else str(tmp_path / name))
+  assert result.code == 0, result.log
+  assert 'Checkpoint   %s\n' % (tmp_path / name) in result.log
+  assert 'Global step  not known\n' in result.log
+  assert ('The weights are missing: only 0 of its 1 data files (*.data-...) are there. Names and '
+          'shapes are those of the index.') in result.log
   assert row_of(result.log, 'network') == [len(variables), num_values(variables)]
   assert _FLAGS in result.log
   assert 'all of them are here' in result.log
