@@ -118,8 +118,8 @@ def test_small_scores_become_labels_of_the_picture(tmp_path):
 
 def test_models_of_other_inputs_and_outputs_are_refused(tmp_path):
   path = convert(tmp_path / 'flat.tflite', outputs=lambda images: tf.reduce_sum(images, [1, 2]))
-  with pytest.raises(ValueError, match=r'flat.tflite must have one output of labels.*; its outputs: '
-                                       r'\S+ float32 \[1, 3\]'):
+  with pytest.raises(ValueError, match=r'flat.tflite must have one output of labels.*; its '
+                                       r'outputs: \S+ float32 \[1, 3\]'):
     tflite_runner.TfliteModel(path)
   path = convert(tmp_path / 'grey.tflite', channels=1, outputs=lambda images: images + 1)
   with pytest.raises(ValueError, match=r'grey.tflite must have one input that takes images.*; its '

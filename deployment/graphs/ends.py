@@ -1,8 +1,6 @@
 """Which ends of a model take images and give labels, told by what they are."""
 import typing
 
-import numpy as np
-
 # What float inputs take of models that do not scale pixels themselves.
 UNIT_RANGE = (-1., 1.)
 PIXELS = (0., 255.)

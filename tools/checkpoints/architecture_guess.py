@@ -54,7 +54,8 @@ class Comparison(typing.NamedTuple):
 def guess(shapes, graph_def=None):
   """Returns the Guess for weights, a dict of variable names and their shapes, lists of int.
 
-  The GraphDef of a frozen graph, where they are of one, tells the output stride. Raises ValueError if they are not of a model of this code; lists their scopes.
+  The GraphDef of a frozen graph, where they are of one, tells the output stride. Raises ValueError
+  if they are not of a model of this code; lists their scopes.
   """
   weights = weight_names.model_shapes(shapes)
   variant = weight_names.find_variant(weights)
