@@ -20,12 +20,10 @@ from deeplab.core.tf_compat import tf
 from deeplab.deployment import opened_models
 from deeplab.deployment.exporting import comparison
 from deeplab.deployment.formats import tflite_converter, tflite_rewrites, tflite_runner
-from deeplab.deployment.graphs import cutting, ends, fitting, record
+from deeplab.deployment.graphs import cutting, editing, ends, fitting, record
 from deeplab.utils.pictures import of_files
 
 FLAGS = flags.FLAGS
-
-_ARG_MAX = 'ArgMax'
 
 common.begin_flag_group('files and tensors')
 flags.DEFINE_string('quantized_graph_def_path', None,
@@ -35,16 +33,16 @@ flags.DEFINE_string('input_tensor_name', None,
                     '0..255 where the graph scales them, else -1..1. Default: ImageTensor:0, else '
                     'the only placeholder of images.')
 flags.DEFINE_string('output_tflite_path', None, 'TFLite file to write. Required.')
-flags.DEFINE_string('output_tensor_name', None,
+flags.DEFINE_string('output_tensor_name', 'ArgMax:0',
                     'Labels, numbers [1, height, width], or scores, [1, height, width, classes]. '
-                    'Default: SemanticPredictions:0, ArgMax:0, else the only such tensor at the '
-                    'end; the first that needs no more than the input.')
+                    'Where it is not given, SemanticPredictions:0 is taken if it needs no more '
+                    'than the input, and without both the only such tensor at the end.')
 flags.DEFINE_string('test_image_path', None,
                     'Picture to label with the file; the share of each class is printed. Default: '
                     'none.')
 flags.DEFINE_list('input_size', None,
                   'Height,width in pixels of the images of the file, 1 or more. Default: that of '
-                  'the placeholder.')
+                  'the input in the graph, or where that is cut, of the labels.')
 common.define_image_limit_flag('files and tensors')
 
 
@@ -55,7 +53,7 @@ def main(unused_argv):
   path = FLAGS.output_tflite_path
   graph_def = opened_models.read_graph_def(FLAGS.quantized_graph_def_path)
   images, labels = _find_ends(graph_def)
-  size = _input_size(images, asked_size)
+  size = _input_size(images, labels, asked_size)
   kind = 'qat' if tflite_rewrites.has_fake_quantization(graph_def) else 'float32'
   if kind == 'float32':
     logging.info('%s has no fake quantisation: the file computes in floats.',
@@ -86,16 +84,16 @@ def _find_ends(graph_def):
   images = (_named_end(known, 'input_tensor_name', 'placeholders', placeholders)
             or known.get(record.INPUT_NAME) or ends.image_among(path, placeholders)).value
   labels = _named_end(known, 'output_tensor_name', 'outputs', last)
-  for name in (record.OUTPUT_NAME, _ARG_MAX):
+  for name in (record.OUTPUT_NAME, editing.node_name(FLAGS.output_tensor_name)):
     if not labels and name in known and cutting.is_enough(images, known[name].value):
       labels = known[name]
   return images, (labels or ends.labels_among(path, last)).value
 
 
 def _named_end(known, flag, what, choice):
-  """Returns the End that a flag names, None where it names none; `choice` is what it could."""
+  """Returns the End that a given flag names, or None; `choice` is what it could name."""
   name = FLAGS[flag].value
-  if not name:
+  if not FLAGS[flag].present:
     return None
   end = known.get(name[:-2] if name.endswith(':0') else name)
   if end is None:
@@ -104,9 +102,12 @@ def _named_end(known, flag, what, choice):
   return end
 
 
-def _input_size(images, size):
-  """Returns the (height, width) asked for, or that of the images where it is None."""
+def _input_size(images, labels, size):
+  """Returns the (height, width) asked for, or that of the tensors where it is None."""
   sides = images.shape.as_list() if images.shape.rank == 4 else [None] * 4
+  if None in sides[1:3] and images.op.type != 'Placeholder' and labels.shape.rank == 3:
+    # Published graphs lose the size that they pad to, and upsample to it.
+    sides = labels.shape.as_list()
   if size is None and None in sides[1:3]:
     raise ValueError('%s takes images of any size, a TFLite file of one: give '
                      '--input_size=height,width.' % images.op.name)

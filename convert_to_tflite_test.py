@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab import model
 from deeplab.core.tf_compat import tf
+from deeplab.deployment import opened_models
+from deeplab.deployment.exporting import formats_test
 from deeplab.deployment.formats import tflite_runner
+from deeplab.deployment.graphs import freezing
 from deeplab.testing import foreign_graphs, forked_scripts
 
 SIZE = (33, 49)
@@ -17,6 +21,7 @@ _MIXED_UP = """
 import sys
 from deeplab import common, convert_to_tflite
 from deeplab.deployment import opened_models
+from deeplab.deployment.exporting import formats_test
 from deeplab.deployment.formats import tflite_converter
 other, convert = opened_models.read_graph_def(sys.argv.pop(1)), tflite_converter.convert
 tflite_converter.convert = lambda graph_def, *arguments: convert(other, *arguments)
@@ -111,8 +116,9 @@ def test_published_graphs_are_cut_at_a_tensor(tmp_path, picture, more, is_quanti
   graph = foreign_graphs.write(
       tmp_path / 'graph.pb', lambda: foreign_graphs.published(SIZE, is_quantized))
   output = tmp_path / 'model.tflite'
-  code, text, log = run(graph, output, '--input_size=33,49', '--test_image_path=%s' % picture,
-                        *more)
+  # The tensor of images does not tell its size, the labels do; scores need not have it.
+  size = ['--input_size=33,49'] if len(more) > 1 else []
+  code, text, log = run(graph, output, '--test_image_path=%s' % picture, *(more + size))
   assert code == 0, log
   assert ('ranges from the fake quantisation' in log) == is_quantized
   shares = dict(re.findall(r'class (\d): ([\d.]+) %', text))
@@ -121,6 +127,23 @@ def test_published_graphs_are_cut_at_a_tensor(tmp_path, picture, more, is_quanti
   image = np.random.RandomState(0).randint(0, 256, SIZE + (3,)).astype(np.uint8)
   equal = opened.predict(image[np.newaxis])[0][0] == image.argmax(2)
   assert equal.mean() > (0.95 if is_quantized else 0.999)
+
+
+@pytest.mark.parametrize('quantize_delay_step', [-1, 0])
+def test_exports_are_cut_as_published_graphs_are(tmp_path, quantize_delay_step):
+  options = formats_test.OPTIONS._replace(quantize_delay_step=quantize_delay_step)
+  frozen, _ = freezing.freeze(formats_test.write_checkpoint(tmp_path, options), options,
+                              model.predict_labels)
+  (tmp_path / 'graph.pb').write_bytes(frozen.SerializeToString())
+  code, _, log = run(tmp_path / 'graph.pb', tmp_path / 'cut.tflite',
+                     '--input_size=%d,%d' % tuple(options.crop_size),
+                     '--input_tensor_name=%s:0' % foreign_graphs.NETWORK_INPUT)
+  assert code == 0, log
+  images = formats_test.random_images(1)
+  wanted, _ = opened_models.open_exported(str(tmp_path / 'graph.pb')).predict(images)
+  labels, _ = tflite_runner.TfliteModel(str(tmp_path / 'cut.tflite')).predict(images)
+  assert len(np.unique(wanted)) > 1
+  assert np.mean(labels == wanted) > 0.98
 
 
 def test_graphs_of_other_names_are_converted(tmp_path):

@@ -10,6 +10,7 @@ from deeplab.core.storage import files
 from deeplab.core.tf_compat import tf
 from deeplab.datasets import registry
 from deeplab.deployment import inference
+from deeplab.deployment.formats import tflite_converter
 from deeplab.deployment.graphs import record as exported
 from deeplab.testing import tiny_run
 
@@ -33,6 +34,20 @@ def test_images_of_different_sizes_are_labelled(tmp_path):
   np.testing.assert_array_equal(masks[0], np.full([4, 6], 2))
   np.testing.assert_array_equal(masks[1], np.full([3, 5], 0))
   assert masks[0].dtype == np.int32
+
+
+def test_tflite_files_of_others_label_pictures(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.placeholder(tf.float32, [1, 8, 8, 3])
+    converter = tf.lite.TFLiteConverter.from_session(
+        session, [images], [tf.nn.softmax(tf.nn.avg_pool2d(images, 2, 2, 'VALID'))])
+    (tmp_path / 'other.tflite').write_bytes(tflite_converter.run_converter(converter))
+  with inference.Segmenter(str(tmp_path / 'other.tflite')) as segmenter:
+    assert not segmenter.has_probabilities and not segmenter.takes_batches
+    for image in (image_of(250), image_of(250, 8, 8), image_of(250, 30, 17)):
+      labels, = segmenter.run([image])
+      assert labels.dtype == np.int32
+      np.testing.assert_array_equal(labels, np.zeros(image.shape[:2]))
 
 
 def test_threads_share_a_segmenter(tmp_path):
