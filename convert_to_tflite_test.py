@@ -18,6 +18,7 @@ SIZE = (33, 49)
 _MIXED_UP = """
 import sys
 from deeplab import common, convert_to_tflite
+from deeplab.deployment import opened_models
 from deeplab.deployment.formats import tflite_converter
 other, convert = opened_models.read_graph_def(sys.argv.pop(1)), tflite_converter.convert
 tflite_converter.convert = lambda graph_def, *arguments: convert(other, *arguments)
