@@ -63,6 +63,19 @@ def test_evaluation_keeps_order_and_pads_with_mean_and_ignore_label(tmp_path, sa
   assert list(batches[0][keys.HEIGHT]) == [s.label.shape[0] for s in samples[:2]]
 
 
+@pytest.mark.parametrize('keeps, least', [(True, 0.1), (False, 1.0)])
+@pytest.mark.parametrize('is_training', [False, True])
+def test_images_fill_a_square_where_their_shape_is_not_kept(tmp_path, is_training, keeps, least):
+  # 33x41 becomes 33x41, or 41x41.
+  sample = tiny_run.Sample('a', np.full((33, 41, 3), 200, np.uint8), np.ones((33, 41), np.uint8))
+  tiny_run.write_records(str(tmp_path), [sample], split='train')
+  batch, = read(make_dataset(
+      tmp_path, 'train', batch_size=1, crop_size=(41, 41), min_resize_value=33,
+      keep_aspect_ratio=keeps, is_training=is_training, augmentation=AUGMENTATIONS['none']), 1)
+  share = (batch[keys.LABEL] == 1).mean()
+  assert share == 1.0 if not keeps else least < share < 0.9
+
+
 def test_a_seeded_stream_continues_where_a_run_has_stopped(tmp_path, samples):
   tiny_run.write_records(str(tmp_path), samples, split='train')
 
