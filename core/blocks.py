@@ -21,7 +21,6 @@ def input_name(scope):
   """Returns the name of the input of a network of a scope that has one."""
   return '%s/%s/%s' % (scope, scope, _INPUT)
 
-
 class StrideBudget(object):
   """Hands out (stride, rate) to the layers of a backbone, in order.
 
@@ -100,15 +99,15 @@ def stack_blocks_dense(net, blocks, output_stride=None, outputs_collections=None
   return net
 
 
-def check_multi_grid(multi_grid):
-  """Returns the unit rates of the last block, a list of three ints; None is (1, 1, 1).
+def check_multi_grid(multi_grid, num_units=3):
+  """Returns the rates of the units of the last block, a list of ints; None is 1 for each.
 
-  Raises ValueError unless it is three positive rates.
+  Raises ValueError unless there are num_units positive rates.
   """
-  rates = list(DEFAULT_MULTI_GRID if multi_grid is None else multi_grid)
-  if len(rates) != len(DEFAULT_MULTI_GRID) or min(rates) < 1:
-    raise UsageError('multi_grid must be %d positive rates such as 1,2,4, got %s.'
-                     % (len(DEFAULT_MULTI_GRID), multi_grid))
+  rates = [1] * num_units if multi_grid is None else list(multi_grid)
+  if len(rates) != num_units or min(rates) < 1:
+    raise UsageError('multi_grid must be %d positive rates such as %s, got %s.' % (
+        num_units, ','.join(str(2 ** unit) for unit in range(num_units)), multi_grid))
   return rates
 
 
@@ -124,18 +123,6 @@ def fixed_padding(inputs, kernel_size, rate=1):
   before = total // 2
   sides = [before, total - before]
   return tf.pad(inputs, [[0, 0], sides, sides, [0, 0]])
-
-
-def conv2d_same(inputs, num_outputs, kernel_size, stride, rate=1, scope=None):
-  """Applies `slim.conv2d`, with `fixed_padding` in place of SAME when it strides.
-
-  Returns a [batch, ceil(height/stride), ceil(width/stride), num_outputs] tensor.
-  """
-  padding = 'SAME'
-  if stride > 1:
-    inputs, padding = fixed_padding(inputs, kernel_size, rate), 'VALID'
-  return slim.conv2d(inputs, num_outputs, kernel_size, stride=stride, rate=rate,
-                     padding=padding, scope=scope)
 
 
 def classify(net, end_points, global_pool, num_classes, scope_name, dropout=None):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deeplab.core import blocks
-from deeplab.core.tf_compat import slim, tf
+from deeplab.core.tf_compat import tf
 
 
 def unit(net, rate, stride, seen):
@@ -64,20 +64,6 @@ def test_padding_depends_on_the_kernel_alone(kernel_size, rate, sides):
     padded = session.run(blocks.fixed_padding(tf.ones([1, 4, 5, 1]), kernel_size, rate))
   expected = np.pad(np.ones([4, 5]), [sides, sides], 'constant')
   np.testing.assert_array_equal(padded[0, :, :, 0], expected)
-
-
-@pytest.mark.parametrize('size', [5, 6])
-@pytest.mark.parametrize('kernel_size', [3, 7])
-def test_strided_convolution_subsamples_the_dense_one(size, kernel_size):
-  image = np.random.RandomState(0).normal(size=[1, size, size, 2])
-  with tf.Graph().as_default(), tf.Session() as session:
-    inputs = tf.constant(image, tf.float32)
-    strided = blocks.conv2d_same(inputs, 3, kernel_size, stride=2, scope='conv')
-    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-      dense = slim.conv2d(inputs, 3, kernel_size, padding='SAME', scope='conv')
-    session.run(tf.global_variables_initializer())
-    strided, dense = session.run([strided, dense])
-  np.testing.assert_allclose(strided, dense[:, ::2, ::2], atol=1e-5)
 
 
 @pytest.mark.parametrize('output_stride, expected', [

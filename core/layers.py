@@ -24,7 +24,7 @@ from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 def quantize(quantizer):
   """Returns an arg scope of these layers: quantised by a `quantization.Quantizer`; None: plain."""
-  return slim.arg_scope([conv2d, depthwise_conv2d, quantize_sum], quantizer=quantizer)
+  return slim.arg_scope([conv2d, depthwise_conv2d, quantize_result], quantizer=quantizer)
 
 
 @add_arg_scope
@@ -37,12 +37,12 @@ def conv2d(inputs, num_outputs, kernel_size, quantizer=None, **kwargs):
   """
   if quantizer is None:
     return slim.conv2d(inputs, num_outputs, kernel_size, **kwargs)
-  layer = Layer(**dict(_arg_scope_of(slim.conv2d), **kwargs))
+  layer = Layer(**dict(arg_scope_of(slim.conv2d), **kwargs))
   num_inputs = inputs.shape.as_list()[3]
 
   def convolve(weights):
     return tf.nn.convolution(inputs, weights, padding=layer.padding,
-                             strides=_pair(layer.stride), dilation_rate=_pair(layer.rate))
+                             strides=pair(layer.stride), dilation_rate=pair(layer.rate))
 
   return _quantized_layer(layer, quantizer, Kernel(
       'weights', [kernel_size, kernel_size, num_inputs, num_outputs], [num_outputs], convolve))
@@ -57,23 +57,65 @@ def depthwise_conv2d(inputs, kernel_size, quantizer=None, **kwargs):
   """
   if quantizer is None:
     return slim.separable_conv2d(inputs, None, kernel_size, depth_multiplier=1, **kwargs)
-  layer = Layer(**dict(_arg_scope_of(slim.separable_conv2d), **kwargs))
+  layer = Layer(**dict(arg_scope_of(slim.separable_conv2d), **kwargs))
   channels = inputs.shape.as_list()[3]
 
   def convolve(weights):
-    return tf.nn.depthwise_conv2d(inputs, weights, [1] + _pair(layer.stride) + [1],
-                                  layer.padding, rate=_pair(layer.rate))
+    return tf.nn.depthwise_conv2d(inputs, weights, [1] + pair(layer.stride) + [1],
+                                  layer.padding, rate=pair(layer.rate))
 
   return _quantized_layer(layer, quantizer, Kernel(
       'depthwise_weights', [kernel_size, kernel_size, channels, 1], [channels, 1], convolve))
 
 
-@add_arg_scope
-def quantize_sum(total, quantizer=None):
+def quantize_sum(total):
   """Returns a sum of layers as it is, or quantised, for it needs a range of its own."""
+  return quantize_result(total, quantization.SUM_SCOPE)
+
+
+def multiply(net, factor, scope):
+  """Returns net * factor, a tensor that broadcasts or a number; quantised with a range in scope."""
+  return quantize_result(net * factor, '%s/%s' % (scope, quantization.PRODUCT_SCOPE))
+
+
+@add_arg_scope
+def quantize_result(result, scope, quantizer=None):
+  """Returns what was computed of layers as it is, or quantised with a range in the scope.
+
+  `scope` None: `act_quant` in the scope around, and `act_quant_1` for a second one.
+  """
   if quantizer is None:
-    return total
-  return quantization.fake_quantize(total, quantizer, quantization.SUM_SCOPE)
+    return result
+  return quantization.fake_quantize(result, quantizer, scope)
+
+
+def hard_sigmoid(net, prefix=''):
+  """Returns relu6(net + 3) / 6: gates of 0 to 1.00002.
+
+  `prefix` is that of the scopes of ranges, if it is quantised.
+
+  Reference: Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+  """
+  return multiply(_shifted_relu6(net), _SIXTH_OF_GATES, prefix + 'mul')
+
+
+def hard_swish(net, prefix=''):
+  """Returns net * relu6(net + 3) / 6; arguments and reference are those of `hard_sigmoid`."""
+  scope = prefix + 'hard_swish/mul'
+  return multiply(multiply(net, _shifted_relu6(net), scope), 1 / 6., scope + '_1')
+
+
+# Published weights were trained with so many digits.
+_SIXTH_OF_GATES = 0.16667
+# Activations of several steps, each of which has a range.
+_COMPOSED = (hard_sigmoid, hard_swish)
+
+
+def _shifted_relu6(net):
+  # A scope that is entered again numbers its names anew; the outermost is never left.
+  is_outermost = not tf.get_variable_scope().name
+  return quantize_result(tf.nn.relu6(net + 3.0),
+                         quantization.ACTIVATION_SCOPE if is_outermost else None)
 
 
 def _relu(net):
@@ -91,6 +133,7 @@ class Layer(typing.NamedTuple):
   weights_initializer: typing.Optional[typing.Callable] = None
   weights_regularizer: typing.Optional[typing.Callable] = None
   reuse: typing.Optional[bool] = None
+  outputs_collections: typing.Optional[str] = None
 
 
 class BatchNorm(typing.NamedTuple):
@@ -125,32 +168,46 @@ _BATCH_NORM_VARIABLES = (
 )
 
 
-def _pair(value):
+def pair(value):
   """Returns [vertical, horizontal] of an int or a pair."""
   return list(slim.utils.two_element_tuple(value))
 
 
-def _arg_scope_of(slim_function):
+def arg_scope_of(slim_function):
+  """Returns what the arg scope around says of a function of TF-Slim, dict."""
   return slim.current_arg_scope().get(slim.arg_scope_func_key(slim_function), {})
 
 
 def _quantized_layer(layer, quantizer, kernel):
   """Returns the quantised output of a convolution with its batch norm or bias."""
-  with tf.variable_scope(layer.scope, reuse=layer.reuse):
-    weights = slim.model_variable(
-        kernel.name, kernel.shape, regularizer=layer.weights_regularizer,
-        initializer=layer.weights_initializer or slim.xavier_initializer())
+  with tf.variable_scope(layer.scope, reuse=layer.reuse) as scope:
+    weights = weights_of(layer, kernel.name, kernel.shape)
     if layer.normalizer_fn is None:
-      net = kernel.convolve(quantization.fake_quantize_weights(weights, quantizer))
-      net = tf.nn.bias_add(net, slim.model_variable(
-          'biases', [kernel.num_outputs], initializer=tf.zeros_initializer()))
+      net = add_bias(kernel.convolve(quantization.fake_quantize_weights(weights, quantizer)))
     elif layer.normalizer_fn is slim.batch_norm:
       net = _fold_batch_norm(weights, quantizer, kernel)
     else:
       raise ValueError('Quantised layers know slim.batch_norm, got %r.' % layer.normalizer_fn)
-    if layer.activation_fn is not None:
+    is_composed = layer.activation_fn in _COMPOSED
+    if not is_composed and layer.activation_fn is not None:
       net = layer.activation_fn(net)
-    return quantization.fake_quantize(net, quantizer)
+    net = quantization.fake_quantize(
+        net, quantizer, quantization.INNER_SCOPE if is_composed else quantization.ACTIVATION_SCOPE)
+  if is_composed:
+    net = layer.activation_fn(net, layer.scope + '/')
+  return slim.utils.collect_named_outputs(layer.outputs_collections, scope.name, net)
+
+
+def weights_of(layer, name, shape):
+  """Returns the variable of the weights of a Layer."""
+  return slim.model_variable(name, shape, regularizer=layer.weights_regularizer,
+                             initializer=layer.weights_initializer or slim.xavier_initializer())
+
+
+def add_bias(net):
+  """Returns net plus the variable of its biases, which start at 0."""
+  return tf.nn.bias_add(net, slim.model_variable(
+      'biases', net.shape.as_list()[3:], initializer=tf.zeros_initializer()))
 
 
 def _fold_batch_norm(weights, quantizer, kernel):
@@ -160,7 +217,7 @@ def _fold_batch_norm(weights, quantizer, kernel):
   do not jitter from batch to batch. While batch statistics are in use, the outputs are corrected by
   the ratio of the two deviations. Adds the update of the moving averages to UPDATE_OPS.
   """
-  options = BatchNorm(**_arg_scope_of(slim.batch_norm))
+  options = BatchNorm(**arg_scope_of(slim.batch_norm))
   if not (options.center and options.scale):
     raise ValueError('Quantised layers need batch norm with center and scale.')
   with tf.variable_scope('BatchNorm'):

@@ -23,10 +23,15 @@ NEVER = 10 ** 9
 
 
 def tiny_network(images, num_classes=3, is_training=False):
-  """One layer of every kind: strided, dilated depthwise, linear, sum, with a bias."""
+  """One layer of every kind: strided, dilated depthwise, gates, linear, sum, with a bias."""
   with slim.arg_scope(mobilenet_v2.mobilenet_v2_arg_scope(is_training, batch_norm_decay=0.9)):
     first = layers.conv2d(images, 8, 3, stride=2, scope='first')
-    net = layers.depthwise_conv2d(first, 3, rate=2, scope='depthwise')
+    with tf.variable_scope('block'):
+      net = layers.depthwise_conv2d(first, 3, rate=2, activation_fn=layers.hard_swish,
+                                    scope='depthwise')
+      gates = layers.conv2d(tf.reduce_mean(net, [1, 2], keepdims=True), 8, 1, normalizer_fn=None,
+                            activation_fn=layers.hard_sigmoid, scope='gates')
+      net = layers.multiply(net, gates, 'mul')
     net = layers.conv2d(net, 8, 1, activation_fn=None, scope='project')
     net = layers.quantize_sum(net + first)
     return layers.conv2d(net, num_classes, 1, activation_fn=None, normalizer_fn=None,
@@ -269,9 +274,12 @@ def test_parts_of_the_head_are_quantised(changes):
   assert count == 2 * num_weights + num_sums and len(ranges) == 2 * count
 
 
-def test_whole_network_trains_from_float_weights():
+@pytest.mark.parametrize('variant, depth_multiplier', [
+    ('mobilenet_v2', 0.25), ('mobilenet_v3_small_seg', 0.5), ('mobilenet_edgetpu', 0.25),
+    ('resnet_v1_18', 1.0)])
+def test_whole_network_trains_from_float_weights(variant, depth_multiplier):
   images = networks.golden_image(33, 33)
-  options = OPTIONS._replace(depth_multiplier=0.25)
+  options = OPTIONS._replace(model_variant=variant, depth_multiplier=depth_multiplier)
   with tf.Graph().as_default(), tf.Session() as session:
     step = tf.train.get_or_create_global_step()
     floats = model.multi_scale_logits(images, options._replace(quantize_delay_step=-1), None)

@@ -13,7 +13,7 @@ import typing
 
 from deeplab.core import blocks as blocks_lib
 from deeplab.core import nas_cell, nas_genotypes, usage, utils
-from deeplab.core.blocks import conv2d_same
+from deeplab.core.conv2d_ws import conv2d_same
 from deeplab.core.tf_compat import slim, tf
 from deeplab.core.usage import UsageError
 

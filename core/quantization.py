@@ -18,13 +18,18 @@ from deeplab.core.usage import UsageError
 WEIGHTS_SCOPE = 'weights_quant'
 ACTIVATION_SCOPE = 'act_quant'
 SUM_SCOPE = 'post_activation_bypass_quant'
+# Of a convolution before an activation of several steps, and of products in it.
+INNER_SCOPE = 'conv_quant'
+PRODUCT_SCOPE = 'activation_Mul_quant'
 
-_KINDS = (WEIGHTS_SCOPE, ACTIVATION_SCOPE, SUM_SCOPE)
+# A second activation of a block has a number behind it.
+_KINDS = (WEIGHTS_SCOPE, ACTIVATION_SCOPE, ACTIVATION_SCOPE + '_1', SUM_SCOPE, INNER_SCOPE,
+          PRODUCT_SCOPE)
 _NUM_BITS = 8
 # Decay of the moving averages of activation ranges after many steps.
 _RANGE_DECAY = 0.999
-# Backbones that are built from core/layers.py.
-_MODEL_VARIANTS = ('mobilenet_v2',)
+# How the names of the backbones begin that are built from core/layers.py.
+_NETWORKS = ('mobilenet_', 'resnet_')
 # Share of the steps with fake quantisation after which batch norm is frozen.
 _BATCH_STATISTICS_SHARE = 0.7
 
@@ -57,8 +62,8 @@ def check(options, num_clones=None, scales=None, add_flipped_images=None, num_wo
     return
   scales = [float(scale) for scale in scales or (1.0,)]
   for is_fine, needed, found in (
-      (options.model_variant in _MODEL_VARIANTS,
-       '--model_variant=%s' % ' or '.join(_MODEL_VARIANTS), options.model_variant),
+      (options.model_variant.startswith(_NETWORKS),
+       'a MobileNet or a ResNet as --model_variant', options.model_variant),
       (num_clones in (None, 1), '--num_clones=1', num_clones),
       ((num_workers or 1) == 1, 'a single worker', '%s. Give one of --worker_hosts, or train '
        'without a cluster' % num_workers),
@@ -118,6 +123,8 @@ def fake_quantize_weights(weights, quantizer):
 def fake_quantize(tensor, quantizer, scope=ACTIVATION_SCOPE):
   """Returns a float32 tensor of any shape on 256 levels, its range in the variable scope `scope`.
 
+  `scope` None: ACTIVATION_SCOPE, with a number behind it where the scope around has one already.
+
   Training learns the range as a moving average over batches, whose decay grows with the
   global step as in `tf.train.ExponentialMovingAverage`: early ranges are forgotten soon.
   """
@@ -152,7 +159,7 @@ def _fake_quantize(tensor, quantizer, scope, learn, narrow_range=False):
 
   Adds the assignment of the learnt range to UPDATE_OPS.
   """
-  with tf.variable_scope(scope, values=[tensor]):
+  with tf.variable_scope(scope, ACTIVATION_SCOPE, [tensor]):
     low, high = [slim.model_variable(name, [], initializer=tf.zeros_initializer(),
                                      trainable=False) for name in ('min', 'max')]
     if not quantizer.is_training:

@@ -117,6 +117,8 @@ def test_ranges_are_known_by_name():
   assert quantization.is_range('MobilenetV2/Conv/act_quant/min')
   assert quantization.is_range('logits/semantic/weights_quant/max')
   assert quantization.is_range('a/post_activation_bypass_quant/max')
+  assert quantization.is_range('a/hard_swish/mul/activation_Mul_quant/max')
+  assert quantization.is_range('a/conv_quant/min') and quantization.is_range('act_quant_1/min')
   assert not quantization.is_range('MobilenetV2/Conv/weights')
   assert not quantization.is_range('min')
   assert not quantization.is_range('act_quant/min/Adam')
@@ -136,7 +138,7 @@ def test_quantizer_of_the_options():
 
 @pytest.mark.parametrize('changes, arguments, message', [
     ({'model_variant': 'xception_65'}, {},
-     'quantize_delay_step=0 needs --model_variant=mobilenet_v2, got xception_65'),
+     'quantize_delay_step=0 needs a MobileNet or a ResNet as --model_variant, got xception_65'),
     ({'quantize_delay_step': 3}, {'num_clones': 2},
      'quantize_delay_step=3 needs --num_clones=1, got 2'),
     ({}, {'scales': [0.5, 1]}, 'needs the scale 1.0 alone, got 0.5, 1.0'),

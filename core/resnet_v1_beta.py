@@ -8,8 +8,13 @@ References:
   Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017,
     section 3.2 (multi-grid).
 """
+import functools
+import typing
+
 from deeplab.core import blocks as blocks_lib
-from deeplab.core.blocks import conv2d_same, stack_blocks_dense
+from deeplab.core import layers
+from deeplab.core.blocks import stack_blocks_dense
+from deeplab.core.conv2d_ws import conv2d, conv2d_same
 from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 # Output channels of a unit over those of its 3x3 convolution.
@@ -23,11 +28,12 @@ _LAST_BASE_DEPTH = 512
 
 
 def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.95,
-                     batch_norm_epsilon=1e-5, batch_norm_scale=True):
+                     batch_norm_epsilon=1e-5, batch_norm_scale=True,
+                     use_weight_standardization=False):
   """Returns the arg scope of ResNet: ReLU, batch norm, He initialisation, L2.
 
   With is_training batch norm uses (and updates towards) batch statistics; batch_norm_scale says
-  whether it has a gamma.
+  whether it has a gamma. use_weight_standardization is that of `conv2d_ws.conv2d`.
   """
   with slim.arg_scope([slim.conv2d],
                       weights_regularizer=slim.l2_regularizer(weight_decay),
@@ -35,6 +41,7 @@ def resnet_arg_scope(is_training=True, weight_decay=0.0001, batch_norm_decay=0.9
                       activation_fn=tf.nn.relu, normalizer_fn=slim.batch_norm), \
        slim.arg_scope([slim.batch_norm], is_training=is_training, decay=batch_norm_decay,
                       epsilon=batch_norm_epsilon, scale=batch_norm_scale), \
+       slim.arg_scope([conv2d], use_weight_standardization=use_weight_standardization), \
        slim.arg_scope([slim.max_pool2d], padding='SAME') as scope:
     return scope
 
@@ -56,26 +63,52 @@ def bottleneck(inputs, depth, depth_bottleneck, stride, unit_rate=1, rate=1,
   Returns a [batch, ceil(height/stride), ceil(width/stride), depth] tensor, after ReLU.
   """
   with tf.variable_scope(scope, 'bottleneck_v1', [inputs]) as unit_scope:
-    if inputs.shape.as_list()[3] != depth:
-      shortcut = slim.conv2d(inputs, depth, 1, stride=stride, activation_fn=None,
-                             scope='shortcut')
-    elif stride > 1:
-      shortcut = slim.max_pool2d(inputs, 1, stride=stride, scope='shortcut')
-    else:
-      shortcut = inputs
-    residual = slim.conv2d(inputs, depth_bottleneck, 1, stride=1, scope='conv1')
+    shortcut = _shortcut(inputs, depth, stride)
+    residual = conv2d(inputs, depth_bottleneck, 1, stride=1, scope='conv1')
     residual = conv2d_same(residual, depth_bottleneck, 3, stride, rate=rate * unit_rate,
                            scope='conv2')
-    residual = slim.conv2d(residual, depth, 1, stride=1, activation_fn=None, scope='conv3')
-    output = tf.nn.relu(shortcut + residual)
-    return slim.utils.collect_named_outputs(outputs_collections, unit_scope.name, output)
+    residual = conv2d(residual, depth, 1, stride=1, activation_fn=None, scope='conv3')
+    return _joined(shortcut, residual, outputs_collections, unit_scope)
 
 
-def root_block_fn_for_beta_variant(net):
-  """Returns [batch, ceil(h/2), ceil(w/2), 128]: three 3x3 convolutions, the first strided."""
-  net = conv2d_same(net, 64, 3, stride=2, scope='conv1_1')
-  net = slim.conv2d(net, 64, 3, stride=1, scope='conv1_2')
-  return slim.conv2d(net, 128, 3, stride=1, scope='conv1_3')
+@add_arg_scope
+def lite_bottleneck(inputs, depth, stride, unit_rate=1, rate=1, outputs_collections=None,
+                    scope=None):
+  """Applies a residual unit of two 3x3 convolutions, the second with the stride.
+
+  `depth` is that of both; both are dilated by rate * unit_rate. The scope is 'lite_bottleneck_v1'
+  by default; the other arguments, and the result, are those of `bottleneck`.
+  """
+  with tf.variable_scope(scope, 'lite_bottleneck_v1', [inputs]) as unit_scope:
+    shortcut = _shortcut(inputs, depth, stride)
+    residual = conv2d_same(inputs, depth, 3, 1, rate=rate * unit_rate, scope='conv1')
+    with slim.arg_scope([slim.conv2d], activation_fn=None):
+      residual = conv2d_same(residual, depth, 3, stride, rate=rate * unit_rate, scope='conv2')
+    return _joined(shortcut, residual, outputs_collections, unit_scope)
+
+
+def _shortcut(inputs, depth, stride):
+  """Returns the inputs with the depth and the stride of a unit."""
+  if inputs.shape.as_list()[3] != depth:
+    return conv2d(inputs, depth, 1, stride=stride, activation_fn=None, scope='shortcut')
+  if stride > 1:
+    return slim.max_pool2d(inputs, 1, stride=stride, scope='shortcut')
+  return inputs
+
+
+def _joined(shortcut, residual, outputs_collections, unit_scope):
+  output = layers.quantize_sum(tf.nn.relu(shortcut + residual))
+  return slim.utils.collect_named_outputs(outputs_collections, unit_scope.name, output)
+
+
+def root_block_fn_for_beta_variant(net, depth_multiplier=1.0):
+  """Returns [batch, ceil(h/2), ceil(w/2), 128]: three 3x3 convolutions, the first strided.
+
+  `depth_multiplier` is a factor on their channels.
+  """
+  net = conv2d_same(net, int(64 * depth_multiplier), 3, stride=2, scope='conv1_1')
+  net = conv2d(net, int(64 * depth_multiplier), 3, stride=1, scope='conv1_2')
+  return conv2d(net, int(128 * depth_multiplier), 3, stride=1, scope='conv1_3')
 
 
 def _plain_root_block(net):
@@ -105,7 +138,8 @@ def resnet_v1_beta(inputs, blocks, num_classes=None, is_training=None, global_po
   batch_norm = {} if is_training is None else {'is_training': is_training}
   with tf.variable_scope(scope, 'resnet_v1', [inputs], reuse=reuse) as network_scope:
     collection = network_scope.original_name_scope + 'end_points'
-    with slim.arg_scope([slim.conv2d, bottleneck, stack_blocks_dense],
+    with slim.arg_scope([slim.conv2d, bottleneck, lite_bottleneck,
+                         stack_blocks_dense],
                         outputs_collections=collection), \
          slim.arg_scope([slim.batch_norm], **batch_norm):
       net = (root_block_fn or _plain_root_block)(inputs)
@@ -121,7 +155,16 @@ def resnet_v1_beta_block(scope, base_depth, num_units, stride):
 
   `base_depth` is that of the 3x3 convolutions; the outputs have four times as many channels.
   """
-  return _block(scope, base_depth, [(1, 1)] * (num_units - 1) + [(stride, 1)])
+  return _block(scope, base_depth, _strided_last(num_units, stride))
+
+
+def resnet_v1_small_beta_block(scope, base_depth, num_units, stride):
+  """Returns a Block of `num_units` lite bottlenecks of that depth, the last of which strides."""
+  return _lite_block(scope, base_depth, _strided_last(num_units, stride))
+
+
+def _strided_last(num_units, stride):
+  return [(1, 1)] * (num_units - 1) + [(stride, 1)]
 
 
 def _block(scope, base_depth, strides_and_unit_rates):
@@ -130,21 +173,40 @@ def _block(scope, base_depth, strides_and_unit_rates):
        'unit_rate': unit_rate} for stride, unit_rate in strides_and_unit_rates])
 
 
-def _variant(name, scope, num_units, root_block_fn=None):
-  """Returns the function of a network: its name, scope, units of _STRIDED_BLOCKS, and root."""
+def _lite_block(scope, depth, strides_and_unit_rates):
+  return blocks_lib.Block(scope, lite_bottleneck, [
+      {'depth': depth, 'stride': stride, 'unit_rate': unit_rate}
+      for stride, unit_rate in strides_and_unit_rates])
+
+
+class _Design(typing.NamedTuple):
+  """What the depths of ResNet differ in."""
+  scope: str
+  num_units: typing.Sequence[int]  # Of each of _STRIDED_BLOCKS.
+  block: typing.Callable = _block  # Function that makes one of these, and the last.
+  num_last_units: int = 3  # Of the last block; each has a rate of multi_grid.
+
+
+_18 = _Design('resnet_v1_18', (2, 2, 2), _lite_block, 2)
+_50 = _Design('resnet_v1_50', (3, 4, 6))
+_101 = _Design('resnet_v1_101', (3, 4, 23))
+
+
+def _variant(name, design, root_block_fn=None):
+  """Returns the function of the network of a design and a root, called `name`."""
   def network(inputs, num_classes=None, is_training=None, global_pool=False,
-              output_stride=None, multi_grid=None, reuse=None, scope=scope):
-    """Builds the network; features have 2048 channels.
+              output_stride=None, multi_grid=None, reuse=None, scope=design.scope):
+    """Builds the network; features have 2048 channels, those of ResNet-18 have 512.
 
     Arguments and results are those of `resnet_v1_beta`, but for multi_grid: the unit rates of
-    the three units of the last block, or None for 1, 1, 1.
+    the three units of the last block, two of ResNet-18, or None for 1 each.
     """
-    multi_grid = blocks_lib.check_multi_grid(multi_grid)
-    blocks = [resnet_v1_beta_block('block%d' % number, base_depth, count, stride)
+    multi_grid = blocks_lib.check_multi_grid(multi_grid, design.num_last_units)
+    blocks = [design.block('block%d' % number, base_depth, _strided_last(count, stride))
               for number, ((base_depth, stride), count)
-              in enumerate(zip(_STRIDED_BLOCKS, num_units), 1)]
-    blocks.append(_block('block%d' % (len(blocks) + 1), _LAST_BASE_DEPTH,
-                         [(1, unit_rate) for unit_rate in multi_grid]))
+              in enumerate(zip(_STRIDED_BLOCKS, design.num_units), 1)]
+    blocks.append(design.block('block%d' % (len(blocks) + 1), _LAST_BASE_DEPTH,
+                               [(1, unit_rate) for unit_rate in multi_grid]))
     return resnet_v1_beta(
         inputs, blocks, num_classes=num_classes, is_training=is_training,
         global_pool=global_pool, output_stride=output_stride, root_block_fn=root_block_fn,
@@ -154,10 +216,23 @@ def _variant(name, scope, num_units, root_block_fn=None):
   return network
 
 
+def resnet_v1_18_beta(inputs, num_classes=None, is_training=None, global_pool=False,
+                      output_stride=None, multi_grid=None, root_depth_multiplier=0.25,
+                      reuse=None, scope=_18.scope):
+  """Builds the network; features have 512 channels.
+
+  root_depth_multiplier is a factor on the channels of the root; the other arguments and the results
+  are those of `resnet_v1_18`.
+  """
+  network = _variant('resnet_v1_18_beta', _18, functools.partial(
+      root_block_fn_for_beta_variant, depth_multiplier=root_depth_multiplier))
+  return network(inputs, num_classes, is_training, global_pool, output_stride, multi_grid, reuse,
+                 scope)
+
+
 # The plain root is one 7x7 convolution; that of the beta variants, three of 3x3.
-resnet_v1_50 = _variant('resnet_v1_50', 'resnet_v1_50', (3, 4, 6))
-resnet_v1_50_beta = _variant('resnet_v1_50_beta', 'resnet_v1_50', (3, 4, 6),
-                             root_block_fn_for_beta_variant)
-resnet_v1_101 = _variant('resnet_v1_101', 'resnet_v1_101', (3, 4, 23))
-resnet_v1_101_beta = _variant('resnet_v1_101_beta', 'resnet_v1_101', (3, 4, 23),
-                              root_block_fn_for_beta_variant)
+resnet_v1_18 = _variant('resnet_v1_18', _18)
+resnet_v1_50 = _variant('resnet_v1_50', _50)
+resnet_v1_50_beta = _variant('resnet_v1_50_beta', _50, root_block_fn_for_beta_variant)
+resnet_v1_101 = _variant('resnet_v1_101', _101)
+resnet_v1_101_beta = _variant('resnet_v1_101_beta', _101, root_block_fn_for_beta_variant)

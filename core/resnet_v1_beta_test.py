@@ -97,3 +97,51 @@ def test_multi_grid_multiplies_the_rates_of_the_last_block(monkeypatch):
 def test_bad_arguments(arguments, message):
   with tf.Graph().as_default(), pytest.raises(ValueError, match=message):
     resnet_v1_beta.resnet_v1_50(tf.zeros([1, 9, 9, 3]), **arguments)
+
+
+@pytest.mark.parametrize('multi_grid, rates', [(None, [4, 4]), ([1, 2], [4, 8])])
+def test_resnet_18_has_two_units_of_two_convolutions_in_each_block(monkeypatch, multi_grid, rates):
+  given = []
+  whole = resnet_v1_beta.conv2d_same
+
+  def record(inputs, num_outputs, kernel_size, stride, rate=1, scope=None):
+    given.append((num_outputs, stride, rate))
+    return whole(inputs, num_outputs, kernel_size, stride, rate, scope)
+
+  monkeypatch.setattr(resnet_v1_beta, 'conv2d_same', record)
+  with tf.Graph().as_default():
+    features, end_points = resnet_v1_beta.resnet_v1_18(
+        tf.zeros([1, 65, 65, 3]), output_stride=8, multi_grid=multi_grid)
+    assert features.shape.as_list() == [1, 9, 9, 512]
+    shortcuts = [v.op.name.split('/')[1:3] for v in tf.global_variables()
+                 if v.op.name.endswith('shortcut/weights')]
+  assert given == ([(64, 2, 1)] + [(64, 1, 1)] * 3 + [(64, 2, 1)]
+                   + [(128, 1, 1)] * 4 + [(256, 1, 2)] * 4
+                   + [(512, 1, rate) for rate in rates for _ in range(2)])
+  assert shortcuts == [['block%d' % block, 'unit_1'] for block in (2, 3, 4)]
+  assert end_points['resnet_v1_18/block1/unit_1/lite_bottleneck_v1'].shape[1] == 17
+
+
+def test_second_convolution_of_a_lite_unit_has_no_activation_and_the_unit_has():
+  with tf.Graph().as_default(), tf.Session() as session:
+    _, end_points = resnet_v1_beta.resnet_v1_18_beta(tf.constant(random_image(33, 33)))
+    networks.load_golden_weights(session, tf.global_variables())
+    unit = 'resnet_v1_18/block1/unit_1/lite_bottleneck_v1'
+    conv1, conv2, shortcut, output = session.run([
+        end_points[unit + name] for name in ('/conv1', '/conv2', '/shortcut', '')])
+  assert conv1.min() == 0 > conv2.min() and shortcut.min() < 0
+  np.testing.assert_allclose(output, np.maximum(conv2 + shortcut, 0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('multiplier, channels', [(0.25, [16, 16, 32]), (1.0, [64, 64, 128])])
+def test_root_of_resnet_18_beta_is_as_wide_as_asked_for(multiplier, channels):
+  with tf.Graph().as_default():
+    resnet_v1_beta.resnet_v1_18_beta(tf.zeros([1, 9, 9, 3]), root_depth_multiplier=multiplier)
+    assert [v.shape.as_list()[3] for v in tf.global_variables() if '/conv1_' in v.op.name
+            and v.op.name.endswith('weights')] == channels
+
+
+def test_small_blocks_stride_in_their_last_unit():
+  block = resnet_v1_beta.resnet_v1_small_beta_block('block1', 64, 2, 2)
+  assert block.unit_fn is resnet_v1_beta.lite_bottleneck
+  assert [(row['depth'], row['stride']) for row in block.args] == [(64, 1), (64, 2)]

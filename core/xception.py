@@ -9,7 +9,8 @@ import functools
 import typing
 
 from deeplab.core import blocks as blocks_lib
-from deeplab.core.blocks import Block, conv2d_same, fixed_padding, stack_blocks_dense
+from deeplab.core.blocks import Block, fixed_padding, stack_blocks_dense
+from deeplab.core.conv2d_ws import conv2d_same
 from deeplab.core.tf_compat import add_arg_scope, slim, tf
 
 # Bounded activations lie in [-6, 6], as those of ReLU6 do in [0, 6].
