@@ -3,7 +3,7 @@
 Reference: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation",
   2017, section 3.3.
 """
-from deeplab.core import layers, utils
+from deeplab.core import layers, quantization, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 from deeplab.core.usage import UsageError
@@ -13,6 +13,7 @@ IMAGE_POOLING_SCOPE = 'image_pooling'
 CONCAT_PROJECTION_SCOPE = 'concat_projection'
 
 _DROPOUT_KEEP_PROB = 0.9
+_SIGMOID_SCOPE = '%s/sigmoid/%s' % (IMAGE_POOLING_SCOPE, quantization.ACTIVATION_SCOPE)
 
 
 def build_aspp(features, options, weight_decay, reuse=None, is_training=False,
@@ -85,7 +86,10 @@ def _image_pooling(features, options):
   activation = {}
   if options.aspp_with_squeeze_and_excitation:
     activation = {'normalizer_fn': None, 'activation_fn': (
-        utils.q_sigmoid if options.image_se_uses_qsigmoid else tf.sigmoid)}
+        utils.q_sigmoid if options.image_se_uses_qsigmoid else None)}
   pooled = layers.conv2d(
       pooled, options.aspp_convs_filters, 1, scope=IMAGE_POOLING_SCOPE, **activation)
+  if options.aspp_with_squeeze_and_excitation and not options.image_se_uses_qsigmoid:
+    # Not in the convolution: quantised, a sigmoid needs the range of what it is given too.
+    pooled = layers.quantize_result(tf.sigmoid(pooled), _SIGMOID_SCOPE)
   return utils.resize_bilinear(pooled, size, features.dtype)

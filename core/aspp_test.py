@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from deeplab.core import aspp
+from deeplab.core import aspp, layers, quantization
 from deeplab.core.checkpoints import initial_weights
 from deeplab.core.options import NetworkOptions
 from deeplab.core.tf_compat import tf
@@ -103,6 +103,15 @@ def test_a_gate_of_windows_is_resized_after_its_activation():
         aspp_with_squeeze_and_excitation=True), 0.0)
     resize, = [op for op in graph.get_operations() if op.type == 'ResizeBilinear']
     assert resize.inputs[0].op.type == 'Sigmoid'
+
+
+def test_a_quantised_sigmoid_has_ranges_before_and_after():
+  with tf.Graph().as_default():
+    with layers.quantize(quantization.Quantizer()):
+      aspp.build_aspp(tf.zeros([2, 5, 7, 4]), OPTIONS._replace(
+          aspp_with_squeeze_and_excitation=True), 0.0)
+    names = {v.op.name for v in tf.global_variables()}
+  assert {'image_pooling/act_quant/min', 'image_pooling/sigmoid/act_quant/max'} <= names
 
 
 def test_without_projection_all_channels_go_on_without_dropout():

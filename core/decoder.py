@@ -5,7 +5,7 @@ Reference: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for S
 """
 import typing
 
-from deeplab.core import backbones, layers, utils
+from deeplab.core import backbones, layers, quantization, utils
 from deeplab.core.head import head_arg_scope
 from deeplab.core.tf_compat import slim, tf
 from deeplab.core.usage import UsageError
@@ -96,10 +96,9 @@ class _Refinement(typing.NamedTuple):
           inputs[0], self.filters, self.kernel_size, scope='decoder_conv0' + suffix)
     for low_level in inputs[1:]:
       net = net + low_level
-    if not suffix:
-      return layers.quantize_sum(net)
-    with tf.variable_scope('sum' + suffix):  # Each sum has a range of its own.
-      return layers.quantize_sum(net)
+    # Each sum has a range of its own.
+    scope = quantization.ACTIVATION_SCOPE
+    return layers.quantize_result(net, 'sum%s/%s' % (suffix, scope) if suffix else scope)
 
   def _convolve_twice(self, features, suffix):
     if not self.is_separable:

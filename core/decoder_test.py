@@ -1,7 +1,7 @@
 """The decoder: sizes, strides, names."""
 import pytest
 
-from deeplab.core import decoder
+from deeplab.core import decoder, layers, quantization
 from deeplab.core.tf_compat import tf
 
 STRIDE_4 = 'xception_65/entry_flow/block2/unit_1/xception_module/separable_conv2_pointwise'
@@ -55,6 +55,16 @@ def test_sums_of_several_strides():
         'decoder/decoder_split_sep_conv0_pointwise/weights': [1, 1, 8, 16],
         'decoder/decoder_split_sep_conv0_1_depthwise/depthwise_weights': [3, 3, 16, 1],
         'decoder/decoder_split_sep_conv0_1_pointwise/weights': [1, 1, 16, 16]}
+
+
+def test_every_sum_has_a_range():
+  with tf.Graph().as_default():
+    with layers.quantize(quantization.Quantizer()):
+      refine([8, 4], decoder_use_sum_merge=True, decoder_filters=16)
+    names = {v.op.name for v in tf.global_variables() if quantization.is_range(v.op.name)}
+  assert {'decoder/act_quant/min', 'decoder/sum_1/act_quant/max'} <= names
+  # Weights and outputs of two convolutions in each of two stages.
+  assert len(names) == 2 * (2 * 2 * 2 + 2)
 
 
 def test_a_decoder_that_makes_logits_is_linear_in_every_stage():
