@@ -73,11 +73,7 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
     start = _plan_start(graph, model_options, options) if (
         placement.is_chief and not newest) else None
     if placement.is_chief:
-      tf.gfile.MakeDirs(options.train_logdir)
-      if placement.lock:
-        folder.remove_unfinished(options.train_logdir)
-      if on_start:
-        on_start(step)
+      _begin(options.train_logdir, placement, on_start, step)
     with contextlib.ExitStack() as around:
       stop = around.enter_context(
           train_session.StopOnSignal(options.train_logdir, placement.is_chief))
@@ -99,6 +95,14 @@ def train(data, model_options, options, on_start=None, on_saved=None, placement=
   if placement.is_chief:
     _check_complete(newest, options, data.files)
   return newest
+
+
+def _begin(folder_of_run, placement, on_start, step):
+  tf.gfile.MakeDirs(folder_of_run)
+  if placement.lock:
+    folder.remove_unfinished(folder_of_run)
+  if on_start:
+    on_start(step)
 
 
 def _build_graph(data, model_options, options, placement):
