@@ -46,6 +46,12 @@ class Case(typing.NamedTuple):
 
 CASES = {
     'mobilenet_v2': Case(2113557, 164, decoder_output_stride=None, atrous_rates=None),
+    'mobilenet_v3_large_seg': Case(2499669, 214),
+    'mobilenet_v3_small_seg': Case(1256277, 182),
+    'mobilenet_edgetpu': Case(3603283, 185, num_classes=19, decoder_output_stride=None,
+                              atrous_rates=None, output_stride=32),
+    'resnet_v1_18': Case(12338629, 104),
+    'resnet_v1_18_beta': Case(12320309, 113, multi_grid=(1, 2)),
     'resnet_v1_50': Case(26696133, 203),
     'resnet_v1_50_beta': Case(26819909, 209, multi_grid=(1, 2, 4)),
     'resnet_v1_101': Case(45688261, 356),

@@ -2,13 +2,14 @@
 import inspect
 import typing
 
-from deeplab.core import mobilenet_v2, nas_network, resnet_v1_beta, usage, xception
+from deeplab.core import mobilenet_v2, mobilenet_v3, nas_network, resnet_v1_beta, usage, xception
 from deeplab.core.tf_compat import tf
 from deeplab.core.usage import UsageError
 
 # Mean of the ImageNet training images, red green blue, in 0..255.
 MEAN_RGB = [123.15, 115.90, 103.06]
 _MID_GREY = [127.5, 127.5, 127.5]
+_LITE_CONVOLUTION = 'lite_bottleneck_v1/conv2'
 
 # Settings that only some networks know -> the argument of these, and the value that asks for
 # nothing.
@@ -63,6 +64,20 @@ def _at_strides(stride_2, stride_4, stride_8, stride_16):
   return {2: [stride_2], 4: [stride_4], 8: [stride_8], 16: [stride_16]}
 
 
+def _mobilenet_row(network, scope, *end_points):
+  """Returns the row of a MobileNet; `end_points` are those of strides 2, 4, 8 and 16."""
+  return Backbone(
+      network=network,
+      arg_scope=mobilenet_v2.mobilenet_v2_arg_scope,
+      scope=scope,
+      decoder_end_points=_at_strides(*end_points))
+
+
+def _depthwise(*numbers):
+  """Returns the end points of the depthwise convolutions of the layers of a MobileNet."""
+  return ['layer_%d/depthwise_output' % number for number in numbers]
+
+
 def _xception_row(network, stride_4, stride_8):
   """Returns the row of an Xception; strides as blocks of the entry flow.
 
@@ -78,14 +93,14 @@ def _xception_row(network, stride_4, stride_8):
           module % 'exit_flow/block1'))
 
 
-def _resnet_row(network, scope, root, last_unit):
+def _resnet_row(network, scope, root, last_units, convolution='bottleneck_v1/conv3'):
   """Returns the row of a ResNet v1; the `_beta` variants see images in -1..1.
 
-  `root` is the last convolution of the root, `last_unit` the last unit of block3 at stride 16:
-  blocks stride in their last unit, the one before is the last one of its size.
+  `root` is the last convolution of the root, `convolution` that of a unit. `last_units` are the
+  last ones of block1, 2 and 3 before the one that strides.
   """
   is_beta = network.__name__.endswith('_beta')
-  unit = 'block%d/unit_%d/bottleneck_v1/conv3'
+  unit = 'block%d/unit_%d/' + convolution
   return Backbone(
       network=network,
       arg_scope=resnet_v1_beta.resnet_arg_scope,
@@ -94,7 +109,7 @@ def _resnet_row(network, scope, root, last_unit):
                   else _preprocess_subtract_imagenet_mean),
       mean_pixel=_MID_GREY if is_beta else MEAN_RGB,
       decoder_end_points=_at_strides(
-          root, unit % (1, 2), unit % (2, 3), unit % (3, last_unit)))
+          root, *[unit % numbers for numbers in enumerate(last_units, 1)]))
 
 
 def _nas_row(network, levels, stride_4, stride_8, stride_16):
@@ -109,22 +124,32 @@ def _nas_row(network, levels, stride_4, stride_8, stride_16):
 
 
 BACKBONES = {
-    'mobilenet_v2': Backbone(
-        network=mobilenet_v2.mobilenet_v2_base,
-        arg_scope=mobilenet_v2.mobilenet_v2_arg_scope,
-        scope='MobilenetV2',
-        decoder_end_points=_at_strides(*[
-            'layer_%d/depthwise_output' % number for number in (2, 4, 7, 14)])),
+    # The last convolutions at a stride, with most channels.
+    'mobilenet_edgetpu': _mobilenet_row(
+        mobilenet_v3.mobilenet_edgetpu, 'MobilenetEdgeTPU',
+        'layer_1', 'layer_6/expansion_output', 'layer_10/expansion_output', *_depthwise(18)),
+    'mobilenet_v2': _mobilenet_row(
+        mobilenet_v2.mobilenet_v2_base, 'MobilenetV2', *_depthwise(2, 4, 7, 14)),
+    'mobilenet_v3_large_seg': _mobilenet_row(
+        mobilenet_v3.mobilenet_v3_large_seg, 'MobilenetV3', *_depthwise(2, 4, 7, 13)),
+    'mobilenet_v3_small_seg': _mobilenet_row(
+        mobilenet_v3.mobilenet_v3_small_seg, 'MobilenetV3', 'layer_1', *_depthwise(2, 4, 9)),
     'nas_hnasnet': _nas_row(nas_network.hnasnet, nas_network.HNASNET_LEVELS,
                             'Cell_2', 'Cell_5', 'Cell_7'),
     'nas_pnasnet': _nas_row(nas_network.pnasnet, nas_network.PNASNET_LEVELS,
                             nas_network.STEM, 'Cell_3', 'Cell_7'),
-    'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', 5),
+    'resnet_v1_18': _resnet_row(
+        resnet_v1_beta.resnet_v1_18, 'resnet_v1_18', 'conv1', (1, 1, 1), _LITE_CONVOLUTION),
+    'resnet_v1_18_beta': _resnet_row(
+        resnet_v1_beta.resnet_v1_18_beta, 'resnet_v1_18', 'conv1_3', (1, 1, 1),
+        _LITE_CONVOLUTION),
+    'resnet_v1_50': _resnet_row(resnet_v1_beta.resnet_v1_50, 'resnet_v1_50', 'conv1', (2, 3, 5)),
     'resnet_v1_50_beta': _resnet_row(
-        resnet_v1_beta.resnet_v1_50_beta, 'resnet_v1_50', 'conv1_3', 5),
-    'resnet_v1_101': _resnet_row(resnet_v1_beta.resnet_v1_101, 'resnet_v1_101', 'conv1', 22),
+        resnet_v1_beta.resnet_v1_50_beta, 'resnet_v1_50', 'conv1_3', (2, 3, 5)),
+    'resnet_v1_101': _resnet_row(
+        resnet_v1_beta.resnet_v1_101, 'resnet_v1_101', 'conv1', (2, 3, 22)),
     'resnet_v1_101_beta': _resnet_row(
-        resnet_v1_beta.resnet_v1_101_beta, 'resnet_v1_101', 'conv1_3', 22),
+        resnet_v1_beta.resnet_v1_101_beta, 'resnet_v1_101', 'conv1_3', (2, 3, 22)),
     'xception_41': _xception_row(
         xception.xception_41, 'entry_flow/block2', 'entry_flow/block3'),
     'xception_65': _xception_row(

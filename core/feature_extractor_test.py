@@ -27,7 +27,8 @@ def test_every_backbone_has_decoder_end_points_of_four_strides(variant):
 
 
 @pytest.mark.parametrize('variant, channels', [
-    ('mobilenet_v2', 144), ('resnet_v1_50', 256), ('xception_41', 256), ('xception_71', 256)])
+    ('mobilenet_v2', 144), ('resnet_v1_18', 64), ('resnet_v1_50', 256), ('xception_41', 256),
+    ('xception_71', 256)])
 def test_low_level_features_of_stride_four(variant, channels):
   with tf.Graph().as_default():
     _, end_points = feature_extractor.extract_features(
@@ -50,6 +51,7 @@ def test_public_views_cover_the_table():
 
 @pytest.mark.parametrize('variant, mean', [
     (None, [123.15, 115.90, 103.06]), ('resnet_v1_101', [123.15, 115.90, 103.06]),
+    ('resnet_v1_18', [123.15, 115.90, 103.06]), ('resnet_v1_18_beta', [127.5] * 3),
     ('resnet_v1_101_beta', [127.5] * 3), ('xception_65', [127.5] * 3)])
 def test_mean_pixel(variant, mean):
   assert feature_extractor.mean_pixel(variant) == mean
@@ -109,10 +111,14 @@ def test_image_classifier(variant):
     ({'model_variant': 'xception_41', 'output_stride': 3}, 'multiple of 2'),
     ({'model_variant': 'xception_41', 'output_stride': 64}, 'output_stride=64 cannot'),
     ({'model_variant': 'xception_41', 'multi_grid': [1, 2]}, 'multi_grid must be 3'),
+    ({'model_variant': 'resnet_v1_18', 'multi_grid': [1, 2, 4]},
+     r'multi_grid must be 2 positive rates such as 1,2, got \[1, 2, 4\]'),
+    ({'model_variant': 'resnet_v1_18', 'depth_multiplier': 0.5}, 'resnet_v1_18 does not know'),
     ({'model_variant': 'mobilenet_v2', 'multi_grid': [1, 2, 4]},
      r'multi_grid=\[1, 2, 4\]: mobilenet_v2 does not know this setting; leave it out. It is '
      'for resnet_v1_101, .*xception_71'),
-    ({'model_variant': 'xception_65', 'depth_multiplier': 0.5}, 'It is for mobilenet_v2'),
+    ({'model_variant': 'xception_65', 'depth_multiplier': 0.5},
+     'It is for mobilenet_edgetpu, mobilenet_v2, mobilenet_v3_large_seg'),
     ({'model_variant': 'resnet_v1_50', 'nas_training_hyper_parameters':
         {'drop_path_keep_prob': 0.8, 'total_training_steps': 10}},
      'drop_path_keep_prob=0.8: resnet_v1_50 does not know this setting'),

@@ -112,6 +112,6 @@ def test_the_network_ends_at_the_layer_that_is_asked_for():
 
 def test_an_unknown_last_layer_is_refused():
   with tf.Graph().as_default():
-    with pytest.raises(ValueError, match="Unknown final_endpoint 'layer_99' of MobileNetV2; the "
+    with pytest.raises(ValueError, match="Unknown final_endpoint 'layer_99' of MobilenetV2; the "
                                          "last one is 'layer_18'"):
       build_until('layer_99')

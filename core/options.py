@@ -65,8 +65,8 @@ class NetworkOptions(object):
   aspp_with_separable_conv = Setting(
       True, 'Makes the 3x3 convolutions of ASPP depthwise separable: fewer weights, faster.')
   multi_grid = Setting(
-      None, 'Unit rates of the last backbone block (ResNet, Xception), one per unit, e.g. 1 2 4. '
-      'Default: 1 for all.', INTS, at_least=1, group=NETWORK)
+      None, 'Unit rates of the last backbone block (ResNet, Xception), one per unit, e.g. 1 2 4; '
+      'ResNet-18 has two. Default: 1 for all.', INTS, at_least=1, group=NETWORK)
   decoder_output_stride = Setting(
       None, 'Strides, in pixels, refined by the decoder: one or more of 16, 8, 4, 2, descending; 4 '
       'suits most. Finer borders, slower. Default: no decoder.', LIST, group=HEAD)
@@ -84,7 +84,7 @@ class NetworkOptions(object):
       1.0, 'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster and less '
       'accurate.', is_over_zero=True, group=NETWORK)
   divisible_by = Setting(
-      None, 'MobileNet channel counts are multiples of this. Default: 8 at depth_multiplier 1, '
+      None, 'MobileNetV2 channel counts are multiples of this. Default: 8 at depth_multiplier 1, '
       'else 1.', int, at_least=1)
   prediction_with_upsampled_logits = Setting(
       True, 'Labels come from logits resized to the image (smooth borders) instead of resized '

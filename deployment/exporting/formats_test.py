@@ -138,14 +138,17 @@ def test_labels_are_those_of_the_checkpoint(checkpoint, tmp_path):
   assert np.mean(labels == expected) > 0.999
 
 
-def test_quantised_training_becomes_a_file_of_integers(tmp_path):
-  options = OPTIONS._replace(quantize_delay_step=0)
+# Gates of 0..1 and their products lose much of ranges of -6..6.
+@pytest.mark.parametrize('variant, least_equal', [
+    ('mobilenet_v2', 0.98), ('mobilenet_v3_small_seg', 0.7)])
+def test_quantised_training_becomes_a_file_of_integers(tmp_path, variant, least_equal):
+  options = OPTIONS._replace(model_variant=variant, quantize_delay_step=0)
   checkpoint = write_checkpoint(tmp_path, options)
   path = str(tmp_path / 'model.tflite')
   write_tflite(checkpoint, path, options, kind='qat')
   images = random_images(3)
   labels, _ = tflite_runner.TfliteModel(path).predict(images)
-  assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > 0.98
+  assert np.mean(labels == checkpoint_labels(checkpoint, options, images)) > least_equal
   tensors = tf.lite.Interpreter(path).get_tensor_details()
   assert {np.dtype(tensor['dtype']).name for tensor in tensors} <= {'int8', 'uint8', 'int32'}
 

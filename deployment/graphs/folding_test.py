@@ -53,6 +53,8 @@ def count_ops(graph_def):
 
 @pytest.mark.parametrize('variant, fields', [
     ('mobilenet_v2', dict(depth_multiplier=0.5, decoder_output_stride=[4])),
+    ('mobilenet_v3_small_seg', dict(depth_multiplier=0.5, decoder_output_stride=[4])),
+    ('mobilenet_edgetpu', dict(depth_multiplier=0.5, decoder_output_stride=[4])),
     ('xception_41', dict(decoder_output_stride=[4])),
     ('resnet_v1_50_beta', dict(aspp_with_separable_conv=False)),
 ])
