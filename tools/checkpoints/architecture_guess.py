@@ -28,6 +28,7 @@ _USUAL_OUTPUT_STRIDE = 16
 _USUAL_DECODER_STRIDE = 4
 # ASPP: rate step of the branches at output stride 16, section 4.1 of the v3 paper.
 _RATE_STEP = 6
+_WITH_MULTI_GRID = ('resnet_v1_50_beta', 'resnet_v1_101_beta')
 # A size at which all networks and output strides can be built.
 _BUILD_SIZE = 65
 
@@ -303,7 +304,7 @@ def _always_unseen(found):
   if 'multi_grid' in backbones.BACKBONES[found.model_variant].settings:
     notes.append('multi_grid: ' + (
         'published _beta ResNets with a DeepLab head were trained with --multi_grid=1 '
-        '--multi_grid=2 --multi_grid=4.' if found.model_variant.endswith('_beta')
+        '--multi_grid=2 --multi_grid=4.' if found.model_variant in _WITH_MULTI_GRID
         else 'none is usual.'))
   if found.aspp_with_squeeze_and_excitation:
     notes.append('image_se_uses_qsigmoid: both kinds of gate have these weights; published '

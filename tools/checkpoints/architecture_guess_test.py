@@ -83,6 +83,13 @@ _CONFIGURATIONS = {
     'published cell': dict(atrous_rates=None, dense_prediction_cell_config=_PUBLISHED_CELL),
     'ResNet': dict(model_variant='resnet_v1_50', depth_multiplier=1.0,
                    decoder_output_stride=[16, 8, 2], multi_grid=[1, 2, 4]),
+    'ResNet-18': dict(model_variant='resnet_v1_18_beta', depth_multiplier=1.0),
+    'MobileNetV3, large': dict(model_variant='mobilenet_v3_large_seg', depth_multiplier=0.75),
+    'MobileNetV3, small': dict(model_variant='mobilenet_v3_small_seg', depth_multiplier=1.0,
+                               decoder_output_stride=[16, 8, 4]),
+    'MobileNetV3, 8 bits': dict(model_variant='mobilenet_v3_small_seg', quantize_delay_step=0,
+                                decoder_output_stride=[8]),
+    'EdgeTPU': dict(model_variant='mobilenet_edgetpu', decoder_output_stride=[16, 8, 4, 2]),
 }
 # Options that leave no trace.
 _UNSEEN = dict(crop_size=None, multi_grid=None)
@@ -252,8 +259,8 @@ def test_decoder_without_low_level_features_of_its_depth_is_told():
 
 def test_weights_of_other_networks_are_refused_with_their_scopes():
   with pytest.raises(ValueError, match='not a DeepLab checkpoint of this code. It has the '
-                     'scopes MobilenetV3, vgg_16; a backbone has one of MobilenetV2, '):
-    architecture_guess.guess({'vgg_16/conv1/weights': [3], 'MobilenetV3/Conv/weights': [3],
+                     'scopes MobilenetV4, vgg_16; a backbone has one of MobilenetEdge'):
+    architecture_guess.guess({'vgg_16/conv1/weights': [3], 'MobilenetV4/Conv/weights': [3],
                               'global_step': []})
   with pytest.raises(ValueError, match='several backbones: MobilenetV2, xception_65'):
     architecture_guess.guess({'MobilenetV2/Conv/weights': [3, 3, 3, 8],

@@ -2,7 +2,7 @@
 import itertools
 import re
 
-from deeplab.core import backbones, mobilenet_v2, quantization
+from deeplab.core import backbones, mobilenet_v2, mobilenet_v3, quantization
 
 GLOBAL_STEP = 'global_step'
 _COUNTERS = (GLOBAL_STEP, 'beta1_power', 'beta2_power')
@@ -10,7 +10,7 @@ _COUNTERS = (GLOBAL_STEP, 'beta1_power', 'beta2_power')
 _SLOT = re.compile(r'/(Momentum|Adam|RMSProp|ExponentialMovingAverage)(_\d+)?$')
 _SLOT_KINDS = {'ExponentialMovingAverage': 'moving averages (EMA)'}
 # In the names of ranges of fake quantisation and of the helpers of their moving averages.
-_QUANTISATION = '_quant/'
+_QUANTISATION = re.compile(r'_quant(_\d+)?/')
 _MOVING_STATISTICS = ('moving_mean', 'moving_variance')
 # Last parts of the names of weights; a frozen graph has other constants too.
 _WEIGHT_ENDS = ('weights', 'depthwise_weights', 'pointwise_weights', 'biases', 'beta', 'gamma',
@@ -45,7 +45,7 @@ def model_shapes(shapes):
   """Returns the entries of the network: no slots, counters, ranges of quantisation."""
   return {name: shape for name, shape in shapes.items()
           if not _SLOT.search(name) and _last_part(name) not in _COUNTERS
-          and _QUANTISATION not in name}
+          and not _QUANTISATION.search(name)}
 
 
 def range_shapes(shapes):
@@ -74,7 +74,7 @@ def scope_of(name, depth=2):
 
 
 def find_variant(weights):
-  """Returns the row of BACKBONES with the scope of weights and, of several, the root.
+  """Returns the row of BACKBONES with the scope of weights and, of several, the layers.
 
   Raises ValueError, which lists the scopes, if there is none, or several.
   """
@@ -86,10 +86,8 @@ def find_variant(weights):
     raise ValueError('it holds several backbones: %s; models of this code have one.'
                      % ', '.join(found))
   if len(rows) > 1:
-    # Variants of one scope differ in their root, whose end is the end point of stride 2.
-    rows = {variant: row for variant, row in rows.items() if any(
-        '%s/%s/weights' % (row.scope, name) in weights
-        for name in row.decoder_end_points.get(2, ()))}
+    rows = {variant: row for variant, row in rows.items()
+            if _has_own_layers(variant, row, weights)}
   if len(rows) != 1:
     shown = scopes or sorted(weights)
     more = ' and %d more' % (len(shown) - _MAX_NAMED) if len(shown) > _MAX_NAMED else ''
@@ -104,13 +102,26 @@ def width_options(variant, weights, seen):
   """Returns dict of options that widen a backbone; adds to `seen` where channels fit no width."""
   row = backbones.BACKBONES[variant]
   if 'depth_multiplier' in row.settings:
-    return _mobilenet_width(row.scope, weights, seen)
+    return _mobilenet_width(variant, weights, seen)
   if 'nas_stem_output_num_conv_filters' in row.settings:
     filters = _channels(weights, '%s/cell_0/1x1/weights' % row.scope)
     if filters:
       return {'nas_stem_output_num_conv_filters':
               filters // _NAS_FIRST_CELL_FACTOR.get(row.scope, 1)}
   return {}
+
+
+def _has_own_layers(variant, row, weights):
+  """Whether weights have the layers that variants of one scope differ in.
+
+  MobileNets have another number of blocks, ResNets another root, whose end is that of stride 2.
+  """
+  if variant in mobilenet_v3.NETWORKS:
+    count = len(mobilenet_v3.NETWORKS[variant].blocks)
+    return [_channels(weights, '%s/%s/project/weights' % (row.scope, _mobilenet_block(index)))
+            is None for index in (count - 1, count)] == [False, True]
+  return any('%s/%s/weights' % (row.scope, name) in weights
+             for name in row.decoder_end_points.get(2, ()))
 
 
 def known_output_stride(variant, weights):
@@ -128,35 +139,42 @@ def known_output_stride(variant, weights):
 
 def end_point_channels(row, name, weights):
   """Returns the channels of an entry of a Backbone's decoder_end_points, None where unknown."""
-  match = re.match(r'layer_(\d+)/depthwise_output$', name)
+  match = re.match(r'layer_(\d+)/(depthwise|expansion)_output$', name)
   if match:
-    block = _mobilenet_block(int(match.group(1)) - 2)
-    return _channels(weights, '%s/%s/depthwise/BatchNorm/beta' % (row.scope, block))
+    layer = {'depthwise': 'depthwise/BatchNorm/beta', 'expansion': 'expand/weights'}
+    return _channels(weights, '%s/%s/%s' % (
+        row.scope, _mobilenet_block(int(match.group(1)) - 2), layer[match.group(2)]))
   match = re.match(r'Cell_(\d+)$', name)
   if match:
     filters = _channels(weights, '%s/cell_%s/1x1/weights' % (row.scope, match.group(1)))
     return filters and _NAS_CELL_STATES * filters
-  layer = {'Conv1': 'conv1', 'Stem': 'conv2'}.get(name, name)
+  layer = {'Conv1': 'conv1', 'Stem': 'conv2', 'layer_1': 'Conv'}.get(name, name)
   return _channels(weights, '%s/%s/weights' % (row.scope, layer))
 
 
-def _mobilenet_width(scope, weights, seen):
-  names = ['Conv'] + ['%s/project' % _mobilenet_block(index)
-                      for index in range(len(mobilenet_v2.BLOCKS))]
-  counts = [_channels(weights, '%s/%s/weights' % (scope, name)) for name in names]
-  bases = [mobilenet_v2.STEM_OUTPUTS] + [block.num_outputs for block in mobilenet_v2.BLOCKS]
-  known = [(count, base) for count, base in zip(counts, bases) if count]
+def _mobilenet_width(variant, weights, seen):
+  row = backbones.BACKBONES[variant]
+  network = mobilenet_v3.NETWORKS.get(variant) or mobilenet_v2.Network(
+      mobilenet_v2.STEM_OUTPUTS, mobilenet_v2.BLOCKS)
+  layers = [('Conv', network.stem_outputs)] + [
+      (_mobilenet_block(index) + '/project', block.num_outputs)
+      for index, block in enumerate(network.blocks)] + [('Conv_1', network.last_outputs)]
+  known = [(_channels(weights, '%s/%s/weights' % (row.scope, name)), base)
+           for name, base in layers if base]
+  known = [(count, base) for count, base in known if count]
   if not known:
     return {}
+  divisors = _DIVISORS if 'divisible_by' in row.settings else (mobilenet_v3.DIVISOR,)
   ratio = known[-1][0] / float(known[-1][1])
-  for step, divisor in itertools.product(_MULTIPLIER_STEPS, _DIVISORS):
+  for step, divisor in itertools.product(_MULTIPLIER_STEPS, divisors):
     near = range(max(1, int((0.85 * ratio - 0.02) * step)), int((1.15 * ratio + 0.02) * step) + 2)
     for multiplier in sorted((k / float(step) for k in near), key=lambda m: abs(m - ratio)):
       if all(_mobilenet_depth(base, multiplier, divisor) == count for count, base in known):
-        return {'depth_multiplier': multiplier, 'divisible_by': divisor}
+        return {name: value for name, value in (
+            ('depth_multiplier', multiplier), ('divisible_by', divisor)) if name in row.settings}
   seen.append('The channel counts of MobileNet fit no --depth_multiplier with --divisible_by '
               '%s; the one shown is that of the last layer.'
-              % ', '.join(str(divisor) for divisor in _DIVISORS[1:]))
+              % ', '.join(str(divisor) for divisor in divisors if divisor))
   return {'depth_multiplier': round(ratio, 3)}
 
 
