@@ -63,7 +63,7 @@ _UNUSABLE = [
     ('train.py', ('--dense_prediction_cell_json=[1',), '--dense_prediction_cell_json'),
     ('train.py', ('--dense_prediction_cell_json=[]',), '--dense_prediction_cell_json'),
     ('train.py', ('--top_k_percent_pixels=0',), 'top_k_percent_pixels'),
-    ('train.py', ('--quantize_delay_step=0', '--model_variant=resnet_v1_50'), '--model_variant'),
+    ('train.py', ('--quantize_delay_step=0', '--model_variant=xception_41'), '--model_variant'),
     ('train.py', ('--quantize_delay_step=0', '--precision=bfloat16'), '--precision=float32'),
     ('train.py', ('--max_bad_fraction=0.5',), 'has no effect'),
     ('train.py', ('--worker_hosts=a',), 'hosts are written host:port'),
