@@ -2,8 +2,6 @@
 from deeplab.core import layers
 from deeplab.core.tf_compat import slim, tf
 
-# As published checkpoints were trained with it.
-_SIXTH = 0.16667
 
 
 def resize_bilinear(images, size, output_dtype='float32'):
@@ -107,12 +105,8 @@ def split_separable_conv2d(inputs, filters, kernel_size=3, rate=1, weight_decay=
           stddev=pointwise_weights_initializer_stddev), scope=scope + '_pointwise')
 
 
-def q_sigmoid(inputs):
-  """Returns a sigmoid of straight lines, relu6(x + 3) / 6, the factor rounded up: 0..1.00002.
-
-  Reference: Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
-  """
-  return tf.nn.relu6(inputs + 3.0) * _SIXTH
+# The reference's name.
+q_sigmoid = layers.hard_sigmoid
 
 
 def pool_windows(features, window, stride):
