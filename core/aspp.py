@@ -51,7 +51,7 @@ def build_aspp(features, options, weight_decay, reuse=None, is_training=False,
       net = slim.dropout(net, keep_prob=_DROPOUT_KEEP_PROB, is_training=is_training,
                          scope=CONCAT_PROJECTION_SCOPE + '_dropout')
     if options.aspp_with_squeeze_and_excitation and image_level:
-      net = layers.quantize_sum(net * image_level[0])
+      net = layers.multiply(net, image_level[0], 'mul_1')
     return net
 
 

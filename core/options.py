@@ -76,8 +76,9 @@ class NetworkOptions(object):
       1, 'Kernel side of the logits layer, in features; 1 unless aspp_with_batch_norm is off.',
       at_least=1)
   model_variant = Setting(
-      'mobilenet_v2', 'Backbone; MobileNets are small and fast. One of: %s; ResNets also with '
-      '_beta.' % ', '.join(name for name in sorted(backbones.BACKBONES) if not name.endswith('_beta')),
+      'mobilenet_v2',
+      'Backbone; MobileNets are small and fast. One of: %s; ResNets also with _beta.' % ', '.join(
+          name for name in sorted(backbones.BACKBONES) if not name.endswith('_beta')),
       group=BACKBONE)
   depth_multiplier = Setting(
       1.0, 'Factor, over 0, on all channel counts of MobileNet: less is smaller, faster and less '

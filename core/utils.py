@@ -3,7 +3,6 @@ from deeplab.core import layers
 from deeplab.core.tf_compat import slim, tf
 
 
-
 def resize_bilinear(images, size, output_dtype='float32'):
   """Returns [batch, height, width, channels] images resized with corners aligned.
 
