@@ -77,7 +77,7 @@ class NetworkOptions(object):
       at_least=1)
   model_variant = Setting(
       'mobilenet_v2',
-      'Backbone; MobileNets are small and fast. One of: %s; ResNets also with _beta.' % ', '.join(
+      'Backbone; MobileNets are fast. One of: %s; ResNets also with _beta.' % ', '.join(
           name for name in sorted(backbones.BACKBONES) if not name.endswith('_beta')),
       group=BACKBONE)
   depth_multiplier = Setting(
