@@ -21,6 +21,7 @@ def input_name(scope):
   """Returns the name of the input of a network of a scope that has one."""
   return '%s/%s/%s' % (scope, scope, _INPUT)
 
+
 class StrideBudget(object):
   """Hands out (stride, rate) to the layers of a backbone, in order.
 
