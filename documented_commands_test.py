@@ -39,6 +39,7 @@ _NOT_RUN = {
     'gs://': 'a store in the cloud; shared_storage_test.py has another one',
     '/storage/': 'several machines; cluster_run_test.py has several processes',
     '--raw_dir=HumanParsing-Dataset': 'sets of others; their builders have tests of their own',
+    'theirs.pb': 'a graph of other people; convert_to_tflite_test.py has such',
     'make_flag_listing': 'would write into the project; script_flags has a test of it',
     './datasets/build_forma54k_data.py\n':
         'needs the sets of others; the last block of the page has it',

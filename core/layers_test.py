@@ -278,9 +278,9 @@ def test_parts_of_the_head_are_quantised(changes):
     ('mobilenet_v2', 0.25), ('mobilenet_v3_small_seg', 0.5), ('mobilenet_edgetpu', 0.25),
     ('resnet_v1_18', 1.0)])
 def test_whole_network_trains_from_float_weights(variant, depth_multiplier):
-  images = networks.golden_image(33, 33)
   options = OPTIONS._replace(model_variant=variant, depth_multiplier=depth_multiplier)
   with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.constant(networks.golden_image(33, 33))
     step = tf.train.get_or_create_global_step()
     floats = model.multi_scale_logits(images, options._replace(quantize_delay_step=-1), None)
     names = {v.op.name for v in tf.global_variables()}
