@@ -16,7 +16,7 @@
 #   MODEL_VARIANT   backbone (mobilenet_v2)
 #   FROM_SCRATCH    1: the training does not start from the model of the demo; other backbones, own
 #                   records and networks of other MODEL_FLAGS never do
-#   NUM_ITERATIONS  training steps (800; from scratch 3200)
+#   NUM_ITERATIONS  training steps (1200; from scratch 3200)
 #   BATCH_SIZE      images per step
 #   CROP_SIZE       training crop, height,width
 #   TRAIN_FLAGS     further flags of train.py: optimizer, learning rate, augmentation
@@ -61,7 +61,7 @@ run=$work_dir/$(basename "$DATASET")-$MODEL_VARIANT-$LANE
 start='' most_steps=3200
 if [ "$DATASET/$MODEL_VARIANT/${MODEL_FLAGS:-}/${FROM_SCRATCH:-0}" = sample_people/mobilenet_v2//0 ]
 then
-  start=--tf_initial_checkpoint=tools/demo/sample_people.pb most_steps=800
+  start=--tf_initial_checkpoint=tools/demo/sample_people.pb most_steps=1200
 fi
 
 if [ -n "${STAGES:-}" ] || [ ! -e "$run/train/checkpoint" ]; then

@@ -214,7 +214,7 @@ def test_what_would_be_lost_stops(settings, message):
 
 
 @pytest.mark.parametrize('settings, starts_from_demo, steps', [
-    ({}, True, '800'), ({'NUM_ITERATIONS': '5'}, True, '5'),
+    ({}, True, '1200'), ({'NUM_ITERATIONS': '5'}, True, '5'),
     ({'FROM_SCRATCH': '1'}, False, '3200'), ({'MODEL_VARIANT': 'xception_41'}, False, '3200'),
     ({'MODEL_FLAGS': '--depth_multiplier=0.5'}, False, '3200'),
     ({'DATASET': '/own/records'}, False, '3200')])
