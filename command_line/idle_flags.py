@@ -105,7 +105,7 @@ ROWS = (
         '--last_layer_gradient_multiplier'),
     Row('batch_norm_decay', (), lambda: _is_training() and FLAGS.fine_tune_batch_norm,
         'is for train.py with --fine_tune_batch_norm'),
-    Row('label_weights', (), lambda: _is_training(), 'is for train.py'),
+    Row('label_weights', (), _is_training, 'is for train.py'),
     Row('max_bad_fraction', *_is_for('on_bad_record', 'skip'), is_error=True),
     # The processes of a cluster may all be given the flags of the evaluator.
     Row('eval_split', ('eval_during_training',) + _CLUSTER,

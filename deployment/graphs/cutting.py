@@ -1,7 +1,7 @@
 """Where the network of a graph begins: sizes taken there, graphs cut there, old readers served.
 
-    graph = measure_at(graph, 'MobilenetV2/MobilenetV2/input')  # needs nothing before it now
-    begin_at(graph, 'MobilenetV2/MobilenetV2/input')            # a placeholder of pixels
+    measure_at(graph, 'MobilenetV2/MobilenetV2/input')  # what follows takes its sizes from there
+    begin_at(graph, 'MobilenetV2/MobilenetV2/input')    # and this is a placeholder of pixels
 """
 import numpy as np
 

@@ -156,7 +156,8 @@ def _sources(content, path, folder, known, allows_crowds):
     where = '%s: image %s (%s)' % (path, image_id, file_name)
     if image_id in sources:
       raise ValueError('%s stands twice.' % where)
-    rows = _with_known_categories(annotation['segments_info'], known, where)
+    rows = annotation['segments_info']
+    _check_categories(rows, known, where)
     sources[image_id] = CocoSource(os.path.join(folder, file_name),
                                    _settled(rows, allows_crowds, where, odd))
   for what, places in odd.items():
@@ -164,15 +165,14 @@ def _sources(content, path, folder, known, allows_crowds):
   return sources
 
 
-def _with_known_categories(rows, known, where):
-  """Returns the rows; raises ValueError if one has another category than those known."""
+def _check_categories(rows, known, where):
+  """Raises ValueError if a row has another category than those known."""
   for segment_id, category, _ in rows.tolist():
     if category not in known:
       numbers = sorted(known)
       raise ValueError('%s: segment %d has the unknown category %d; the ground truth has %s%s.' % (
           where, segment_id, category, ', '.join(map(str, numbers[:8])),
           ', ... %d' % numbers[-1] if len(numbers) > 8 else ''))
-  return rows
 
 
 def _settled(rows, allows_crowds, where, odd):
